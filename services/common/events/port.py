@@ -1,0 +1,66 @@
+"""The port of the event bus and the choice of its adapter by URL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from services.common.events.envelope import Event
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """An event as it was delivered, with its position in the topic."""
+
+    event: Event
+    position: int
+
+
+class Consumer(Protocol):
+    """One member of a consumer group. Not thread-safe."""
+
+    def poll(self, limit: int, timeout: float) -> Sequence[Delivery]:
+        """Up to `limit` deliveries, waiting at most `timeout` seconds for the first."""
+        ...
+
+    def commit(self, delivery: Delivery) -> None:
+        """Everything of its topic up to this delivery is done and will not come again."""
+        ...
+
+    def rewind(self) -> None:
+        """Delivers again what was polled and not committed."""
+        ...
+
+    def lag(self) -> int:
+        """How many events of the group's topics are not committed yet."""
+        ...
+
+    def close(self) -> None:
+        """Gives the topics back to the group."""
+        ...
+
+
+class EventBus(Protocol):
+    """A log of events with consumer groups."""
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Appends events durably, in order; the same event id twice is kept once or delivered twice, never lost."""
+        ...
+
+    def consumer(self, group: str, topics: Sequence[str]) -> Consumer:
+        """A consumer that continues where its group stopped."""
+        ...
+
+    def close(self) -> None:
+        """Releases connections."""
+        ...
+
+
+def open_bus(url: str) -> EventBus:
+    """The adapter that `VOICEHUB_EVENTS_URL` names; ValueError for an unknown scheme."""
+    if url.startswith("sqlite:///"):
+        from services.common.events.sqlite import SqliteBus
+
+        return SqliteBus(url)
+    raise ValueError(f"VOICEHUB_EVENTS_URL: unknown scheme in {url!r}; use sqlite:///path")

@@ -1,0 +1,159 @@
+"""The embedded event bus: a log in one SQLite file, one row an event, one committed position a group and topic.
+
+Several processes share the file. A group has one active consumer per topic: a lease row with a short term keeps a second
+one from delivering the same events at the same time.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from services.common.events.envelope import Event
+from services.common.events.port import Delivery
+from services.common.ids import new_id
+
+LEASE_SECONDS = 10.0
+POLL_SECONDS = 0.05
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS log(
+  position INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, id TEXT NOT NULL UNIQUE, key TEXT NOT NULL,
+  type TEXT NOT NULL, source TEXT NOT NULL, time TEXT NOT NULL, trace TEXT NOT NULL, data BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS log_topic ON log(topic, position);
+CREATE TABLE IF NOT EXISTS positions(
+  grp TEXT NOT NULL, topic TEXT NOT NULL, position INTEGER NOT NULL DEFAULT 0,
+  holder TEXT NOT NULL DEFAULT '', until REAL NOT NULL DEFAULT 0, PRIMARY KEY(grp, topic)) WITHOUT ROWID;
+"""
+
+
+class SqliteBus:
+    """The event bus in the file of `sqlite:///path`."""
+
+    def __init__(self, url: str) -> None:
+        self._path = Path(url.removeprefix("sqlite:///"))
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = threading.Lock()
+        self._connection = self._connect()
+        self._connection.executescript(_SCHEMA)
+
+    def publish(self, events: Sequence[Event]) -> None:
+        """Appends events in one transaction; an event id that is there already is left as it is."""
+        rows = [(e.topic, e.id, e.key, e.type, e.source, e.time.isoformat(), e.trace, e.data) for e in events]
+        statement = (
+            "INSERT OR IGNORE INTO log(topic, id, key, type, source, time, trace, data) VALUES (?,?,?,?,?,?,?,?)"
+        )
+        with self._lock, _transaction(self._connection):
+            self._connection.executemany(statement, rows)
+
+    def consumer(self, group: str, topics: Sequence[str]) -> SqliteConsumer:
+        """A consumer of the group."""
+        return SqliteConsumer(self._connect(), group, topics)
+
+    def close(self) -> None:
+        """Closes the publishing connection."""
+        self._connection.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        return connection
+
+
+class SqliteConsumer:
+    """Polls the log for the topics whose lease it holds."""
+
+    def __init__(self, connection: sqlite3.Connection, group: str, topics: Sequence[str]) -> None:
+        self._connection, self._group, self._topics = connection, group, tuple(topics)
+        self._holder = new_id()
+        self._next: dict[str, int] = {}
+        with _transaction(connection):
+            connection.executemany(
+                "INSERT OR IGNORE INTO positions(grp, topic) VALUES (?, ?)", [(group, topic) for topic in self._topics]
+            )
+
+    def poll(self, limit: int, timeout: float) -> Sequence[Delivery]:
+        """Deliveries of the held topics, oldest first."""
+        deadline = time.monotonic() + timeout
+        while True:
+            deliveries = [d for topic in self._held() for d in self._read(topic, limit)]
+            deliveries.sort(key=lambda d: d.position)
+            chosen = deliveries[:limit]
+            for delivery in chosen:
+                self._next[delivery.event.topic] = delivery.position + 1
+            if chosen or time.monotonic() >= deadline:
+                return chosen
+            time.sleep(POLL_SECONDS)
+
+    def commit(self, delivery: Delivery) -> None:
+        """Moves the group's position forward, if this consumer still holds the topic."""
+        with _transaction(self._connection):
+            self._connection.execute(
+                "UPDATE positions SET position = max(position, ?) WHERE grp = ? AND topic = ? AND holder = ?",
+                (delivery.position, self._group, delivery.event.topic, self._holder),
+            )
+
+    def rewind(self) -> None:
+        """Forgets what was polled."""
+        self._next.clear()
+
+    def lag(self) -> int:
+        """Uncommitted events."""
+        query = "SELECT count(*) FROM positions p JOIN log l ON l.topic = p.topic AND l.position > p.position WHERE p.grp = ?"
+        return int(self._connection.execute(query, (self._group,)).fetchone()[0])
+
+    def close(self) -> None:
+        """Gives the leases back."""
+        with _transaction(self._connection):
+            self._connection.execute(
+                "UPDATE positions SET holder = '', until = 0 WHERE grp = ? AND holder = ?", (self._group, self._holder)
+            )
+        self._connection.close()
+
+    def _held(self) -> list[str]:
+        now = time.time()
+        query = "SELECT topic, holder, until FROM positions WHERE grp = ?"
+        rows = [r for r in self._connection.execute(query, (self._group,)) if r[0] in self._topics]
+        mine = [topic for topic, holder, until in rows if holder == self._holder and until > now + LEASE_SECONDS / 2]
+        wanted = [t for t, holder, until in rows if t not in mine and (holder == self._holder or until < now)]
+        for topic in wanted:
+            if self._take(topic, now):
+                mine.append(topic)
+        return mine
+
+    def _take(self, topic: str, now: float) -> bool:
+        with _transaction(self._connection):
+            cursor = self._connection.execute(
+                "UPDATE positions SET holder = ?, until = ? WHERE grp = ? AND topic = ? AND (holder = ? OR until < ?)",
+                (self._holder, now + LEASE_SECONDS, self._group, topic, self._holder, now),
+            )
+        return cursor.rowcount == 1
+
+    def _read(self, topic: str, limit: int) -> list[Delivery]:
+        start = self._next.get(topic)
+        if start is None:
+            query = "SELECT position FROM positions WHERE grp = ? AND topic = ?"
+            start = int(self._connection.execute(query, (self._group, topic)).fetchone()[0]) + 1
+        rows = self._connection.execute(
+            "SELECT position, id, topic, key, type, source, time, data, trace FROM log"
+            " WHERE topic = ? AND position >= ? ORDER BY position LIMIT ?",
+            (topic, start, limit),
+        )
+        return [Delivery(Event(*r[1:6], datetime.fromisoformat(r[6]), r[7], r[8]), r[0]) for r in rows]
+
+
+class _transaction:
+    """`with _transaction(connection):` begins IMMEDIATE and commits, or rolls back on any error."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")

@@ -1,0 +1,103 @@
+"""Who calls: a short-lived signed identity (EdDSA JWT, RFC 7519/8037) in the metadata of every call.
+
+The gateway authenticates people and signs for them; other services may only speak for themselves. A receiver trusts
+nothing but the signature: plain headers carry no rights.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from services.common.errors import Unauthenticated
+
+METADATA_KEY = "x-voicehub-identity"
+LIFETIME_SECONDS = 120
+MAY_SPEAK_FOR_ACCOUNTS = frozenset({"gateway", "trainer"})
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The caller. `account` is empty for an anonymous visitor; `service` names the signer."""
+
+    account: str = ""
+    service: str = ""
+    scopes: frozenset[str] = field(default_factory=frozenset)
+    admin: bool = False
+
+    @property
+    def is_service(self) -> bool:
+        """A service speaking for itself, not for a person."""
+        return bool(self.service) and not self.account and "service" in self.scopes
+
+
+def ensure_keys(folder: Path, service: str) -> None:
+    """Makes the key pair of `service` below `folder` once: `<service>.pem` (0600) and `public/<service>.pem`."""
+    private = folder / f"{service}.pem"
+    if private.exists():
+        return
+    (folder / "public").mkdir(parents=True, exist_ok=True)
+    key = Ed25519PrivateKey.generate()
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    (folder / "public" / f"{service}.pem").write_bytes(public)
+    descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(pem)
+
+
+class Signer:
+    """Signs identities with the private key of one service."""
+
+    def __init__(self, folder: Path, service: str) -> None:
+        self.service = service
+        self._key = (folder / f"{service}.pem").read_bytes()
+
+    def sign(self, identity: Identity) -> str:
+        """A token that is valid for two minutes."""
+        now = int(time.time())
+        claims = {
+            "iss": self.service,
+            "sub": identity.account,
+            "scopes": sorted(identity.scopes),
+            "admin": identity.admin,
+            "iat": now,
+            "exp": now + LIFETIME_SECONDS,
+        }
+        return jwt.encode(claims, self._key, algorithm="EdDSA", headers={"kid": self.service})
+
+    def own(self) -> str:
+        """A token by which the service speaks for itself."""
+        return self.sign(Identity(service=self.service, scopes=frozenset({"service"})))
+
+
+class Verifier:
+    """Checks identities against the public keys of the house."""
+
+    def __init__(self, folder: Path) -> None:
+        self._keys: Mapping[str, bytes] = {p.stem: p.read_bytes() for p in sorted((folder / "public").glob("*.pem"))}
+
+    def verify(self, token: str) -> Identity:
+        """The identity in `token`; Unauthenticated when the signature, the time or the issuer is wrong."""
+        try:
+            issuer = str(jwt.get_unverified_header(token).get("kid", ""))
+            claims = jwt.decode(
+                token,
+                self._keys.get(issuer, b""),
+                algorithms=["EdDSA"],
+                issuer=issuer,
+                options={"require": ["exp", "iss", "sub"]},
+            )
+        except (jwt.PyJWTError, ValueError) as error:
+            raise Unauthenticated("The identity of this call is not valid.", hint="Log in again.") from error
+        account, scopes = str(claims["sub"]), frozenset(claims.get("scopes", ()))
+        if account and issuer not in MAY_SPEAK_FOR_ACCOUNTS:
+            raise Unauthenticated(f"The service {issuer} may not speak for accounts.")
+        return Identity(account, issuer, scopes, bool(claims.get("admin")) and issuer == "gateway")

@@ -1,0 +1,66 @@
+"""The port of the object store and the choice of its adapter by URL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import BinaryIO, Protocol
+from urllib.parse import urlsplit
+
+CHUNK = 1 << 20
+
+
+class Area(StrEnum):
+    """Uploads wait in QUARANTINE and are never served; only what the scanner rebuilt reaches SERVED."""
+
+    QUARANTINE = "quarantine"
+    SERVED = "served"
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """Digest (64 hex digits) and size in bytes."""
+
+    digest: str
+    size: int
+
+
+class ObjectStore(Protocol):
+    """Content-addressed storage. A put is durable when it returns; putting the same bytes twice is no error."""
+
+    def put(self, area: Area, chunks: Iterable[bytes]) -> ObjectInfo:
+        """Stores the bytes and answers their digest."""
+        ...
+
+    def open(self, area: Area, digest: str, offset: int = 0) -> BinaryIO:
+        """A stream from `offset`; KeyError if the object is not there."""
+        ...
+
+    def info(self, area: Area, digest: str) -> ObjectInfo:
+        """Digest and size; KeyError if the object is not there."""
+        ...
+
+    def delete(self, area: Area, digest: str) -> None:
+        """Removes the object; no error if it is not there."""
+        ...
+
+    def digests(self, area: Area) -> Iterator[str]:
+        """All digests of an area, in no particular order."""
+        ...
+
+
+def open_store(url: str) -> ObjectStore:
+    """The adapter that `VOICEHUB_OBJECTS_URL` names; ValueError for an unknown scheme."""
+    scheme = urlsplit(url).scheme
+    if scheme == "file":
+        from services.common.objects.folder import FolderStore
+
+        return FolderStore.from_url(url)
+    raise ValueError(f"VOICEHUB_OBJECTS_URL: unknown scheme {scheme!r}; use file:///path")
+
+
+def chunks_of(stream: BinaryIO, size: int = CHUNK) -> Iterator[bytes]:
+    """The rest of a stream in pieces of `size` bytes."""
+    while chunk := stream.read(size):
+        yield chunk

@@ -1,0 +1,103 @@
+"""The life of a service process: keys, database, relay, subscriptions, gRPC server, until it is told to stop."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import grpc
+
+from services.common import migrations, rpc
+from services.common.database import Database
+from services.common.events import EventBus, open_bus
+from services.common.identity import Signer, Verifier, ensure_keys
+from services.common.objects import ObjectStore, open_store
+from services.common.outbox import Relay
+from services.common.settings import Settings
+from services.common.subscriptions import Subscriber, Subscription
+from services.common.telemetry import configure_logging
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class House:
+    """What `bootstrap.py` of a service is given to wire its parts from."""
+
+    settings: Settings
+    database: Database
+    bus: EventBus
+    objects: ObjectStore
+    signer: Signer
+    verifier: Verifier
+
+    def channel(self, service: str) -> grpc.Channel:
+        """A channel on which this service speaks for itself."""
+        return rpc.make_channel(self.settings.address(service), self.signer.own)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a service consists of, as its bootstrap wired it.
+
+    Attributes:
+        register: adds its servicers to the gRPC server.
+        names: full names of its gRPC services.
+        subscriptions: what it listens to.
+        start: further threads or processes to start once the service serves.
+        stop: the opposite of `start`.
+    """
+
+    register: Callable[[grpc.Server], None]
+    names: Sequence[str]
+    subscriptions: Sequence[Subscription] = ()
+    start: Callable[[], None] = field(default=lambda: None)
+    stop: Callable[[], None] = field(default=lambda: None)
+
+
+def open_house(settings: Settings, migration_scripts: Path) -> House:
+    """Opens all engines of a service and brings its schema forward."""
+    ensure_keys(settings.keys, settings.service)
+    database = Database(settings.database_url)
+    migrations.upgrade(database, migration_scripts)
+    return House(
+        settings=settings,
+        database=database,
+        bus=open_bus(settings.events_url),
+        objects=open_store(settings.objects_url),
+        signer=Signer(settings.keys, settings.service),
+        verifier=Verifier(settings.keys),
+    )
+
+
+def run(settings: Settings, migration_scripts: Path, bootstrap: Callable[[House], Parts]) -> int:
+    """Serves until SIGTERM or SIGINT, or until the parent process is gone; answers the exit code."""
+    configure_logging(settings.service, settings.log_level)
+    house = open_house(settings, migration_scripts)
+    parts = bootstrap(house)
+    done = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: done.set())
+    relay = Relay(house.database, house.bus)
+    subscribers = [Subscriber(s, house.database, house.bus) for s in parts.subscriptions]
+    server = rpc.make_server(settings.address(settings.service), house.verifier, parts.register, parts.names)
+    relay.start()
+    for subscriber in subscribers:
+        subscriber.start()
+    parts.start()
+    log.info("serving", extra={"address": settings.address(settings.service)})
+    parent = os.getppid()
+    while not done.wait(1.0):
+        if os.getppid() != parent:  # the launcher died without a word: do not live on as an orphan
+            break
+    server.stop(grace=5).wait()
+    parts.stop()
+    for subscriber in subscribers:
+        subscriber.stop()
+    relay.stop()
+    return 0

@@ -1,0 +1,58 @@
+"""Settings of a service, read once from the environment.
+
+Every engine is chosen by one URL (see docs/architecture.md, "One program, two scales"); the defaults are embedded ones
+below one data folder.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+SERVICES = ("catalog", "trainer", "scanner", "inference", "gateway")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a service must know to start. URLs follow `scheme://…`; addresses are `host:port`."""
+
+    service: str
+    data: Path
+    database_url: str
+    events_url: str
+    objects_url: str
+    keys: Path
+    addresses: Mapping[str, str]
+    http_address: str
+    bases: Path
+    log_level: str = "INFO"
+
+    def address(self, service: str) -> str:
+        """The gRPC address of `service`; KeyError names the missing variable."""
+        try:
+            return self.addresses[service]
+        except KeyError:
+            raise KeyError(f"VOICEHUB_{service.upper()}_ADDRESS is not set") from None
+
+
+def load(service: str, environment: Mapping[str, str] | None = None) -> Settings:
+    """Reads the settings of `service` from `VOICEHUB_*` variables."""
+    env = os.environ if environment is None else environment
+    data = Path(env.get("VOICEHUB_DATA", str(Path.home() / ".voicehub" / "hub")))
+    addresses = {
+        name: env[f"VOICEHUB_{name.upper()}_ADDRESS"] for name in SERVICES if f"VOICEHUB_{name.upper()}_ADDRESS" in env
+    }
+    return Settings(
+        service=service,
+        data=data,
+        database_url=env.get("VOICEHUB_DATABASE_URL", f"sqlite:///{data / 'db' / (service + '.sqlite')}"),
+        events_url=env.get("VOICEHUB_EVENTS_URL", f"sqlite:///{data / 'db' / 'events.sqlite'}"),
+        objects_url=env.get("VOICEHUB_OBJECTS_URL", f"file://{data / 'objects'}"),
+        keys=Path(env.get("VOICEHUB_KEYS", str(data / "keys"))),
+        addresses=addresses,
+        http_address=env.get("VOICEHUB_HTTP_ADDRESS", "127.0.0.1:0"),
+        bases=Path(env.get("VOICEHUB_BASES", str(data / "bases"))),
+        log_level=env.get("VOICEHUB_LOG_LEVEL", "INFO"),
+    )

@@ -1,0 +1,141 @@
+"""Consuming events: once in effect.
+
+A handler first *prepares* (slow work, no transaction: scanning, exporting) and answers an *effect*, a function that is
+applied to the database in the same transaction that marks the event as seen. A crash before that transaction means the
+event comes again; after it, the event is known. Failures are retried with backoff; what still fails is parked in the
+dead-letter table with the reason, and the road goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from services.common.clock import now
+from services.common.database import Database
+from services.common.events import Consumer, Delivery, Event, EventBus
+from services.common.tables import dead_letters, inbox
+from services.common.telemetry import set_traceparent
+
+log = logging.getLogger(__name__)
+
+Effect = Callable[[Session], None]
+Handler = Callable[[Event], Effect | None]
+ATTEMPTS = 5
+BACKOFF_SECONDS = 0.2
+POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """What one consumer group of a service listens to: handlers by (topic, full message name)."""
+
+    name: str
+    handlers: Mapping[tuple[str, str], Handler]
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """The topics that have a handler."""
+        return tuple(sorted({topic for topic, _ in self.handlers}))
+
+
+class Subscriber:
+    """Runs one subscription in a thread of its own."""
+
+    def __init__(self, subscription: Subscription, database: Database, bus: EventBus) -> None:
+        self._subscription, self._database, self._bus = subscription, database, bus
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=f"events-{subscription.name}", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stops after the event under way."""
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    def process(self, event: Event) -> None:
+        """Handles one event to its end: effect, or dead letter after the last attempt."""
+        handler = self._subscription.handlers.get((event.topic, event.type))
+        if handler is None or self._seen(event):
+            return
+        set_traceparent(event.trace)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                self._apply(event, handler(event))
+                return
+            except Exception as error:  # edge: any failure of a handler is retried, then parked
+                log.warning("event failed", extra={"event": event.id, "type": event.type, "attempt": attempt})
+                if attempt == ATTEMPTS:
+                    log.exception("event parked as dead letter", extra={"event": event.id, "type": event.type})
+                    self._apply(event, partial(self._park, event=event, reason=repr(error)))
+                    return
+                if self._stop.wait(BACKOFF_SECONDS * 2**attempt):
+                    raise
+
+    def _run(self) -> None:
+        consumer: Consumer | None = None
+        while not self._stop.is_set():
+            try:
+                consumer = consumer or self._bus.consumer(self._subscription.name, self._subscription.topics)
+                self._drain(consumer)
+            except Exception:  # edge of the thread: a bus or database that is away comes back
+                log.exception("subscription failed, trying again", extra={"subscription": self._subscription.name})
+                if consumer is not None:
+                    consumer.rewind()
+                self._stop.wait(1.0)
+        if consumer is not None:
+            consumer.close()
+
+    def _drain(self, consumer: Consumer) -> None:
+        for delivery in consumer.poll(limit=16, timeout=POLL_SECONDS):
+            if self._stop.is_set():
+                return
+            self._deliver(consumer, delivery)
+
+    def _deliver(self, consumer: Consumer, delivery: Delivery) -> None:
+        self.process(delivery.event)
+        consumer.commit(delivery)
+
+    def _seen(self, event: Event) -> bool:
+        query = select(inbox.c.event_id).where(
+            inbox.c.subscription == self._subscription.name, inbox.c.event_id == event.id
+        )
+        with self._database.read() as session:
+            return session.execute(query).first() is not None
+
+    def _apply(self, event: Event, effect: Effect | None) -> None:
+        with self._database.write() as session:
+            query = select(inbox.c.event_id).where(
+                inbox.c.subscription == self._subscription.name, inbox.c.event_id == event.id
+            )
+            if session.execute(query).first() is not None:
+                return  # another member of the group was faster
+            if effect is not None:
+                effect(session)
+            session.execute(insert(inbox).values(subscription=self._subscription.name, event_id=event.id, time=now()))
+
+    def _park(self, session: Session, event: Event, reason: str) -> None:
+        session.execute(
+            insert(dead_letters).values(
+                subscription=self._subscription.name,
+                event_id=event.id,
+                topic=event.topic,
+                key=event.key,
+                type=event.type,
+                source=event.source,
+                event_time=event.time,
+                trace=event.trace,
+                data=event.data,
+                reason=reason,
+                time=now(),
+            )
+        )
