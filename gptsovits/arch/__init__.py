@@ -1,0 +1,1 @@
+"""The networks in torch: stage 1 (text to semantic tokens) and stage 2 (tokens to wave)."""

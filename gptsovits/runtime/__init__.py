@@ -1,0 +1,1 @@
+"""Speaking with an exported voice: numpy and onnxruntime only."""
