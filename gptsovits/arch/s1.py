@@ -35,18 +35,21 @@ class SinePosition(nn.Module):
     """Adds ``alpha`` times a sine table, computed on the fly so that no length limits it."""
 
     frequencies: Tensor
+    even: Tensor
 
     def __init__(self, dim: int, dropout: float) -> None:
         super().__init__()
         self.alpha = nn.Parameter(torch.ones(1))
         self.dropout = nn.Dropout(dropout)
         steps = torch.arange(0, dim, 2, dtype=torch.float32)
-        self.register_buffer("frequencies", torch.exp(steps * -(math.log(10000.0) / dim)), persistent=False)
+        frequencies = torch.exp(steps * -(math.log(10000.0) / dim)).repeat_interleave(2)
+        self.register_buffer("frequencies", frequencies, persistent=False)
+        self.register_buffer("even", torch.arange(dim) % 2 == 0, persistent=False)
 
     def table(self, positions: Tensor) -> Tensor:
         """Sines at even and cosines at odd channels; positions ``(..., T)`` -> ``(..., T, C)``."""
         angles = positions.to(self.frequencies.dtype).unsqueeze(-1) * self.frequencies
-        return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)
+        return torch.where(self.even, angles.sin(), angles.cos())
 
     def forward(self, x: Tensor, positions: Tensor) -> Tensor:
         """Adds the table at ``positions (T,)`` or ``(B, T)`` to ``x (B, T, C)``."""

@@ -1,0 +1,1 @@
+"""Networks to ONNX bundles (needs torch and onnx)."""

@@ -1,0 +1,137 @@
+"""A voice that speaks: prompt -> conditioning -> tokens -> wave. Thread-safe; needs numpy and onnxruntime only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from gptsovits.audio.dsp import reference_level, spectrogram
+from gptsovits.errors import MissingInput
+from gptsovits.runtime.bundle import Bundle, VoiceFacts
+from gptsovits.runtime.content import ContentEncoder
+from gptsovits.runtime.prompt import Conditioning, Prompt, bert_for
+from gptsovits.runtime.sampling import Floats, Race, Sampling, Tokens
+from gptsovits.runtime.stage1 import generate_batch
+
+
+class Voice:
+    """An exported voice of any family and size."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+
+    @classmethod
+    def load(cls, folder: Path | str, threads: int = 1, verify: bool = True) -> Voice:
+        """Opens a bundle folder with ``threads`` per graph; ``verify`` checks every file's digest."""
+        return cls(Bundle.open(Path(folder), threads, verify))
+
+    @property
+    def facts(self) -> VoiceFacts:
+        """Rates, sizes and languages of the voice."""
+        return self._bundle.facts
+
+    def prepare(self, prompt: Prompt, encoder: ContentEncoder | None = None) -> Conditioning:
+        """Timbre and prompt tokens; ``encoder`` is needed when the prompt has words but neither features nor codes."""
+        ge = self.timbre(prompt.wave, prompt.speaker)
+        if prompt.phones is None or len(prompt.phones) == 0:
+            return Conditioning.timbre_only(ge, self.facts.bert_dim)
+        phones = np.asarray(prompt.phones, np.int64)
+        bert = bert_for(phones, prompt.bert, self.facts.bert_dim)
+        return Conditioning(ge, self._prompt_codes(prompt, encoder), phones, bert)
+
+    def timbre(self, wave: Floats, speaker: Floats | None = None) -> Floats:
+        """Timbre ``(1, G, 1)`` of a reference wave ``(L,)`` at the voice's sample rate."""
+        if self.facts.speaker_dim and speaker is None:
+            raise MissingInput(
+                f"A {self.facts.family} voice needs the speaker embedding of its reference: add sv_emb to the prompt."
+            )
+        magnitudes = spectrogram(reference_level(np.asarray(wave, np.float32)), self.facts.spectrogram)
+        low = magnitudes[None, : self.facts.spectrogram_bins]
+        return self._bundle.graphs["style"].run(spectrogram=low, sv_emb=speaker)[0]
+
+    def mean_timbre(self, references: Sequence[Prompt]) -> Floats:
+        """Arithmetic mean of the timbre of several references."""
+        return np.mean([self.timbre(item.wave, item.speaker) for item in references], axis=0, dtype=np.float32)
+
+    def quantise(self, features: Floats) -> Tokens:
+        """Content features ``(1, C, T)`` -> tokens ``(T // 2,)``."""
+        return np.asarray(self._bundle.graphs["quantise"].run(features=features)[0][0], np.int64)
+
+    def generate_tokens(
+        self,
+        target_phones: Tokens,
+        target_bert: Floats | None,
+        conditioning: Conditioning,
+        sampling: Sampling | None = None,
+        race: Race | None = None,
+    ) -> Tokens:
+        """Semantic tokens ``(T,)`` of one sentence."""
+        return self.generate_many([target_phones], [target_bert], conditioning, sampling, race)[0]
+
+    def generate_many(
+        self,
+        target_phones: Sequence[Tokens],
+        target_bert: Sequence[Floats | None],
+        conditioning: Conditioning,
+        sampling: Sampling | None = None,
+        race: Race | None = None,
+    ) -> list[Tokens]:
+        """Semantic tokens of several sentences in one batch; rows do not influence each other."""
+        chosen = sampling or Sampling()
+        dim = self.facts.bert_dim
+        phones = [np.concatenate((conditioning.phones, row)) for row in target_phones]
+        bert = None
+        if dim:
+            rows = zip(target_phones, target_bert, strict=True)
+            bert = [np.concatenate((conditioning.bert, bert_for(row, given, dim)), 1) for row, given in rows]
+        rows_out = generate_batch(self._bundle, phones, bert, conditioning.codes, chosen, race)
+        return [row.semantic(chosen.drop_first_on_early_stop) for row in rows_out]
+
+    def decode(
+        self,
+        codes: Tokens,
+        target_phones: Tokens,
+        ge: Floats,
+        noise_scale: float = 0.5,
+        noise: Floats | None = None,
+        speed: float = 1.0,
+        seed: int | None = None,
+    ) -> Floats:
+        """Tokens ``(T,)`` and the phones that they say ``(N,)`` -> wave ``(L,)`` at the voice's sample rate.
+
+        ``noise (1, C, frames)`` makes it repeatable, and so does ``seed``.
+        """
+        frames = frames_at_speed(2 * len(codes), speed)
+        shape = (1, self.facts.latent_channels, frames)
+        if noise is None:
+            noise = np.random.default_rng(seed).standard_normal(shape, np.float32)
+        if noise.shape != shape:
+            raise MissingInput(f"The noise is {noise.shape}, but {len(codes)} tokens at speed {speed} need {shape}.")
+        return self._bundle.graphs["s2"].run(
+            codes=np.asarray(codes, np.int64)[None],
+            phones=np.asarray(target_phones, np.int64)[None],
+            ge=ge,
+            noise=np.asarray(noise, np.float32),
+            noise_scale=np.array([noise_scale], np.float32),
+        )[0][0, 0]
+
+    def _prompt_codes(self, prompt: Prompt, encoder: ContentEncoder | None) -> Tokens:
+        if prompt.codes is not None:
+            return np.asarray(prompt.codes, np.int64)
+        if prompt.features is not None:
+            return self.quantise(np.asarray(prompt.features, np.float32))
+        if encoder is None:
+            raise MissingInput(
+                f"The prompt is a recording, and turning it into tokens needs the content encoder of a {self.facts.family} "
+                "base: register one with `voicehub-admin base add PATH`, or give a prompt with features."
+            )
+        return self.quantise(encoder.prompt_features(prompt.wave, self.facts))
+
+
+def frames_at_speed(frames: int, speed: float) -> int:
+    """Latent frames after the change of speed; unchanged at 1."""
+    if not 0.25 <= speed <= 4:
+        raise MissingInput(f"The speed is {speed}, but must lie between 0.25 and 4.")
+    return frames if speed == 1.0 else int(frames / speed) + 1
