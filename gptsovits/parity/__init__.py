@@ -1,0 +1,1 @@
+"""Comparing the engine with recordings of the original."""
