@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
@@ -42,11 +43,11 @@ class Event:
     data: bytes
     trace: str = ""
 
-    def is_a(self, message: type[Message]) -> bool:
+    def is_a(self, message: builtins.type[Message]) -> bool:
         """Whether the payload is of this message type."""
-        return self.type == message.DESCRIPTOR.full_name
+        return self.type == str(message.DESCRIPTOR.full_name)
 
-    def parse(self, message: type[M]) -> M:
+    def parse(self, message: builtins.type[M]) -> M:
         """The payload; ValueError if it is of another type."""
         if not self.is_a(message):
             raise ValueError(f"event {self.id} is a {self.type}, not a {message.DESCRIPTOR.full_name}")

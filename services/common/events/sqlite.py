@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from services.common.events.envelope import Event
 from services.common.events.port import Delivery
@@ -143,7 +144,12 @@ class SqliteConsumer:
             " WHERE topic = ? AND position >= ? ORDER BY position LIMIT ?",
             (topic, start, limit),
         )
-        return [Delivery(Event(*r[1:6], datetime.fromisoformat(r[6]), r[7], r[8]), r[0]) for r in rows]
+        return [Delivery(_to_event(r), r[0]) for r in rows]
+
+
+def _to_event(row: tuple[Any, ...]) -> Event:
+    _, identifier, topic, key, kind, source, time_text, data, trace = row
+    return Event(identifier, topic, key, kind, source, datetime.fromisoformat(time_text), data, trace)
 
 
 class _transaction:

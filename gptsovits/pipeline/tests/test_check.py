@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gptsovits.pipeline.check import check, clipped_share
+from gptsovits.pipeline.decode import Recording
+from gptsovits.pipeline.refusal import RecordingRefused
+from gptsovits.pipeline.tests.speech import RATE, speech_like
+
+WORDS = " ".join(["word"] * 90)
+
+
+def refused(wave: np.ndarray, transcript: str = WORDS) -> RecordingRefused:
+    with pytest.raises(RecordingRefused) as caught:
+        check(Recording(wave.astype(np.float32), RATE), transcript)
+    return caught.value
+
+
+def test_a_clean_half_minute_is_accepted_with_advice_to_record_more() -> None:
+    found = check(Recording(speech_like(40), RATE), WORDS)
+    assert found.seconds == pytest.approx(40)
+    assert 10 < found.speech_seconds < 40
+    assert any("One minute" in line for line in found.advice)
+
+
+def test_short_silent_clipped_and_untranscribed_recordings_are_refused_with_what_to_do() -> None:
+    cases = {
+        "too-short": refused(speech_like(12)),
+        "silent": refused(np.zeros(40 * RATE)),
+        "clipped": refused(np.clip(speech_like(40) * 6, -1, 1)),
+        "no-transcript": refused(speech_like(40), "   "),
+        "transcript-mismatch": refused(speech_like(40), "three words only"),
+    }
+    for reason, refusal in cases.items():
+        assert refusal.reason == reason
+        assert refusal.hint
+
+
+def test_a_tenth_of_speech_is_too_little() -> None:
+    wave = np.zeros(60 * RATE, np.float32)
+    wave[: 5 * RATE] = speech_like(5)
+    assert refused(wave).reason == "little-speech"
+
+
+def test_a_loud_but_unclipped_wave_has_no_clipped_samples() -> None:
+    assert clipped_share(speech_like(5) * 2) == 0.0

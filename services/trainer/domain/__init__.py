@@ -1,0 +1,1 @@
+"""Values and rules of training jobs; no input, no output."""

@@ -1,0 +1,189 @@
+"""Runs queued jobs, one at a time, each in a worker process of its own.
+
+The worker writes JSON lines on its standard output (progress, then the result or a failure). If this service dies the
+kernel ends the worker with it; at the next start a job that was running is queued again and continues from its folder.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from services.common import outbox
+from services.common.database import Database
+from services.common.events import make_event
+from services.common.objects import Area, ObjectStore
+from services.common.objects.port import chunks_of
+from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
+from services.trainer import store
+from services.trainer.domain.jobs import Job, State
+from services.trainer.messages import to_progress
+
+log = logging.getLogger(__name__)
+IDLE_SECONDS = 1.0
+Publish = Callable[[Job, Path], str]
+WORKER = (sys.executable, "-m", "services.trainer.worker")
+
+
+class Runner:
+    """The thread that takes queued jobs and the news that watchers wait for."""
+
+    def __init__(
+        self,
+        database: Database,
+        objects: ObjectStore,
+        folder: Path,
+        bases: Path,
+        publish: Publish,
+        worker: Sequence[str] = WORKER,
+    ) -> None:
+        self._database, self._objects, self._folder, self._bases = database, objects, folder, bases
+        self._publish, self._command = publish, tuple(worker)
+        self._news = threading.Condition()
+        self._generation = 0
+        self._stop = threading.Event()
+        self._worker: tuple[str, subprocess.Popen[str]] | None = None
+        self._thread = threading.Thread(target=self._run, name="trainer-runner", daemon=True)
+
+    def start(self) -> None:
+        """Queues again what a crash interrupted and starts taking jobs."""
+        with self._database.write() as session:
+            for job in store.in_state(session, State.RUNNING):
+                store.requeue(session, job)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Ends the worker; its job continues at the next start."""
+        self._stop.set()
+        self.wake()
+        if self._worker:
+            self._worker[1].terminate()
+        self._thread.join(timeout=10)
+
+    def wake(self) -> None:
+        """Something changed: look for work, tell the watchers."""
+        with self._news:
+            self._generation += 1
+            self._news.notify_all()
+
+    def generation(self) -> int:
+        """How many news there were so far."""
+        return self._generation
+
+    def wait_for_news(self, seen: int, timeout: float) -> None:
+        """Waits until there are news after `seen`."""
+        with self._news:
+            self._news.wait_for(lambda: self._generation != seen, timeout)
+
+    def cancel(self, job_id: str) -> None:
+        """Ends the worker of this job, if it is the one that runs."""
+        worker = self._worker
+        if worker and worker[0] == job_id:
+            worker[1].terminate()
+        self.wake()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            seen = self._generation
+            try:
+                with self._database.read() as session:
+                    queued = store.in_state(session, State.QUEUED)
+                if queued:
+                    self._run_job(queued[0])
+                    continue
+            except Exception:  # edge of the thread: one job's trouble must not stop the next
+                log.exception("runner failed, trying again")
+            self.wait_for_news(seen, IDLE_SECONDS)
+
+    def _run_job(self, job: Job) -> None:
+        with self._database.write() as session:
+            store.set_state(session, job, State.RUNNING)
+        folder = self._prepare(job)
+        outcome = self._work(job, folder)
+        if self._stop.is_set():
+            return
+        with self._database.read() as session:
+            current = store.find(session, job.id)
+        if current is None or current.state is not State.RUNNING:
+            return  # cancelled meanwhile
+        if "failure" in outcome:
+            self._fail(job, str(outcome["failure"]))
+            return
+        try:
+            self.report(job, "push", 0.0, "pushing to the hub", {})
+            version = self._publish(job, folder / "voice")
+        except Exception as error:  # edge of a job: whatever stops the push is told to its owner
+            log.exception("push failed", extra={"job": job.id})
+            self._fail(job, f"The voice is trained but could not be pushed: {error} Resume the job to try again.")
+            return
+        self._succeed(job, version, outcome.get("report", {}))
+
+    def _prepare(self, job: Job) -> Path:
+        folder = self._folder / job.id
+        folder.mkdir(parents=True, exist_ok=True)
+        recording = folder / "recording"
+        if not recording.exists():
+            partial = folder / "recording.part"
+            with self._objects.open(Area.QUARANTINE, job.recording) as source, partial.open("wb") as target:
+                for chunk in chunks_of(source):
+                    target.write(chunk)
+            partial.rename(recording)
+        request = {
+            "transcript": job.transcript, "language": job.language, "card": dict(job.card), "quick": job.quick,
+            "declaration": dict(job.declaration), "bases": str(self._bases), "base": job.base,
+        }  # fmt: skip
+        (folder / "request.json").write_text(json.dumps(request))
+        return folder
+
+    def _work(self, job: Job, folder: Path) -> Mapping[str, Any]:
+        command = [*self._command, str(folder)]
+        with (folder / "worker.log").open("a") as errors:
+            process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=errors, text=True, env={**os.environ, "OMP_NUM_THREADS": "2"}
+            )
+        self._worker = (job.id, process)
+        outcome: Mapping[str, Any] = {}
+        assert process.stdout is not None
+        for line in process.stdout:
+            message = json.loads(line)
+            if "step" in message:
+                self.report(job, message["step"], message["fraction"], message["message"], message["figures"])
+            else:
+                outcome = message
+        code = process.wait()
+        self._worker = None
+        if code != 0 and "failure" not in outcome:
+            ended = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+            outcome = {"failure": f"The training worker stopped ({ended}). Resume the job to continue it."}
+        return outcome
+
+    def report(self, job: Job, step: str, fraction: float, message: str, figures: Mapping[str, float]) -> None:
+        """Stores a progress report and sends it out."""
+        with self._database.write() as session:
+            made = store.add_step(session, job.id, step, fraction, message, figures)
+            payload = pb.TrainingProgressed(job_id=job.id, progress=to_progress(made))
+            outbox.record(session, make_event("training", job.id, payload, "trainer"))
+        self.wake()
+
+    def _fail(self, job: Job, failure: str) -> None:
+        with self._database.write() as session:
+            store.set_state(session, job, State.FAILED, failure=failure)
+            payload = pb.TrainingFailed(job_id=job.id, failure=failure)
+            outbox.record(session, make_event("training", job.id, payload, "trainer"))
+        self.wake()
+
+    def _succeed(self, job: Job, version: str, report: Mapping[str, Any]) -> None:
+        with self._database.write() as session:
+            store.add_step(session, job.id, "push", 1.0, "pushed", {})
+            store.set_state(session, job, State.SUCCEEDED, version_id=version, report=dict(report))
+            payload = pb.TrainingSucceeded(job_id=job.id, version_id=version)
+            outbox.record(session, make_event("training", job.id, payload, "trainer"))
+        self.wake()

@@ -1,0 +1,180 @@
+"""The gRPC surface of the trainer."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+from google.protobuf.json_format import MessageToDict
+
+from gptsovits.pipeline.check import check
+from gptsovits.pipeline.decode import decode
+from gptsovits.pipeline.refusal import RecordingRefused
+from services.common import outbox
+from services.common.clock import now
+from services.common.database import Database
+from services.common.errors import Invalid, NotFound, Unauthenticated, Unprocessable
+from services.common.events import make_event
+from services.common.ids import new_id
+from services.common.objects import Area, ObjectStore
+from services.common.objects.port import chunks_of
+from services.common.rpc import caller
+from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
+from services.stubs.voicehub.trainer.v1 import trainer_pb2_grpc
+from services.trainer import store
+from services.trainer.domain.jobs import Job, State
+from services.trainer.messages import to_message, to_progress
+from services.trainer.runner import Runner
+
+PAGE = 50
+LANGUAGES = ("en",)
+
+
+class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
+    """Jobs belong to the account that made them; others do not see them."""
+
+    def __init__(self, database: Database, objects: ObjectStore, runner: Runner) -> None:
+        self._database, self._objects, self._runner = database, objects, runner
+
+    def CreateJob(self, request: pb.CreateJobRequest, context: grpc.ServicerContext) -> pb.CreateJobResponse:  # noqa: N802
+        """Checks the recording and queues a job."""
+        account = _account()
+        if request.idempotency_key:
+            with self._database.read() as session:
+                known = store.find_by_key(session, account, request.idempotency_key)
+            if known:
+                return pb.CreateJobResponse(job=to_message(known))
+        _check_request(request, account)
+        seconds = self._check_recording(request)
+        job = _new_job(request, account)
+        accepted = pb.RecordingAccepted(job_id=job.id, recording=request.recording, seconds=seconds)
+        with self._database.write() as session:
+            store.add(session, job, request.idempotency_key)
+            store.add_step(session, job.id, "check", 0.0, "queued", {"seconds": seconds})
+            outbox.record(session, make_event("recordings", job.id, accepted, "trainer"))
+            outbox.record(session, make_event("training", job.id, pb.TrainingRequested(job_id=job.id), "trainer"))
+        self._runner.wake()
+        return pb.CreateJobResponse(job=to_message(job))
+
+    def GetJob(self, request: pb.GetJobRequest, context: grpc.ServicerContext) -> pb.GetJobResponse:  # noqa: N802
+        """One job."""
+        return pb.GetJobResponse(job=to_message(self._own(request.id)))
+
+    def ListJobs(self, request: pb.ListJobsRequest, context: grpc.ServicerContext) -> pb.ListJobsResponse:  # noqa: N802
+        """The caller's jobs, newest first."""
+        size = min(request.page.size or PAGE, PAGE)
+        with self._database.read() as session:
+            found = store.page(session, _account(), request.page.cursor, size + 1)
+        cursor = found[size - 1].id if len(found) > size else ""
+        return pb.ListJobsResponse(jobs=[to_message(job) for job in found[:size]], next_cursor=cursor)
+
+    def CancelJob(self, request: pb.CancelJobRequest, context: grpc.ServicerContext) -> pb.CancelJobResponse:  # noqa: N802
+        """Stops a job; what it has trained so far is kept for a resume."""
+        job = self._own(request.id)
+        with self._database.write() as session:
+            store.set_state(session, job, State.CANCELLED)
+        self._runner.cancel(job.id)
+        return pb.CancelJobResponse(job=to_message(self._own(job.id)))
+
+    def ResumeJob(self, request: pb.ResumeJobRequest, context: grpc.ServicerContext) -> pb.ResumeJobResponse:  # noqa: N802
+        """Queues a cancelled or failed job again; it continues from its last finished epoch."""
+        job = self._own(request.id)
+        with self._database.write() as session:
+            store.set_state(session, job, State.QUEUED, failure="")
+            outbox.record(session, make_event("training", job.id, pb.TrainingRequested(job_id=job.id), "trainer"))
+        self._runner.wake()
+        return pb.ResumeJobResponse(job=to_message(self._own(job.id)))
+
+    def WatchJob(self, request: pb.WatchJobRequest, context: grpc.ServicerContext) -> Iterator[pb.WatchJobResponse]:  # noqa: N802
+        """Progress as it comes, until the job has ended."""
+        job, sequence = self._own(request.id), request.after_sequence
+        while context.is_active():
+            seen = self._runner.generation()
+            with self._database.read() as session:
+                steps = store.steps_after(session, job.id, sequence)
+                job = store.find(session, job.id) or job
+            for step in steps:
+                sequence = step.sequence
+                yield pb.WatchJobResponse(job=to_message(job), progress=to_progress(step))
+            if job.state.ended:
+                yield pb.WatchJobResponse(job=to_message(job))
+                return
+            self._runner.wait_for_news(seen, timeout=5.0)
+
+    def _own(self, job_id: str) -> Job:
+        account = _account()
+        with self._database.read() as session:
+            job = store.find(session, job_id)
+        if job is None or job.account != account:
+            raise NotFound("There is no such training job.", hint="List your jobs to see their ids.")
+        return job
+
+    def _check_recording(self, request: pb.CreateJobRequest) -> float:
+        try:
+            source = self._objects.open(Area.QUARANTINE, request.recording.digest)
+        except KeyError:
+            raise Invalid("The recording was not uploaded.", hint="Upload it, then name its upload id.") from None
+        with source, tempfile.NamedTemporaryFile() as file:
+            for chunk in chunks_of(source):
+                file.write(chunk)
+            file.flush()
+            try:
+                return check(decode(Path(file.name)), request.transcript).seconds
+            except RecordingRefused as refusal:
+                reason = refusal.reason.upper().replace("-", "_")
+                raise Unprocessable(refusal.message, hint=refusal.hint, reason=reason) from None
+
+
+def _account() -> str:
+    account = caller().account
+    if not account:
+        raise Unauthenticated("Training needs an account.", hint="Log in first.")
+    return account
+
+
+def _check_request(request: pb.CreateJobRequest, account: str) -> None:
+    if request.owner not in ("", account):
+        raise NotFound(f"There is no owner {request.owner!r} you could train for.", hint="Use your own account name.")
+    missing = {
+        f"declaration.{name}": "required"
+        for name in ("source", "license", "consent")
+        if not getattr(request.declaration, name)
+    }
+    if missing:
+        raise Unprocessable(
+            "A voice needs a declaration of source, licence and consent.",
+            hint="Say where the recording comes from, under which licence, and that the speaker agreed.",
+            reason="DECLARATION_MISSING",
+            fields=missing,
+        )
+    if request.language not in LANGUAGES:
+        raise Unprocessable(
+            f"The installed base does not speak {request.language!r}.",
+            hint=f"Use one of: {', '.join(LANGUAGES)}; or add a base that speaks it (voicehub-admin base add PATH).",
+            reason="LANGUAGE",
+            fields={"language": f"one of {', '.join(LANGUAGES)}"},
+        )
+
+
+def _new_job(request: pb.CreateJobRequest, account: str) -> Job:
+    declaration = request.declaration
+    return Job(
+        id=new_id(),
+        account=account,
+        owner=request.owner or account,
+        name=request.name,
+        state=State.QUEUED,
+        recording=request.recording.digest,
+        recording_size=request.recording.size,
+        filename=request.filename,
+        transcript=request.transcript,
+        language=request.language,
+        declaration={name: getattr(declaration, name) for name in ("source", "license", "consent")},
+        card=MessageToDict(request.card),
+        private=request.private,
+        quick=request.quick,
+        base=request.base,
+        create_time=now(),
+    )

@@ -1,0 +1,115 @@
+"""A trainer on loopback with real engines: SQLite, the folder store, signed identities, a worker process."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from gptsovits.pipeline.tests.speech import RATE, speech_like
+from services.common import rpc
+from services.common.identity import Identity, Signer, Verifier, ensure_keys
+from services.common.objects import Area
+from services.common.runtime import open_house
+from services.common.settings import load
+from services.stubs.voicehub.common.v1 import common_pb2
+from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
+from services.stubs.voicehub.trainer.v1 import trainer_pb2_grpc
+from services.trainer.domain.jobs import Job
+from services.trainer.runner import Runner
+from services.trainer.service import TrainerService
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+# A worker that counts to three, one step a line read from the file `go` beside its folder; `fail` makes it fail.
+WORKER = """
+import json, pathlib, sys, time
+folder = pathlib.Path(sys.argv[1])
+def say(**line): print(json.dumps(line), flush=True)
+with (folder / "starts").open("a") as file: file.write("x")
+for epoch in range(3):
+    say(step="train", fraction=(epoch + 1) / 3, message=f"epoch {epoch}", figures={"loss": 1.0 / (epoch + 1)})
+while (folder.parent / "wait").exists(): time.sleep(0.02)
+if (folder.parent / "fail").exists():
+    say(failure="Training failed: asked to."); raise SystemExit(1)
+(folder / "voice").mkdir(exist_ok=True)
+say(report={"seconds": 40.0})
+"""
+
+
+def free_address() -> str:
+    """A loopback address nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@dataclass
+class Trainer:
+    """The running service and ways to call it."""
+
+    address: str
+    keys: Path
+    folder: Path
+    runner: Runner
+    recording: common_pb2.ObjectRef
+    published: list[str]
+
+    def stub(self, account: str) -> trainer_pb2_grpc.TrainerServiceStub:
+        """A stub that calls as `account`."""
+        signer = Signer(self.keys, "gateway")
+        return trainer_pb2_grpc.TrainerServiceStub(
+            rpc.make_channel(self.address, lambda: signer.sign(Identity(account)))
+        )
+
+    def request(self, **changes: object) -> pb.CreateJobRequest:
+        """A request that is accepted, but for the changes."""
+        values: dict[str, object] = {
+            "name": "reader",
+            "recording": self.recording,
+            "filename": "speech.wav",
+            "transcript": " ".join(["word"] * 90),
+            "language": "en",
+            "declaration": common_pb2.Declaration(source="self-recorded", license="CC-BY-4.0", consent="self"),
+        }
+        return pb.CreateJobRequest(**{**values, **changes})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def trainer(tmp_path: Path) -> Iterator[Trainer]:
+    keys = tmp_path / "keys"
+    for service in ("gateway", "trainer"):
+        ensure_keys(keys, service)
+    address = free_address()
+    environment = {"VOICEHUB_DATA": str(tmp_path), "VOICEHUB_TRAINER_ADDRESS": address}
+    house = open_house(load("trainer", environment), MIGRATIONS)
+    wave = tmp_path / "speech.wav"
+    soundfile.write(wave, speech_like(40), RATE)
+    info = house.objects.put(Area.QUARANTINE, [wave.read_bytes()])
+    published: list[str] = []
+
+    def publish(job: Job, voice: Path) -> str:
+        published.append(job.id)
+        return "version-of-" + job.id
+
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER)
+    jobs = tmp_path / "training"
+    jobs.mkdir()
+    runner = Runner(house.database, house.objects, jobs, tmp_path / "bases", publish, (sys.executable, str(script)))
+    servicer = TrainerService(house.database, house.objects, runner)
+    server = rpc.make_server(
+        address,
+        Verifier(keys),
+        lambda s: trainer_pb2_grpc.add_TrainerServiceServicer_to_server(servicer, s),
+        [pb.DESCRIPTOR.services_by_name["TrainerService"].full_name],
+    )
+    runner.start()
+    yield Trainer(address, keys, jobs, runner, common_pb2.ObjectRef(digest=info.digest, size=info.size), published)
+    (jobs / "wait").unlink(missing_ok=True)
+    server.stop(None).wait()
+    runner.stop()

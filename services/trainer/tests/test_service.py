@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import grpc
+import pytest
+
+from services.common.errors import NotFound, Unauthenticated, Unprocessable, VoiceHubError, from_rpc
+from services.stubs.voicehub.common.v1 import common_pb2
+from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
+from services.trainer.tests.conftest import Trainer
+
+
+def refusal(call: object, request: object) -> VoiceHubError:
+    with pytest.raises(grpc.RpcError) as caught:
+        call(request)  # type: ignore[operator]
+    return from_rpc(caught.value)
+
+
+def watch(trainer: Trainer, account: str, job_id: str, after: int = 0) -> list[pb.WatchJobResponse]:
+    return list(trainer.stub(account).WatchJob(pb.WatchJobRequest(id=job_id, after_sequence=after), timeout=30))
+
+
+def test_a_job_runs_to_its_version_and_tells_every_step(trainer: Trainer) -> None:
+    job = trainer.stub("ana").CreateJob(trainer.request()).job
+    seen = watch(trainer, "ana", job.id)
+    assert [m.progress.message for m in seen if m.progress.step == "train"] == ["epoch 0", "epoch 1", "epoch 2"]
+    assert [m.progress.sequence for m in seen[:-1]] == list(range(1, len(seen)))
+    assert seen[-1].job.state == pb.JOB_STATE_SUCCEEDED
+    assert seen[-1].job.version_id == "version-of-" + job.id
+    assert seen[-1].job.report["seconds"] == 40.0
+    assert trainer.published == [job.id]
+
+
+def test_watching_again_continues_after_the_last_seen_step(trainer: Trainer) -> None:
+    job = trainer.stub("ana").CreateJob(trainer.request()).job
+    whole = watch(trainer, "ana", job.id)
+    rest = watch(trainer, "ana", job.id, after=whole[1].progress.sequence)
+    assert [m.progress.sequence for m in rest[:-1]] == [m.progress.sequence for m in whole[2:-1]]
+
+
+def test_the_same_key_makes_one_job(trainer: Trainer) -> None:
+    stub = trainer.stub("ana")
+    first = stub.CreateJob(trainer.request(idempotency_key="k")).job
+    assert stub.CreateJob(trainer.request(idempotency_key="k")).job.id == first.id
+    assert len(stub.ListJobs(pb.ListJobsRequest()).jobs) == 1
+
+
+def test_jobs_of_others_do_not_exist(trainer: Trainer) -> None:
+    job = trainer.stub("ana").CreateJob(trainer.request()).job
+    other = trainer.stub("bo")
+    missing = refusal(other.GetJob, pb.GetJobRequest(id="0" * 32))
+    hidden = refusal(other.GetJob, pb.GetJobRequest(id=job.id))
+    assert isinstance(hidden, NotFound)
+    assert (hidden.message, hidden.hint) == (missing.message, missing.hint)
+    assert not other.ListJobs(pb.ListJobsRequest()).jobs
+
+
+def test_a_visitor_without_account_cannot_train(trainer: Trainer) -> None:
+    assert isinstance(refusal(trainer.stub("").CreateJob, trainer.request()), Unauthenticated)
+
+
+def test_without_declaration_nothing_is_trained(trainer: Trainer) -> None:
+    found = refusal(trainer.stub("ana").CreateJob, trainer.request(declaration=common_pb2.Declaration(source="me")))
+    assert isinstance(found, Unprocessable)
+    assert set(found.fields) == {"declaration.license", "declaration.consent"}
+    assert found.hint
+
+
+def test_a_language_the_base_does_not_speak_is_refused(trainer: Trainer) -> None:
+    found = refusal(trainer.stub("ana").CreateJob, trainer.request(language="tlh"))
+    assert found.reason == "LANGUAGE"
+
+
+def test_cancel_then_resume_finishes_the_job(trainer: Trainer) -> None:
+    wait = trainer.folder / "wait"
+    wait.touch()
+    stub = trainer.stub("ana")
+    job = stub.CreateJob(trainer.request()).job
+    stream = stub.WatchJob(pb.WatchJobRequest(id=job.id), timeout=30)
+    next(m for m in stream if m.progress.message == "epoch 2")
+    assert stub.CancelJob(pb.CancelJobRequest(id=job.id)).job.state == pb.JOB_STATE_CANCELLED
+    wait.unlink()
+    assert not trainer.published
+    stub.ResumeJob(pb.ResumeJobRequest(id=job.id))
+    assert watch(trainer, "ana", job.id)[-1].job.state == pb.JOB_STATE_SUCCEEDED
+    assert (trainer.folder / job.id / "starts").read_text() == "xx"
+
+
+def test_a_failure_is_told_and_can_be_tried_again(trainer: Trainer) -> None:
+    (trainer.folder / "fail").touch()
+    stub = trainer.stub("ana")
+    job = stub.CreateJob(trainer.request()).job
+    ended = watch(trainer, "ana", job.id)[-1].job
+    assert ended.state == pb.JOB_STATE_FAILED
+    assert "asked to" in ended.failure
+    (trainer.folder / "fail").unlink()
+    stub.ResumeJob(pb.ResumeJobRequest(id=job.id))
+    assert watch(trainer, "ana", job.id)[-1].job.state == pb.JOB_STATE_SUCCEEDED
+
+
+def test_a_killed_worker_fails_the_job_with_what_to_do(trainer: Trainer) -> None:
+    import os
+    import signal
+
+    (trainer.folder / "wait").touch()
+    stub = trainer.stub("ana")
+    job = stub.CreateJob(trainer.request()).job
+    stream = stub.WatchJob(pb.WatchJobRequest(id=job.id), timeout=30)
+    next(m for m in stream if m.progress.message == "epoch 2")
+    worker = trainer.runner._worker
+    assert worker is not None
+    os.kill(worker[1].pid, signal.SIGKILL)
+    ended = watch(trainer, "ana", job.id)[-1].job
+    assert ended.state == pb.JOB_STATE_FAILED
+    assert "SIGKILL" in ended.failure
+    assert "Resume" in ended.failure

@@ -1,0 +1,52 @@
+"""The worker process of one job: `python -m services.trainer.worker FOLDER`; progress as JSON lines on its output."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from gptsovits.pipeline.run import Progress, Request, run
+
+from gptsovits.pipeline.refusal import RecordingRefused
+
+log = logging.getLogger(__name__)
+PR_SET_PDEATHSIG = 1
+
+
+def main() -> int:
+    """Runs the pipeline in the job's folder; exit code 0, or 1 with a failure line."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    folder = Path(sys.argv[1])
+    request = Request.from_json(json.loads((folder / "request.json").read_text()), folder / "recording")
+    try:
+        report = run(request, folder, lambda progress: _say(_progress(progress)))
+    except RecordingRefused as refusal:
+        _say({"failure": f"{refusal.message} {refusal.hint}"})
+        return 1
+    except Exception as error:  # edge of the process: the log has it whole, the owner gets one sentence
+        log.exception("training failed")
+        _say({"failure": f"Training failed: {error}. Resume the job to try again."})
+        return 1
+    _say({"report": report})
+    return 0
+
+
+def _progress(progress: Progress) -> dict[str, Any]:
+    return {
+        "step": progress.step, "fraction": progress.fraction, "message": progress.message,
+        "figures": dict(progress.figures),
+    }  # fmt: skip
+
+
+def _say(message: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(message) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
