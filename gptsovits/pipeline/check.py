@@ -22,7 +22,7 @@ WORDS_PER_SECOND = (0.5, 6.0)
 
 @dataclass(frozen=True)
 class CheckedRecording:
-    """What the checks measured: seconds in all, seconds of speech, peak, share of clipped samples, noise floor (dBFS)."""
+    """What was measured: seconds in all and of speech, peak, share of clipped samples, noise floor in dBFS."""
 
     seconds: float
     speech_seconds: float

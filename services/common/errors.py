@@ -6,7 +6,7 @@ the gateway renders them as RFC 9457 problem documents. Each says what is wrong 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 import grpc
@@ -131,12 +131,14 @@ def from_rpc(call: grpc.RpcError) -> VoiceHubError:
     """The error a peer answered; a peer that cannot be reached becomes `Unavailable`."""
     code = call.code() if isinstance(call, grpc.Call) else grpc.StatusCode.UNKNOWN
     kind = next((t for t in _TYPES if t.code == code), VoiceHubError)
-    hint, reason, fields = "", "", {}
+    hint, reason = "", ""
+    fields: dict[str, str] = {}
     status = rpc_status.from_call(call) if isinstance(call, grpc.Call) else None
     message = (call.details() or code.name) if isinstance(call, grpc.Call) else str(call)
     if status is None and code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
         return Unavailable("A part of the hub does not answer.", hint="Try again in a few seconds.")
-    for detail in status.details if status else ():
+    details: Iterable[any_pb2.Any] = status.details if status else ()
+    for detail in details:
         info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
         if detail.Unpack(info):
             reason, hint = info.reason, info.metadata.get("hint", "")

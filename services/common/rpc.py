@@ -37,7 +37,7 @@ def caller() -> Identity:
     return identity
 
 
-class _ServerInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
+class _ServerInterceptor(grpc.ServerInterceptor):
     """Verifies the identity, continues the trace and turns errors into typed statuses."""
 
     def __init__(self, verifier: Verifier) -> None:
@@ -47,7 +47,7 @@ class _ServerInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
         handler = continuation(details)
         if handler is None or details.method.startswith(OPEN_SERVICES):
             return handler
-        metadata = dict(details.invocation_metadata or ())
+        metadata = {key: str(value) for key, value in details.invocation_metadata or ()}
         if handler.response_streaming:
             stream = self._stream(handler.unary_stream, metadata)
             return grpc.unary_stream_rpc_method_handler(
@@ -70,7 +70,7 @@ class _ServerInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
                 return method(request, context)
             except VoiceHubError as error:
                 context.abort_with_status(to_status(error))
-            except Exception:  # edge of the process: an unforeseen error is logged whole and answered without detail
+            except Exception:  # noqa: BLE001 - edge of the process: an unforeseen error is logged whole and answered without detail
                 context.abort(grpc.StatusCode.INTERNAL, _log_failure())
 
         return serve
@@ -82,7 +82,7 @@ class _ServerInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]
                 yield from method(request, context)
             except VoiceHubError as error:
                 context.abort_with_status(to_status(error))
-            except Exception:  # edge of the process, as above
+            except Exception:  # noqa: BLE001 - edge of the process, as above
                 context.abort(grpc.StatusCode.INTERNAL, _log_failure())
 
         return serve
@@ -115,15 +115,15 @@ def make_server(
     return server
 
 
-class _CallDetails(grpc.ClientCallDetails):  # type: ignore[misc]
+class _CallDetails(grpc.ClientCallDetails):
     def __init__(self, base: grpc.ClientCallDetails, metadata: list[tuple[str, str]], timeout: float | None) -> None:
-        self.method, self.metadata, self.timeout = base.method, metadata, timeout
+        self.method, self.metadata, self.timeout = base.method, tuple(metadata), timeout
         self.credentials = base.credentials
         self.wait_for_ready = True
         self.compression = getattr(base, "compression", None)
 
 
-class _ClientInterceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):  # type: ignore[misc]
+class _ClientInterceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
     """Adds identity, trace and a deadline to every call."""
 
     def __init__(self, token: Callable[[], str]) -> None:

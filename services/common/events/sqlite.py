@@ -1,7 +1,7 @@
 """The embedded event bus: a log in one SQLite file, one row an event, one committed position a group and topic.
 
-Several processes share the file. A group has one active consumer per topic: a lease row with a short term keeps a second
-one from delivering the same events at the same time.
+Several processes share the file. A group has one active consumer per topic: a lease row with a short term keeps a
+second one from delivering the same events at the same time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import sqlite3
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -152,14 +153,13 @@ def _to_event(row: tuple[Any, ...]) -> Event:
     return Event(identifier, topic, key, kind, source, datetime.fromisoformat(time_text), data, trace)
 
 
-class _transaction:
-    """`with _transaction(connection):` begins IMMEDIATE and commits, or rolls back on any error."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
+@contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Begins IMMEDIATE and commits, or rolls back on any error."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
