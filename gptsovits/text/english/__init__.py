@@ -1,0 +1,1 @@
+"""English: normalisation, dictionary, homographs and spelling rules. Needs the extra ``local`` only."""

@@ -1,0 +1,57 @@
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gptsovits.text.cutting import METHODS, clauses, cut, cut_lines, merge_short, pieces, split_long
+from gptsovits.text.sequence import TextError
+from gptsovits.text.tests.golden import recorded
+
+GOLDEN = recorded("segmentation")
+CUTS = [(case, method) for case in GOLDEN["cuts"] for method in METHODS]
+
+
+@pytest.mark.parametrize(("case", "method"), CUTS)
+def test_cut_equals_recording(case: dict[str, Any], method: str) -> None:
+    assert cut_lines(case["text"], method) == case[method]
+
+
+@pytest.mark.parametrize("case", GOLDEN["cuts"])
+def test_clauses_and_long_pieces_equal_recording(case: dict[str, Any]) -> None:
+    assert clauses(case["text"]) == case["split"]
+    assert split_long(case["text"], 20) == case["split_big_20"]
+
+
+@pytest.mark.parametrize("case", GOLDEN["pre_seg"])
+def test_pieces_equal_recording(case: dict[str, Any]) -> None:
+    if isinstance(case["result"], dict):
+        with pytest.raises(TextError, match="nothing to speak"):
+            pieces(case["text"], case["lang"], case["method"])
+    else:
+        assert pieces(case["text"], case["lang"], case["method"]) == case["result"]
+
+
+@pytest.mark.parametrize("case", GOLDEN["merge_short"])
+def test_merging_equals_recording(case: dict[str, Any]) -> None:
+    assert merge_short(case["inp"], case["threshold"]) == case["out"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.text(st.sampled_from("ab 你好，。.!3…—\n~:；"), max_size=80), st.sampled_from(METHODS))
+def test_no_cut_loses_letters_or_digits(text: str, method: str) -> None:
+    def bare(found: str) -> str:
+        return "".join(char for char in found if char.isalnum())
+
+    assert bare("".join(cut(text, method))) == bare(text)
+    if bare(text):
+        assert bare("".join(pieces(text, "zh", method))) == bare(text)
+
+
+def test_unknown_method_is_refused() -> None:
+    with pytest.raises(TextError, match="cut9"):
+        cut("text", "cut9")
+
+
+def test_a_long_piece_without_punctuation_is_cut_at_the_limit() -> None:
+    assert [len(piece) for piece in split_long("字" * 1100)] == [510, 510, 80]
