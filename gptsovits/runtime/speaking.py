@@ -1,0 +1,151 @@
+"""Text to speech with a voice: pieces, one after another or in batches, levelled, joined with pauses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gptsovits.audio.dsp import limited, pcm16
+from gptsovits.errors import MissingInput
+from gptsovits.runtime.prompt import Conditioning
+from gptsovits.runtime.sampling import Floats, Sampling, Tokens
+from gptsovits.runtime.voice import Voice
+from gptsovits.text import phonemize
+from gptsovits.text.cutting import pieces as text_pieces
+
+PAUSE_SECONDS = 0.3
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a text that is spoken in one go: ``phones (N,)`` and, where the language uses them, ``bert (D, N)``."""
+
+    text: str
+    phones: Tokens
+    bert: Floats | None = None
+
+
+Frontend = Callable[[str, str], Sequence[Piece]]
+"""Text and language to pieces."""
+
+
+@dataclass(frozen=True)
+class SpokenPiece:
+    """Where a piece lies in the whole wave, in samples, and the tokens that it was decoded from."""
+
+    text: str
+    start: int
+    end: int
+    codes: Tokens
+
+
+@dataclass(frozen=True)
+class Speech:
+    """A float32 mono ``wave (L,)`` with its sample rate in Hz and its pieces in order."""
+
+    wave: Floats
+    sample_rate: int
+    pieces: tuple[SpokenPiece, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Length."""
+        return len(self.wave) / self.sample_rate
+
+    def pcm16(self) -> NDArray[np.int16]:
+        """16-bit samples, clipped at full scale."""
+        return pcm16(self.wave)
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How to speak: ``speed`` 1 is natural, ``pause`` in seconds after each piece, ``batch`` pieces at once in stage 1."""
+
+    sampling: Sampling = Sampling()
+    noise_scale: float = 0.5
+    speed: float = 1.0
+    pause: float = PAUSE_SECONDS
+    batch: int = 1
+
+
+def speak(
+    voice: Voice,
+    text: str,
+    language: str,
+    conditioning: Conditioning,
+    manner: Manner | None = None,
+    frontend: Frontend | None = None,
+) -> Speech:
+    """Speaks a text of any length. With a seed in ``manner.sampling`` the same call gives the same wave."""
+    chosen = manner or Manner()
+    waves: list[Floats] = []
+    spoken: list[SpokenPiece] = []
+    start = 0
+    for piece, codes, wave in speak_pieces(voice, text, language, conditioning, chosen, frontend):
+        spoken.append(SpokenPiece(piece.text, start, start + len(wave), codes))
+        padded = np.concatenate((wave, _silence(voice, chosen.pause)))
+        start += len(padded)
+        waves.append(padded)
+    return Speech(np.concatenate(waves), voice.facts.sample_rate, tuple(spoken))
+
+
+def speak_pieces(
+    voice: Voice,
+    text: str,
+    language: str,
+    conditioning: Conditioning,
+    manner: Manner,
+    frontend: Frontend | None = None,
+) -> Iterator[tuple[Piece, Tokens, Floats]]:
+    """Yields each piece with its tokens and levelled wave as soon as it is ready (streaming by sentences)."""
+    pieces = list((frontend or text_frontend)(text, language))
+    if not pieces:
+        raise MissingInput("The text has no words that can be spoken; write at least one word.")
+    check_language(voice, language)
+    for first in range(0, len(pieces), manner.batch):
+        group = pieces[first : first + manner.batch]
+        yield from _speak_group(voice, group, conditioning, manner, first)
+
+
+def check_language(voice: Voice, language: str) -> None:
+    """Refuses a language that the voice's base does not speak; modes such as ``auto`` pass."""
+    plain = language.lower().removeprefix("all_")
+    if not plain.startswith("auto") and plain not in voice.facts.languages:
+        spoken = ", ".join(voice.facts.languages)
+        raise MissingInput(f"This voice does not speak {language!r}; it speaks: {spoken}.")
+
+
+def text_frontend(text: str, language: str) -> list[Piece]:
+    """Pieces by the cutting method ``cut5`` with phones of this project's text front end."""
+    made = []
+    for part in text_pieces(text, language):
+        sequence = phonemize(part, language, guard_short=True)
+        if sequence.ids:
+            made.append(Piece(part, np.array(sequence.ids, np.int64)))
+    return made
+
+
+def _speak_group(
+    voice: Voice, group: list[Piece], conditioning: Conditioning, manner: Manner, first: int
+) -> Iterator[tuple[Piece, Tokens, Floats]]:
+    sampling = manner.sampling
+    if sampling.seed is not None:
+        # Each group draws other numbers, and the same ones again in the next call.
+        sampling = replace(sampling, seed=sampling.seed + first)
+    phones, bert = [piece.phones for piece in group], [piece.bert for piece in group]
+    tokens = voice.generate_many(phones, bert, conditioning, sampling)
+    for offset, (piece, codes) in enumerate(zip(group, tokens, strict=True)):
+        seed = None if sampling.seed is None else sampling.seed + offset
+        wave = np.zeros(0, np.float32)
+        if len(codes):
+            wave = voice.decode(
+                codes, piece.phones, conditioning.ge, manner.noise_scale, speed=manner.speed, seed=seed
+            )
+        yield piece, codes, limited(wave)
+
+
+def _silence(voice: Voice, seconds: float) -> Floats:
+    return np.zeros(int(seconds * voice.facts.sample_rate), np.float32)
