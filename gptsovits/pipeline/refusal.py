@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class RecordingRefused(Exception):  # noqa: N818 - a verdict, as the page words it
+class RecordingRefused(Exception):
     """The recording cannot become a voice.
 
     Args:
