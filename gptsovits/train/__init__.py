@@ -1,0 +1,1 @@
+"""Losses, optimisers and fine-tuning of both stages (needs torch)."""
