@@ -1,0 +1,37 @@
+"""The wiring of the gateway; nothing is made anywhere else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from services.common.runtime import House
+from services.gateway import limits
+from services.gateway.clients import Clients
+from services.gateway.hub import Hub
+from services.gateway.passwords import Passwords
+from services.gateway.store.accounts import Accounts
+from services.gateway.store.answers import Answers
+from services.gateway.store.uploads import UploadRows
+from services.gateway.uploads import Uploads
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+PAGE = Path(__file__).resolve().parents[2] / "web" / "page"
+
+
+def make_hub(house: House, environment: Mapping[str, str] | None = None) -> Hub:
+    """The gateway's parts over its house. `VOICEHUB_PAGE` names another folder for the web page."""
+    env = os.environ if environment is None else environment
+    return Hub(
+        database=house.database,
+        objects=house.objects,
+        clients=Clients(house.settings, house.signer),
+        accounts=Accounts(house.database),
+        answers=Answers(house.database),
+        passwords=Passwords(),
+        uploads=Uploads(UploadRows(house.database), house.objects, house.settings.data / "uploads"),
+        limits=limits.load(env),
+        bases=house.settings.bases,
+        page=Path(env.get("VOICEHUB_PAGE", str(PAGE))),
+    )

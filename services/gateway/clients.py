@@ -1,0 +1,93 @@
+"""The other services, as the gateway calls them: for the person whose request is being served."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from services.common import rpc
+from services.common.errors import from_rpc
+from services.common.identity import Identity, Signer
+from services.common.settings import Settings
+from services.stubs.voicehub.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
+from services.stubs.voicehub.inference.v1.inference_pb2_grpc import InferenceServiceStub
+from services.stubs.voicehub.scanner.v1.scanner_pb2_grpc import ScannerServiceStub
+from services.stubs.voicehub.trainer.v1.trainer_pb2_grpc import TrainerServiceStub
+
+T = TypeVar("T")
+UPSTREAMS = ("catalog", "trainer", "scanner", "inference")
+QUICK_SECONDS = 8.0
+SLOW_SECONDS = 60.0
+SIGNED_FOR_SECONDS = 60.0
+VISITOR = Identity(service="gateway", scopes=frozenset({"read"}))
+_current: contextvars.ContextVar[Identity] = contextvars.ContextVar("voicehub_person", default=VISITOR)
+
+
+class Signatures:
+    """Signs for people; a signature is used again for half of its life."""
+
+    def __init__(self, signer: Signer) -> None:
+        self._signer, self._lock = signer, threading.Lock()
+        self._kept: dict[Identity, tuple[float, str]] = {}
+
+    def token(self) -> str:
+        """The signed identity of the person in whose name this thread works."""
+        identity, at = _current.get(), time.monotonic()
+        with self._lock:
+            until, token = self._kept.get(identity, (0.0, ""))
+            if until < at:
+                token = self._signer.sign(identity)
+                self._kept = {i: kept for i, kept in self._kept.items() if kept[0] > at}
+                self._kept[identity] = (at + SIGNED_FOR_SECONDS, token)
+        return token
+
+
+@contextmanager
+def acting_for(identity: Identity) -> Iterator[None]:
+    """Calls in this block carry that identity."""
+    reset = _current.set(identity)
+    try:
+        yield
+    finally:
+        _current.reset(reset)
+
+
+class Clients:
+    """Stubs of all services on channels that stay open."""
+
+    def __init__(self, settings: Settings, signer: Signer) -> None:
+        token = Signatures(signer).token
+        self._channels = {name: rpc.make_channel(settings.address(name), token) for name in UPSTREAMS}
+        self.catalog = CatalogServiceStub(self._channels["catalog"])
+        self.trainer = TrainerServiceStub(self._channels["trainer"])
+        self.scanner = ScannerServiceStub(self._channels["scanner"])
+        self.inference = InferenceServiceStub(self._channels["inference"])
+
+    def health(self, seconds: float = 1.0) -> dict[str, str]:
+        """`serving` or `down` for each service, asked all at once."""
+        request = health_pb2.HealthCheckRequest()
+        asked = {
+            name: health_pb2_grpc.HealthStub(channel).Check.future(request, timeout=seconds)
+            for name, channel in self._channels.items()
+        }
+        return {name: "serving" if future.exception() is None else "down" for name, future in asked.items()}
+
+    def close(self) -> None:
+        """Closes the channels."""
+        for channel in self._channels.values():
+            channel.close()
+
+
+def ask(method: Callable[..., T], request: object, seconds: float = QUICK_SECONDS) -> T:
+    """Calls a unary method; its failure is raised as the typed error that the REST surface renders."""
+    try:
+        return method(request, timeout=seconds)
+    except grpc.RpcError as error:
+        raise from_rpc(error) from error

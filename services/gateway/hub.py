@@ -1,0 +1,36 @@
+"""Everything a request handler may use, wired by `services.gateway.bootstrap`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.common.database import Database
+from services.common.objects import ObjectStore
+from services.gateway.clients import Clients
+from services.gateway.limits import Limits
+from services.gateway.passwords import Passwords
+from services.gateway.store.accounts import Accounts
+from services.gateway.store.answers import Answers
+from services.gateway.uploads import Uploads
+
+
+@dataclass(frozen=True)
+class Hub:
+    """The gateway's parts.
+
+    Attributes:
+        bases: folder of registered bases, one folder a digest.
+        page: folder of the web page.
+    """
+
+    database: Database
+    objects: ObjectStore
+    clients: Clients
+    accounts: Accounts
+    answers: Answers
+    passwords: Passwords
+    uploads: Uploads
+    limits: Limits
+    bases: Path
+    page: Path

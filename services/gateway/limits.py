@@ -1,0 +1,131 @@
+"""How much one visitor may ask for, and how many slow answers there may be at once.
+
+The HTTP server has `THREADS` threads. Streams of each kind have a pool of their own (`Slots`) and are refused with 503
+and Retry-After when it is full; the pools together leave threads that only quick requests use, so that slow readers
+never block search.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from prometheus_client import Gauge
+
+from services.common.errors import TooMany, Unavailable
+
+THREADS = 64
+EVENT_STREAMS = 16
+DOWNLOADS = 20
+UPLOADS = 8
+SYNTHESES = 4
+PASSWORD_CHECKS = 4
+WINDOW_SECONDS = 300
+_ACTIVE = Gauge("voicehub_gateway_streams", "Slow answers under way", ["pool"])
+
+
+class Slots:
+    """A bounded number of things at once; there is no waiting line."""
+
+    def __init__(self, name: str, most: int) -> None:
+        self._name, self._free = name, threading.BoundedSemaphore(most)
+        self._gauge = _ACTIVE.labels(name)
+
+    def take(self) -> None:
+        """Takes a slot; Unavailable when all are taken."""
+        if not self._free.acquire(blocking=False):
+            raise Unavailable(
+                f"All {self._name} of this hub are busy.", hint="Try again in a few seconds.", reason="POOL_FULL"
+            )
+        self._gauge.inc()
+
+    def give(self) -> None:
+        """Gives a slot back."""
+        self._gauge.dec()
+        self._free.release()
+
+    @contextmanager
+    def one(self) -> Iterator[None]:
+        """Takes a slot for the length of a block."""
+        self.take()
+        try:
+            yield
+        finally:
+            self.give()
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Requests per five minutes."""
+
+    name: str
+    quota: int
+
+
+class RateLimit:
+    """Token buckets by visitor, in memory: the most recent `KEPT` visitors are remembered."""
+
+    KEPT = 10_000
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self._lock = threading.Lock()
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def spend(self, visitor: str, cost: float = 1.0) -> int:
+        """Takes from the visitor's bucket and answers what is left; TooMany says when to come again."""
+        quota, at = float(self.policy.quota), time.monotonic()
+        with self._lock:
+            left, since = self._buckets.pop(visitor, (quota, at))
+            left = min(quota, left + (at - since) * quota / WINDOW_SECONDS)
+            enough = left >= cost
+            self._buckets[visitor] = (left - cost if enough else left, at)
+            while len(self._buckets) > self.KEPT:
+                self._buckets.popitem(last=False)
+        if not enough:
+            wait = math.ceil((cost - left) * WINDOW_SECONDS / quota)
+            raise TooMany(
+                f"More than {self.policy.quota} requests in five minutes.",
+                hint=f"Wait {wait} seconds.",
+                reason="RATE_LIMITED",
+            )
+        return int(left - cost)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """All limits of a gateway process."""
+
+    api: RateLimit
+    downloads: RateLimit
+    passwords: RateLimit
+    events: Slots
+    served: Slots
+    uploads: Slots
+    syntheses: Slots
+    checks: Slots
+
+
+def load(environment: Mapping[str, str] | None = None) -> Limits:
+    """The limits, quotas from `VOICEHUB_RATE_{API,DOWNLOADS,PASSWORDS}` (requests per five minutes and visitor)."""
+    env = os.environ if environment is None else environment
+
+    def quota(name: str, default: int) -> RateLimit:
+        return RateLimit(Policy(name, max(int(env.get(f"VOICEHUB_RATE_{name.upper()}", default)), 1)))
+
+    return Limits(
+        api=quota("api", 6_000),
+        downloads=quota("downloads", 60_000),
+        passwords=quota("passwords", 60),
+        events=Slots("event streams", EVENT_STREAMS),
+        served=Slots("downloads", DOWNLOADS),
+        uploads=Slots("uploads", UPLOADS),
+        syntheses=Slots("syntheses", SYNTHESES),
+        checks=Slots("password checks", PASSWORD_CHECKS),
+    )

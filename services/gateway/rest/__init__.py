@@ -1,0 +1,1 @@
+"""The REST surface: routes as values, the OpenAPI document made from them, problems, streams, the HTTP server."""

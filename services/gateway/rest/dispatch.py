@@ -1,0 +1,154 @@
+"""From a Flask request to a route's handler and back: identity, limits, checks, idempotency, audit, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Request, request
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.wrappers import Response
+
+from services.common.errors import Invalid, NotFound
+from services.gateway.clients import acting_for
+from services.gateway.domain.fingerprints import KEY_MAX, Fingerprint, fingerprint
+from services.gateway.hub import Hub
+from services.gateway.rest.auth import Person, authenticate, require
+from services.gateway.rest.body import read_json
+from services.gateway.rest.route import JSON_TYPE, Call, Parameter, Reply, Route
+from services.gateway.rest.schema import violations
+from services.gateway.store import audit
+from services.gateway.store.answers import Answer
+
+SAFE = frozenset({"GET", "HEAD"})
+PATH_PART_MAX = 200
+
+
+def view_of(route: Route, hub: Hub) -> Callable[..., Response]:
+    """The Flask view function of a route."""
+
+    def view(**path: str) -> Response:
+        person = authenticate(hub.accounts, request.headers.get("Authorization", ""))
+        left = hub.limits.api.spend(person.identity.account or _remote(request))
+        require(person, route.scope)
+        _check_path(path)
+        with acting_for(person.identity):
+            response = _serve(route, hub, person, path)
+        policy = hub.limits.api.policy
+        response.headers["RateLimit-Policy"] = f'"{policy.name}";q={policy.quota};w=300'
+        response.headers["RateLimit"] = f'"{policy.name}";r={left}'
+        return response
+
+    view.__name__ = route.operation
+    return view
+
+
+def _serve(route: Route, hub: Hub, person: Person, path: Mapping[str, str]) -> Response:
+    body, raw = read_json(request, route.body) if route.body is not None else ({}, b"")
+    if route.body is None and not route.raw_limit and request.content_length:
+        _refuse_body(request)
+    request.max_content_length = route.raw_limit or request.max_content_length
+    key = _key(route)
+    call = Call(
+        hub=hub,
+        identity=person.identity,
+        credential=person.token,
+        body=body,
+        query=_parameters(route, "query", request.args) | _parameters(route, "header", request.headers),
+        headers=request.headers,
+        stream=_raw(route),
+        key=key,
+        remote=_remote(request),
+    )
+    if not key:
+        return _run(route, call, path)
+    seen = fingerprint(
+        account=person.identity.account,
+        credential=request.headers.get("Authorization", ""),
+        target=f"{route.method} {request.path}",
+        key=key,
+        body=raw,
+    )
+    return _once(route, call, path, seen)
+
+
+def _once(route: Route, call: Call, path: Mapping[str, str], seen: Fingerprint) -> Response:
+    earlier = call.hub.answers.begin(seen)
+    if earlier is not None and not route.repeatable:
+        again = Response(earlier.body, earlier.status, mimetype=JSON_TYPE)
+        again.headers["Idempotency-Replayed"] = "true"
+        return again
+    try:
+        response = _run(route, call, path)
+    except BaseException:
+        if earlier is None:
+            call.hub.answers.forget(seen)
+        raise
+    if earlier is None:
+        kept = b"" if route.repeatable else response.get_data()
+        call.hub.answers.finish(seen, Answer(response.status_code, kept))
+    return response
+
+
+def _run(route: Route, call: Call, path: Mapping[str, str]) -> Response:
+    result = route.handler(call, **path)
+    if route.method not in SAFE and route.scope is not None and route.tag not in ("accounts", "uploads"):
+        with call.hub.database.write() as session:
+            audit.record(session, call.account, route.operation, request.path)
+    if not isinstance(result, Reply):
+        return result
+    text = "" if route.answer.status == 204 else json.dumps(result.body, ensure_ascii=False, allow_nan=False)
+    return Response(text, route.answer.status, headers=dict(result.headers), mimetype=JSON_TYPE)
+
+
+def _parameters(route: Route, place: str, given: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    wrong: dict[str, str] = {}
+    for parameter in (p for p in route.parameters if p.place == place):
+        value = given.get(parameter.name)
+        if value is None:
+            if parameter.required:
+                wrong[parameter.name] = "is missing"
+            continue
+        found[parameter.name] = _typed(parameter, value)
+        for reason in violations(parameter.schema, found[parameter.name]).values():
+            wrong[parameter.name] = reason
+    if wrong:
+        name, reason = next(iter(wrong.items()))
+        raise Invalid(f"{name} {reason}.", hint="Check it against /openapi.json.", fields=wrong)
+    return found
+
+
+def _typed(parameter: Parameter, value: str) -> object:
+    integer = parameter.schema.get("type") == "integer" and value.isascii() and value.isdigit() and len(value) < 20
+    return int(value) if integer else value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def _check_path(path: Mapping[str, str]) -> None:
+    if any(len(part) > PATH_PART_MAX or not part.isprintable() for part in path.values()):
+        raise NotFound("There is nothing at this address.", hint="Check the spelling of the names in it.")
+
+
+def _key(route: Route) -> str:
+    key = request.headers.get("Idempotency-Key", "") if route.method == "POST" else ""
+    if len(key) > KEY_MAX:
+        raise Invalid(f"Idempotency-Key has more than {KEY_MAX} characters.", hint="Use a UUID.")
+    return key
+
+
+def _raw(route: Route) -> Any:
+    if route.raw_limit and request.headers.get("Content-Encoding", "identity") != "identity":
+        raise UnsupportedMediaType
+    if route.raw_limit and (request.content_length or 0) > route.raw_limit:
+        raise RequestEntityTooLarge
+    return request.stream
+
+
+def _refuse_body(taken: Request) -> None:
+    if taken.method not in SAFE and (taken.content_length or 0) > 2:  # "{}" from generous clients is harmless
+        raise Invalid("This operation takes no body.", hint="Send the request without a body.", reason="INVALID_BODY")
+
+
+def _remote(taken: Request) -> str:
+    return taken.remote_addr or "unknown"

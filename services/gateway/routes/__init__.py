@@ -1,0 +1,39 @@
+"""The operations of the API, one module a resource."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.gateway.rest.route import Resource, Route
+from services.gateway.routes import (
+    accounts,
+    bases,
+    downloads,
+    people,
+    repositories,
+    search,
+    synthesis,
+    tokens,
+    training,
+    uploads,
+    versions,
+)
+
+RESOURCES: Sequence[Resource] = (
+    accounts.resource,
+    tokens.resource,
+    uploads.resource,
+    repositories.resource,
+    versions.resource,
+    downloads.resource,
+    search.resource,
+    people.resource,
+    training.resource,
+    synthesis.resource,
+    bases.resource,
+)
+
+
+def all_routes() -> Sequence[Route]:
+    """Every operation, in the order of the document."""
+    return [route for resource in RESOURCES for route in resource.routes]

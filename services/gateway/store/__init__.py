@@ -1,0 +1,1 @@
+"""What the gateway remembers: accounts, tokens, uploads, idempotent answers, the audit log."""

@@ -1,0 +1,138 @@
+"""Accounts and their bearer tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import Row, delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from services.common.clock import now
+from services.common.database import Database
+from services.common.errors import Conflict, NotFound
+from services.common.ids import new_id
+from services.gateway.domain.credentials import Scope, new_token, token_digest
+from services.gateway.store import audit
+from services.gateway.store.tables import accounts, tokens
+
+
+@dataclass(frozen=True)
+class Account:
+    """A person or a program that may own voices."""
+
+    name: str
+    create_time: datetime
+
+
+@dataclass(frozen=True)
+class Token:
+    """A bearer token as it is remembered; the secret itself is known only to its holder."""
+
+    id: str
+    account: str
+    kind: str
+    label: str
+    scopes: frozenset[Scope]
+    create_time: datetime
+    expire_time: datetime | None
+
+
+class Accounts:
+    """Queries over accounts and tokens."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, name: str, password_hash: str) -> Account:
+        """A new account; Conflict if the name is taken."""
+        account = Account(name, now())
+        values = {"name": name, "password_hash": password_hash, "create_time": account.create_time}
+        try:
+            with self._database.write() as session:
+                session.execute(insert(accounts).values(values))
+                audit.record(session, name, "account.create", f"accounts/{name}")
+        except IntegrityError as error:
+            raise Conflict(
+                f"The name {name} is taken.",
+                hint="Choose another name, or log in if it is yours.",
+                reason="NAME_TAKEN",
+                fields={"name": "is taken"},
+            ) from error
+        return account
+
+    def get(self, name: str) -> Account:
+        """The account of that name; NotFound."""
+        with self._database.read() as session:
+            row = session.execute(select(accounts).where(accounts.c.name == name)).one_or_none()
+        if row is None:
+            raise NotFound("This account does not exist.", hint="Check the spelling of the name.")
+        return Account(row.name, _utc(row.create_time))
+
+    def password_hash(self, name: str) -> str | None:
+        """The password hash of an account, None if there is no such account."""
+        with self._database.read() as session:
+            return session.execute(select(accounts.c.password_hash).where(accounts.c.name == name)).scalar_one_or_none()
+
+    def issue(
+        self, account: str, kind: str, label: str, scopes: frozenset[Scope], expire_time: datetime | None
+    ) -> tuple[Token, str]:
+        """A new token and its secret, which is never to be seen again."""
+        secret = new_token()
+        token = Token(new_id(), account, kind, label, scopes, now(), expire_time)
+        values = {
+            "id": token.id,
+            "account": account,
+            "kind": kind,
+            "label": label,
+            "scopes": " ".join(sorted(scopes)),
+            "digest": token_digest(secret),
+            "create_time": token.create_time,
+            "expire_time": expire_time,
+        }
+        with self._database.write() as session:
+            session.execute(insert(tokens).values(values))
+            audit.record(session, account, f"{kind}.create", f"tokens/{token.id}")
+        return token, secret
+
+    def resolve(self, secret: str) -> Token | None:
+        """The token whose secret this is, if it exists and has not expired."""
+        with self._database.read() as session:
+            row = session.execute(select(tokens).where(tokens.c.digest == token_digest(secret))).one_or_none()
+        if row is None:
+            return None
+        token = _token(row)
+        return None if token.expire_time is not None and token.expire_time < now() else token
+
+    def tokens_of(self, account: str) -> Sequence[Token]:
+        """The tokens an account made, newest first; sessions are not listed."""
+        query = select(tokens).where(tokens.c.account == account, tokens.c.kind == "token").order_by(tokens.c.id.desc())
+        with self._database.read() as session:
+            return [_token(row) for row in session.execute(query)]
+
+    def revoke(self, account: str, token_id: str) -> None:
+        """Ends a token or session; NotFound if the account has none of that id."""
+        with self._database.write() as session:
+            ended = session.execute(
+                delete(tokens).where(tokens.c.id == token_id, tokens.c.account == account).returning(tokens.c.kind)
+            ).scalar_one_or_none()
+            if ended is None:
+                raise NotFound("This token does not exist.", hint="List your tokens with GET /v1/tokens.")
+            audit.record(session, account, f"{ended}.revoke", f"tokens/{token_id}")
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def _token(row: Row[tuple[object, ...]]) -> Token:
+    return Token(
+        id=row.id,
+        account=row.account,
+        kind=row.kind,
+        label=row.label,
+        scopes=frozenset(Scope(scope) for scope in row.scopes.split()),
+        create_time=_utc(row.create_time),
+        expire_time=_utc(row.expire_time) if row.expire_time is not None else None,
+    )

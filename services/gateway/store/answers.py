@@ -1,0 +1,73 @@
+"""Answers given to requests with an `Idempotency-Key`, kept for a day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import delete, insert, select, update
+
+from services.common.clock import now
+from services.common.database import Database
+from services.common.errors import Conflict, Unprocessable
+from services.gateway.domain.fingerprints import Fingerprint, seal, unseal
+from services.gateway.store.tables import answers
+
+KEPT = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status and body of a response; the body may be empty when the answer is made again each time."""
+
+    status: int
+    body: bytes
+
+
+class Answers:
+    """Remembers answers. A restart forgets what was in flight: the request never got its answer and may come again."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        with database.write() as session:
+            session.execute(delete(answers).where(answers.c.state == "running"))
+
+    def begin(self, request: Fingerprint) -> Answer | None:
+        """Takes the key for this request, or answers what was said the first time.
+
+        Raises:
+            Conflict: the first request is still under way.
+            Unprocessable: the key was used for another body.
+        """
+        with self._database.write() as session:
+            session.execute(delete(answers).where(answers.c.time < now() - KEPT))
+            row = session.execute(select(answers).where(answers.c.id == request.id)).one_or_none()
+            if row is None:
+                values = {"id": request.id, "body": request.body, "state": "running", "status": 0, "sealed": b""}
+                session.execute(insert(answers).values(values | {"time": now()}))
+                return None
+        body = unseal(request.seal, row.sealed) if row.state == "done" else b""
+        if row.body != request.body or body is None:
+            raise Unprocessable(
+                "This Idempotency-Key was used for another request.",
+                hint="Use a fresh key for a new request.",
+                reason="IDEMPOTENCY_KEY_REUSED",
+            )
+        if row.state == "running":
+            raise Conflict(
+                "The first request with this Idempotency-Key is still under way.",
+                hint="Wait a moment and send it again.",
+                reason="IDEMPOTENCY_IN_FLIGHT",
+            )
+        return Answer(row.status, body)
+
+    def finish(self, request: Fingerprint, answer: Answer) -> None:
+        """Remembers a successful answer."""
+        values = {"state": "done", "status": answer.status, "sealed": seal(request.seal, answer.body)}
+        with self._database.write() as session:
+            session.execute(update(answers).where(answers.c.id == request.id).values(values))
+
+    def forget(self, request: Fingerprint) -> None:
+        """Frees the key: the request had no effect."""
+        with self._database.write() as session:
+            session.execute(delete(answers).where(answers.c.id == request.id))

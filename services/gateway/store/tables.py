@@ -1,0 +1,76 @@
+"""The gateway's own tables; those of the messaging are in `services.common.tables`."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData()
+
+accounts = Table(
+    "accounts",
+    metadata,
+    Column("name", String(39), primary_key=True),
+    Column("password_hash", Text, nullable=False),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account", String(39), ForeignKey("accounts.name"), nullable=False, index=True),
+    Column("kind", String(8), nullable=False),  # session | token
+    Column("label", String(100), nullable=False),
+    Column("scopes", String(64), nullable=False),  # joined by spaces
+    Column("digest", String(64), nullable=False, unique=True),
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Column("expire_time", DateTime(timezone=True), nullable=True),
+)
+
+uploads = Table(
+    "uploads",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("account", String(39), ForeignKey("accounts.name"), nullable=False),
+    Column("filename", String(255), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("offset", BigInteger, nullable=False),
+    Column("digest", String(64), nullable=False),  # empty until complete
+    Column("create_time", DateTime(timezone=True), nullable=False),
+    Index("uploads_account", "account", "digest"),
+)
+
+answers = Table(
+    "idempotent_answers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("body", String(64), nullable=False),
+    Column("state", String(8), nullable=False),  # running | done
+    Column("status", Integer, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Column("time", DateTime(timezone=True), nullable=False, index=True),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("time", DateTime(timezone=True), nullable=False),
+    Column("account", String(39), nullable=False, index=True),
+    Column("action", String(64), nullable=False),
+    Column("target", Text, nullable=False),
+    Column("chain", String(64), nullable=False),
+    sqlite_autoincrement=True,
+)

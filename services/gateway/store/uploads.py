@@ -1,0 +1,89 @@
+"""Where uploads stand. The bytes are in `services.gateway.uploads`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from sqlalchemy import Row, delete, func, insert, select, update
+
+from services.common.clock import now
+from services.common.database import Database
+from services.common.errors import NotFound, TooMany
+from services.common.ids import new_id
+from services.gateway.store import audit
+from services.gateway.store.tables import uploads
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file on its way in.
+
+    Attributes:
+        size: bytes it will have.
+        offset: bytes that are durable here.
+        digest: BLAKE3-256 of the whole, empty until it is complete.
+    """
+
+    id: str
+    account: str
+    filename: str
+    size: int
+    offset: int = 0
+    digest: str = ""
+
+
+class UploadRows:
+    """Queries over uploads; every one of them is bound to the account."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def create(self, account: str, filename: str, size: int, most_open: int) -> Upload:
+        """A new upload at offset 0; TooMany if the account has `most_open` unfinished ones."""
+        upload = Upload(new_id(), account, filename, size)
+        unfinished = select(func.count()).where(uploads.c.account == account, uploads.c.digest == "")
+        with self._database.write() as session:
+            if session.execute(unfinished).scalar_one() >= most_open:
+                raise TooMany(
+                    f"You have {most_open} unfinished uploads.", hint="Finish one of them, or wait a day: they expire."
+                )
+            values = {"id": upload.id, "account": account, "filename": filename, "size": size}
+            session.execute(insert(uploads).values(values | {"offset": 0, "digest": "", "create_time": now()}))
+        return upload
+
+    def get(self, account: str, upload_id: str) -> Upload:
+        """The upload of that id; NotFound if it does not exist or belongs to somebody else."""
+        query = select(uploads).where(uploads.c.id == upload_id, uploads.c.account == account)
+        with self._database.read() as session:
+            row = session.execute(query).one_or_none()
+        if row is None:
+            raise NotFound("This upload does not exist.", hint="Begin a new one with POST /v1/uploads.")
+        return _upload(row)
+
+    def advance(self, upload: Upload, offset: int) -> Upload:
+        """Records that bytes up to `offset` are durable."""
+        with self._database.write() as session:
+            session.execute(update(uploads).where(uploads.c.id == upload.id).values(offset=offset))
+        return replace(upload, offset=offset)
+
+    def complete(self, upload: Upload, digest: str) -> Upload:
+        """Records the digest of the whole."""
+        with self._database.write() as session:
+            session.execute(update(uploads).where(uploads.c.id == upload.id).values(offset=upload.size, digest=digest))
+            audit.record(session, upload.account, "upload.complete", f"uploads/{upload.id} blake3:{digest}")
+        return replace(upload, offset=upload.size, digest=digest)
+
+    def expire(self, before: datetime) -> Sequence[str]:
+        """Forgets unfinished uploads that began before that moment; answers their ids."""
+        old = (uploads.c.digest == "", uploads.c.create_time < before)
+        with self._database.read() as session:
+            if session.execute(select(uploads.c.id).where(*old).limit(1)).first() is None:
+                return []
+        with self._database.write() as session:
+            return list(session.execute(delete(uploads).where(*old).returning(uploads.c.id)).scalars())
+
+
+def _upload(row: Row[tuple[object, ...]]) -> Upload:
+    return Upload(row.id, row.account, row.filename, row.size, row.offset, row.digest)

@@ -1,0 +1,119 @@
+"""Resumable uploads: one file per upload in the data folder, moved into quarantine when it is complete.
+
+An offset is answered only after the bytes before it are synced and the row says so; what lies behind the recorded
+offset after a crash is written over. The object store's put is idempotent: a crash between
+put and record costs only time.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+from services.common.clock import now
+from services.common.errors import Conflict, Invalid
+from services.common.objects import Area, ObjectStore
+from services.common.objects.port import chunks_of
+from services.gateway.store.uploads import Upload, UploadRows
+
+MOST_BYTES = 4 << 30
+MOST_OPEN = 64
+EXPIRY = timedelta(days=1)
+BLOCK = 256 << 10
+
+
+class Uploads:
+    """Takes in the bytes of uploads. Thread-safe; one request at a time may write to an upload."""
+
+    def __init__(self, rows: UploadRows, objects: ObjectStore, folder: Path) -> None:
+        self._rows, self._objects, self._folder = rows, objects, folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._busy: set[str] = set()
+        self._lock = threading.Lock()
+
+    def begin(self, account: str, filename: str, size: int) -> Upload:
+        """A new upload; forgets expired ones on the way."""
+        for expired in self._rows.expire(now() - EXPIRY):
+            self._path(expired).unlink(missing_ok=True)
+        return self._rows.create(account, filename, size, MOST_OPEN)
+
+    def get(self, account: str, upload_id: str) -> Upload:
+        """Where an upload stands, finished here if a crash came between its last byte and its digest; NotFound."""
+        upload = self._rows.get(account, upload_id)
+        if upload.digest or upload.offset < upload.size:
+            return upload
+        with self._alone(upload_id):
+            return self._finish(upload)
+
+    def append(self, account: str, upload_id: str, offset: int, body: BinaryIO) -> Upload:
+        """Writes the body at `offset`; answers where the upload stands then.
+
+        Raises:
+            Conflict: the upload is at another offset, or another request writes to it.
+            Invalid: the body is longer than the upload; nothing of the surplus is kept.
+        """
+        with self._alone(upload_id):
+            upload = self._rows.get(account, upload_id)
+            if upload.digest and offset == upload.size:
+                return upload
+            if offset != upload.offset:
+                raise Conflict(
+                    f"The upload stands at {upload.offset}, not at {offset}.",
+                    hint=f"Go on from Upload-Offset {upload.offset}.",
+                    reason="OFFSET_MISMATCH",
+                )
+            upload = self._write(upload, body)
+            return self._finish(upload) if upload.offset == upload.size else upload
+
+    def _write(self, upload: Upload, body: BinaryIO) -> Upload:
+        descriptor = os.open(self._path(upload.id), os.O_WRONLY | os.O_CREAT, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.seek(upload.offset)
+            try:
+                _copy(body, file, upload.size - upload.offset)
+            finally:  # a torn connection keeps what arrived: that is what resuming is for
+                file.flush()
+                os.fsync(file.fileno())
+                upload = self._rows.advance(upload, file.tell())
+        return upload
+
+    def _finish(self, upload: Upload) -> Upload:
+        path = self._path(upload.id)
+        with path.open("rb") as file:
+            info = self._objects.put(Area.QUARANTINE, chunks_of(file))
+        done = self._rows.complete(upload, info.digest)
+        path.unlink(missing_ok=True)
+        return done
+
+    @contextmanager
+    def _alone(self, upload_id: str) -> Iterator[None]:
+        with self._lock:
+            if upload_id in self._busy:
+                raise Conflict("Another request writes to this upload.", hint="Wait until it has ended, then go on.")
+            self._busy.add(upload_id)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy.discard(upload_id)
+
+    def _path(self, upload_id: str) -> Path:
+        return self._folder / upload_id
+
+
+def _copy(body: BinaryIO, file: BinaryIO, room: int) -> None:
+    """Copies at most `room` bytes; Invalid if there are more."""
+    while block := body.read(min(BLOCK, room + 1)):
+        if len(block) > room:
+            raise Invalid(
+                "The body is longer than the upload was announced to be.",
+                hint="Begin a new upload with the right size.",
+                reason="UPLOAD_TOO_LONG",
+            )
+        file.write(block)
+        room -= len(block)
