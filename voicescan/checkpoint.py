@@ -1,0 +1,157 @@
+"""A GPT-SoVITS checkpoint read without running anything: tensors, plain settings, and what else the file held."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from voicescan.dtypes import Array
+from voicescan.findings import Finding, Place, Refused, deciding
+from voicescan.limits import MAX_FILE
+from voicescan.plain import Plainer
+from voicescan.rules import found, refuse
+from voicescan.safetensors import config_of, looks_like_safetensors, read_safetensors
+from voicescan.tensors import StorageBytes, StoredTensor, TensorMap, materialise
+from voicescan.torch_legacy import TorchLegacy, looks_legacy, read_legacy
+from voicescan.torch_zip import TorchZip, read_torch_zip, require_root
+from voicescan.values import Bag, Pairs, TensorRef
+from voicescan.zip_directory import looks_like_zip, read_directory
+
+Container = Literal["torch-zip", "torch-legacy", "torch-tar", "safetensors"]
+_PLAIN_EXTRAS = frozenset({"lora_rank", "iteration", "learning_rate", "epoch", "step"})
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The content of a model file. ``stored`` keeps element types and raw bits; ``stripped`` lists what is not carried on."""
+
+    stored: dict[str, StoredTensor]
+    config: dict[str, object]
+    info: str
+    head: str
+    container: Container
+    extra: dict[str, object]
+    stripped: tuple[str, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def tensors(self) -> Mapping[str, Array]:
+        """Name to array, in file order; arrays are read-only views of the file where that is possible."""
+        return TensorMap(self.stored)
+
+
+def open_view(source: str | os.PathLike[str] | bytes) -> memoryview:
+    """Read-only bytes of a file (memory-mapped, no link followed blindly) or of an object. Raises ``Refused``."""
+    if isinstance(source, bytes):
+        return memoryview(source)
+    place = Place(str(source))
+    try:
+        with Path(source).open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > MAX_FILE:
+                raise refuse("unreadable-file", place, f"{size} bytes are more than {MAX_FILE}")
+            if size == 0:
+                return memoryview(b"")
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:
+        raise refuse("unreadable-file", place, getattr(error, "strerror", None) or str(error)) from error
+
+
+def read_checkpoint(source: str | os.PathLike[str] | bytes) -> Checkpoint:
+    """Read a ``.ckpt``, ``.pth`` or safetensors file of any head and precision; nothing in it is executed.
+
+    Raises ``Refused`` with every finding if anything in the file is not on the allow-list or cannot be read to its end.
+    """
+    checkpoint = read_view(open_view(source), "file" if isinstance(source, bytes) else Path(source).name)
+    reasons = deciding(checkpoint.findings)
+    if reasons:
+        raise Refused(reasons)
+    return checkpoint
+
+
+def read_view(view: memoryview, entry: str, verify: bool = True) -> Checkpoint:
+    """Like ``read_checkpoint`` on bytes, with findings in the result as long as there is one. Raises ``Refused``."""
+    if looks_like_zip(view):
+        directory = read_directory(view, entry)
+        return from_torch(read_torch_zip(view, directory, require_root(directory, entry), entry, verify), "torch-zip")
+    if looks_legacy(view, entry):
+        return from_torch(read_legacy(view, entry), "torch-legacy")
+    if looks_like_safetensors(view):
+        return from_safetensors(view, entry)
+    raise refuse("unknown-format", Place(entry), f"it begins with {bytes(view[:8]).hex()}")
+
+
+def from_safetensors(view: memoryview, entry: str) -> Checkpoint:
+    """A checkpoint from a safetensors file; settings come from its metadata."""
+    read = read_safetensors(view, entry)
+    config = config_of(read.metadata, entry)
+    stripped = tuple(f"metadata {key}" for key in read.metadata if key not in ("config", "info", "head", "format"))
+    return Checkpoint(
+        read.tensors, config, read.metadata.get("info", ""), "PK", "safetensors", {}, stripped, read.findings
+    )
+
+
+def from_torch(container: TorchZip | TorchLegacy, kind: Container) -> Checkpoint:
+    """A checkpoint from the abstract value of a torch container."""
+    findings = list(container.findings)
+    top = container.parsed.value
+    head = container.head if isinstance(container, TorchZip) else "PK"
+    try:
+        parts = _parts(top, container.entry)
+        stored, wrong = materialise(parts.weights, container.storage, container.entry)
+        findings += wrong + _unused(container, parts.weights)
+        config = _config(parts.config, container.entry)
+        extra = {key: Plainer(Place(container.entry)).convert(value) for key, value in parts.extra.items()}
+    except Refused as refused:
+        raise Refused([*findings, *refused.findings]) from refused
+    return Checkpoint(stored, config, parts.info, head, kind, extra, parts.stripped, tuple(findings))
+
+
+@dataclass(frozen=True)
+class _Parts:
+    weights: Pairs
+    config: object
+    info: str
+    extra: dict[str, object]
+    stripped: tuple[str, ...]
+
+
+def _parts(top: object, entry: str) -> _Parts:
+    """Weights, settings and the rest. A bare state dict (encoders, some bases) has weights only."""
+    items = top.text_items() if isinstance(top, Pairs) else None
+    if not items:
+        raise refuse("structure", Place(entry), "not a table of weights and settings")
+    if all(isinstance(value, TensorRef) for value in items.values()):
+        assert isinstance(top, Pairs)
+        return _Parts(top, Pairs(), "", {}, _metadata_of(top))
+    weights, info = items.pop("weight", None), items.pop("info", "")
+    config = items.pop("config", Pairs())
+    if not isinstance(weights, Pairs) or not isinstance(info, str) or not isinstance(config, (Pairs, Bag)):
+        raise refuse("structure", Place(entry), "weight, config or info is not what it should be")
+    extra = {key: value for key, value in items.items() if key in _PLAIN_EXTRAS}
+    stripped = [f"item {key[:80]}" for key in items if key not in _PLAIN_EXTRAS]
+    return _Parts(weights, config, info[:200], extra, (*stripped, *_metadata_of(weights)))
+
+
+def _metadata_of(weights: Pairs) -> tuple[str, ...]:
+    return () if weights.state is None else ("the version table of the weights",)
+
+
+def _config(value: object, entry: str) -> dict[str, object]:
+    plain = Plainer(Place(entry)).convert(value)
+    assert isinstance(plain, dict)
+    return plain
+
+
+def _unused(container: TorchZip | TorchLegacy, weights: Pairs) -> list[Finding]:
+    """Storages that no weight refers to."""
+    used = {value.storage.key for _, value in weights.items if isinstance(value, TensorRef)}
+    spare = sorted(set(container.storages) - used)
+    return [found("storage-unused", Place(container.entry), f"storage {key}") for key in spare[:8]]
+
+
+__all__ = ["Checkpoint", "StorageBytes", "from_torch", "open_view", "read_checkpoint", "read_view"]

@@ -1,0 +1,154 @@
+"""The allow-list: exactly the constructors that tensors and plain containers need, each with its argument shapes.
+
+A constructor gets abstract values and returns an abstract value, or raises ``Mismatch`` with what is odd about its arguments.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from voicescan.dtypes import TORCH_STORAGES
+from voicescan.limits import MAX_DIMENSIONS
+from voicescan.values import Bag, Collection, Global, Pairs, Storage, TensorRef
+
+_LOCATION = re.compile(r"(cpu|cuda(:\d{1,3})?|mps(:\d{1,3})?|meta|xpu(:\d{1,3})?)\Z")
+_MAX_INDEX = 1 << 48
+
+
+class Mismatch(Exception):
+    """Arguments that no saved model has."""
+
+
+def natural(value: object) -> int:
+    """The value as a non-negative integer below 2**48."""
+    if type(value) is not int or not 0 <= value < _MAX_INDEX:
+        raise Mismatch("a size that is not a natural number")
+    return value
+
+
+def _naturals(value: object) -> tuple[int, ...]:
+    if not isinstance(value, tuple) or len(value) > MAX_DIMENSIONS:
+        raise Mismatch("a shape that is not a short tuple")
+    return tuple(natural(item) for item in value)
+
+
+def _no_hooks(value: object) -> None:
+    if value is not None and not (isinstance(value, Pairs) and not value.items):
+        raise Mismatch("backward hooks")
+
+
+def _tensor(args: tuple[object, ...], offset: int) -> TensorRef:
+    storage, start, shape, strides = args[:4]
+    if not isinstance(storage, Storage):
+        raise Mismatch("a tensor without a storage")
+    sizes, steps = _naturals(shape), _naturals(strides)
+    if len(sizes) != len(steps):
+        raise Mismatch("shape and strides of different length")
+    return TensorRef(storage, natural(start) + storage.start, sizes, steps, offset)
+
+
+def _rebuild_tensor(args: tuple[object, ...], offset: int) -> object:
+    if len(args) != 4:
+        raise Mismatch(f"{len(args)} arguments")
+    return _tensor(args, offset)
+
+
+def _rebuild_tensor_v2(args: tuple[object, ...], offset: int) -> object:
+    if len(args) not in (6, 7) or not isinstance(args[4], bool):
+        raise Mismatch(f"{len(args)} arguments")
+    _no_hooks(args[5])
+    if len(args) == 7:
+        _no_hooks(args[6])
+    return _tensor(args, offset)
+
+
+def _rebuild_parameter(args: tuple[object, ...], offset: int) -> object:
+    if len(args) != 3 or not isinstance(args[0], TensorRef) or not isinstance(args[1], bool):
+        raise Mismatch("not a tensor, a flag and hooks")
+    _no_hooks(args[2])
+    return args[0]
+
+
+def _ordered_dict(args: tuple[object, ...], offset: int) -> object:
+    if not args:
+        return Pairs(ordered=True)
+    if len(args) != 1 or not isinstance(args[0], Collection):
+        raise Mismatch("not a list of pairs")
+    pairs: list[tuple[object, object]] = []
+    for item in args[0].items:
+        parts = item.items if isinstance(item, Collection) else item
+        if not isinstance(parts, (list, tuple)) or len(parts) != 2:
+            raise Mismatch("not a list of pairs")
+        pairs.append((parts[0], parts[1]))
+    return Pairs(ordered=True, items=pairs)
+
+
+def _size(args: tuple[object, ...], offset: int) -> object:
+    if len(args) != 1:
+        raise Mismatch(f"{len(args)} arguments")
+    return _naturals(args[0])
+
+
+def _reconstructor(args: tuple[object, ...], offset: int) -> object:
+    """``copy_reg._reconstructor(HParams, object, None)``: how protocols 0 and 1 make an object."""
+    if len(args) == 3 and is_bag(args[0]) and _is_object(args[1]) and args[2] is None:
+        return Bag()
+    raise Mismatch("not the HParams class")
+
+
+def is_bag(value: object) -> bool:
+    """Whether the value is the class ``utils.HParams``."""
+    return isinstance(value, Global) and (value.module, value.name) == ("utils", "HParams")
+
+
+def _is_object(value: object) -> bool:
+    return isinstance(value, Global) and value.name == "object" and value.module in ("__builtin__", "builtins")
+
+
+Constructor = Callable[[tuple[object, ...], int], object]
+
+CONSTRUCTORS: dict[tuple[str, str], Constructor] = {
+    ("collections", "OrderedDict"): _ordered_dict,
+    ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
+    ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor_v2,
+    ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
+    ("torch", "Size"): _size,
+    ("copy_reg", "_reconstructor"): _reconstructor,
+    ("copyreg", "_reconstructor"): _reconstructor,
+}
+
+_NAMES = frozenset({("utils", "HParams"), ("__builtin__", "object"), ("builtins", "object")})
+
+
+def is_allowed(name: Global) -> bool:
+    """Whether a saved voice model may name this at all."""
+    key = (name.module, name.name)
+    return key in CONSTRUCTORS or key in _NAMES or (name.module == "torch" and name.name in TORCH_STORAGES)
+
+
+def storage(pid: object, offset: int) -> Storage:
+    """A storage from its persistent id ``("storage", class, key, location, numel[, view])``."""
+    if not isinstance(pid, tuple) or len(pid) not in (5, 6) or pid[0] != "storage":
+        raise Mismatch("not a storage tuple")
+    _, kind, key, location, numel = pid[:5]
+    if not (isinstance(kind, Global) and kind.module == "torch" and kind.name in TORCH_STORAGES):
+        raise Mismatch("not a storage class")
+    if not isinstance(key, str) or not key.isascii() or not key.isdigit() or len(key) > 20:
+        raise Mismatch("not a storage number")
+    if not isinstance(location, str) or not _LOCATION.match(location):
+        raise Mismatch("not a device")
+    view = pid[5] if len(pid) == 6 else None
+    return _viewed(Storage(TORCH_STORAGES[kind.name], key, natural(numel), offset), view)
+
+
+def _viewed(root: Storage, view: object) -> Storage:
+    """Legacy files may refer to a part of a storage by ``(key, first element, elements)``."""
+    if view is None:
+        return root
+    if not isinstance(view, tuple) or len(view) != 3 or not isinstance(view[0], str):
+        raise Mismatch("not a storage view")
+    start, count = natural(view[1]), natural(view[2])
+    if start + count > root.numel:
+        raise Mismatch("a view beyond its storage")
+    return Storage(root.element, root.key, count, root.offset, start, root.numel)

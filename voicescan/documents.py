@@ -1,0 +1,96 @@
+"""JSON and YAML from strangers, within bounds: size, depth, number of values; no duplicate keys, no aliases, no tags."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+import yaml
+
+from voicescan.findings import Place
+from voicescan.limits import MAX_DOCUMENT, MAX_DOCUMENT_DEPTH
+from voicescan.rules import refuse
+
+_MAX_EVENTS = 100_000
+
+
+class _Invalid(ValueError):
+    """A document that breaks a bound; the text says which."""
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise _Invalid("a key occurs twice")
+    return result
+
+
+def _no_constant(name: str) -> object:
+    raise _Invalid(f"{name} is not JSON")
+
+
+def parse_json(raw: bytes, entry: str, limit: int = MAX_DOCUMENT) -> object:
+    """The value of a JSON document. Raises ``Refused`` (rule ``document``)."""
+    place = Place(entry)
+    if len(raw) > limit:
+        raise refuse("document", place, f"{len(raw)} bytes")
+    if _depth(raw) > MAX_DOCUMENT_DEPTH:
+        raise refuse("document", place, "it is nested too deeply")
+    try:
+        return json.loads(raw.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise refuse("document", place, str(error)) from error
+
+
+def _depth(raw: bytes) -> int:
+    """An upper bound of the nesting: brackets inside text count too, closing ones do not go below zero."""
+    depth = deepest = 0
+    inside = escaped = False
+    for code in raw:
+        if inside:
+            escaped, inside = (code == 0x5C and not escaped), inside and (escaped or code != 0x22)
+        elif code == 0x22:
+            inside = True
+        elif code in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif code in b"]}":
+            depth -= 1
+    return deepest
+
+
+def parse_yaml(raw: bytes, entry: str, limit: int = MAX_DOCUMENT) -> object:
+    """The value of a YAML document with plain types only. Raises ``Refused`` (rule ``document``)."""
+    place = Place(entry)
+    if len(raw) > limit:
+        raise refuse("document", place, f"{len(raw)} bytes")
+    try:
+        _check_events(yaml.parse(raw.decode("utf-8"), Loader=yaml.SafeLoader))
+        return yaml.load(raw.decode("utf-8"), Loader=_UniqueLoader)
+    except (ValueError, yaml.YAMLError, RecursionError) as error:
+        raise refuse("document", place, str(error)) from error
+
+
+def _check_events(events: Iterable[yaml.Event]) -> None:
+    depth = 0
+    for count, event in enumerate(events):
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise _Invalid("anchors and aliases are not allowed")
+        if getattr(event, "tag", None):
+            raise _Invalid(f"the tag {event.tag} is not allowed")
+        if isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            depth += 1
+        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            depth -= 1
+        if depth > MAX_DOCUMENT_DEPTH or count > _MAX_EVENTS:
+            raise _Invalid("it is nested too deeply or too long")
+
+
+class _UniqueLoader(yaml.SafeLoader):
+    """Plain types, and no key twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        if len({str(key) for key in keys}) != len(keys):
+            raise yaml.constructor.ConstructorError(None, None, "a key occurs twice", node.start_mark)
+        return super().construct_mapping(node, deep)

@@ -1,0 +1,58 @@
+"""Number types of stored weights. Names are those of the safetensors format.
+
+numpy has no bfloat16; such arrays are widened to float32, which is exact, while digests and rebuilt bytes keep the 16 bits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class ElementType:
+    """A stored element: safetensors name, numpy type of the raw bits, bytes per element."""
+
+    name: str
+    raw: np.dtype[Any]
+
+    @property
+    def size(self) -> int:
+        """Bytes per element."""
+        return int(self.raw.itemsize)
+
+
+BY_NAME: dict[str, ElementType] = {
+    name: ElementType(name, np.dtype(raw))
+    for name, raw in {
+        "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
+        "U8": "|u1", "BOOL": "|b1",
+    }.items()
+}  # fmt: skip
+
+TORCH_STORAGES: dict[str, ElementType] = {
+    "DoubleStorage": BY_NAME["F64"],
+    "FloatStorage": BY_NAME["F32"],
+    "HalfStorage": BY_NAME["F16"],
+    "BFloat16Storage": BY_NAME["BF16"],
+    "LongStorage": BY_NAME["I64"],
+    "IntStorage": BY_NAME["I32"],
+    "ShortStorage": BY_NAME["I16"],
+    "CharStorage": BY_NAME["I8"],
+    "ByteStorage": BY_NAME["U8"],
+    "BoolStorage": BY_NAME["BOOL"],
+}
+
+FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
+
+
+def widen(array: Array, element: ElementType) -> Array:
+    """The array as usable numbers: bfloat16 bits become float32, everything else is returned unchanged."""
+    if element.name != "BF16":
+        return array
+    return (array.astype(np.uint32) << np.uint32(16)).view(np.float32)

@@ -1,0 +1,78 @@
+"""Reading one pickle, or several in a row, out of foreign bytes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from voicescan.findings import Finding, Place
+from voicescan.limits import MAX_PICKLE
+from voicescan.machine import Broken, Machine
+from voicescan.opcodes import TABLE
+from voicescan.rules import found
+from voicescan.values import Global
+
+_MAX_STREAMS = 64
+_LOOKAHEAD = 4_096
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """The abstract value of a pickle, its findings, and where it ended. ``complete`` is False if it broke off."""
+
+    value: object
+    findings: tuple[Finding, ...]
+    end: int
+    complete: bool
+    names: tuple[Global, ...] = ()
+
+
+def read_one(data: bytes | memoryview, entry: str, base: int = 0) -> Parsed:
+    """Follow the pickle at the start of ``data``."""
+    if len(data) > MAX_PICKLE:
+        data = data[:MAX_PICKLE]
+    machine = Machine(data, entry, base=base)
+    try:
+        value = machine.run(TABLE)
+    except Broken as broken:
+        where = Place(entry, base + machine.at)
+        return Parsed(None, (*machine.findings, found("pickle-broken", where, str(broken))), machine.pos, False, tuple(machine.names))
+    return Parsed(value, tuple(machine.findings), machine.pos, True, tuple(machine.names))
+
+
+def read_whole(data: bytes, entry: str) -> Parsed:
+    """The one pickle that ``data`` must be. What follows it is a finding, and is followed too."""
+    if len(data) > MAX_PICKLE:
+        large = found("pickle-too-large", Place(entry), f"{len(data)} bytes")
+        return Parsed(None, (large, *read_one(data, entry).findings), MAX_PICKLE, False)
+    first = read_one(data, entry)
+    findings, position = list(first.findings), first.end
+    if first.complete and position < len(data):
+        findings.append(found("pickle-trailing", Place(entry, position), f"{len(data) - position} bytes"))
+    view = memoryview(data)
+    for _ in range(_MAX_STREAMS):
+        if not first.complete or position >= len(data):
+            break
+        following = read_one(view[position:], entry, position)
+        findings += following.findings
+        position += following.end
+        if not following.complete:
+            break
+    return Parsed(first.value, tuple(findings), position, first.complete, first.names)
+
+
+def hides_pickle(data: bytes | memoryview) -> str | None:
+    """What a pickle hidden at the start of other data names, or None if there is none.
+
+    Random numbers may look like an opcode or two; a dotted name of plain letters is no accident.
+    """
+    if not data or data[0] not in _STARTS:
+        return None
+    for name in read_one(data[:_LOOKAHEAD], "").names:
+        if _MODULE.match(name.module) and _MODULE.match(name.name):
+            return str(name)
+    return None
+
+
+_STARTS = frozenset({0x80, *b"(c}]di"})
+_MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]+\Z")

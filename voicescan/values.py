@@ -1,0 +1,85 @@
+"""What the abstract pickle interpreter computes with. Nothing here can run anything.
+
+Dictionaries are lists of pairs, so that no hostile key is ever hashed or compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from voicescan.dtypes import ElementType
+
+
+@dataclass(frozen=True)
+class Global:
+    """A name that a real unpickler would import."""
+
+    module: str
+    name: str
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.module}.{self.name}"
+
+
+@dataclass(eq=False)
+class Pairs:
+    """A dict or OrderedDict under construction."""
+
+    ordered: bool = False
+    items: list[tuple[object, object]] = field(default_factory=list)
+    state: object = None
+
+    def text_items(self) -> dict[str, object] | None:
+        """The items as a dict if every key is text and none occurs twice, else None."""
+        result: dict[str, object] = {}
+        for key, value in self.items:
+            if not isinstance(key, str) or key in result:
+                return None
+            result[key] = value
+        return result
+
+
+@dataclass(eq=False)
+class Bag:
+    """A ``utils.HParams`` instance: an attribute bag, kept inert."""
+
+    state: Pairs | None = None
+
+
+@dataclass(eq=False)
+class Collection:
+    """A list, set or frozenset."""
+
+    kind: str
+    items: list[object] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Opaque:
+    """The result of something that was refused; it stays on the stack so that reading can go on and find more."""
+
+    what: str
+
+
+@dataclass(frozen=True, eq=False)
+class Storage:
+    """A reference to a block of ``numel`` elements. ``key`` names the entry; ``start`` is a legacy view's first element."""
+
+    element: ElementType
+    key: str
+    numel: int
+    offset: int
+    start: int = 0
+    root_numel: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class TensorRef:
+    """A strided view on a storage; offsets, shape and strides in elements."""
+
+    storage: Storage
+    start: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
