@@ -13,6 +13,7 @@ HARMLESS = [
     "write",
     "close",
     "fstat",
+    "fsync",
     "lseek",
     "mprotect",
     "munmap",

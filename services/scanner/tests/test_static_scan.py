@@ -1,0 +1,149 @@
+"""The static scan of real and hostile files, each in its sandbox."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from blake3 import blake3
+from google.protobuf import json_format
+from google.protobuf.struct_pb2 import Struct
+
+from services.common.objects import Area, ObjectStore, open_store
+from services.scanner.sandbox import Sandbox
+from services.scanner.static_scan import StaticScanner
+from services.stubs.voicehub.catalog.v1 import events_pb2
+from services.stubs.voicehub.common.v1 import common_pb2
+
+CHECKPOINTS = Path(__file__).parents[3] / "tests" / "data" / "golden" / "checkpoints"
+CARD = {"languages": ["en"], "prompts": [{"file": "p.wav", "text": "hello", "language": "en"}]}
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> ObjectStore:
+    return open_store(f"file://{tmp_path}/objects")
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Sandbox:
+    return Sandbox()
+
+
+def pushed(objects: ObjectStore, *files: tuple[str, str, bytes], card: dict[str, Any] = CARD) -> events_pb2.VersionPushed:
+    uploaded = []
+    for role, filename, content in files:
+        kept = objects.put(Area.QUARANTINE, [content])
+        reference = common_pb2.ObjectRef(digest=kept.digest, size=kept.size)
+        uploaded.append(common_pb2.UploadedFile(role=role, filename=filename, object=reference))
+    return events_pb2.VersionPushed(version_id="v1", files=uploaded, card=json_format.ParseDict(card, Struct()))
+
+
+def golden(role: str, name: str) -> tuple[str, str, bytes]:
+    return role, name, (CHECKPOINTS / name).read_bytes()
+
+
+def wav(seconds: float = 0.5, rate: int = 32000) -> bytes:
+    buffer = io.BytesIO()
+    tone = 0.3 * np.sin(2 * np.pi * 220 * np.arange(int(seconds * rate)) / rate)
+    soundfile.write(buffer, tone, rate, format="WAV", subtype="PCM_16")
+    return buffer.getvalue()
+
+
+def hostile_pth() -> bytes:
+    class Evil:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (open, ("/tmp/marker-of-hostile-file", "w"))  # noqa: S108 - must never be made
+
+    source = io.BytesIO()
+    with zipfile.ZipFile(source, "w") as archive:
+        archive.writestr("archive/data.pkl", pickle.dumps({"weight": {}, "config": {}, "info": Evil()}, protocol=2))
+        archive.writestr("archive/version", "3\n")
+    return b"05" + source.getvalue()[2:]
+
+
+def test_a_golden_voice_is_rebuilt_tensor_by_tensor(objects: ObjectStore, sandbox: Sandbox) -> None:
+    event = pushed(objects, golden("s1", "tiny-e15.ckpt"), golden("s2", "tiny_v2_header01.pth"), ("prompt", "p.wav", wav()))
+    completed = StaticScanner(objects, sandbox).scan(event)
+    assert completed.verdict == "clean", completed.findings
+    message = completed.message(event)
+    assert message.family == "v2"
+    assert {t.name.split("/")[0] for t in message.tensors} == {"s1", "s2"}
+    one = next(t for t in message.tensors if t.name == "s2/enc_p.text_embedding.weight")
+    assert one.dtype == "float16"
+    content = objects.open(Area.SERVED, one.digest).read()
+    assert len(content) == one.size == 2 * np.prod(one.shape)
+    assert blake3(content).hexdigest() == one.digest
+    assert json_format.MessageToDict(message.configs)["s2"]["model"]["version"] == "v2"
+    assert message.requires["content_encoder"] == "unverified:cnhubert"
+    path = json_format.MessageToDict(message.card)["prompts"][0]["file"]
+    assert path == message.files[0].path == "prompts/2-p.flac"
+    wave, rate = soundfile.read(objects.open(Area.SERVED, message.files[0].object.digest))
+    original, _ = soundfile.read(io.BytesIO(wav()))
+    assert rate == 32000
+    assert np.array_equal(wave, original)
+
+
+def test_a_hostile_twin_brings_nothing_into_the_served_area(objects: ObjectStore, sandbox: Sandbox) -> None:
+    event = pushed(objects, golden("s1", "tiny-e15.ckpt"), ("s2", "twin.pth", hostile_pth()))
+    completed = StaticScanner(objects, sandbox).scan(event)
+    assert completed.verdict == "malicious"
+    assert any("twin.pth" in f.place and f.message_en and f.message_zh for f in completed.findings)
+    assert list(objects.digests(Area.SERVED)) == []
+    assert not completed.message(event).tensors
+    assert not Path("/tmp/marker-of-hostile-file").exists()  # noqa: S108
+
+
+@pytest.mark.parametrize("container", ["FLAC", "OGG", "MP3"])
+def test_prompts_come_in_many_containers(objects: ObjectStore, sandbox: Sandbox, container: str) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, np.sin(np.arange(32000) / 20) * 0.3, 32000, format=container)
+    completed = StaticScanner(objects, sandbox).scan(pushed(objects, ("prompt", "p.bin", buffer.getvalue())))
+    assert completed.verdict == "clean", completed.findings
+    wave, rate = soundfile.read(objects.open(Area.SERVED, completed.files[0].object.digest))
+    assert rate == 32000
+    assert abs(len(wave) - 32000) < 4000
+
+
+@pytest.mark.parametrize(
+    ("role", "content", "rule"),
+    [
+        ("prompt", b"not audio at all", "prompt-not-audio"),
+        ("prompt", b"", "prompt-not-audio"),
+        ("prompt", wav(70.0, 8000), "prompt-too-long"),
+        ("lexicon", b"en: {hello: [NOPE]}", "lexicon"),
+        ("lexicon", b"!!python/object/apply:os.system ['true']", "document"),
+        ("driver", b"x", "role"),
+        ("s2", b"", "unknown-format"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_with_a_reason(
+    objects: ObjectStore, sandbox: Sandbox, role: str, content: bytes, rule: str
+) -> None:
+    completed = StaticScanner(objects, sandbox).scan(pushed(objects, (role, "x.bin", content)))
+    assert completed.verdict != "clean"
+    assert rule in {finding.rule for finding in completed.findings}
+
+
+def test_a_lexicon_is_written_anew(objects: ObjectStore, sandbox: Sandbox) -> None:
+    completed = StaticScanner(objects, sandbox).scan(pushed(objects, ("lexicon", "l.yaml", b"en:\n  hub: HH AH1 B\n")))
+    assert completed.verdict == "clean", completed.findings
+    assert objects.open(Area.SERVED, completed.files[0].object.digest).read() == b"en:\n  hub:\n  - HH\n  - AH1\n  - B\n"
+
+
+def test_two_files_of_one_stage_are_refused(objects: ObjectStore, sandbox: Sandbox) -> None:
+    one = golden("s1", "tiny-e15.ckpt")
+    completed = StaticScanner(objects, sandbox).scan(pushed(objects, one, ("s2", "other.pth", one[2])))
+    assert completed.verdict == "unreadable"
+    assert "stage-twice" in {finding.rule for finding in completed.findings}
+
+
+def test_a_vanished_upload_is_said(objects: ObjectStore, sandbox: Sandbox) -> None:
+    event = pushed(objects, ("s1", "a.ckpt", b"x"))
+    objects.delete(Area.QUARANTINE, event.files[0].object.digest)
+    assert {f.rule for f in StaticScanner(objects, sandbox).scan(event).findings} == {"upload-missing"}
