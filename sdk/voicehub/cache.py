@@ -1,0 +1,86 @@
+"""The cache on disk: every object once, versions as folders of links to them, refs as small files.
+
+```
+cache/blobs/<digest>                          bytes by their BLAKE3-256 digest
+cache/voices/<owner>--<name>/refs/<ref>       version id
+cache/voices/<owner>--<name>/snapshots/<id>/  version.json and links into blobs/
+cache/bases/<digest>/                         links into blobs/
+```
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path, PurePosixPath
+
+from voicehub.decoding import decode, encode
+from voicehub.errors import NotFound, Unreadable
+from voicehub.home import home, write_private
+from voicehub.models import Version
+from voicehub.names import VoiceName
+
+MANIFEST = "version.json"
+
+
+class Cache:
+    """The cache below one folder (default: `$VOICEHUB_HOME/cache`)."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or home() / "cache"
+
+    def blob(self, digest: str) -> Path:
+        """Where the bytes of `digest` are, or would be."""
+        return self.folder / "blobs" / digest
+
+    def voice(self, name: VoiceName) -> Path:
+        """The folder of one voice."""
+        return self.folder / "voices" / f"{name.owner}--{name.name}"
+
+    def snapshot(self, name: VoiceName, version: str) -> Path:
+        """The folder of one version."""
+        return self.voice(name) / "snapshots" / version
+
+    def base(self, digest: str) -> Path:
+        """The folder of one base."""
+        return self.folder / "bases" / digest
+
+    def keep_version(self, name: VoiceName, version: Version) -> Path:
+        """Writes the manifest of a version, and the ref it was asked by; answers its folder."""
+        folder = self.snapshot(name, version.id)
+        write_private(folder / MANIFEST, json.dumps(encode(version), ensure_ascii=False, indent=1))
+        write_private(self.voice(name) / "refs" / (name.ref or "main"), version.id)
+        return folder
+
+    def find(self, name: VoiceName) -> tuple[Version, Path]:
+        """A version pulled before, and its folder; NotFound says how to pull it."""
+        reference = self.voice(name) / "refs" / (name.ref or "main")
+        identifier = reference.read_text(encoding="utf-8") if reference.is_file() else name.ref
+        manifest = self.snapshot(name, identifier or "-") / MANIFEST
+        if not manifest.is_file():
+            raise NotFound(f"{name} is not on this machine.", hint=f"Pull it first: voicehub pull {name}")
+        try:
+            version = decode(Version, json.loads(manifest.read_text(encoding="utf-8")))
+        except ValueError as error:
+            raise Unreadable(f"{manifest} is damaged.", hint=f"Pull it again: voicehub pull {name}") from error
+        return version, manifest.parent
+
+    def link(self, folder: Path, path: str, digest: str) -> Path:
+        """Makes `folder/path` the bytes of `digest`: a relative link, or a copy where links are not possible."""
+        target = folder / safe_path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        blob = self.blob(digest)
+        try:
+            target.symlink_to(os.path.relpath(blob, target.parent))
+        except OSError:
+            target.write_bytes(blob.read_bytes())
+        return target
+
+
+def safe_path(path: str) -> Path:
+    """A path from a manifest that stays inside its folder; Unreadable otherwise."""
+    pure = PurePosixPath(path)
+    if not path or pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path or path.startswith("~"):
+        raise Unreadable(f"The manifest names a file outside its folder: {path!r}.", hint="Tell the hub's operator.")
+    return Path(*pure.parts)

@@ -1,0 +1,27 @@
+"""`voicehub doctor`: what is missing, and how to get it."""
+
+from __future__ import annotations
+
+import click
+
+from voicehub.checking import Check, check_hub, check_machine, check_speech, verdict
+from voicehub.cli.context import Context, command
+from voicehub.home import home
+
+SIGNS = {"ok": "✓", "missing": "✗", "optional": "·"}
+
+
+@click.command()
+@command
+def doctor(context: Context) -> int:
+    """Look at this machine and the hub; speak a sentence in each language. Exit code 1: something is missing."""
+    checks: list[Check] = []
+    with context.client() as client:
+        for source in (check_machine(), check_hub(client), check_speech(client.cache, home() / "doctor")):
+            for check in source:
+                checks.append(check)
+                context.out.say(f"{SIGNS[check.state]} {check.name}: {check.message}")
+                if check.remedy:
+                    context.out.say(f"    → {check.remedy}")
+    context.out.answer(checks)
+    return verdict(checks)

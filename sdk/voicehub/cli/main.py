@@ -1,0 +1,44 @@
+"""`voicehub`: the command line. Exit codes: 0 ok, 1 the answer is no, 2 usage, 3 cannot reach, 4 refused, 5 unreadable."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from voicehub.cli import accounts, doctor, pull, push, say, scan, search, train, up
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="voicehub", prog_name="voicehub")
+def cli() -> None:
+    """Voices like code: train, push, search, pull and speak.
+
+    Exit codes: 0 ok, 1 the answer is no, 2 usage, 3 cannot reach the hub, 4 refused, 5 unreadable.
+    """
+
+
+for _command in (
+    up.up,
+    accounts.signup,
+    accounts.login,
+    push.push,
+    pull.pull,
+    train.train,
+    search.search,
+    search.info,
+    search.star,
+    search.comment,
+    say.say,
+    scan.scan,
+    doctor.doctor,
+):
+    cli.add_command(_command)
+
+
+def main() -> None:
+    """Runs the command line; Ctrl-C ends it with 130 and no traceback."""
+    try:
+        cli(standalone_mode=True)
+    except KeyboardInterrupt:
+        sys.exit(130)

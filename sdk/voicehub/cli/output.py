@@ -1,0 +1,107 @@
+"""How the command line speaks: words and progress for people on a terminal, one JSON value for programs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    ProgressColumn,
+    TaskProgressColumn,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from voicehub.decoding import encode
+from voicehub.errors import VoiceHubError
+from voicehub.uploads import OnBytes
+
+
+class Output:
+    """Standard output carries the answer, standard error the progress and the errors."""
+
+    def __init__(self, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self.console = Console(highlight=False, soft_wrap=True)
+        self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """A line for people; nothing with `--json`."""
+        if not self.as_json:
+            self.console.print(escape(text))
+
+    def note(self, text: str) -> None:
+        """A line about what is going on, on standard error; nothing with `--json`."""
+        if not self.as_json:
+            self.errors.print(escape(text), style="dim")
+
+    def answer(self, value: Any) -> None:
+        """The answer for programs; nothing without `--json`."""
+        if self.as_json:
+            sys.stdout.write(json.dumps(encode(value), ensure_ascii=False, indent=1) + "\n")
+
+    def table(self, columns: list[str], rows: list[list[str]]) -> None:
+        """Rows under headings, for people."""
+        if self.as_json:
+            return
+        widths = [max(len(r[i]) for r in [columns, *rows]) for i in range(len(columns))]
+        for row in [columns, *rows]:
+            self.say("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+    def fail(self, error: VoiceHubError) -> None:
+        """What is wrong and what to do."""
+        if self.as_json:
+            problem = {"error": error.message, "hint": error.hint, "exit_code": error.exit_code}
+            self.answer(problem | ({"fields": error.fields} if error.fields else {}))
+            return
+        self.errors.print(f"[bold red]✗[/] {escape(error.message)}")
+        for field, reason in error.fields.items():
+            self.errors.print(escape(f"  {field}: {reason}"))
+        if error.hint:
+            self.errors.print(escape(f"  → {error.hint}"))
+
+    @contextmanager
+    def transfer(self, what: str) -> Iterator[OnBytes]:
+        """A progress bar in bytes, moving inside a file."""
+        with self._bar(DownloadColumn()) as bar:
+            task = bar.add_task(what, total=None)
+
+            def on_bytes(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total)
+
+            yield on_bytes
+
+    @contextmanager
+    def steps(self) -> Iterator[Steps]:
+        """A progress bar per step."""
+        with self._bar(TaskProgressColumn()) as bar:
+            yield Steps(bar)
+
+    def _bar(self, column: ProgressColumn) -> Progress:
+        columns = (TextColumn("{task.description}"), BarColumn(), column, TimeElapsedColumn())
+        return Progress(*columns, console=self.errors, disable=self.as_json or not self.errors.is_terminal)
+
+
+class Steps:
+    """Bars by name: a step appears when it begins and is full when the next one does."""
+
+    def __init__(self, bar: Progress) -> None:
+        self._bar = bar
+        self._tasks: dict[str, Any] = {}
+
+    def update(self, step: str, fraction: float, message: str = "") -> None:
+        """Moves the bar of a step to `fraction` in 0..1; the bars before it are full."""
+        if step not in self._tasks:
+            for task in self._tasks.values():
+                self._bar.update(task, completed=1.0)
+            self._tasks[step] = self._bar.add_task(step, total=1.0)
+        text = escape(f"{step:<10} {message}".rstrip())
+        self._bar.update(self._tasks[step], completed=fraction, description=text)

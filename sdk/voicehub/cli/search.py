@@ -1,0 +1,92 @@
+"""`voicehub search`, `info`, `star`, `comment`: finding a voice and saying something about it."""
+
+from __future__ import annotations
+
+import click
+
+from voicehub.cli.context import Context, command
+from voicehub.models import Hit, Repository, Version
+
+
+@click.command()
+@click.argument("query", nargs=-1, required=True)
+@click.option("--size", default=20, show_default=True, type=click.IntRange(1, 100), help="Hits at most.")
+@command
+def search(context: Context, query: tuple[str, ...], size: int) -> int:
+    """Find voices by words in Chinese or English: 粤语 老年 男性, English male narrator. Exit code 1: none found."""
+    with context.client() as client:
+        page = client.search(" ".join(query), size=size)
+    context.out.answer(page)
+    understood = ", ".join(f"{k}: {v}" for k, v in page.understood.items())
+    context.out.note(f"{page.total} found" + (f" ({understood})" if understood else ""))
+    context.out.table(["VOICE", "STARS", "LANGUAGE", "DESCRIPTION"], [_row(hit) for hit in page.items])
+    return 0 if page.items else 1
+
+
+@click.command()
+@click.argument("voice")
+@command
+def info(context: Context, voice: str) -> None:
+    """Tell what VOICE (owner/name[@ref]) is: state, card, base, figures, findings, and what it needs to speak."""
+    with context.client() as client:
+        repository, version = client.repository(voice.partition("@")[0]), client.version(voice)
+        bases = {b.digest: b for b in client.bases()}
+    context.out.answer({"repository": repository, "version": version})
+    for line in _describe(repository, version):
+        context.out.say(line)
+    for kind, digest in version.requires.items():
+        base = bases.get(digest)
+        known = f"{base.name} ({base.quality_en or base.family})" if base else _unknown(kind, digest)
+        context.out.say(f"  needs {kind}: {known}")
+
+
+@click.command()
+@click.argument("voice")
+@click.option("--remove", is_flag=True, help="Take the star back.")
+@command
+def star(context: Context, voice: str, remove: bool) -> None:
+    """Give VOICE a star."""
+    with context.client() as client:
+        client.star(voice, starred=not remove)
+        repository = client.repository(voice)
+    context.out.answer(repository)
+    context.out.say(f"✓ {voice} has {repository.stars} stars.")
+
+
+@click.command()
+@click.argument("voice")
+@click.argument("text")
+@command
+def comment(context: Context, voice: str, text: str) -> None:
+    """Say TEXT about VOICE."""
+    with context.client() as client:
+        said = client.comment(voice, text)
+    context.out.answer(said)
+    context.out.say("✓ Said.")
+
+
+def _row(hit: Hit) -> list[str]:
+    repository = hit.repository
+    description = hit.description_en or ", ".join(hit.tags)
+    return [f"{repository.owner}/{repository.name}", str(repository.stars), hit.language, description]
+
+
+def _describe(repository: Repository, version: Version) -> list[str]:
+    lines = [
+        f"{repository.owner}/{repository.name}  {version.id}  {version.state}  {repository.visibility}",
+        f"  {version.description_zh}",
+        f"  {version.description_en}",
+        f"  family {version.family or 'not known yet'}, base {version.card.get('base', 'not stated')}",
+        f"  source {version.declaration.source}, licence {version.declaration.license}, "
+        f"consent {version.declaration.consent}",
+        f"  {repository.stars} stars, {repository.comments} comments, {repository.downloads} downloads",
+    ]
+    lines += [f"  {f.severity} {f.rule} at {f.place}: {f.message_en}" for f in version.findings]
+    lines += [f"  not auditionable: {version.not_auditionable}"] if version.not_auditionable else []
+    return [line for line in lines if line.strip()]
+
+
+def _unknown(kind: str, digest: str) -> str:
+    if kind == "symbols":
+        return f"symbol table {digest[:12]}"
+    return f"{digest[:24]}, not registered here: voicehub-admin base add PATH"

@@ -1,0 +1,228 @@
+"""The hub as a Python object: `Client().search("粤语 老年 男性")`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from voicehub import events, home, pulling
+from voicehub.cache import Cache
+from voicehub.decoding import decode
+from voicehub.errors import NotFound
+from voicehub.models import (
+    Account,
+    Base,
+    Comment,
+    Declaration,
+    Hit,
+    Job,
+    Progress,
+    Repository,
+    SearchPage,
+    Upload,
+    Version,
+)
+from voicehub.names import VoiceName, parse_name
+from voicehub.pushing import Part
+from voicehub.transport import Transport
+from voicehub.uploads import OnBytes, ignore_progress, upload_file
+
+
+class Client:
+    """A user on one hub. Thread-safe; close it, or use it in a `with`.
+
+    Args:
+        base_url: address of the hub; default: see `voicehub.home.resolve`.
+        token: who the user is; default: the one saved by `voicehub login`.
+    """
+
+    def __init__(self, base_url: str | None = None, token: str | None = None, *, cache: Path | None = None) -> None:
+        login = home.resolve(base_url)
+        self.url = login.url
+        self.transport = Transport(login.url, login.token if token is None else token)
+        self.cache = Cache(cache)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self.transport.close()
+
+    # -- accounts ---------------------------------------------------------------------------------------------------
+
+    def signup(self, name: str, password: str) -> Account:
+        """Makes an account."""
+        return decode(Account, self.transport.json("POST", "/v1/accounts", body={"name": name, "password": password}))
+
+    def login(self, name: str, password: str) -> str:
+        """A token for the account; this client uses it from now on. `voicehub.home.save` keeps it."""
+        body = {"name": name, "password": password}
+        token = str(self.transport.json("POST", "/v1/sessions", body=body)["token"])
+        self.transport.close()
+        self.transport = Transport(self.url, token)
+        return token
+
+    def me(self) -> Account:
+        """The account of the token."""
+        return decode(Account, self.transport.json("GET", "/v1/me"))
+
+    # -- voices -----------------------------------------------------------------------------------------------------
+
+    def repository(self, name: str | VoiceName) -> Repository:
+        """A repository; NotFound also when it is another user's private one."""
+        return decode(Repository, self.transport.json("GET", parse_name(name).path))
+
+    def version(self, name: str | VoiceName) -> Version:
+        """The version that `owner/name[@ref]` means."""
+        return decode(Version, self.transport.json("GET", parse_name(name).version_path))
+
+    def versions(self, name: str | VoiceName) -> list[Version]:
+        """All versions, newest first."""
+        return [decode(Version, item) for item in self._items(f"{parse_name(name).path}/versions")]
+
+    def report(self, name: str | VoiceName, *, sarif: bool = False) -> Mapping[str, Any]:
+        """The scan report of a version."""
+        params = {"format": "sarif"} if sarif else {}
+        answer = self.transport.json("GET", f"{parse_name(name).version_path}/report", params=params)
+        return dict(answer)
+
+    def search(self, query: str, *, size: int = 20, cursor: str = "") -> SearchPage:
+        """Voices by words in Chinese or English: language, age, gender, manner, name, tags."""
+        params = {"q": query, "size": size, "cursor": cursor}
+        return decode(SearchPage, self.transport.json("GET", "/v1/search", params=params))
+
+    def search_all(self, query: str) -> Iterator[Hit]:
+        """Every hit, page by page."""
+        for item in self._items("/v1/search", {"q": query}):
+            yield decode(Hit, item)
+
+    # -- people -----------------------------------------------------------------------------------------------------
+
+    def star(self, name: str | VoiceName, *, starred: bool = True) -> None:
+        """Marks a voice, or takes the mark back."""
+        self.transport.request("PUT" if starred else "DELETE", f"{parse_name(name).path}/star")
+
+    def comments(self, name: str | VoiceName) -> list[Comment]:
+        """What people said."""
+        return [decode(Comment, item) for item in self._items(f"{parse_name(name).path}/comments")]
+
+    def comment(self, name: str | VoiceName, text: str) -> Comment:
+        """Says something."""
+        body = {"text": text}
+        return decode(Comment, self.transport.json("POST", f"{parse_name(name).path}/comments", body=body))
+
+    # -- push and pull ----------------------------------------------------------------------------------------------
+
+    def upload(self, path: Path, on_bytes: OnBytes = ignore_progress) -> Upload:
+        """Sends a file to the quarantine of the hub, going on where an earlier try stopped."""
+        return upload_file(self.transport, path, on_bytes)
+
+    def create_version(
+        self,
+        name: str | VoiceName,
+        parts: Sequence[tuple[Part, Upload]],
+        card: Mapping[str, Any],
+        declaration: Declaration,
+        *,
+        message: str = "",
+        private: bool = False,
+        figures: Mapping[str, Any] | None = None,
+    ) -> Version:
+        """Makes an immutable version from uploads; it walks its road from there (`states`)."""
+        body = {
+            "message": message,
+            "card": dict(card),
+            "declaration": vars(declaration),
+            "visibility": "private" if private else "public",
+            "files": [{"role": p.role, "filename": p.path.name, "upload": u.id} for p, u in parts],
+            "figures": dict(figures or {}),
+        }
+        return decode(Version, self.transport.json("POST", f"{parse_name(name).path}/versions", body=body))
+
+    def states(self, name: str | VoiceName, version: str) -> Iterator[str]:
+        """The states of a version as it walks its road, until published or quarantined."""
+        return events.states(self.transport, parse_name(name), version)
+
+    def pull(
+        self, name: str | VoiceName, form: pulling.Format | None = None, on_bytes: OnBytes = ignore_progress
+    ) -> pulling.Pulled:
+        """Brings a voice and its base onto this machine."""
+        voice = parse_name(name)
+        version = self.version(voice)
+        return pulling.pull(self.transport, self.cache, voice, version, self.bases(), form, on_bytes)
+
+    def bases(self) -> list[Base]:
+        """The bases of the hub."""
+        return [decode(Base, item) for item in self._items("/v1/bases")]
+
+    # -- training and synthesis -------------------------------------------------------------------------------------
+
+    def train(
+        self,
+        name: str,
+        upload: Upload,
+        transcript: str,
+        language: str,
+        declaration: Declaration,
+        *,
+        card: Mapping[str, Any] | None = None,
+        private: bool = False,
+        quick: bool = False,
+        base: str = "",
+    ) -> Job:
+        """Queues a training job on the hub; Refused says what is wrong with the recording."""
+        body = {
+            "name": name,
+            "upload": upload.id,
+            "transcript": transcript,
+            "language": language,
+            "declaration": vars(declaration),
+            "card": dict(card or {}),
+            "private": private,
+            "quick": quick,
+            "base": base,
+        }
+        return decode(Job, self.transport.json("POST", "/v1/training-jobs", body=body))
+
+    def job(self, identifier: str) -> Job:
+        """A training job."""
+        return decode(Job, self.transport.json("GET", f"/v1/training-jobs/{identifier}"))
+
+    def progress(self, job: str) -> Iterator[Progress]:
+        """The progress of a job until it has ended."""
+        return events.progress(self.transport, job)
+
+    def synthesise(self, voice: str, text: str, language: str, *, seed: int = 0, speed: float = 1.0) -> bytes:
+        """A WAV file spoken by the hub."""
+        body = {"voice": voice, "text": text, "language": language, "seed": seed, "speed": speed}
+        return self.transport.request("POST", "/v1/synthesis", body=body).content
+
+    def object(self, name: str | VoiceName, version: str, digest: str) -> bytes:
+        """One object of a version, such as a sample."""
+        path = f"{parse_name(name).path}/versions/{version}/objects/{digest}"
+        return self.transport.request("GET", path).content
+
+    def base(self, digest: str) -> Base:
+        """One base; NotFound says how to register it."""
+        for base in self.bases():
+            if base.digest == digest:
+                return base
+        hint = "Register it on the hub: voicehub-admin base add PATH"
+        raise NotFound(f"The base {digest[:12]}… is not registered on this hub.", hint=hint)
+
+    def _items(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[Any]:
+        cursor = ""
+        while True:
+            page = self.transport.json("GET", path, params={**(params or {}), "cursor": cursor, "size": 100})
+            yield from page["items"]
+            cursor = page.get("next_cursor", "")
+            if not cursor:
+                return

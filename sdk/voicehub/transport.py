@@ -1,0 +1,147 @@
+"""HTTP as this package speaks it: JSON in and out, typed errors, patience with a hub that restarts a service."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+
+from voicehub.errors import Unreachable, Unreadable, from_problem
+from voicehub.sse import ServerEvent, parse
+
+FIRST_TRIES = 3
+"""How often a hub that has never answered is asked."""
+LATER_TRIES = 9
+"""How often one that did answer before is asked again: it may be restarting a service (about 15 s in all)."""
+BUSY = (502, 503, 504)
+
+
+class Transport:
+    """A connection to one hub. Thread-safe, as `httpx.Client` is."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str = "",
+        *,
+        http: httpx.Client | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url = url.rstrip("/")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        timeout = httpx.Timeout(60.0, connect=5.0)
+        self._http = http or httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
+        self._http.headers.update(headers)
+        self._sleep = sleep
+        self._reached = False
+
+    def close(self) -> None:
+        """Closes the connections."""
+        self._http.close()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        content: bytes | None = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx.Response:
+        """The answer to one request, errors raised typed. POSTs carry one Idempotency-Key through all retries."""
+        headers = dict(headers or {})
+        if method == "POST":
+            headers.setdefault("Idempotency-Key", uuid.uuid4().hex)
+        query = {k: v for k, v in (params or {}).items() if v not in (None, "")}
+
+        def send() -> httpx.Response:
+            return self._http.request(method, path, json=body, content=content, params=query, headers=headers)
+
+        return self._checked(self._patiently(send))
+
+    def json(self, method: str, path: str, **options: Any) -> Any:
+        """As `request`, answering the JSON body (None when there is none)."""
+        response = self.request(method, path, **options)
+        if not response.content:
+            return None
+        try:
+            return response.json()
+        except ValueError as error:
+            raise Unreadable(
+                f"{self.url} does not answer as a VoiceHub does.", hint="Check the address with `voicehub doctor`."
+            ) from error
+
+    @contextmanager
+    def stream(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:
+        """A GET whose body is read piece by piece."""
+        try:
+            with self._http.stream("GET", path, headers=dict(headers or {})) as response:
+                if response.is_error:
+                    response.read()
+                    self._checked(response)
+                self._reached = True
+                yield response
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def events(self, path: str, finished: Callable[[ServerEvent], bool]) -> Iterator[ServerEvent]:
+        """Server-sent events until one is the last; a stream that breaks is resumed after the event seen last."""
+        last, failures = "", 0
+        while True:
+            try:
+                headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last} if last else {})
+                with self.stream(path, headers) as response:
+                    for event in parse(response.iter_lines()):
+                        last, failures = event.id or last, 0
+                        yield event
+                        if finished(event):
+                            return
+            except Unreachable:
+                failures += 1
+                if failures >= self._tries():
+                    raise
+            self._sleep(_pause(failures))
+
+    def _patiently(self, send: Callable[[], httpx.Response]) -> httpx.Response:
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                response = send()
+            except httpx.TransportError as error:
+                if attempt >= self._tries():
+                    raise self._unreachable(error) from error
+            except httpx.InvalidURL as error:
+                raise self._unreachable(error) from error
+            else:
+                self._reached = True
+                if response.status_code not in BUSY or attempt >= self._tries():
+                    return response
+            self._sleep(_pause(attempt))
+
+    def _tries(self) -> int:
+        return LATER_TRIES if self._reached else FIRST_TRIES
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        hint = "Start one with `voicehub up`, or name another with --hub or $VOICEHUB_URL."
+        reason = str(error) or type(error).__name__
+        return Unreachable(f"No hub answers at {self.url} ({reason}).", hint=hint)
+
+    def _checked(self, response: httpx.Response) -> httpx.Response:
+        if not response.is_error:
+            return response
+        try:
+            problem = response.json()
+        except ValueError:
+            problem = {}
+        raise from_problem(response.status_code, problem if isinstance(problem, dict) else {})
+
+
+def _pause(attempt: int) -> float:
+    """Seconds before the next try: 0.1, 0.2, 0.4 … at most 3."""
+    return float(min(0.1 * 2 ** max(attempt - 1, 0), 3.0))

@@ -1,0 +1,105 @@
+"""Resumable uploads: a file travels in pieces, and an interrupted one goes on where it stopped, even tomorrow."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from blake3 import blake3
+
+from voicehub.decoding import decode
+from voicehub.errors import Conflict, DigestMismatch, NotFound, Unreadable
+from voicehub.home import home, write_private
+from voicehub.models import Upload
+from voicehub.transport import Transport
+
+PIECE_BYTES = 4 << 20
+OnBytes = Callable[[int, int], None]
+"""Called with the bytes done and the bytes in all."""
+
+
+def ignore_progress(_done: int, _total: int) -> None:
+    """Shows nothing."""
+
+
+def upload_file(transport: Transport, path: Path, on_bytes: OnBytes = ignore_progress) -> Upload:
+    """Sends a file to the quarantine of the hub and checks the digest the hub computed.
+
+    Raises:
+        Unreadable: the file cannot be read or is empty.
+        DigestMismatch: the hub received other bytes.
+    """
+    source = _Source.open(path)
+    note = home() / "uploads" / f"{source.key(transport.url)}.json"
+    upload = _resumed(transport, note) or _begin(transport, source)
+    write_private(note, json.dumps({"id": upload.id}))
+    on_bytes(upload.offset, source.size)
+    while upload.offset < source.size:
+        upload = _send_piece(transport, source, upload)
+        on_bytes(upload.offset, source.size)
+    note.unlink(missing_ok=True)
+    if upload.digest and upload.digest != source.digest():
+        raise DigestMismatch(f"{path.name} changed on its way to the hub.", hint="Send it again.")
+    return upload
+
+
+@dataclass(frozen=True)
+class _Source:
+    path: Path
+    size: int
+    modified: int
+
+    @classmethod
+    def open(cls, path: Path) -> _Source:
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise Unreadable(f"{path} cannot be read: {error.strerror}.", hint="Check the path.") from error
+        if not path.is_file() or status.st_size == 0:
+            raise Unreadable(f"{path} is empty or no file.", hint="Name a file with content.")
+        return cls(path, status.st_size, status.st_mtime_ns)
+
+    def key(self, url: str) -> str:
+        text = f"{url}|{self.path.resolve()}|{self.size}|{self.modified}"
+        return blake3(text.encode()).hexdigest()[:32]
+
+    def piece(self, offset: int) -> bytes:
+        with self.path.open("rb") as file:
+            file.seek(offset)
+            return file.read(PIECE_BYTES)
+
+    def digest(self) -> str:
+        return file_digest(self.path)
+
+
+def file_digest(path: Path) -> str:
+    """BLAKE3-256 of a file, in hex."""
+    hasher = blake3()
+    hasher.update_mmap(path)
+    return hasher.hexdigest()
+
+
+def _begin(transport: Transport, source: _Source) -> Upload:
+    body = {"filename": source.path.name, "size": source.size}
+    return decode(Upload, transport.json("POST", "/v1/uploads", body=body))
+
+
+def _resumed(transport: Transport, note: Path) -> Upload | None:
+    try:
+        identifier = str(json.loads(note.read_text(encoding="utf-8"))["id"])
+        return decode(Upload, transport.json("GET", f"/v1/uploads/{identifier}"))
+    except (OSError, ValueError, KeyError, NotFound):
+        return None
+
+
+def _send_piece(transport: Transport, source: _Source, upload: Upload) -> Upload:
+    headers = {"Upload-Offset": str(upload.offset), "Content-Type": "application/octet-stream"}
+    try:
+        answer = transport.json(
+            "PATCH", f"/v1/uploads/{upload.id}", content=source.piece(upload.offset), headers=headers
+        )
+    except Conflict:  # a piece arrived whose answer got lost: ask how far the hub is
+        answer = transport.json("GET", f"/v1/uploads/{upload.id}")
+    return decode(Upload, {"id": upload.id, "filename": upload.filename, "size": source.size} | answer)

@@ -1,0 +1,1 @@
+"""Starts the five services of an embedded hub and keeps them running."""

@@ -1,0 +1,33 @@
+"""Whether a service serves: gRPC health (grpc.health.v1) and the public `/healthz`."""
+
+from __future__ import annotations
+
+from urllib.error import URLError
+from urllib.request import ProxyHandler, build_opener
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+_ASK_SECONDS = 1.0
+_opener = build_opener(ProxyHandler({}))
+
+
+def grpc_serves(address: str) -> bool:
+    """Whether the server at `host:port` says SERVING."""
+    with grpc.insecure_channel(address) as channel:
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(
+                health_pb2.HealthCheckRequest(service=""), timeout=_ASK_SECONDS, wait_for_ready=True
+            )
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def http_serves(url: str) -> bool:
+    """Whether the public face answers."""
+    try:
+        with _opener.open(f"{url}/healthz", timeout=_ASK_SECONDS) as answer:
+            return bool(answer.status == 200)
+    except (URLError, OSError):
+        return False

@@ -1,0 +1,65 @@
+"""What is to be started: one process per service, its addresses and its environment."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from services.common.settings import SERVICES
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Addresses (`host:port`) of all services and of the public face, and the data folder they share."""
+
+    data: Path
+    addresses: Mapping[str, str]
+    http_address: str
+
+    @property
+    def url(self) -> str:
+        """Where the page and the API are."""
+        host, _, port = self.http_address.rpartition(":")
+        return f"http://{LOOPBACK if host == '0.0.0.0' else host}:{port}"  # noqa: S104 (compared, not bound)
+
+    def environment(self, inherited: Mapping[str, str]) -> dict[str, str]:
+        """The environment of every service; engines chosen by URL in `inherited` stay as they are."""
+        own = {f"VOICEHUB_{name.upper()}_ADDRESS": address for name, address in self.addresses.items()}
+        own |= {"VOICEHUB_DATA": str(self.data), "VOICEHUB_HTTP_ADDRESS": self.http_address}
+        calm = {"ORT_DISABLE_TELEMETRY": "1", "GRPC_VERBOSITY": "ERROR", "PYTHONUNBUFFERED": "1"}
+        return {**calm, **inherited, **own}
+
+
+def make_plan(data: Path, host: str, port: int) -> Plan:
+    """A plan on free ports of the loopback; `port` 0 means a free one for the page too."""
+    names = list(SERVICES)
+    ports = free_ports(len(names) + 1)
+    addresses = {name: f"{LOOPBACK}:{number}" for name, number in zip(names, ports, strict=False)}
+    return Plan(data.resolve(), addresses, f"{host}:{port or ports[-1]}")
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now, all different."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for one in sockets:
+            one.bind((LOOPBACK, 0))
+        return [int(one.getsockname()[1]) for one in sockets]
+    finally:
+        for one in sockets:
+            one.close()
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether nobody listens on `host:port`."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
