@@ -19,7 +19,6 @@ from voicehub.uploads import OnBytes, ignore_progress
 
 PARALLEL = 4
 TRIES = 6
-READ_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -79,13 +78,15 @@ def _receive(transport: Transport, wanted: Wanted, partial: Path, count: Callabl
     have = partial.stat().st_size if partial.exists() else 0
     if have and have == wanted.object.size:
         return
-    headers = {"Range": f"bytes={have}-", "If-Range": f'"{wanted.object.digest}"'} if have else {}
+    headers = {"Accept-Encoding": "identity"}
+    if have:
+        headers |= {"Range": f"bytes={have}-", "If-Range": f'"{wanted.object.digest}"'}
     with transport.stream(wanted.url, headers) as response:
         resumed = response.status_code == 206
         if have and not resumed:
             count(-have, False)
         with partial.open("ab" if resumed else "wb") as file:
-            for piece in response.iter_raw(READ_BYTES):
+            for piece in response.iter_raw():
                 file.write(piece)
                 count(len(piece), True)
 

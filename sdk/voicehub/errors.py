@@ -41,7 +41,7 @@ class TrainingFailed(VoiceHubError):
 
 
 class UsageError(VoiceHubError):
-    """The call itself is wrong: an unknown role, a name without an owner …"""
+    """The call itself is wrong: an unknown role, a name without its owner."""
 
     exit_code = 2
 

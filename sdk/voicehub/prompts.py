@@ -47,7 +47,7 @@ def choose(version: Version, folder: Path, wanted: str = "") -> PromptFile:
 
 
 def condition(voice: Voice, prompt: PromptFile, encoder: ContentEncoder | None) -> Conditioning:
-    """The conditioning of a prompt: features and private prompts as they are, audio through encoder and text front end."""
+    """The conditioning of a prompt: features as they are, audio through encoder and text front end."""
     if prompt.path.suffix == FEATURES:
         return _from_features(voice, prompt.path)
     from gptsovits.runtime.prompt import Prompt
@@ -72,8 +72,9 @@ def read_audio(path: Path, rate: int) -> np.ndarray[tuple[int, ...], np.dtype[np
 
 
 def _from_features(voice: Voice, path: Path) -> Conditioning:
-    from gptsovits.formats.features import read_conditioning, read_prompt_features
     from safetensors import safe_open
+
+    from gptsovits.formats.features import read_conditioning, read_prompt_features
 
     with safe_open(path, "numpy") as file:
         private = "ge" in file.keys()  # noqa: SIM118 (safe_open is no mapping)

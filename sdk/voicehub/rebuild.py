@@ -19,7 +19,7 @@ STAGES = ("s1", "s2")
 
 def write_original(version: Version, blob: BlobPath, folder: Path) -> list[Path]:
     """Writes the pair that the original program loads, in the precision that was pushed."""
-    from gptsovits.formats.checkpoint_writer import HEADS, write_checkpoint
+    from gptsovits.formats.checkpoint_writer import HEADS, ConfigStyle, write_checkpoint
 
     folder.mkdir(parents=True, exist_ok=True)
     info = f"{version.owner}/{version.name}@{version.id}"
@@ -29,7 +29,7 @@ def write_original(version: Version, blob: BlobPath, folder: Path) -> list[Path]
         tensors = stage_tensors(version, stage, blob)
         if tensors:
             head = HEADS.get(_kind(version), "PK") if stage == "s2" else "PK"
-            style = "hparams" if stage == "s2" else "plain"
+            style: ConfigStyle = "hparams" if stage == "s2" else "plain"
             written.append(
                 write_checkpoint(path, tensors, _config(version, stage), info, head=head, config_style=style)
             )

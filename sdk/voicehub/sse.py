@@ -28,7 +28,8 @@ class ServerEvent:
 
 def parse(lines: Iterable[str]) -> Iterator[ServerEvent]:
     """Events of a stream of lines without their ends; an event cut off by the end of the stream is dropped."""
-    kind, data, identifier = "message", [], ""
+    kind, identifier = "message", ""
+    data: list[str] = []
     for line in lines:
         if not line:
             if data:

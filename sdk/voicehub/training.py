@@ -46,8 +46,9 @@ def train_here(
         Refused: the recording is not fit; the message says what to do.
     """
     try:
+        from gptsovits.pipeline.training import shipped_base
+
         from gptsovits.pipeline import run as pipeline
-        from gptsovits.pipeline import training
         from gptsovits.pipeline.refusal import RecordingRefused
     except ImportError as error:
         raise Missing(f"Training here needs the package {error.name}.", hint=INSTALL) from error
@@ -55,7 +56,7 @@ def train_here(
         recording=recording.path,
         transcript=recording.transcript,
         language=recording.language,
-        base=training.shipped_base(),
+        base=shipped_base(),
         declaration=vars(declaration),
         card=card,
         quick=quick,

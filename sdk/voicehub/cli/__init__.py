@@ -1,0 +1,1 @@
+"""The commands of `voicehub`, one module each."""

@@ -1,4 +1,4 @@
-"""`voicehub`: the command line. Exit codes: 0 ok, 1 the answer is no, 2 usage, 3 cannot reach, 4 refused, 5 unreadable."""
+"""`voicehub`: the command line (exit codes: see `voicehub --help`)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,40 @@
+# VoiceHub. `make demo` tells the whole story, `make test` proves it. Both need nothing but Python >= 3.11.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+export OMP_NUM_THREADS ?= 1
+export MKL_NUM_THREADS ?= 1
+export ORT_DISABLE_TELEMETRY ?= 1
+
+.PHONY: help setup demo test lint soak nano stubs clean unit contract e2e engines security browser cluster
+
+help: ## What can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+setup: ## .venv from the lock (idempotent; the second time takes a second)
+	@tools/setup.sh
+
+demo: setup ## One minute of speech becomes a voice that speaks (QUICK=1: shorter)
+	@QUICK=$(QUICK) $(PY) -m tools.demo
+
+test: setup ## All suites, each with its time and budget (REQUIRE_ALL=1: what is not run, failed)
+	@$(PY) -m tools.suites
+
+unit contract e2e engines security browser cluster: setup
+	@$(PY) -m tools.suites $@
+
+lint: setup ## ruff, mypy --strict, import contracts, buf, freshness of the stubs
+	@$(PY) -m tools.lint
+
+soak: setup ## The slow tests and the road of a voice under kill -9, again and again (MINUTES=10)
+	@$(PY) -m tools.soak $${MINUTES:-10}
+
+nano: setup ## Train the nano base again, in resumable legs (FOR=45m each)
+	@$(PY) -m gptsovits.corpus
+	@$(PY) -m gptsovits.pretrain --for $${FOR:-45m}
+
+stubs: setup ## Regenerate services/stubs from protos/
+	@$(PY) tools/generate_stubs.py
+
+clean: ## Remove what can be made again (not .venv)
+	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

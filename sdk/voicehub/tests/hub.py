@@ -1,0 +1,128 @@
+"""A small real HTTP server that speaks the upload, download and event parts of the public API, and can misbehave."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from blake3 import blake3
+
+
+class Hub:
+    """What the server knows, and what it shall do wrong."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.uploads: dict[str, tuple[str, int, bytearray]] = {}
+        self.cut_after = 0
+        """Break each download after so many bytes."""
+        self.cut_times = 0
+        self.forget_answers = 0
+        """Take so many pieces without answering."""
+        self.busy = 0
+        self.json: dict[str, Any] = {}
+        self.events: list[list[str]] = []
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.sent_bytes = 0
+        self.url = ""
+
+    def add(self, data: bytes) -> str:
+        digest = blake3(data).hexdigest()
+        self.objects[digest] = data
+        return digest
+
+
+@contextmanager
+def running_hub() -> Iterator[Hub]:
+    hub = Hub()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub))
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    hub.url = f"http://127.0.0.1:{server.server_port}"
+    try:
+        yield hub
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def _answer(self, status: int, value: Any) -> None:
+            body = json.dumps(value).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def do_GET(self) -> None:
+            hub.requests.append((self.command, self.path, dict(self.headers.items())))
+            parts = self.path.partition("?")[0].split("/")
+            if hub.busy:
+                hub.busy -= 1
+                self._answer(503, {"detail": "A part of the hub does not answer.", "hint": "Try again."})
+            elif parts[-2] == "objects":
+                self._object(parts[-1])
+            elif parts[-1] == "events":
+                self._events()
+            elif parts[2] == "uploads":
+                self._answer(200, self._upload(parts[3]))
+            elif self.path.partition("?")[0] in hub.json:
+                self._answer(200, hub.json[self.path.partition("?")[0]])
+            else:
+                self._answer(404, {"detail": "There is no such thing.", "hint": "Check the name."})
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            hub.requests.append((self.command, self.path, dict(self.headers.items())))
+            identifier = f"u{len(hub.uploads)}"
+            hub.uploads[identifier] = (body["filename"], body["size"], bytearray())
+            self._answer(201, {"id": identifier, "offset": 0})
+
+        def do_PATCH(self) -> None:
+            identifier = self.path.split("/")[3]
+            piece = self.rfile.read(int(self.headers["Content-Length"]))
+            _, _, data = hub.uploads[identifier]
+            if int(self.headers["Upload-Offset"]) != len(data):
+                self._answer(409, {"detail": "The offset is another one.", "hint": "Ask for it."})
+                return
+            data.extend(piece)
+            if hub.forget_answers:
+                hub.forget_answers -= 1
+                self.close_connection = True
+                return
+            self._answer(200, self._upload(identifier))
+
+        def _upload(self, identifier: str) -> dict[str, Any]:
+            filename, size, data = hub.uploads[identifier]
+            answer = {"id": identifier, "filename": filename, "size": size, "offset": len(data)}
+            return answer | ({"digest": blake3(bytes(data)).hexdigest()} if len(data) == size else {})
+
+        def _object(self, digest: str) -> None:
+            data = hub.objects[digest]
+            asked = self.headers.get("Range")
+            start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+            self.send_response(206 if asked else 200)
+            self.send_header("Content-Length", str(len(data) - start))
+            self.end_headers()
+            rest = data[start:]
+            if hub.cut_times:
+                hub.cut_times -= 1
+                rest = rest[: hub.cut_after]
+                self.close_connection = True
+            self.wfile.write(rest)
+            hub.sent_bytes += len(rest)
+
+        def _events(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            self.wfile.write("\n".join([*hub.events.pop(0), ""]).encode())
+
+    return Handler

@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from voicehub import home
+from voicehub.cli.main import cli
+from voicehub.tests.hub import Hub
+
+GOLDEN = Path(__file__).parents[3] / "tests" / "data" / "golden" / "checkpoints"
+DECLARED = ("--source", "mine", "--license", "CC0-1.0", "--consent", "self")
+
+
+def _run(*arguments: str, **options: Any) -> Result:
+    result = CliRunner().invoke(cli, list(arguments), **options)
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result
+
+
+def test_light_import_needs_no_heavy_package() -> None:
+    code = (
+        "import sys, voicehub, voicehub.cli.main;"
+        "heavy = {'torch','onnxruntime','grpc','flask','safetensors','soundfile','gptsovits','voicescan'};"
+        "sys.exit(', '.join(heavy & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("search",), 2),
+        (("info", "nonsense"), 2),
+        (("--hub", "x"), 2),
+        (("push", "a/b", "weights.bin", *DECLARED), 2),
+        (("push", "a/b", "x.pth"), 4),
+        (("push", "a/b", "absent.pth", *DECLARED), 1),
+        (("push", "a/b", "x.pth", "--card", "absent.yaml"), 5),
+        (("search", "x", "--hub", "http://127.0.0.1:9"), 3),
+        (("search", "x", "--hub", "ftp://nowhere"), 2),
+        (("scan", "absent.pth"), 5),
+        (("train", "a/b", "absent.wav", "-t", "x", "-l", "en", *DECLARED), 1),
+        (("train", "a/b", "absent.wav", "-t", "@absent.txt", "-l", "en"), 4),
+        (("say", "a/b"), 2),
+        (("say", "a/b", "hi", "--raw"), 2),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_goes_wrong_is_said_without_a_traceback(arguments: tuple[str, ...], code: int, as_json: bool) -> None:
+    result = _run(*arguments, *(["--json"] if as_json else []))
+    assert result.exit_code == code, result.output
+    assert "Traceback" not in result.output
+    if as_json and code != 2:
+        problem = json.loads(result.stdout)
+        assert problem["exit_code"] == code
+        assert problem["error"]
+
+
+def test_scan_says_clean_suspicious_and_unreadable(tmp_path: Path) -> None:
+    clean = GOLDEN / "tiny-e15.ckpt"
+    assert _run("scan", str(clean)).exit_code == 0
+    junk = tmp_path / "junk.pth"
+    junk.write_bytes(b"no model")
+    assert _run("scan", str(junk)).exit_code == 5
+    bad = tmp_path / "bad.pth"
+    bad.write_bytes(clean.read_bytes().replace(b"torch._utils\n_rebuild_tensor_v2", b"os\nsystem", 1))
+    answer = _run("scan", "--json", str(bad), str(clean))
+    assert answer.exit_code in (1, 5)
+    verdicts = [entry["verdict"] for entry in json.loads(answer.stdout)]
+    assert verdicts[0] != "clean"
+    assert verdicts[1] == "clean"
+
+
+def test_search_prints_hits_and_says_no_with_one(hub: Hub) -> None:
+    repository = {"owner": "ann", "name": "tale", "stars": 3}
+    hub.json["/v1/search"] = {"items": [{"repository": repository, "language": "en"}], "total": 1, "understood": {}}
+    result = _run("search", "tale", "--hub", hub.url)
+    assert result.exit_code == 0
+    assert "ann/tale" in result.stdout
+    hub.json["/v1/search"] = {"items": [], "total": 0, "understood": {}}
+    assert _run("search", "tale", "--hub", hub.url, "--json").exit_code == 1
+
+
+def test_tokens_are_kept_per_hub_and_private(own_home: Path) -> None:
+    home.save(home.Login("http://one", "ann", "t1"))
+    home.save(home.Login("http://two", "bob", "t2"))
+    assert home.resolve("http://one/").token == "t1"
+    assert home.resolve().account == "bob"
+    assert (own_home / "hubs.json").stat().st_mode & 0o777 == 0o600
+    assert "t1" not in repr(home.resolve("one"))
+
+
+def test_a_damaged_home_is_said(own_home: Path) -> None:
+    own_home.mkdir()
+    (own_home / "hubs.json").write_text("{")
+    assert _run("search", "x").exit_code == 5

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from voicehub import uploads
+from voicehub.cache import Cache, safe_path
+from voicehub.downloads import Wanted, fetch_all
+from voicehub.errors import DigestMismatch, Unreachable, Unreadable
+from voicehub.models import ObjectRef
+from voicehub.tests.hub import Hub
+from voicehub.transport import Transport
+
+
+def _bytes(count: int) -> bytes:
+    return random.Random(count).randbytes(count)
+
+
+def _wanted(hub: Hub, *contents: bytes) -> list[Wanted]:
+    return [Wanted(ObjectRef(d := hub.add(c), len(c)), f"/v1/objects/{d}") for c in contents]
+
+
+def test_upload_goes_on_after_answers_got_lost(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "PIECE_BYTES", 1000)
+    path = tmp_path / "voice.pth"
+    path.write_bytes(_bytes(4500))
+    hub.forget_answers = 2
+    seen: list[int] = []
+    upload = uploads.upload_file(Transport(hub.url), path, lambda done, _: seen.append(done))
+    assert bytes(hub.uploads[upload.id][2]) == path.read_bytes()
+    assert seen == sorted(seen)
+    assert seen[-1] == 4500
+    assert len(seen) > 4  # the bar moves inside the file
+
+
+def test_upload_resumes_in_a_new_process(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uploads, "PIECE_BYTES", 1000)
+    path = tmp_path / "voice.pth"
+    path.write_bytes(_bytes(3000))
+
+    def stop(done: int, _total: int) -> None:
+        if done >= 2000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        uploads.upload_file(Transport(hub.url), path, stop)
+    seen: list[int] = []
+    upload = uploads.upload_file(Transport(hub.url), path, lambda done, _: seen.append(done))
+    assert (upload.id, seen) == ("u0", [2000, 3000])
+    assert uploads.upload_file(Transport(hub.url), path).id == "u1"  # a finished one is not taken up again
+
+
+def test_empty_or_absent_file_is_unreadable(hub: Hub, tmp_path: Path) -> None:
+    (tmp_path / "empty.pth").touch()
+    for name in ("empty.pth", "absent.pth", "."):
+        with pytest.raises(Unreadable):
+            uploads.upload_file(Transport(hub.url), tmp_path / name)
+
+
+def test_download_resumes_where_it_broke(hub: Hub, tmp_path: Path) -> None:
+    content = _bytes(50_000)
+    hub.cut_after, hub.cut_times = 20_000, 2
+    cache = Cache(tmp_path)
+    received = fetch_all(Transport(hub.url), cache, _wanted(hub, content))
+    assert received == hub.sent_bytes == len(content)  # no byte twice
+    assert cache.blob(*hub.objects).read_bytes() == content
+
+
+def test_broken_download_is_kept_for_the_next_try(hub: Hub, tmp_path: Path) -> None:
+    content = _bytes(30_000)
+    hub.cut_after, hub.cut_times = 1000, 6
+    with pytest.raises(Unreachable):
+        fetch_all(Transport(hub.url), Cache(tmp_path), _wanted(hub, content))
+    before = hub.sent_bytes
+    fetch_all(Transport(hub.url), Cache(tmp_path), _wanted(hub, content))
+    assert hub.sent_bytes - before == len(content) - 6000
+
+
+def test_wrong_bytes_are_refused_and_not_kept(hub: Hub, tmp_path: Path) -> None:
+    (wanted,) = _wanted(hub, _bytes(100))
+    hub.objects[wanted.object.digest] = _bytes(101)[:100]
+    with pytest.raises(DigestMismatch):
+        fetch_all(Transport(hub.url), Cache(tmp_path), [wanted])
+    assert not list(tmp_path.rglob(f"{wanted.object.digest}*"))
+
+
+def test_each_object_comes_once(hub: Hub, tmp_path: Path) -> None:
+    wanted = _wanted(hub, _bytes(10), _bytes(20), _bytes(10))
+    fetch_all(Transport(hub.url), Cache(tmp_path), wanted)
+    fetch_all(Transport(hub.url), Cache(tmp_path), wanted)
+    assert hub.sent_bytes == 30
+
+
+@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../b", "", "a\\b", "~root/x", "a\0b"])
+def test_manifest_paths_stay_inside(path: str) -> None:
+    with pytest.raises(Unreadable):
+        safe_path(path)

@@ -1,0 +1,50 @@
+#!/usr/bin/env bash
+# Makes .venv exactly as requirements.lock says (hashes checked) and brings the programs that tests and sandbox need.
+# Idempotent: the stamp holds the digest of what was installed; a second run ends in a second.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '%s\n' "$*" >&2; }
+
+programs() {
+  local missing=()
+  command -v bwrap >/dev/null || missing+=(bubblewrap)
+  command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
+  [ ${#missing[@]} -eq 0 ] && return 0
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "Installing ${missing[*]} …"
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  else
+    say "Missing: ${missing[*]}. Install them as administrator: apt-get install ${missing[*]}"
+    say "Without bubblewrap no voice's behaviour is tested (and none is published); without chromium the browser suite does not run."
+  fi
+}
+
+uv_program() {
+  if command -v uv >/dev/null && uv --version >/dev/null 2>&1; then echo uv; return; fi
+  local tools=.venv-tools
+  [ -x "$tools/bin/uv" ] || { "$PYTHON" -m venv "$tools" && "$tools/bin/pip" install -q uv; }
+  echo "$tools/bin/uv"
+}
+
+find_python() {
+  local name
+  for name in python3.11 python3.12 python3.13 python3; do
+    if command -v "$name" >/dev/null && "$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      echo "$name"; return
+    fi
+  done
+  say "Python 3.11 or newer is needed: apt-get install python3 python3-venv"
+  exit 2
+}
+
+PYTHON="${PYTHON:-$(find_python)}"
+programs
+stamp="$(cat requirements.lock pyproject.toml | sha256sum | cut -d' ' -f1) $("$PYTHON" --version)"
+if [ "$(cat .venv/.setup-stamp 2>/dev/null)" = "$stamp" ]; then exit 0; fi
+uv="$(uv_program)"
+say "Installing the locked dependencies into .venv (once) …"
+[ -x .venv/bin/python ] || "$uv" venv --quiet --python "$PYTHON" .venv
+"$uv" pip install --quiet --python .venv/bin/python --require-hashes -r requirements.lock
+"$uv" pip install --quiet --python .venv/bin/python --no-deps -e .
+printf '%s' "$stamp" > .venv/.setup-stamp
