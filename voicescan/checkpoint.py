@@ -27,7 +27,10 @@ _PLAIN_EXTRAS = frozenset({"lora_rank", "iteration", "learning_rate", "epoch", "
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The content of a model file. ``stored`` keeps element types and raw bits; ``stripped`` lists what is not carried on."""
+    """The content of a model file.
+
+    ``stored`` keeps element types and raw bits; ``stripped`` lists what is not carried on.
+    """
 
     stored: dict[str, StoredTensor]
     config: dict[str, object]

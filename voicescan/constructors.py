@@ -1,6 +1,7 @@
 """The allow-list: exactly the constructors that tensors and plain containers need, each with its argument shapes.
 
-A constructor gets abstract values and returns an abstract value, or raises ``Mismatch`` with what is odd about its arguments.
+A constructor gets abstract values and returns an abstract value, or raises ``Mismatch`` with what is odd about its
+arguments.
 """
 
 from __future__ import annotations

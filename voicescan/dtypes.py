@@ -1,6 +1,7 @@
 """Number types of stored weights. Names are those of the safetensors format.
 
-numpy has no bfloat16; such arrays are widened to float32, which is exact, while digests and rebuilt bytes keep the 16 bits.
+numpy has no bfloat16; such arrays are widened to float32, which is exact, while digests and rebuilt bytes keep the 16
+bits.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """An abstract interpreter of pickle streams. It follows every opcode of protocols 0 to 5 and runs nothing.
 
-Source of the opcode semantics: the Python Language's pickle protocol as documented in the standard library's ``pickletools``.
-What is not on the allow-list becomes a finding with its byte offset, and an ``Opaque`` value stands in for the result so that
+Source of the opcode semantics: the Python Language's pickle protocol as documented in the standard library's
+``pickletools``.
+What is not on the allow-list becomes a finding with its byte offset, and an ``Opaque`` value stands in for the result
+so that
 reading goes on to the end. ``Broken`` ends reading.
 """
 
@@ -17,6 +19,7 @@ from voicescan.rules import found
 from voicescan.values import Bag, Collection, Global, Opaque, Pairs
 
 _MARK = object()
+_MAX_FINDINGS = 100
 
 
 class Broken(Exception):
@@ -55,8 +58,9 @@ class Machine:
         raise Broken(f"more than {MAX_OPCODES} opcodes")
 
     def report(self, rule: str, detail: str) -> None:
-        """Record a finding at the current opcode."""
-        self.findings.append(found(rule, Place(self.entry, self.base + self.at), detail))
+        """Record a finding at the current opcode; after many, further ones add nothing."""
+        if len(self.findings) < _MAX_FINDINGS:
+            self.findings.append(found(rule, Place(self.entry, self.base + self.at), detail))
 
     # -- reading arguments
 
@@ -165,9 +169,9 @@ class Machine:
 
     def build(self, target: object, state: object) -> None:
         """BUILD: attributes of an HParams, or the ``_metadata`` of a state dict."""
-        if isinstance(target, Bag) and isinstance(state, Pairs) and target.state is None:
-            target.state = state
-        elif isinstance(target, Pairs) and target.ordered and _is_metadata(state):
+        fresh = isinstance(target, Bag) and isinstance(state, Pairs) and target.state is None
+        labelled = isinstance(target, Pairs) and target.ordered and _is_metadata(state)
+        if isinstance(target, (Bag, Pairs)) and isinstance(state, Pairs) and (fresh or labelled):
             target.state = state
         else:
             self.report("pickle-state", describe(target))
@@ -190,9 +194,7 @@ class Machine:
 
 
 def _is_metadata(state: object) -> bool:
-    return isinstance(state, Pairs) and all(key == "_metadata" for key, _ in state.items if isinstance(key, str)) and all(
-        isinstance(key, str) for key, _ in state.items
-    )
+    return isinstance(state, Pairs) and all(isinstance(key, str) and key == "_metadata" for key, _ in state.items)
 
 
 def describe(value: object) -> str:

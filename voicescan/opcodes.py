@@ -121,6 +121,10 @@ def _tuple(count: int) -> Action:
     return act
 
 
+def _pop_mark(machine: Machine) -> None:
+    machine.pop_mark()
+
+
 def _append(machine: Machine) -> None:
     value = machine.pop()
     machine.extend(machine.top(), [value])
@@ -161,16 +165,21 @@ def _get(read: Callable[[Machine], int]) -> Action:
 
 def _put(read: Callable[[Machine], int]) -> Action:
     def act(machine: Machine) -> None:
-        index = read(machine)
-        if index in machine.memo and machine.memo[index] is not machine.top():
-            machine.report("pickle-confusion", f"memo {index} is written twice")
-        machine.memo[index] = machine.top()
+        _remember(machine, read(machine))
 
     return act
 
 
 def _memoize(machine: Machine) -> None:
-    machine.memo[len(machine.memo)] = machine.top()
+    _remember(machine, len(machine.memo))
+
+
+def _remember(machine: Machine, index: int) -> None:
+    """No honest pickler overwrites its memo; doing so shows different readers different values."""
+    value = machine.top()
+    if machine.memo.setdefault(index, value) is not value:
+        machine.report("pickle-confusion", f"memo {index} is written twice")
+        machine.memo[index] = value
 
 
 def _line_number(machine: Machine) -> int:
@@ -306,7 +315,7 @@ _BY_OPCODE: dict[bytes, Action] = {
     pickle.SETITEMS: _set_items,
     pickle.MARK: lambda machine: machine.mark(),
     pickle.POP: lambda machine: machine.drop(),
-    pickle.POP_MARK: lambda machine: machine.pop_mark() and None,
+    pickle.POP_MARK: _pop_mark,
     pickle.DUP: lambda machine: machine.push(machine.top()),
     pickle.GET: _get(_line_number),
     pickle.BINGET: _get(lambda machine: machine.number(1)),

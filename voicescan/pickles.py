@@ -36,7 +36,8 @@ def read_one(data: bytes | memoryview, entry: str, base: int = 0) -> Parsed:
         value = machine.run(TABLE)
     except Broken as broken:
         where = Place(entry, base + machine.at)
-        return Parsed(None, (*machine.findings, found("pickle-broken", where, str(broken))), machine.pos, False, tuple(machine.names))
+        findings = (*machine.findings, found("pickle-broken", where, str(broken)))
+        return Parsed(None, findings, machine.pos, False, tuple(machine.names))
     return Parsed(value, tuple(machine.findings), machine.pos, True, tuple(machine.names))
 
 

@@ -111,9 +111,7 @@ RULES: dict[str, Rule] = {
         "The bytes of a weight do not match its declared size: {detail}.",
         "权重的字节数与声明的大小不符：{detail}。",
     ),
-    "storage-missing": Rule(
-        "unreadable", "The bytes of a weight are missing: {detail}.", "缺少权重的数据：{detail}。"
-    ),
+    "storage-missing": Rule("unreadable", "The bytes of a weight are missing: {detail}.", "缺少权重的数据：{detail}。"),
     "storage-unused": Rule(
         "suspicious",
         "The archive carries data that no weight uses: {detail}.",
@@ -194,9 +192,7 @@ RULES: dict[str, Rule] = {
         "This is only a pointer to a large file, not the weights. Download the real file and upload that ({detail}).",
         "这只是大文件的指针，不是权重。请下载真正的文件后再上传（{detail}）。",
     ),
-    "document": Rule(
-        "suspicious", "The document is not acceptable: {detail}.", "文档无法接受：{detail}。"
-    ),
+    "document": Rule("suspicious", "The document is not acceptable: {detail}.", "文档无法接受：{detail}。"),
     "unknown-format": Rule(
         "unreadable",
         "What this file is cannot be told from its content: {detail}.",

@@ -1,7 +1,9 @@
 """A strict reader of safetensors files.
 
-Source: the format description of the safetensors project: u64 header length, JSON header, then the bytes of all tensors without
-holes or overlaps. Refused here beyond that: duplicate keys, unknown types, absurd shapes and metadata that is not short text.
+Source: the format description of the safetensors project: u64 header length, JSON header, then the bytes of all
+tensors without
+holes or overlaps. Refused here beyond that: duplicate keys, unknown types, absurd shapes and metadata that is not
+short text.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ def looks_like_safetensors(view: memoryview) -> bool:
     """Whether the bytes begin with a length and a JSON object."""
     if len(view) < 10:
         return False
-    return view[8:9] == b"{" and int.from_bytes(view[:8], "little") < 1 << 40
+    return view[8] == 0x7B and int.from_bytes(view[:8], "little") < 1 << 40
 
 
 def read_safetensors(view: memoryview, entry: str) -> Safetensors:
@@ -54,7 +56,8 @@ def read_safetensors(view: memoryview, entry: str) -> Safetensors:
     tensors = {name: _tensor(name, item, data, spans, place) for name, item in header.items()}
     _check_spans(spans, len(data), place)
     assert isinstance(metadata, dict)
-    findings = [found("document", place, f"metadata {key[:40]}") for key, text in metadata.items() if _is_markup(key + text)]
+    marked = [key for key, text in metadata.items() if _is_markup(key + text)]
+    findings = [found("document", place, f"metadata {key[:40]}") for key in marked]
     return Safetensors(tensors, metadata, tuple(findings))
 
 
@@ -98,7 +101,9 @@ def _tensor(name: str, item: object, data: memoryview, spans: list[tuple[int, in
 
 
 def _naturals(value: object, longest: int) -> bool:
-    return isinstance(value, list) and len(value) <= longest and all(type(item) is int and 0 <= item < 1 << 48 for item in value)
+    if not isinstance(value, list) or len(value) > longest:
+        return False
+    return all(type(item) is int and 0 <= item < 1 << 48 for item in value)
 
 
 def _check_spans(spans: list[tuple[int, int, str]], size: int, place: Place) -> None:

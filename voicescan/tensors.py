@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +35,7 @@ class StoredTensor:
 
     def raw(self) -> memoryview:
         """The bytes in row-major order; a copy only where the stored tensor is strided."""
-        return memoryview(np.ascontiguousarray(self.bits).reshape(-1).view(np.uint8)).cast("B")
+        return np.ascontiguousarray(self.bits).reshape(-1).view(np.uint8).data
 
 
 class TensorMap(Mapping[str, Array]):
@@ -47,14 +47,16 @@ class TensorMap(Mapping[str, Array]):
     def __getitem__(self, name: str) -> Array:
         return self.stored[name].array
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[str]:
         return iter(self.stored)
 
     def __len__(self) -> int:
         return len(self.stored)
 
 
-def materialise(weights: Pairs, storage_bytes: StorageBytes, entry: str) -> tuple[dict[str, StoredTensor], list[Finding]]:
+def materialise(
+    weights: Pairs, storage_bytes: StorageBytes, entry: str
+) -> tuple[dict[str, StoredTensor], list[Finding]]:
     """The tensors of a state dict, in file order, and what is wrong with those that were left out."""
     place = Place(entry)
     named = weights.text_items()
@@ -97,7 +99,7 @@ class _Storages:
         if data is None:
             raise refuse("storage-missing", place, f"storage {storage.key}")
         if len(data) != storage.numel * storage.element.size:
-            raise refuse("storage-size", place, f"storage {storage.key} has {len(data)} bytes for {storage.numel} numbers")
+            raise refuse("storage-size", place, f"storage {storage.key}: {len(data)} bytes for {storage.numel} numbers")
         array = np.frombuffer(data, dtype=storage.element.raw)
         self._known[storage.key] = (storage.element, numel, array)
         self.size += len(data)

@@ -1,6 +1,7 @@
 """The format of ``torch.save`` before 1.6: five pickles in a row, then the raw storages.
 
-Order: magic number, protocol version, system facts, the object, the storage keys; then for every key an int64 count and the elements.
+Order: magic number, protocol version, system facts, the object, the storage keys; then for every key an int64 count
+and the elements.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class TorchLegacy:
 
 def looks_legacy(view: memoryview, entry: str) -> bool:
     """Whether the file begins with the magic number."""
-    return view[:1] == b"\x80" and read_one(view[:64], entry).value == MAGIC
+    return len(view) > 0 and view[0] == 0x80 and read_one(view[:64], entry).value == MAGIC
 
 
 def read_legacy(view: memoryview, entry: str) -> TorchLegacy:
@@ -59,9 +60,10 @@ def read_legacy(view: memoryview, entry: str) -> TorchLegacy:
         raise Refused([*findings, *refused.findings]) from refused
     if position != len(view):
         findings.append(found("pickle-trailing", Place(entry, position), f"{len(view) - position} bytes"))
-    findings += [
-        found("pickle-hidden", Place(f"{entry}!{key}"), hidden) for key, data in storages.items() if (hidden := hides_pickle(data[:4096]))
-    ]
+    for key, data in storages.items():
+        hidden = hides_pickle(data[:4096])
+        if hidden:
+            findings.append(found("pickle-hidden", Place(f"{entry}!{key}"), hidden))
     return TorchLegacy(parsed[3], entry, storages, tuple(findings))
 
 

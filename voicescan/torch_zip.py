@@ -1,6 +1,7 @@
 """The container of ``torch.save``: a zip with one pickle and one member per storage.
 
-GPT-SoVITS may replace the first two bytes by a version code (``00`` to ``06``). Members outside the layout are findings, and are
+GPT-SoVITS may replace the first two bytes by a version code (``00`` to ``06``). Members outside the layout are
+findings, and are
 looked into by the caller.
 """
 
@@ -23,7 +24,7 @@ _TEXTS = {
     ".data/serialization_id": re.compile(rb"\d{1,64}\Z"),
 }
 _STORAGE = re.compile(r"data/(0|[1-9]\d{0,18})\Z")
-_PROGRAM = re.compile(r"(code/|constants\.pkl\Z|constants/|attributes\.pkl\Z|extra/|models/|archive_format\Z|byteorder/)")
+_PROGRAM = re.compile(r"(code/|constants\.pkl\Z|constants/|attributes\.pkl\Z|extra/|models/|archive_format\Z)")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def read_torch_zip(view: memoryview, directory: Directory, root: str, entry: str
     findings += [finding for one in parsed for finding in one.findings]
     if verify:
         findings += _hidden(view, storages, entry)
-    return TorchZip(parsed[0], f"{entry}!{pickles[0].name}", head_of(view), view, storages, tuple(strangers), tuple(findings))
+    place = f"{entry}!{pickles[0].name}"
+    return TorchZip(parsed[0], place, head_of(view), view, storages, tuple(strangers), tuple(findings))
 
 
 def _read(view: memoryview, member: Entry, entry: str) -> Parsed:
@@ -97,7 +99,9 @@ def _check_text(view: memoryview, member: Entry, pattern: re.Pattern[bytes], ent
     if pattern.match(text):
         return []
     hidden = hides_pickle(text)
-    return [found("pickle-hidden", place, hidden) if hidden else found("structure", place, f"unexpected content {text[:40]!r}")]
+    if hidden:
+        return [found("pickle-hidden", place, hidden)]
+    return [found("structure", place, f"unexpected content {text[:40]!r}")]
 
 
 def _stranger(member: Entry, name: str, entry: str) -> Finding:
@@ -107,7 +111,7 @@ def _stranger(member: Entry, name: str, entry: str) -> Finding:
 
 def _hidden(view: memoryview, storages: dict[str, Entry], entry: str) -> list[Finding]:
     """Pickles that pose as the bytes of a storage."""
-    findings = []
+    findings: list[Finding] = []
     for member in storages.values():
         try:
             hidden = hides_pickle(content(view, member, entry)[:4096])

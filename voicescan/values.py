@@ -28,7 +28,7 @@ class Pairs:
 
     ordered: bool = False
     items: list[tuple[object, object]] = field(default_factory=list)
-    state: object = None
+    state: Pairs | None = None
 
     def text_items(self) -> dict[str, object] | None:
         """The items as a dict if every key is text and none occurs twice, else None."""
@@ -64,7 +64,10 @@ class Opaque:
 
 @dataclass(frozen=True, eq=False)
 class Storage:
-    """A reference to a block of ``numel`` elements. ``key`` names the entry; ``start`` is a legacy view's first element."""
+    """A reference to a block of ``numel`` elements.
+
+    ``key`` names the entry; ``start`` is a legacy view's first element.
+    """
 
     element: ElementType
     key: str

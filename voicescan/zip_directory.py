@@ -1,6 +1,7 @@
 """A strict reader of zip archives: both directories must agree, and every byte must belong to something.
 
-Source: PKWARE APPNOTE 6.3 (records 4.3.7 to 4.3.16). A version head (``00`` to ``06``) may stand in place of the first ``PK``.
+Source: PKWARE APPNOTE 6.3 (records 4.3.7 to 4.3.16). A version head (``00`` to ``06``) may stand in place of the
+first ``PK``.
 """
 
 from __future__ import annotations
@@ -53,7 +54,7 @@ class _End:
 
 def looks_like_zip(view: memoryview) -> bool:
     """Whether the bytes begin as a zip archive, a version head included."""
-    return view[2:4] in (b"\x03\x04", b"\x05\x06") and head_of(view) in HEADS
+    return view[2:4].tobytes() in (b"\x03\x04", b"\x05\x06") and head_of(view) in HEADS
 
 
 def head_of(view: memoryview) -> str:
@@ -93,9 +94,10 @@ def _read_end(view: memoryview, entry: str, findings: list[Finding]) -> _End:
         findings.append(found("zip-structure", Place(entry, at), "it has a comment"))
     if disk or start_disk or here != count:
         findings.append(found("zip-structure", Place(entry, at), "it spans several disks"))
-    if at >= 20 and view[at - 20 : at - 16] == b"PK\x06\x07":
+    if at >= 20 and view[at - 20 : at - 16].tobytes() == b"PK\x06\x07":
         large = _read_large_end(view, at - 20)
-        for small, full, sentinel in ((count, large.count, 0xFFFF), (size, large.size, _FULL32), (offset, large.offset, _FULL32)):
+        pairs = ((count, large.count, 0xFFFF), (size, large.size, _FULL32), (offset, large.offset, _FULL32))
+        for small, full, sentinel in pairs:
             if small not in (full, sentinel):
                 findings.append(found("zip-structure", Place(entry, at), "its two ends disagree"))
         return large
@@ -104,7 +106,7 @@ def _read_end(view: memoryview, entry: str, findings: list[Finding]) -> _End:
 
 def _read_large_end(view: memoryview, locator: int) -> _End:
     at = struct.unpack("<Q", view[locator + 8 : locator + 16])[0]
-    if view[at : at + 4] != b"PK\x06\x06":
+    if view[at : at + 4].tobytes() != b"PK\x06\x06":
         raise IndexError("the 64-bit directory end is not where it should be")
     count, size, offset = struct.unpack("<3Q", view[at + 32 : at + 56])
     return _End(count, size, offset, at)
@@ -117,7 +119,7 @@ def _central(view: memoryview, end: _End, entry: str, findings: list[Finding]) -
         raise refuse("bomb", Place(entry), f"{end.count} members")
     at = end.offset
     for _ in range(end.count):
-        if view[at : at + 4] != b"PK\x01\x02":
+        if view[at : at + 4].tobytes() != b"PK\x01\x02":
             raise IndexError(f"no directory record at {at}")
         flags, method = struct.unpack("<2H", view[at + 8 : at + 12])
         crc, packed, size, name_size, extra_size, comment_size = struct.unpack("<3I3H", view[at + 16 : at + 34])

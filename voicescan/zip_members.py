@@ -56,4 +56,3 @@ def check_sums(view: memoryview, members: Iterable[Entry], entry: str) -> list[F
 
     with ThreadPoolExecutor(_THREADS) as pool:
         return [finding for findings in pool.map(check, list(members)) for finding in findings]
-

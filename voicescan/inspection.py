@@ -1,0 +1,193 @@
+"""Telling by content what a file is and looking into it, whatever wrapping or name it comes in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from voicescan.checkpoint import Checkpoint, from_safetensors, from_torch
+from voicescan.documents import parse_json, parse_yaml
+from voicescan.findings import Finding, Place, Refused
+from voicescan.kinds import Identity, identify, is_features
+from voicescan.limits import MAX_DOCUMENT, MAX_NESTING
+from voicescan.magic import AUDIO, COMPRESSED, Signature, signature_of
+from voicescan.numpy_files import read_npy
+from voicescan.onnx_graphs import looks_like_onnx, read_onnx
+from voicescan.pickles import read_one, read_whole
+from voicescan.rebuild import examine
+from voicescan.rules import found
+from voicescan.safetensors import looks_like_safetensors, read_safetensors
+from voicescan.torch_legacy import looks_legacy, read_legacy
+from voicescan.torch_zip import read_torch_zip, root_of
+from voicescan.unpack import decompress, looks_like_tar, tar_members
+from voicescan.zip_directory import Directory, Entry, find_end, looks_like_zip, read_directory
+from voicescan.zip_members import check_sums, content
+
+_MAX_MEMBERS = 256
+_PROBE = 4096
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a file is and what is wrong with it.
+
+    ``checkpoint`` and ``identity`` only for model files that could be read.
+    """
+
+    format: str
+    findings: tuple[Finding, ...]
+    checkpoint: Checkpoint | None = None
+    identity: Identity | None = None
+    stripped: tuple[str, ...] = ()
+
+
+def inspect(view: memoryview, entry: str, depth: int = 0) -> Inspection:
+    """Identify and inspect. Never raises for hostile content."""
+    if depth > MAX_NESTING:
+        return Inspection("unknown", (found("too-deep", Place(entry), f"{depth} layers"),))
+    try:
+        result = _by_content(view, entry, depth)
+    except Refused as refused:
+        result = Inspection("unknown", refused.findings)
+    hidden = _hidden_archive(view, result.format, entry, depth)
+    return result if not hidden else Inspection(result.format, (*result.findings, *hidden))
+
+
+def _by_content(view: memoryview, entry: str, depth: int) -> Inspection:
+    if looks_like_zip(view):
+        return _zip(view, entry, depth)
+    signature = signature_of(view)
+    if signature is not None:
+        return _signed(view, signature, entry, depth)
+    if looks_like_tar(view):
+        return _tar(view, entry, depth)
+    if looks_like_safetensors(view):
+        return _safetensors(view, entry)
+    if looks_like_onnx(view):
+        return Inspection("onnx", tuple(read_onnx(view, entry)))
+    return _pickle_or_text(view, entry)
+
+
+def _signed(view: memoryview, signature: Signature, entry: str, depth: int) -> Inspection:
+    kind = signature.format
+    if kind == "numpy":
+        return Inspection(kind, tuple(read_npy(view, entry)))
+    if kind in COMPRESSED:
+        unfolded = decompress(view, kind, entry)
+        inner = inspect(memoryview(unfolded.data), f"{entry}!{kind}", depth + 1)
+        wrapped = found("nested-archive", Place(entry), f"{inner.format} inside {kind}")
+        return Inspection(kind, (wrapped, *unfolded.findings, *inner.findings))
+    if kind == "tar":
+        return _tar(view, entry, depth)
+    if kind in AUDIO:
+        return Inspection(kind, ())
+    return Inspection(kind, (found(signature.rule or "unknown-format", Place(entry, 0), kind),))
+
+
+def _model(checkpoint: Checkpoint, form: str, entry: str, more: Iterable[Finding] = ()) -> Inspection:
+    examined = examine(checkpoint, entry)
+    findings = (*checkpoint.findings, *more, *examined.findings)
+    stripped = (*checkpoint.stripped, *examined.settings.dropped)
+    return Inspection(form, findings, checkpoint, examined.identity, stripped)
+
+
+def _zip(view: memoryview, entry: str, depth: int) -> Inspection:
+    directory = read_directory(view, entry)
+    root = root_of(directory)
+    if root is None:
+        return _archive(view, directory, entry, depth)
+    container = read_torch_zip(view, directory, root, entry)
+    strange = _members(view, container.strangers, entry, depth)
+    try:
+        return _model(from_torch(container, "torch-zip"), "torch-zip", entry, strange)
+    except Refused as refused:
+        return Inspection("torch-zip", (*refused.findings, *strange))
+
+
+def _archive(view: memoryview, directory: Directory, entry: str, depth: int) -> Inspection:
+    """A zip that torch did not save: a finding, and every member is looked into."""
+    names = {member.name for member in directory.entries}
+    program = any(name.endswith(("constants.pkl", "model.json", "archive_format")) for name in names)
+    rule = "torchscript" if program else "nested-archive"
+    findings = [found(rule, Place(entry), f"{len(names)} members"), *directory.findings]
+    findings += check_sums(view, directory.entries, entry)
+    return Inspection("zip", (*findings, *_members(view, directory.entries, entry, depth)))
+
+
+def _members(view: memoryview, members: tuple[Entry, ...], entry: str, depth: int) -> list[Finding]:
+    findings: list[Finding] = []
+    if len(members) > _MAX_MEMBERS:
+        findings.append(found("too-deep", Place(entry), f"{len(members)} members"))
+    for member in members[:_MAX_MEMBERS]:
+        place = f"{entry}!{member.name[:80]}"
+        if member.name.endswith("/") and not member.size:
+            continue
+        try:
+            findings += inspect(content(view, member, entry), place, depth + 1).findings
+        except Refused as refused:
+            findings += refused.findings
+    return findings
+
+
+def _tar(view: memoryview, entry: str, depth: int) -> Inspection:
+    findings = [found("nested-archive", Place(entry), "a tar archive")]
+    for number, member in enumerate(tar_members(view, entry)):
+        findings += member.findings
+        if number < _MAX_MEMBERS and len(member.data):
+            findings += inspect(member.data, f"{entry}!{member.name[:80]}", depth + 1).findings
+    return Inspection("tar", tuple(findings))
+
+
+def _safetensors(view: memoryview, entry: str) -> Inspection:
+    try:
+        read = read_safetensors(view, entry)
+        if is_features(read.tensors, read.metadata):
+            return Inspection("safetensors", read.findings, identity=Identity("features", ""))
+        checkpoint = from_safetensors(view, entry)
+        if identify(checkpoint.stored, checkpoint.config).kind == "unknown":
+            note = found("not-auditionable", Place(entry), "it holds plain arrays, no voice model")
+            return Inspection("safetensors", (*read.findings, note), identity=Identity("arrays", ""))
+        return _model(checkpoint, "safetensors", entry)
+    except Refused as refused:
+        return Inspection("safetensors", refused.findings)
+
+
+def _pickle_or_text(view: memoryview, entry: str) -> Inspection:
+    if looks_legacy(view, entry):
+        try:
+            return _model(from_torch(read_legacy(view, entry), "torch-legacy"), "torch-legacy", entry)
+        except Refused as refused:
+            return Inspection("torch-legacy", refused.findings)
+    probe = read_one(view[:_PROBE], entry)
+    if probe.names or probe.complete or (len(view) > 0 and view[0] == 0x80):
+        bare = found("structure", Place(entry), "a bare saved object")
+        return Inspection("pickle", (bare, *read_whole(bytes(view[: (16 << 20) + 1]), entry).findings))
+    return _text(view, entry)
+
+
+def _text(view: memoryview, entry: str) -> Inspection:
+    if not len(view):
+        return Inspection("empty", (found("unreadable-file", Place(entry), "it is empty"),))
+    start = bytes(view[:64]).lstrip(b" \t\r\n\xef\xbb\xbf")[:1]
+    if start in (b"{", b"["):
+        parse_json(bytes(view[: MAX_DOCUMENT + 1]), entry)
+        return Inspection("json", ())
+    if entry.lower().endswith((".yaml", ".yml")):
+        parse_yaml(bytes(view[: MAX_DOCUMENT + 1]), entry)
+        return Inspection("yaml", ())
+    return Inspection("unknown", (found("unknown-format", Place(entry), f"it begins with {bytes(view[:8]).hex()}"),))
+
+
+def _hidden_archive(view: memoryview, form: str, entry: str, depth: int) -> list[Finding]:
+    """A zip archive behind something else: readers that search for its end would open it."""
+    end = find_end(view) if form not in ("zip", "torch-zip") else -1
+    if end < 0 or end + 22 > len(view):
+        return []
+    size, offset = (int.from_bytes(view[end + at : end + at + 4], "little") for at in (12, 16))
+    start = end - size - offset
+    if start < 0 or bytes(view[end - size : end - size + 4]) != b"PK\x01\x02":
+        return []
+    findings = [found("zip-structure", Place(entry, start), "an archive is hidden behind other content")]
+    if start > 0:
+        findings += inspect(view[start:], f"{entry}!hidden", depth + 1).findings
+    return findings
