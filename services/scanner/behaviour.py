@@ -84,7 +84,7 @@ def judge(outcome: Outcome, observed: dict[str, Any]) -> Tested:
         "walls": dict(outcome.walls),
         "attempts": [f"{a.syscall}: {a.detail}" for a in outcome.attempts[:32]],
     }
-    return Tested("failed" if deciding else "passed", tuple([*deciding, *notes]), seen)
+    return Tested("failed" if deciding else "passed", (*deciding, *notes), seen)
 
 
 def _broken(reason: str) -> Finding:
@@ -102,7 +102,7 @@ def _not_finite() -> Finding:
         "behaviour-not-finite",
         "behaviour",
         CRITICAL,
-        "The voice produces numbers that are not finite (NaN or infinity); its weights are damaged. Train or save it again.",
+        "The voice produces numbers that are not finite (NaN or infinity): its weights are damaged. Train it again.",
         "声音输出了非有限数值（NaN 或无穷大），权重已损坏。请重新训练或重新保存。",
     )
 

@@ -16,7 +16,7 @@ from services.common.objects.port import chunks_of
 from services.scanner import messages
 from services.scanner.domain import outcomes
 from services.scanner.domain.findings import WARNING, Finding, worst
-from services.scanner.domain.rebuilt import STAGES, FilePart, SpooledFile, SpooledTensor, Whole, put_together
+from services.scanner.domain.rebuilt import STAGES, FilePart, SpooledFile, SpooledTensor, Whole, distinct, put_together
 from services.scanner.domain.requires import requirements
 from services.scanner.domain.symbol_tables import digest_of
 from services.scanner.sandbox import Job, Limits, Sandbox
@@ -89,7 +89,7 @@ class StaticScanner:
             if whole.verdict != "clean":
                 return Completed(whole, (), (), {}, {})
             tensors = tuple(self._keep_tensor(part.stage, tensor) for part in parts for tensor in part.tensors)
-            files = [(file, self._keep_file(file)) for part in parts for file in part.files]
+            files = [(file, self._keep_file(file)) for file in distinct(parts)]
         needed = requirements(whole.family, whole.configs, _card(pushed), digest_of(symbols.V2))
         renamed = {file.filename: file.path for file, _ in files}
         return Completed(whole, tensors, tuple(kept for _, kept in files), renamed, needed)
@@ -103,7 +103,7 @@ class StaticScanner:
         except KeyError:
             part.findings.append(_lost(file.filename))
             return part
-        argument = {"path": str(path), "role": file.role, "filename": file.filename, "index": index}
+        argument = {"path": str(path), "role": file.role, "filename": file.filename}
         reader = _Reader(part, spool)
         outcome = self._sandbox.run(Job(WORKER, argument, path.parent, LIMITS), reader.take)
         part.findings += outcomes.ending(outcome, file.filename) + outcomes.attempts(outcome, file.filename)

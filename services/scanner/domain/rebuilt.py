@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from services.scanner.domain.findings import INFO, WARNING, Finding, worst
@@ -73,6 +73,17 @@ def put_together(parts: Sequence[FilePart]) -> Whole:
         family=next((p.family for p in parts if p.stage == "s2"), ""),
         configs={p.stage: p.config for p in parts if p.stage},
     )
+
+
+def distinct(parts: Iterable[FilePart]) -> list[SpooledFile]:
+    """All rebuilt files, those with a path that is taken already under a numbered one."""
+    taken: dict[str, SpooledFile] = {}
+    for file in (file for part in parts for file in part.files):
+        path, number = PurePosixPath(file.path), 2
+        while str(path) in taken:
+            path, number = path.with_stem(f"{PurePosixPath(file.path).stem}-{number}"), number + 1
+        taken[str(path)] = replace(file, path=str(path))
+    return list(taken.values())
 
 
 def _doubled(parts: Iterable[FilePart]) -> list[Finding]:

@@ -1,7 +1,8 @@
 """Two walls around hostile bytes.
 
 Inner wall, everywhere and without privilege: Landlock, a seccomp allow-list with a supervisor that records what was
-tried, rlimits, no_new_privs, not root. Outer wall: bubblewrap (own pid, network, mount and IPC namespaces, read-only root).
+tried, rlimits, no_new_privs, not root. Outer wall: bubblewrap (own pid, network, mount and
+IPC namespaces, read-only root).
 """
 
 from services.scanner.sandbox.channel import Channel

@@ -41,7 +41,7 @@ def wrap(program: str, command: Sequence[str], readable: Sequence[Path], environ
     line = [program, *_namespaces(), "--clearenv"]
     for name, value in environment.items():
         line += ["--setenv", name, value]
-    line += ["--proc", "/proc", "--dev", "/dev", "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"]
+    line += ["--proc", "/proc", "--dev", "/dev", "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"]  # noqa: S108 - the sandbox's own
     for path in _SYSTEM:
         line += ["--ro-bind-try", path, path]
     ordered = sorted(readable, key=lambda p: len(p.parts))

@@ -1,5 +1,6 @@
-"""Outside: answers the system calls that no rule allows. Files may be opened for reading below the readable folders;
-everything else is refused with EPERM and recorded.
+"""Outside: answers the system calls that no rule allows.
+
+Files may be opened for reading below the readable folders; everything else is refused and recorded.
 
 Letting an `open` continue is no decision about safety (its arguments may change under us): Landlock and the mount
 namespace decide. This is where attempts become visible.

@@ -35,13 +35,13 @@ def sandbox() -> Sandbox:
     return Sandbox()
 
 
-def pushed(objects: ObjectStore, *files: tuple[str, str, bytes], card: dict[str, Any] = CARD) -> events_pb2.VersionPushed:
+def pushed(objects: ObjectStore, *files: tuple[str, str, bytes]) -> events_pb2.VersionPushed:
     uploaded = []
     for role, filename, content in files:
         kept = objects.put(Area.QUARANTINE, [content])
         reference = common_pb2.ObjectRef(digest=kept.digest, size=kept.size)
         uploaded.append(common_pb2.UploadedFile(role=role, filename=filename, object=reference))
-    return events_pb2.VersionPushed(version_id="v1", files=uploaded, card=json_format.ParseDict(card, Struct()))
+    return events_pb2.VersionPushed(version_id="v1", files=uploaded, card=json_format.ParseDict(CARD, Struct()))
 
 
 def golden(role: str, name: str) -> tuple[str, str, bytes]:
@@ -58,7 +58,7 @@ def wav(seconds: float = 0.5, rate: int = 32000) -> bytes:
 def hostile_pth() -> bytes:
     class Evil:
         def __reduce__(self) -> tuple[Any, ...]:
-            return (open, ("/tmp/marker-of-hostile-file", "w"))  # noqa: S108 - must never be made
+            return (open, ("/tmp/marker-of-hostile-file", "w"))
 
     source = io.BytesIO()
     with zipfile.ZipFile(source, "w") as archive:
@@ -68,7 +68,9 @@ def hostile_pth() -> bytes:
 
 
 def test_a_golden_voice_is_rebuilt_tensor_by_tensor(objects: ObjectStore, sandbox: Sandbox) -> None:
-    event = pushed(objects, golden("s1", "tiny-e15.ckpt"), golden("s2", "tiny_v2_header01.pth"), ("prompt", "p.wav", wav()))
+    event = pushed(
+        objects, golden("s1", "tiny-e15.ckpt"), golden("s2", "tiny_v2_header01.pth"), ("prompt", "p.wav", wav())
+    )
     completed = StaticScanner(objects, sandbox).scan(event)
     assert completed.verdict == "clean", completed.findings
     message = completed.message(event)
@@ -82,7 +84,7 @@ def test_a_golden_voice_is_rebuilt_tensor_by_tensor(objects: ObjectStore, sandbo
     assert json_format.MessageToDict(message.configs)["s2"]["model"]["version"] == "v2"
     assert message.requires["content_encoder"] == "unverified:cnhubert"
     path = json_format.MessageToDict(message.card)["prompts"][0]["file"]
-    assert path == message.files[0].path == "prompts/2-p.flac"
+    assert path == message.files[0].path == "prompts/p.flac"
     wave, rate = soundfile.read(objects.open(Area.SERVED, message.files[0].object.digest))
     original, _ = soundfile.read(io.BytesIO(wav()))
     assert rate == 32000
@@ -96,7 +98,7 @@ def test_a_hostile_twin_brings_nothing_into_the_served_area(objects: ObjectStore
     assert any("twin.pth" in f.place and f.message_en and f.message_zh for f in completed.findings)
     assert list(objects.digests(Area.SERVED)) == []
     assert not completed.message(event).tensors
-    assert not Path("/tmp/marker-of-hostile-file").exists()  # noqa: S108
+    assert not Path("/tmp/marker-of-hostile-file").exists()
 
 
 @pytest.mark.parametrize("container", ["FLAC", "OGG", "MP3"])
@@ -133,7 +135,9 @@ def test_what_cannot_be_read_is_refused_with_a_reason(
 def test_a_lexicon_is_written_anew(objects: ObjectStore, sandbox: Sandbox) -> None:
     completed = StaticScanner(objects, sandbox).scan(pushed(objects, ("lexicon", "l.yaml", b"en:\n  hub: HH AH1 B\n")))
     assert completed.verdict == "clean", completed.findings
-    assert objects.open(Area.SERVED, completed.files[0].object.digest).read() == b"en:\n  hub:\n  - HH\n  - AH1\n  - B\n"
+    assert (
+        objects.open(Area.SERVED, completed.files[0].object.digest).read() == b"en:\n  hub:\n  - HH\n  - AH1\n  - B\n"
+    )
 
 
 def test_two_files_of_one_stage_are_refused(objects: ObjectStore, sandbox: Sandbox) -> None:

@@ -63,7 +63,7 @@ def _speak(root: Path) -> tuple[Floats, int, int]:
 
 
 def _conditioning(voice: Voice, files: Path) -> Conditioning:
-    """From the version's first prompt. Its words need a content encoder, which is not in here: timbre only for audio."""
+    """From the first prompt; of a recording the timbre only, because content encoders are not in here."""
     for path in sorted(files.rglob("*")):
         if path.suffix == ".safetensors":
             return _from_features(voice, path)

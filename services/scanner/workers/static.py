@@ -31,7 +31,7 @@ _NUMPY_NAMES = {
 
 def main(argument: Mapping[str, Any], channel: Channel) -> None:
     """Sends a verdict and, if it is clean, the rebuilt content."""
-    upload = _Upload(Path(argument["path"]), argument["filename"], int(argument["index"]), channel)
+    upload = _Upload(Path(argument["path"]), argument["filename"], channel)
     rebuild = {"s1": _checkpoint, "s2": _checkpoint, "prompt": _prompt, "lexicon": _lexicon}.get(argument["role"])
     if rebuild is None:
         upload.refuse("role", f"A file of the role {argument['role']} has no place in a voice.", "声音中没有这种文件。")
@@ -45,8 +45,8 @@ def main(argument: Mapping[str, Any], channel: Channel) -> None:
 class _Upload:
     """The file under scan and the way to tell about it."""
 
-    def __init__(self, path: Path, filename: str, index: int, channel: Channel) -> None:
-        self.path, self.filename, self.index, self.channel = path, filename, index, channel
+    def __init__(self, path: Path, filename: str, channel: Channel) -> None:
+        self.path, self.filename, self.channel = path, filename, channel
 
     def verdict(self, verdict: str, findings: tuple[Finding, ...] = (), **more: Any) -> None:
         told = [
@@ -74,7 +74,7 @@ class _Upload:
     def file(self, folder: str, ending: str, content: bytes) -> None:
         self.verdict("clean")
         stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(self.filename).stem)[:64] or "file"
-        self.channel.send({"kind": "file", "path": f"{folder}/{self.index}-{stem}{ending}"}, [content])
+        self.channel.send({"kind": "file", "path": f"{folder}/{stem}{ending}"}, [content])
 
 
 def _checkpoint(upload: _Upload) -> None:

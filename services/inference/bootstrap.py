@@ -1,0 +1,31 @@
+"""Wires inference."""
+
+from __future__ import annotations
+
+from services.common.runtime import House, Parts
+from services.inference.auditions import Auditions
+from services.inference.bases import Bases
+from services.inference.exporter import Exporter
+from services.inference.handlers import Handlers
+from services.inference.registry import BaseRegistry
+from services.inference.service import InferenceService
+from services.inference.shelf import Shelf
+from services.inference.synthesis import Synthesizer
+from services.stubs.voicehub.inference.v1 import inference_pb2, inference_pb2_grpc
+
+
+def bootstrap(house: House) -> Parts:
+    """The parts of inference from the engines of the house."""
+    settings = house.settings
+    registry = BaseRegistry(settings.bases)
+    bases = Bases(registry, house.objects)
+    bases.register_shipped()
+    synthesizer = Synthesizer(Shelf(house.objects, registry, settings.data / "inference" / "voices"))
+    exporter = Exporter(house.objects, settings.objects_url, registry)
+    handlers = Handlers(house.database, exporter, Auditions(house.objects, synthesizer))
+    service = InferenceService(house.database, synthesizer, bases)
+    return Parts(
+        register=lambda server: inference_pb2_grpc.add_InferenceServiceServicer_to_server(service, server),
+        names=[inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name],
+        subscriptions=handlers.subscriptions(),
+    )

@@ -1,0 +1,140 @@
+"""Exports: decides whether a scanned version can speak here, and has a torch process make its ONNX bundle."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from google.protobuf import json_format
+
+from services.common.objects import Area, ObjectStore
+from services.common.objects.port import chunks_of
+from services.inference.domain import auditionable
+from services.inference.domain.voices import StoredFile, Voice, choose_prompt
+from services.inference.registry import BaseRegistry
+from services.stubs.voicehub.scanner.v1 import scanner_pb2
+
+log = logging.getLogger(__name__)
+WORKER = "services.inference.export_worker"
+WALL_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Export:
+    """A voice and the largest difference of each of its graphs to torch."""
+
+    voice: Voice
+    parity: Mapping[str, float] = field(default_factory=dict)
+
+
+class Exporter:
+    """Makes exports."""
+
+    def __init__(self, objects: ObjectStore, objects_url: str, bases: BaseRegistry) -> None:
+        self._objects, self._objects_url, self._bases = objects, objects_url, bases
+
+    def export(self, scan: scanner_pb2.StaticScanCompleted) -> Export:
+        """The bundle of a clean version in the served area, or a voice that says why there is none."""
+        voice, obstacle = self._judge(scan)
+        if obstacle or not has_exporter():
+            return Export(_silent(voice, obstacle or auditionable.NO_EXPORTER))
+        with tempfile.TemporaryDirectory(prefix="voicehub-export-") as folder:
+            reason = self._run(scan, voice, Path(folder))
+            if reason:
+                return Export(_silent(voice, auditionable.export_failed(reason)))
+            return self._keep(voice, Path(folder) / "bundle")
+
+    def _judge(self, scan: scanner_pb2.StaticScanCompleted) -> tuple[Voice, str]:
+        files = tuple(StoredFile(f.path, f.object.digest, f.object.size) for f in scan.files)
+        card = whole_numbers(json_format.MessageToDict(scan.card))
+        prompt = choose_prompt(files, card)
+        stages = {tensor.name.split("/")[0] for tensor in scan.tensors}
+        obstacle = auditionable.version_obstacle(scan.family, sorted(stages)) or auditionable.prompt_obstacle(
+            scan.family, prompt
+        )
+        requires = dict(scan.requires)
+        if not obstacle and prompt is not None and prompt.needs_encoder:
+            requires, obstacle = self._bind_encoder(scan, requires)
+        return Voice(scan.version_id, scan.family, (), files, requires, card), obstacle
+
+    def _bind_encoder(
+        self, scan: scanner_pb2.StaticScanCompleted, requires: dict[str, str]
+    ) -> tuple[dict[str, str], str]:
+        """The requirement with the digest of the registered encoder, or why there is none."""
+        required = requires.get("content_encoder", "")
+        width = auditionable.feature_dim_of({tensor.name: tensor.shape for tensor in scan.tensors})
+        fitting = self._bases.encoders(required, scan.family, width)
+        if len(fitting) != 1:
+            return requires, auditionable.encoder_obstacle(
+                required, width, [f"{b.name} {b.digest[:12]}" for b in fitting]
+            )
+        return {**requires, "content_encoder": fitting[0].digest}, ""
+
+    def _run(self, scan: scanner_pb2.StaticScanCompleted, voice: Voice, folder: Path) -> str:
+        """Runs the worker; answers why it failed, or nothing."""
+        tensors = [{"name": t.name, "dtype": t.dtype, "shape": list(t.shape), "digest": t.digest} for t in scan.tensors]
+        order = {
+            "objects_url": self._objects_url,
+            "family": scan.family,
+            "tensors": tensors,
+            "configs": whole_numbers(json_format.MessageToDict(scan.configs)),
+            "requires": dict(voice.requires),
+            "out": str(folder / "bundle"),
+        }
+        path = folder / "order.json"
+        path.write_text(json.dumps(order))
+        command = [sys.executable, "-m", WORKER, str(path)]
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "ORT_DISABLE_TELEMETRY": "1"}
+        try:
+            done = subprocess.run(
+                command, env=environment, capture_output=True, text=True, timeout=WALL_SECONDS, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return f"It took longer than {WALL_SECONDS} seconds."
+        if done.returncode == 0:
+            return ""
+        log.warning("export failed", extra={"version": scan.version_id, "stderr": done.stderr[-4000:]})
+        return done.stdout.strip()[-500:] or "The exporter crashed; the operator finds the reason in the log."
+
+    def _keep(self, voice: Voice, bundle: Path) -> Export:
+        kept = []
+        for path in sorted(p for p in bundle.rglob("*") if p.is_file()):
+            with path.open("rb") as stream:
+                info = self._objects.put(Area.SERVED, chunks_of(stream))
+            kept.append(StoredFile(path.relative_to(bundle).as_posix(), info.digest, info.size))
+        spoken = Voice(voice.version_id, voice.family, tuple(kept), voice.files, voice.requires, voice.card)
+        return Export(spoken, _parity(json.loads((bundle / "bundle.json").read_text())))
+
+
+def has_exporter() -> bool:
+    """Whether torch and the ONNX writer are installed."""
+    return all(importlib.util.find_spec(name) is not None for name in ("torch", "onnx"))
+
+
+def whole_numbers(value: Any) -> Any:
+    """Undoes what a protobuf Struct does to integers: 192.0 becomes 192 again."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, dict):
+        return {key: whole_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [whole_numbers(item) for item in value]
+    return value
+
+
+def _silent(voice: Voice, why: str) -> Voice:
+    return Voice(voice.version_id, voice.family, (), voice.files, voice.requires, voice.card, why)
+
+
+def _parity(header: Mapping[str, Any]) -> dict[str, float]:
+    compared = {name: entry.get("compared_with_torch", {}) for name, entry in header["graphs"].items()}
+    return {name: float(entry["max_error"]) for name, entry in compared.items() if "max_error" in entry}

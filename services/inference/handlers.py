@@ -1,0 +1,60 @@
+"""What inference does when something happened."""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+from sqlalchemy.orm import Session
+
+from services.common.database import Database
+from services.common.events import Event, make_event
+from services.common.outbox import record
+from services.common.subscriptions import Effect, Subscription
+from services.inference import messages, store
+from services.inference.auditions import Auditions
+from services.inference.exporter import Exporter
+from services.stubs.voicehub.catalog.v1 import events_pb2
+from services.stubs.voicehub.inference.v1 import inference_pb2
+from services.stubs.voicehub.scanner.v1 import scanner_pb2
+
+SOURCE = "inference"
+
+
+class Handlers:
+    """The subscriptions of inference."""
+
+    def __init__(self, database: Database, exporter: Exporter, auditions: Auditions) -> None:
+        self._database, self._exporter, self._auditions = database, exporter, auditions
+
+    def subscriptions(self) -> list[Subscription]:
+        """Two groups: samples of one voice do not hold up the export of the next."""
+        return [
+            Subscription("inference", {("scans", _name(scanner_pb2.StaticScanCompleted)): self.scanned}),
+            Subscription("inference-auditions", {("versions", _name(events_pb2.VersionPublished)): self.published}),
+        ]
+
+    def scanned(self, event: Event) -> Effect | None:
+        """Exports a clean version."""
+        scan = event.parse(scanner_pb2.StaticScanCompleted)
+        if scan.verdict != "clean":
+            return None
+        export = self._exporter.export(scan)
+
+        def effect(session: Session) -> None:
+            store.save(session, export.voice)
+            record(session, make_event("exports", scan.version_id, messages.export_completed(export), SOURCE))
+
+        return effect
+
+    def published(self, event: Event) -> Effect | None:
+        """Speaks the samples of a voice that can be listened to."""
+        published = event.parse(events_pb2.VersionPublished)
+        with self._database.read() as session:
+            voice = store.find(session, published.version_id)
+        if voice is None or not published.auditionable or voice.not_auditionable:
+            return None
+        made = inference_pb2.AuditionsCompleted(version_id=published.version_id, auditions=self._auditions.make(voice))
+        return lambda session: record(session, make_event("synthesis", published.version_id, made, SOURCE))
+
+
+def _name(message: type[Message]) -> str:
+    return str(message.DESCRIPTOR.full_name)

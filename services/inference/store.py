@@ -1,0 +1,43 @@
+"""Voices in the database."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
+
+from services.inference.domain.voices import StoredFile, Voice
+from services.inference.tables import voices
+
+
+def save(session: Session, voice: Voice) -> None:
+    """Stores a voice, in place of an earlier export of the same version."""
+    session.execute(delete(voices).where(voices.c.version_id == voice.version_id))
+    session.execute(
+        insert(voices).values(
+            version_id=voice.version_id,
+            family=voice.family,
+            bundle=[asdict(file) for file in voice.bundle],
+            files=[asdict(file) for file in voice.files],
+            requires=dict(voice.requires),
+            card=dict(voice.card),
+            not_auditionable=voice.not_auditionable,
+        )
+    )
+
+
+def find(session: Session, version_id: str) -> Voice | None:
+    """The voice of a version, if its export was tried."""
+    row = session.execute(select(voices).where(voices.c.version_id == version_id)).mappings().first()
+    if row is None:
+        return None
+    return Voice(
+        version_id=row["version_id"],
+        family=row["family"],
+        bundle=tuple(StoredFile(**file) for file in row["bundle"]),
+        files=tuple(StoredFile(**file) for file in row["files"]),
+        requires=dict(row["requires"]),
+        card=dict(row["card"]),
+        not_auditionable=row["not_auditionable"],
+    )
