@@ -19,17 +19,28 @@ from gptsovits.parity.training import training_cases
 
 def stage2_cases(group: Group) -> Iterator[Outcome]:
     """Every case whose name starts with ``s2.``."""
+    network = load_network(group)
+    yield from inference_cases(group, network)
+    yield from training_cases(group, network, read_batch(group, network.config.spectrogram))
+
+
+def load_network(group: Group) -> Synthesizer:
+    """The recorded network with its posterior encoder."""
     network = Synthesizer(S2Config.from_config(group.expected["s2_config"]))
     group.load_weights(network, "s2")
+    return network
+
+
+@torch.no_grad()
+def inference_cases(group: Group, network: Synthesizer) -> Iterator[Outcome]:
+    """Every case that needs no gradient."""
     batch = read_batch(group, network.config.spectrogram)
     yield Outcome("s2.batch", "input")
-    with torch.no_grad():
-        yield from _modules(group, network, batch)
-        yield Outcome("s2.decode.in", "input")
-        yield from _decoding(group, network)
-        if group.has("s2.decode_streaming"):
-            yield _streaming(group, network)
-    yield from training_cases(group, network, batch)
+    yield from _modules(group, network, batch)
+    yield Outcome("s2.decode.in", "input")
+    yield from _decoding(group, network)
+    if group.has("s2.decode_streaming"):
+        yield _streaming(group, network)
 
 
 def read_batch(group: Group, config: SpectrogramConfig) -> S2Batch:
