@@ -35,8 +35,7 @@ def main() -> int:
 
     def stopped() -> None:
         grpc_server.stop(grace=1).wait()
-        relay.stop()
-        hub.clients.close()
+        relay.stop()  # channels stay open: a late request must not meet a closed one
 
     listener = listen(chosen.http_address)
     log.info("serving", extra={"address": "{}:{}".format(*listener.getsockname()[:2])})

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -74,20 +74,27 @@ class Clients:
         """`serving` or `down` for each service, asked all at once."""
         request = health_pb2.HealthCheckRequest()
         asked = {
-            name: health_pb2_grpc.HealthStub(channel).Check.future(request, timeout=seconds)
-            for name, channel in self._channels.items()
+            name: _health_check(channel).future(request, timeout=seconds) for name, channel in self._channels.items()
         }
         return {name: "serving" if future.exception() is None else "down" for name, future in asked.items()}
 
     def close(self) -> None:
-        """Closes the channels."""
+        """Closes the channels; nobody may call any more."""
         for channel in self._channels.values():
             channel.close()
 
 
-def ask(method: Callable[..., T], request: object, seconds: float = QUICK_SECONDS) -> T:
-    """Calls a unary method; its failure is raised as the typed error that the REST surface renders."""
+def _health_check(channel: grpc.Channel) -> Any:
+    return health_pb2_grpc.HealthStub(channel).Check  # type: ignore[attr-defined]  # gRPC sets it at run time
+
+
+def ask(method: Callable[..., T], request: object, seconds: float = 0.0) -> T:
+    """Calls a unary method; its failure is raised as the typed error that the REST surface renders.
+
+    Args:
+        seconds: how long the caller waits, `QUICK_SECONDS` if 0: long enough for a service that restarts.
+    """
     try:
-        return method(request, timeout=seconds)
+        return method(request, timeout=seconds or QUICK_SECONDS)
     except grpc.RpcError as error:
         raise from_rpc(error) from error

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from flask import Request, request
+from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
@@ -102,7 +103,7 @@ def _run(route: Route, call: Call, path: Mapping[str, str]) -> Response:
     return Response(text, route.answer.status, headers=dict(result.headers), mimetype=JSON_TYPE)
 
 
-def _parameters(route: Route, place: str, given: Mapping[str, str]) -> dict[str, Any]:
+def _parameters(route: Route, place: str, given: MultiDict[str, str] | Headers) -> dict[str, Any]:
     found: dict[str, Any] = {}
     wrong: dict[str, str] = {}
     for parameter in (p for p in route.parameters if p.place == place):

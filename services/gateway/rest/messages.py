@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
 
 from services.common.errors import Invalid
-from services.gateway.rest.schema import enum_name
+from services.gateway.rest.schema import Field, enum_name, map_value
 
 
 def to_json(message: Message) -> dict[str, Any]:
@@ -35,14 +34,14 @@ def to_struct(value: dict[str, Any], path: str) -> Struct:
         ) from error
 
 
-def _value(field: FieldDescriptor, value: Any) -> Any:
-    if field.message_type is not None and field.message_type.GetOptions().map_entry:
-        inner = field.message_type.fields_by_name["value"]
+def _value(field: Field, value: Any) -> Any:
+    inner = map_value(field)
+    if inner is not None:
         return {str(key): _single(inner, value[key]) for key in sorted(value)}
     return [_single(field, item) for item in value] if field.is_repeated else _single(field, value)
 
 
-def _single(field: FieldDescriptor, value: Any) -> Any:
+def _single(field: Field, value: Any) -> Any:
     if field.message_type is not None:
         well_known = field.message_type.file.package == "google.protobuf"
         return MessageToDict(value) if well_known else to_json(value)

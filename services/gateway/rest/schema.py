@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from jsonschema import Draft202012Validator
@@ -12,6 +12,7 @@ from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
 Schema = Mapping[str, Any]
+Field: TypeAlias = Any  # a FieldDescriptor: its two implementations share no type
 FREE_OBJECT: Schema = {"type": "object"}
 _WELL_KNOWN: Mapping[str, Schema] = {
     "google.protobuf.Timestamp": {"type": "string", "format": "date-time"},
@@ -77,11 +78,11 @@ def components(descriptors: list[Descriptor]) -> dict[str, Schema]:
         if descriptor.name in made or descriptor.full_name in _WELL_KNOWN:
             continue
         made[descriptor.name] = _message(descriptor)
-        waiting += [f.message_type for f in descriptor.fields if f.message_type and not _is_map(f)]
+        waiting += [f.message_type for f in descriptor.fields if f.message_type and map_value(f) is None]
     return dict(sorted(made.items()))
 
 
-def enum_name(field: FieldDescriptor, value: int) -> str:
+def enum_name(field: Field, value: int) -> str:
     """An enum value as the API writes it: without its prefix, in lower case."""
     prefix = re.sub(r"(?<!^)(?=[A-Z])", "_", field.enum_type.name).upper() + "_"
     known = field.enum_type.values_by_number.get(value)
@@ -93,13 +94,14 @@ def _message(descriptor: Descriptor) -> Schema:
     return {"type": "object", "properties": {f.name: _field(f) for f in descriptor.fields}, "required": always}
 
 
-def _field(field: FieldDescriptor) -> Schema:
-    if _is_map(field):
-        return {"type": "object", "additionalProperties": _single(field.message_type.fields_by_name["value"])}
+def _field(field: Field) -> Schema:
+    inner = map_value(field)
+    if inner is not None:
+        return {"type": "object", "additionalProperties": _single(inner)}
     return listing(_single(field)) if field.is_repeated else _single(field)
 
 
-def _single(field: FieldDescriptor) -> Schema:
+def _single(field: Field) -> Schema:
     if field.message_type is not None:
         return reference(field.message_type)
     if field.enum_type is not None:
@@ -110,8 +112,10 @@ def _single(field: FieldDescriptor) -> Schema:
     return {"type": kinds.get(field.type, "string")}
 
 
-def _is_map(field: FieldDescriptor) -> bool:
-    return bool(field.message_type and field.message_type.GetOptions().map_entry)
+def map_value(field: Field) -> Field | None:
+    """The field of the values of a map field; None for any other field."""
+    is_map = field.message_type is not None and field.message_type.GetOptions().map_entry
+    return field.message_type.fields_by_name["value"] if is_map else None
 
 
 def _whole_pattern(_: object, pattern: str, instance: object, __: Schema) -> Iterator[ValidationError]:
@@ -120,7 +124,7 @@ def _whole_pattern(_: object, pattern: str, instance: object, __: Schema) -> Ite
         yield ValidationError("does not have the right form")
 
 
-Validator = extend(Draft202012Validator, {"pattern": _whole_pattern})
+Validator = extend(Draft202012Validator, {"pattern": _whole_pattern})  # type: ignore[no-untyped-call]
 
 
 def violations(schema: Schema, instance: object) -> dict[str, str]:

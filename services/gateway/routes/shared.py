@@ -35,7 +35,7 @@ def page(call: Call) -> PageRequest:
     return PageRequest(size=call.query.get("size", PAGE_USUAL), cursor=call.query.get("cursor", ""))
 
 
-def visibility(name: str | None) -> catalog.Visibility:
+def visibility(name: str | None) -> catalog.Visibility.ValueType:
     """The enum value of `public`, `private` or nothing."""
     return catalog.Visibility.Value(f"VISIBILITY_{name.upper()}") if name else catalog.VISIBILITY_UNSPECIFIED
 

@@ -1,0 +1,74 @@
+"""Idempotency-Key: same key and body, same answer; other body 422; still under way 409."""
+
+from __future__ import annotations
+
+from services.gateway.domain.fingerprints import fingerprint, seal, unseal
+from services.gateway.store.answers import Answers
+from services.gateway.tests.conftest import PASSWORD, Gateway
+
+
+def test_the_same_answer_again(gateway: Gateway) -> None:
+    token = gateway.login("anna")
+    body = {"filename": "a", "size": 3}
+    first = gateway.json("POST", "/v1/uploads", body, token, Idempotency_Key="k")
+    again = gateway.json("POST", "/v1/uploads", body, token, Idempotency_Key="k")
+    assert first.get_json() == again.get_json()
+    assert again.status_code == 201
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert gateway.json("POST", "/v1/uploads", body, token).get_json()["id"] != first.get_json()["id"]
+
+
+def test_another_body_is_refused(gateway: Gateway) -> None:
+    token = gateway.login("anna")
+    gateway.json("POST", "/v1/uploads", {"filename": "a", "size": 3}, token, Idempotency_Key="k")
+    other = gateway.json("POST", "/v1/uploads", {"filename": "a", "size": 4}, token, Idempotency_Key="k")
+    assert (other.status_code, other.get_json()["reason"]) == (422, "IDEMPOTENCY_KEY_REUSED")
+
+
+def test_keys_belong_to_their_account(gateway: Gateway) -> None:
+    body = {"filename": "a", "size": 3}
+    one = gateway.json("POST", "/v1/uploads", body, gateway.login("anna"), Idempotency_Key="k")
+    two = gateway.json("POST", "/v1/uploads", body, gateway.login("bert"), Idempotency_Key="k")
+    assert one.get_json()["id"] != two.get_json()["id"]
+
+
+def test_in_flight_is_a_conflict_until_a_restart(gateway: Gateway) -> None:
+    token = gateway.login("anna")
+    seen = fingerprint(
+        account="anna",
+        credential=f"Bearer {token}",
+        target="POST /v1/uploads",
+        key="k",
+        body=b'{"filename": "a", "size": 3}',
+    )
+    assert gateway.hub.answers.begin(seen) is None
+    answer = gateway.json("POST", "/v1/uploads", {"filename": "a", "size": 3}, token, Idempotency_Key="k")
+    assert (answer.status_code, answer.get_json()["reason"]) == (409, "IDEMPOTENCY_IN_FLIGHT")
+    Answers(gateway.hub.database)  # what a restart does
+    assert gateway.hub.answers.begin(seen) is None
+
+
+def test_a_failed_request_frees_its_key(gateway: Gateway) -> None:
+    wrong = {"name": "anna", "password": "wrong password"}
+    assert gateway.json("POST", "/v1/sessions", wrong, Idempotency_Key="k").status_code == 401
+    gateway.json("POST", "/v1/accounts", {"name": "anna", "password": PASSWORD})
+    right = {"name": "anna", "password": PASSWORD}
+    assert gateway.json("POST", "/v1/sessions", right, Idempotency_Key="k").status_code == 201
+
+
+def test_a_sealed_answer_opens_only_for_who_can_repeat_the_request() -> None:
+    common = {"account": "anna", "target": "POST /v1/tokens", "key": "k", "body": b"{}"}
+    mine, other = fingerprint(credential="Bearer a", **common), fingerprint(credential="Bearer b", **common)
+    sealed = seal(mine.seal, b"secret")
+    assert unseal(mine.seal, sealed) == b"secret"
+    assert unseal(other.seal, sealed) is None
+    assert b"secret" not in sealed
+
+
+def test_synthesis_is_made_again(gateway: Gateway) -> None:
+    gateway.world.add_voice("anna", "narrator")
+    body = {"voice": "anna/narrator", "text": "Hello", "language": "en"}
+    first = gateway.json("POST", "/v1/synthesis", body, Idempotency_Key="k")
+    again = gateway.json("POST", "/v1/synthesis", body, Idempotency_Key="k")
+    assert first.data == again.data
+    assert first.data.startswith(b"RIFF")

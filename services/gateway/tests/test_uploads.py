@@ -1,0 +1,100 @@
+"""Resumable uploads: durable offsets, one owner, nothing past the announced size."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from blake3 import blake3
+
+from services.common.errors import Conflict
+from services.common.objects import Area
+from services.gateway.tests.conftest import Gateway
+
+DATA = bytes(range(256)) * 40
+
+
+def _patch(gateway: Gateway, token: str, upload: str, offset: str, data: bytes) -> tuple[int, dict[str, object]]:
+    headers = {"Authorization": f"Bearer {token}", "Upload-Offset": offset}
+    answer = gateway.client.patch(f"/v1/uploads/{upload}", data=data, headers=headers)
+    return answer.status_code, answer.get_json()
+
+
+def test_pieces_become_one_object_in_quarantine(gateway: Gateway) -> None:
+    token = gateway.login("anna")
+    upload = gateway.json("POST", "/v1/uploads", {"filename": "录音.wav", "size": len(DATA)}, token).get_json()["id"]
+    status, body = _patch(gateway, token, upload, "0", DATA[:1000])
+    assert (status, body["offset"], "digest" in body) == (200, 1000, False)
+    assert gateway.json("GET", f"/v1/uploads/{upload}", token=token).get_json()["offset"] == 1000
+    status, body = _patch(gateway, token, upload, "1000", DATA[1000:])
+    assert (status, body["digest"]) == (200, blake3(DATA).hexdigest())
+    assert gateway.hub.objects.open(Area.QUARANTINE, blake3(DATA).hexdigest()).read() == DATA
+    with pytest.raises(KeyError):
+        gateway.hub.objects.info(Area.SERVED, blake3(DATA).hexdigest())
+
+
+def test_a_wrong_offset_says_the_right_one(gateway: Gateway) -> None:
+    token = gateway.login("anna")
+    upload = gateway.json("POST", "/v1/uploads", {"filename": "a", "size": 10}, token).get_json()["id"]
+    _patch(gateway, token, upload, "0", b"abc")
+    status, body = _patch(gateway, token, upload, "5", b"fg")
+    assert (status, body["reason"]) == (409, "OFFSET_MISMATCH")
+    assert "3" in str(body["hint"])
+
+
+def test_more_than_announced_is_refused(gateway: Gateway) -> None:
+    token = gateway.login("anna")
+    upload = gateway.json("POST", "/v1/uploads", {"filename": "a", "size": 4}, token).get_json()["id"]
+    status, body = _patch(gateway, token, upload, "0", b"12345")
+    assert (status, body["reason"]) == (400, "UPLOAD_TOO_LONG")
+    assert "digest" not in gateway.json("GET", f"/v1/uploads/{upload}", token=token).get_json()
+
+
+def test_uploads_of_others_do_not_exist(gateway: Gateway) -> None:
+    upload = gateway.upload(gateway.login("anna"), DATA)
+    bert = gateway.login("bert")
+    missing = gateway.json("GET", "/v1/uploads/" + "0" * 32, token=bert)
+    foreign = gateway.json("GET", f"/v1/uploads/{upload}", token=bert)
+    assert foreign.status_code == missing.status_code == 404
+    assert foreign.get_json() == missing.get_json()
+    assert _patch(gateway, bert, upload, "0", b"x")[0] == 404
+
+
+def test_a_torn_connection_keeps_what_arrived(gateway: Gateway) -> None:
+    gateway.login("anna")
+    upload = gateway.hub.uploads.begin("anna", "a.wav", 10)
+
+    class Torn(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            data = super().read(4 if self.tell() == 0 else 0)
+            if not data:
+                raise ConnectionResetError
+            return data
+
+    with pytest.raises(ConnectionResetError):
+        gateway.hub.uploads.append("anna", upload.id, 0, Torn(b"abcdefghij"))
+    assert gateway.hub.uploads.get("anna", upload.id).offset == 4
+    done = gateway.hub.uploads.append("anna", upload.id, 4, io.BytesIO(b"efghij"))
+    assert done.digest == blake3(b"abcdefghij").hexdigest()
+
+
+def test_a_crash_before_the_digest_is_mended_by_asking(gateway: Gateway) -> None:
+    gateway.login("anna")
+    upload = gateway.hub.uploads.begin("anna", "a.wav", 3)
+    gateway.hub.uploads._path(upload.id).write_bytes(b"abc")  # the last bytes are durable, then the power fails
+    gateway.hub.uploads._rows.advance(upload, 3)
+    assert gateway.hub.uploads.get("anna", upload.id).digest == blake3(b"abc").hexdigest()
+
+
+def test_two_writers_do_not_mix(gateway: Gateway) -> None:
+    gateway.login("anna")
+    upload = gateway.hub.uploads.begin("anna", "a.wav", 6)
+
+    class Meanwhile(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            with pytest.raises(Conflict):
+                gateway.hub.uploads.append("anna", upload.id, 0, io.BytesIO(b"zzzzzz"))
+            return super().read(size)
+
+    done = gateway.hub.uploads.append("anna", upload.id, 0, Meanwhile(b"abcdef"))
+    assert done.digest == blake3(b"abcdef").hexdigest()

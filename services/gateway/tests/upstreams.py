@@ -1,0 +1,318 @@
+# ruff: noqa: N802 - methods are named by the contract
+"""The other services' contracts over a handful of fixed records, so that the REST surface can be tested alone.
+
+Calls go over real gRPC on loopback, identities are signed and verified; only what a service knows is fixed here.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import grpc
+
+from services.common import rpc
+from services.common.clock import now, to_timestamp
+from services.common.errors import Forbidden, NotFound, Unprocessable
+from services.common.identity import Verifier
+from services.common.objects import Area, ObjectStore
+from services.stubs.voicehub.catalog.v1 import catalog_pb2 as catalog
+from services.stubs.voicehub.catalog.v1 import catalog_pb2_grpc as catalog_grpc
+from services.stubs.voicehub.common.v1 import common_pb2 as common
+from services.stubs.voicehub.inference.v1 import inference_pb2 as inference
+from services.stubs.voicehub.inference.v1 import inference_pb2_grpc as inference_grpc
+from services.stubs.voicehub.scanner.v1 import scanner_pb2 as scanner
+from services.stubs.voicehub.scanner.v1 import scanner_pb2_grpc as scanner_grpc
+from services.stubs.voicehub.trainer.v1 import trainer_pb2 as trainer
+from services.stubs.voicehub.trainer.v1 import trainer_pb2_grpc as trainer_grpc
+
+BIG = bytes(range(256)) * 1024
+JOB = "0" * 31 + "1"
+BASE = "b" * 64
+
+
+def wav(seconds: float = 0.2, rate: int = 16_000) -> bytes:
+    """A quiet square tone as 16-bit mono WAV."""
+    frames = b"".join(struct.pack("<h", 2000 if (i // 40) % 2 else -2000) for i in range(int(seconds * rate)))
+    head = struct.pack(
+        "<4sI8sIHHIIHH4sI",
+        b"RIFF",
+        36 + len(frames),
+        b"WAVEfmt ",
+        16,
+        1,
+        1,
+        rate,
+        rate * 2,
+        2,
+        16,
+        b"data",
+        len(frames),
+    )
+    return head + frames
+
+
+@dataclass
+class World:
+    """What the fixed services know."""
+
+    objects: ObjectStore
+    repositories: dict[tuple[str, str], catalog.Repository] = field(default_factory=dict)
+    versions: dict[tuple[str, str], list[catalog.Version]] = field(default_factory=dict)
+    comments: dict[tuple[str, str], list[catalog.Comment]] = field(default_factory=dict)
+    stars: set[tuple[str, str, str]] = field(default_factory=set)
+    requests: list[object] = field(default_factory=list)
+
+    def add_voice(self, owner: str, name: str, *, private: bool = False) -> catalog.Version:
+        """A published voice with a sample, a big object and a finding."""
+        tone, big = (self.objects.put(Area.SERVED, [data]) for data in (wav(), BIG))
+        version = catalog.Version(
+            id=f"{len(self.versions) + 1:032x}",
+            owner=owner,
+            name=name,
+            author=owner,
+            message="first",
+            create_time=to_timestamp(now()),
+            state=catalog.VERSION_STATE_PUBLISHED,
+            declaration=common.Declaration(source="made for a test", license="CC0-1.0", consent="self"),
+            family="nano",
+            tensors=[common.Tensor(name="s1/w", dtype="float32", shape=[256, 256], digest=big.digest, size=big.size)],
+            bundle=[catalog.ExportFile(path="s2.onnx", object=common.ObjectRef(digest=big.digest, size=big.size))],
+            samples=[
+                catalog.Sample(
+                    text="The ferry leaves at seven.",
+                    language="en",
+                    object=common.ObjectRef(digest=tone.digest, size=tone.size),
+                    seconds=0.2,
+                )
+            ],
+            verdict="clean",
+            findings=[
+                common.Finding(
+                    rule="optimizer", place="s1.ckpt", severity="info", message_en="Left out.", message_zh="已略去。"
+                )
+            ],
+            requires={"content_encoder": BASE},
+            description_en="Middle-aged man, native English, slightly hoarse, narrating",
+            description_zh="中年男性，英语母语，略带沙哑，叙事风格",
+        )
+        card = {
+            "languages": ["en"],
+            "gender": "male",
+            "age": "middle",
+            "persona": "narrator",
+            "license": "CC0-1.0",
+            "declared": ["age", "gender"],
+        }
+        version.card.update(card | {"measured": {"seconds": {"value": 44.1, "unit": "s", "how": "length"}}})
+        version.figures.update({"similarity": 0.8125})
+        kind = catalog.VISIBILITY_PRIVATE if private else catalog.VISIBILITY_PUBLIC
+        repository = catalog.Repository(
+            id=version.id, owner=owner, name=name, visibility=kind, create_time=to_timestamp(now()), head=version.id
+        )
+        self.repositories[owner, name] = repository
+        self.versions[owner, name] = [version]
+        return version
+
+    def repository(self, owner: str, name: str) -> catalog.Repository:
+        """The repository, if the caller may see it."""
+        found = self.repositories.get((owner, name))
+        if found is None or (found.visibility == catalog.VISIBILITY_PRIVATE and rpc.caller().account != owner):
+            raise NotFound("There is no such voice.", hint="Check the spelling.")
+        shown = catalog.Repository()
+        shown.CopyFrom(found)
+        shown.stars = sum(star[:2] == (owner, name) for star in self.stars)
+        shown.starred_by_caller = (owner, name, rpc.caller().account) in self.stars
+        return shown
+
+    def version(self, owner: str, name: str, ref: str) -> catalog.Version:
+        """The version of a ref."""
+        self.repository(owner, name)
+        for version in self.versions[owner, name]:
+            if ref in ("", "main", version.id):
+                return version
+        raise NotFound("There is no such version.", hint="Check the ref.")
+
+
+class Catalog(catalog_grpc.CatalogServiceServicer):
+    """Enough of the catalog's contract."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def GetRepository(
+        self, request: catalog.GetRepositoryRequest, context: grpc.ServicerContext
+    ) -> catalog.GetRepositoryResponse:
+        return catalog.GetRepositoryResponse(repository=self.world.repository(request.owner, request.name))
+
+    def ListRepositories(
+        self, request: catalog.ListRepositoriesRequest, context: grpc.ServicerContext
+    ) -> catalog.ListRepositoriesResponse:
+        mine = [r for r in self.world.repositories.values() if r.owner == (request.owner or r.owner)]
+        seen = [r for r in mine if r.visibility == catalog.VISIBILITY_PUBLIC or r.owner == rpc.caller().account]
+        return catalog.ListRepositoriesResponse(repositories=seen)
+
+    def CreateVersion(
+        self, request: catalog.CreateVersionRequest, context: grpc.ServicerContext
+    ) -> catalog.CreateVersionResponse:
+        if rpc.caller().account != request.owner:
+            raise Forbidden("Only the owner writes.", hint="Fork it.")
+        self.world.requests.append(request)
+        version = self.world.add_voice(request.owner, request.name)
+        version.state = catalog.VERSION_STATE_PUSHED
+        return catalog.CreateVersionResponse(version=version)
+
+    def GetVersion(
+        self, request: catalog.GetVersionRequest, context: grpc.ServicerContext
+    ) -> catalog.GetVersionResponse:
+        return catalog.GetVersionResponse(version=self.world.version(request.owner, request.name, request.ref))
+
+    def ListVersions(
+        self, request: catalog.ListVersionsRequest, context: grpc.ServicerContext
+    ) -> catalog.ListVersionsResponse:
+        self.world.repository(request.owner, request.name)
+        return catalog.ListVersionsResponse(versions=self.world.versions[request.owner, request.name])
+
+    def ResolveDownload(
+        self, request: catalog.ResolveDownloadRequest, context: grpc.ServicerContext
+    ) -> catalog.ResolveDownloadResponse:
+        version = self.world.version(request.owner, request.name, request.version)
+        listed = {f.object.digest: (f.object, "s2.onnx", "application/octet-stream") for f in version.bundle}
+        listed |= {s.object.digest: (s.object, "样本.wav", "audio/wav") for s in version.samples}
+        if request.digest not in listed:
+            raise NotFound("This version has no such object.", hint="List its files.")
+        found, filename, media = listed[request.digest]
+        return catalog.ResolveDownloadResponse(object=found, media_type=media, filename=filename)
+
+    def SearchVoices(
+        self, request: catalog.SearchVoicesRequest, context: grpc.ServicerContext
+    ) -> catalog.SearchVoicesResponse:
+        hits = [
+            catalog.Hit(
+                repository=self.world.repository(*key),
+                version=versions[0].id,
+                description_zh=versions[0].description_zh,
+                description_en=versions[0].description_en,
+                tags=["en", "male", "middle", "narration"],
+                language="en",
+                score=1.0,
+                sample=versions[0].samples[0],
+            )
+            for key, versions in self.world.versions.items()
+            if self.world.repositories[key].visibility == catalog.VISIBILITY_PUBLIC
+        ]
+        return catalog.SearchVoicesResponse(
+            hits=hits, total=len(hits), understood={"language": "en"} if request.query else {}
+        )
+
+    def SetStar(self, request: catalog.SetStarRequest, context: grpc.ServicerContext) -> catalog.SetStarResponse:
+        self.world.repository(request.owner, request.name)
+        star = (request.owner, request.name, rpc.caller().account)
+        (self.world.stars.add if request.starred else self.world.stars.discard)(star)
+        return catalog.SetStarResponse(repository=self.world.repository(request.owner, request.name))
+
+    def ListComments(
+        self, request: catalog.ListCommentsRequest, context: grpc.ServicerContext
+    ) -> catalog.ListCommentsResponse:
+        self.world.repository(request.owner, request.name)
+        return catalog.ListCommentsResponse(comments=self.world.comments.get((request.owner, request.name), []))
+
+    def CreateComment(
+        self, request: catalog.CreateCommentRequest, context: grpc.ServicerContext
+    ) -> catalog.CreateCommentResponse:
+        self.world.repository(request.owner, request.name)
+        kept = self.world.comments.setdefault((request.owner, request.name), [])
+        comment = catalog.Comment(
+            id=f"{len(kept):032x}", author=rpc.caller().account, text=request.text, create_time=to_timestamp(now())
+        )
+        kept.append(comment)
+        return catalog.CreateCommentResponse(comment=comment)
+
+
+class Trainer(trainer_grpc.TrainerServiceServicer):
+    """One job, of whoever asks for it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def CreateJob(self, request: trainer.CreateJobRequest, context: grpc.ServicerContext) -> trainer.CreateJobResponse:
+        if not request.transcript:
+            raise Unprocessable(
+                "There is no transcript.", hint="Write what is said.", fields={"transcript": "is empty"}
+            )
+        self.world.requests.append(request)
+        return trainer.CreateJobResponse(job=self._job(trainer.JOB_STATE_QUEUED))
+
+    def GetJob(self, request: trainer.GetJobRequest, context: grpc.ServicerContext) -> trainer.GetJobResponse:
+        if request.id != JOB:
+            raise NotFound("There is no such job.", hint="List your jobs.")
+        return trainer.GetJobResponse(job=self._job(trainer.JOB_STATE_SUCCEEDED))
+
+    def ListJobs(self, request: trainer.ListJobsRequest, context: grpc.ServicerContext) -> trainer.ListJobsResponse:
+        return trainer.ListJobsResponse(jobs=[self._job(trainer.JOB_STATE_SUCCEEDED)])
+
+    def WatchJob(
+        self, request: trainer.WatchJobRequest, context: grpc.ServicerContext
+    ) -> Iterator[trainer.WatchJobResponse]:
+        for sequence, step in enumerate(("check", "clean", "train", "push"), start=1):
+            if sequence > request.after_sequence:
+                progress = trainer.Progress(
+                    sequence=sequence, step=step, fraction=1.0, message=f"{step} done", figures={"loss": 0.5}
+                )
+                yield trainer.WatchJobResponse(job=self._job(trainer.JOB_STATE_RUNNING), progress=progress)
+
+    def _job(self, state: trainer.JobState.ValueType) -> trainer.Job:
+        return trainer.Job(
+            id=JOB, owner=rpc.caller().account, name="narrator", state=state, create_time=to_timestamp(now())
+        )
+
+
+class Scanner(scanner_grpc.ScannerServiceServicer):
+    """A report for every version."""
+
+    def GetReport(self, request: scanner.GetReportRequest, context: grpc.ServicerContext) -> scanner.GetReportResponse:
+        finding = common.Finding(
+            rule="pickle-call", place="s2.pth:archive/data.pkl@17", severity="critical", message_en="A call."
+        )
+        report = scanner.Report(
+            version_id=request.version_id, verdict="malicious", findings=[finding], rules_version="1"
+        )
+        return scanner.GetReportResponse(report=report)
+
+
+class Inference(inference_grpc.InferenceServiceServicer):
+    """Speaks a tone; one base."""
+
+    def Synthesize(
+        self, request: inference.SynthesizeRequest, context: grpc.ServicerContext
+    ) -> inference.SynthesizeResponse:
+        return inference.SynthesizeResponse(wav=wav(), sample_rate=16_000, seconds=0.2)
+
+    def ListBases(
+        self, request: inference.ListBasesRequest, context: grpc.ServicerContext
+    ) -> inference.ListBasesResponse:
+        base = inference.Base(
+            digest=BASE,
+            name="nano",
+            kind="content_encoder",
+            family="nano",
+            languages=["en"],
+            quality_en="A small demonstration base: speech is understandable, not studio quality.",
+            quality_zh="小型演示底模：语音可懂，但达不到录音棚质量。",
+            license="Apache-2.0",
+            default=True,
+        )
+        return inference.ListBasesResponse(bases=[base])
+
+
+def serve(world: World, verifier: Verifier, address: str) -> grpc.Server:
+    """All four services on one address."""
+
+    def register(server: grpc.Server) -> None:
+        catalog_grpc.add_CatalogServiceServicer_to_server(Catalog(world), server)
+        trainer_grpc.add_TrainerServiceServicer_to_server(Trainer(world), server)
+        scanner_grpc.add_ScannerServiceServicer_to_server(Scanner(), server)
+        inference_grpc.add_InferenceServiceServicer_to_server(Inference(), server)
+
+    return rpc.make_server(address, verifier, register, [])

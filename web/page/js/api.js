@@ -1,0 +1,145 @@
+// The REST API as the page uses it: JSON calls, resumable uploads, event streams. Errors carry the hub's own hint.
+
+const KEPT = "voicehub.session";
+
+/** An answer that is no success; `message` and `hint` are the hub's. */
+export class Problem extends Error {
+  /** @param {number} status @param {{detail?: string, hint?: string, reason?: string, fields?: Record<string, string>}} body */
+  constructor(status, body) {
+    super(body.detail || `HTTP ${status}`);
+    this.status = status;
+    this.hint = body.hint || "";
+    this.reason = body.reason || "";
+    this.fields = body.fields || {};
+  }
+}
+
+/** @returns {{token: string, account: string} | null} */
+export function session() {
+  try {
+    return JSON.parse(localStorage.getItem(KEPT) || "null");
+  } catch {
+    return null;
+  }
+}
+
+/** @param {{token: string, account: string} | null} value */
+export function keepSession(value) {
+  if (value) localStorage.setItem(KEPT, JSON.stringify(value));
+  else localStorage.removeItem(KEPT);
+}
+
+/** @param {string} method @param {string} path @param {BodyInit | null} [body] @param {Record<string, string>} [headers] @returns {Promise<Response>} */
+async function send(method, path, body = null, headers = {}) {
+  const known = session();
+  if (known) headers = { ...headers, Authorization: `Bearer ${known.token}` };
+  let response;
+  try {
+    response = await fetch(`/v1${path}`, { method, body, headers });
+  } catch {
+    throw new Problem(0, { reason: "UNREACHABLE" });
+  }
+  if (response.ok) return response;
+  const problem = new Problem(response.status, await response.json().catch(() => ({})));
+  if (problem.reason === "INVALID_TOKEN") keepSession(null);
+  throw problem;
+}
+
+/** @param {string} method @param {string} path @param {unknown} [body] @returns {Promise<any>} */
+export async function call(method, path, body) {
+  const headers = {};
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (method === "POST") headers["Idempotency-Key"] = newKey();
+  const response = await send(method, path, body === undefined ? null : JSON.stringify(body), headers);
+  return response.status === 204 ? null : response.json();
+}
+
+/** @param {string} path @returns {Promise<any>} */
+export const get = (path) => call("GET", path);
+
+/** Bytes of an object, for players: private voices need the token in a header. @param {string} path @param {unknown} [body] */
+export async function blob(path, body) {
+  const json = { "Content-Type": "application/json", "Idempotency-Key": newKey() };
+  const response = body === undefined ? await send("GET", path) : await send("POST", path, JSON.stringify(body), json);
+  return response.blob();
+}
+
+/**
+ * Sends a file in pieces and goes on after a torn connection.
+ * @param {Blob} file @param {string} filename @param {(fraction: number) => void} progress
+ * @returns {Promise<string>} id of the complete upload
+ */
+export async function upload(file, filename, progress) {
+  const begun = await call("POST", "/uploads", { filename, size: file.size });
+  let offset = 0;
+  for (let failures = 0; offset < file.size; ) {
+    const piece = file.slice(offset, offset + (1 << 20));
+    try {
+      const headers = { "Upload-Offset": String(offset), "Content-Type": "application/octet-stream" };
+      offset = (await (await send("PATCH", `/uploads/${begun.id}`, piece, headers)).json()).offset;
+      failures = 0;
+    } catch (error) {
+      failures += 1;
+      if (failures > 5 || (error.status !== 0 && error.status !== 409 && error.status !== 503)) throw error;
+      offset = (await get(`/uploads/${begun.id}`)).offset;
+    }
+    progress(offset / file.size);
+  }
+  return begun.id;
+}
+
+/**
+ * Follows an event stream (EventSource cannot send a token) until it ends or `signal` aborts; connects again by Last-Event-ID.
+ * @param {string} path @param {(event: string, data: any) => void} onEvent @param {AbortSignal} signal
+ */
+export async function follow(path, onEvent, signal) {
+  const known = session();
+  let last = "";
+  for (let failures = 0; failures < 8 && !signal.aborted; ) {
+    const headers = { ...(known ? { Authorization: `Bearer ${known.token}` } : {}), ...(last ? { "Last-Event-ID": last } : {}) };
+    try {
+      const response = await fetch(`/v1${path}`, { headers, signal });
+      if (!response.ok || !response.body) throw new Problem(response.status, await response.json().catch(() => ({})));
+      for await (const message of messages(response.body)) {
+        last = message.id || last;
+        failures = 0;
+        if (message.data) onEvent(message.event, JSON.parse(message.data));
+      }
+      return;
+    } catch (error) {
+      if (signal.aborted || (error instanceof Problem && error.status < 500)) throw error;
+      failures += 1;
+      await new Promise((resolve) => setTimeout(resolve, 500 * failures));
+    }
+  }
+}
+
+/** @param {ReadableStream<Uint8Array>} body */
+async function* messages(body) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    const blocks = (rest + value).split("\n\n");
+    rest = blocks.pop() || "";
+    for (const block of blocks) yield parse(block);
+  }
+}
+
+/** @param {string} block */
+function parse(block) {
+  const message = { event: "message", id: "", data: "" };
+  for (const line of block.split("\n")) {
+    const colon = line.indexOf(":");
+    const name = line.slice(0, colon);
+    const value = line.slice(colon + 1).trimStart();
+    if (name === "data") message.data += (message.data ? "\n" : "") + value;
+    else if (name === "event" || name === "id") message[name] = value;
+  }
+  return message;
+}
+
+function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

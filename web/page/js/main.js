@@ -1,0 +1,72 @@
+// The page: which view an address shows, the links on top, the language.
+
+import { call, keepSession, session } from "./api.js";
+import { fill, h } from "./dom.js";
+import { language, t, toggle } from "./i18n.js";
+import { problemCard } from "./ui.js";
+import { entryView, mineView } from "./views/account.js";
+import { jobView } from "./views/job.js";
+import { makeView } from "./views/make.js";
+import { searchView } from "./views/search.js";
+import { voiceView } from "./views/voice.js";
+
+const view = /** @type {HTMLElement} */ (document.getElementById("view"));
+const links = /** @type {HTMLElement} */ (document.getElementById("links"));
+let leaving = new AbortController();
+
+/** Shows what the address after `#` names. */
+async function show() {
+  leaving.abort();
+  leaving = new AbortController();
+  const { signal } = leaving;
+  const place = h("div");
+  const [page = "", ...rest] = parts();
+  frame(page);
+  fill(view, place);
+  try {
+    await open(page, rest, place, signal);
+  } catch (error) {
+    if (!signal.aborted) fill(place, problemCard(error));
+  }
+}
+
+/** The parts of the address; one that cannot be decoded shows the front page. */
+function parts() {
+  try {
+    return location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+  } catch {
+    return [""];
+  }
+}
+
+/** @param {string} page @param {string[]} rest @param {HTMLElement} place @param {AbortSignal} signal */
+async function open(page, rest, place, signal) {
+  const home = () => { location.hash = "#/mine"; };
+  if (page === "voices") return voiceView(place, rest[0] || "", rest[1] || "", rest[2]);
+  if (page === "jobs") return jobView(place, rest[0] || "", signal);
+  if (page === "make") return makeView(place);
+  if (page === "mine") return mineView(place);
+  if (page === "login" || page === "signup") return entryView(place, page, home);
+  return searchView(place, rest.join("/"));
+}
+
+/** The parts around the view, in the language of the moment. @param {string} page */
+function frame(page) {
+  document.documentElement.lang = language() === "zh" ? "zh-CN" : "en";
+  for (const element of document.querySelectorAll("[data-text]")) element.textContent = t(element.getAttribute("data-text") || "");
+  const link = (/** @type {string} */ to, /** @type {string} */ text) => h("a", { href: `#/${to}`, "aria-current": page === to && "page" }, text);
+  const who = session();
+  const swap = h("button.plain", { type: "button", lang: language() === "zh" ? "en" : "zh-CN", onclick: () => { toggle(); show(); } }, t("other"));
+  const leave = h("button.plain", { type: "button", onclick: logOut }, t("logout"));
+  fill(links, link("search", t("search")), link("make", t("make")), who ? link("mine", who.account) : link("login", t("login")), who ? leave : link("signup", t("signup")), swap);
+}
+
+async function logOut() {
+  await call("DELETE", "/sessions/current").catch(() => undefined);
+  keepSession(null);
+  location.hash = "#/";
+  show();
+}
+
+addEventListener("hashchange", () => { show(); view.focus(); });
+show();

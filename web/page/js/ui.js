@@ -1,0 +1,89 @@
+// Small pieces that several views share.
+
+import { Problem, blob, get, session } from "./api.js";
+import { fill, h } from "./dom.js";
+import { localised, t } from "./i18n.js";
+
+/** @param {unknown} error */
+export function problemCard(error) {
+  const gone = error instanceof Problem && error.status === 404;
+  const away = error instanceof Problem && error.status === 0;
+  const detail = gone ? t("notFound") : away ? t("unreachable") : String(error instanceof Error ? error.message : error);
+  const hint = gone ? t("notFoundHint") : away ? t("unreachableHint") : error instanceof Problem ? error.hint : "";
+  return h("div.card.problem", { role: "alert" }, h("strong", {}, detail), hint && h("p", {}, hint));
+}
+
+/** Runs a form's action: the button rests meanwhile, a problem is shown in `place`. */
+/** @param {HTMLElement} place @param {HTMLButtonElement} button @param {() => Promise<void>} action */
+export async function attempt(place, button, action) {
+  button.disabled = true;
+  fill(place);
+  try {
+    await action();
+  } catch (error) {
+    fill(place, problemCard(error));
+  } finally {
+    button.disabled = false;
+  }
+}
+
+/** @param {string} message */
+export function announce(message) {
+  const status = document.getElementById("status");
+  if (!status) return;
+  status.textContent = message;
+  status.hidden = false;
+  setTimeout(() => (status.hidden = true), 4000);
+}
+
+/** @param {string} state */
+export const stateBadge = (state) =>
+  h(`span.state.${["published", "succeeded", "quarantined", "failed"].includes(state) ? state : "other"}`, {}, t(`state_${state}`));
+
+/** @param {{owner: string, name: string}} repo */
+export const voicePath = (repo) => `#/voices/${encodeURIComponent(repo.owner)}/${encodeURIComponent(repo.name)}`;
+
+/** @param {{owner: string, name: string}} repo */
+export const repoPath = (repo) => `/repos/${encodeURIComponent(repo.owner)}/${encodeURIComponent(repo.name)}`;
+
+/** @param {string[]} tags */
+export const tagList = (tags) =>
+  h("ul.tags", {}, ...tags.map((tag) => h("li", {}, h("a.tag", { href: `#/search/${encodeURIComponent(tag)}` }, tag))));
+
+/** One sound at a time: starting one pauses the others. */
+document.addEventListener(
+  "play",
+  (event) => document.querySelectorAll("audio").forEach((other) => other !== event.target && other.pause()),
+  true,
+);
+
+/** A player of a sample; a private one is fetched with the token at the first listen. */
+/** @param {{owner: string, name: string, visibility?: string}} repo @param {string} version @param {any} sample */
+export function player(repo, version, sample) {
+  const path = `${repoPath(repo)}/versions/${encodeURIComponent(version)}/objects/${sample.object.digest}`;
+  const label = `${t("listen")}: ${sample.text || `${repo.owner}/${repo.name}`}`;
+  const audio = /** @type {HTMLAudioElement} */ (h("audio", { controls: true, preload: "none", "aria-label": label }));
+  if (repo.visibility === "public") audio.src = `/v1${path}`;
+  else blob(path).then((bytes) => (audio.src = URL.createObjectURL(bytes)), () => audio.replaceWith(h("span.note", {}, t("noSample"))));
+  return audio;
+}
+
+/** @type {Promise<any[]> | null} */
+let known = null;
+
+/** The bases of the hub, asked once. @returns {Promise<any[]>} */
+export function bases() {
+  known ||= get("/bases").then((page) => page.items, () => { known = null; return []; });
+  return known;
+}
+
+/** The line that names a version's base and what quality to expect of it. @param {any} version */
+export async function baseLine(version) {
+  const wanted = new Set([version.card?.base, ...Object.values(version.requires || {})].filter(Boolean));
+  const found = (await bases()).find((base) => wanted.has(base.digest) || wanted.has(base.name));
+  if (!found) return wanted.size ? h("p.note", {}, t("baseUnknown", { what: String([...wanted][0]).slice(0, 40) })) : null;
+  return h("p.note", {}, h("strong", {}, `${t("base")}: ${found.name}`), " · ", localised(found, "quality"));
+}
+
+/** A view for people with an account; others are shown the way in. */
+export const needsAccount = () => (session() ? null : h("p.card", {}, h("a", { href: "#/login" }, t("loginFirst"))));

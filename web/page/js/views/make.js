@@ -1,0 +1,118 @@
+// From one minute of speech to a training job.
+
+import { call, upload } from "../api.js";
+import { field, fill, h, select } from "../dom.js";
+import { LANGUAGES, t } from "../i18n.js";
+import { PASSAGES } from "../passages.js";
+import { Recording } from "../record.js";
+import { attempt, needsAccount } from "../ui.js";
+
+const LICENSES = ["CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "LicenseRef-Proprietary"];
+const CONSENTS = [["self", "consentSelf"], ["written-permission", "consentWritten"], ["public-domain", "consentPublic"], ["licensed", "consentLicensed"]];
+
+/** @param {HTMLElement} view */
+export function makeView(view) {
+  const closed = needsAccount();
+  if (closed) return fill(view, h("h1", {}, t("make")), h("p.lead", {}, t("makeLead")), closed);
+  /** @type {{file: Blob | null, filename: string}} */
+  const chosen = { file: null, filename: "" };
+  const language = /** @type {HTMLSelectElement} */ (select("language", LANGUAGES.map((code) => [code, t(`lang_${code}`)])));
+  const transcript = /** @type {HTMLTextAreaElement} */ (h("textarea", { name: "transcript", required: true, maxlength: 20000, rows: 5 }));
+  const button = /** @type {HTMLButtonElement} */ (h("button.main", { type: "submit" }, t("train")));
+  const place = h("div", { "aria-live": "polite" });
+  const form = /** @type {HTMLFormElement} */ (
+    h("form", {}, aboutFields(language), recordingFields(chosen, language, transcript), declarationFields(), h("div.row", {}, button), place)
+  );
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    attempt(place, button, () => train(form, chosen, place));
+  });
+  fill(view, h("h1", {}, t("make")), h("p.lead", {}, t("makeLead")), form);
+}
+
+/** @param {HTMLSelectElement} language */
+function aboutFields(language) {
+  const options = (/** @type {string[]} */ names) => /** @type {Array<[string, string]>} */ ([["", t("notSaid")], ...names.map((name) => [name, t(name)])]);
+  const name = h("input", { name: "name", required: true, maxlength: 64, pattern: "[a-z0-9](?:[a-z0-9._\\-]{0,62}[a-z0-9])?", autocapitalize: "none" });
+  return h(
+    "fieldset", {}, h("legend", {}, t("aboutVoice")),
+    h("div.pair", {}, field(t("voiceName"), name, t("voiceNameNote")), field(t("language"), language)),
+    h("div.pair", {}, field(t("gender"), select("gender", options(["male", "female", "neutral"]))), field(t("age"), select("age", options(["child", "teen", "young", "middle", "senior"])))),
+    field(t("persona"), h("input", { name: "persona", maxlength: 60, placeholder: t("personaHint") })),
+  );
+}
+
+/** @param {{file: Blob | null, filename: string}} chosen @param {HTMLSelectElement} language @param {HTMLTextAreaElement} transcript */
+function recordingFields(chosen, language, transcript) {
+  const script = h("p.script");
+  const reading = h("div", { hidden: true }, h("p.note", {}, t("readThis")), script);
+  const level = h("meter.level", { min: 0, max: 1, high: 0.95, optimum: 0.4, value: 0, "aria-label": t("recording") });
+  const clock = h("span.note", { "aria-live": "off" }, t("seconds", { n: 0 }));
+  const heard = h("div");
+  const file = /** @type {HTMLInputElement} */ (h("input", { type: "file", accept: "audio/*,.wav,.flac,.mp3,.ogg,.opus,.m4a" }));
+  const take = (/** @type {Blob} */ blob, /** @type {string} */ filename) => {
+    Object.assign(chosen, { file: blob, filename });
+    fill(heard, h("audio", { controls: true, src: URL.createObjectURL(blob), "aria-label": t("recording") }));
+  };
+  file.addEventListener("change", () => file.files?.[0] && take(file.files[0], file.files[0].name));
+  const button = recordButton(reading, script, language, transcript, level, clock, heard, take);
+  return h("fieldset", {}, h("legend", {}, t("recording")), h("div.row", {}, button, clock), level, reading, heard, field(t("orFile"), file), field(t("transcript"), transcript, t("transcriptNote")));
+}
+
+/** @param {HTMLElement} reading @param {HTMLElement} script @param {HTMLSelectElement} language @param {HTMLTextAreaElement} transcript @param {HTMLElement} level @param {HTMLElement} clock @param {HTMLElement} heard @param {(blob: Blob, filename: string) => void} take */
+function recordButton(reading, script, language, transcript, level, clock, heard, take) {
+  /** @type {Recording | null} */
+  let recording = null;
+  const button = /** @type {HTMLButtonElement} */ (h("button", { type: "button" }, `● ${t("record")}`));
+  const begin = async () => {
+    const text = PASSAGES[language.value] || "";
+    script.textContent = text || transcript.value;
+    reading.hidden = !script.textContent;
+    if (text) transcript.value = text;
+    recording = new Recording((seconds, loud) => {
+      level.setAttribute("value", String(loud));
+      clock.textContent = t("seconds", { n: Math.floor(seconds) });
+    });
+    await recording.start();
+    button.textContent = `■ ${t("stop")}`;
+  };
+  const end = async () => {
+    const { file } = await /** @type {Recording} */ (recording).stop();
+    recording = null;
+    button.textContent = `● ${t("again")}`;
+    take(file, "recording.wav");
+  };
+  button.addEventListener("click", () =>
+    (recording ? end() : begin()).catch((error) => {
+      recording = null;
+      fill(heard, h("p.note", { role: "alert" }, t("noMicrophone", { why: error.message })));
+    }),
+  );
+  return button;
+}
+
+function declarationFields() {
+  const choices = CONSENTS.map(([value, key]) => h("label.choice", {}, h("input", { type: "radio", name: "consent", value, required: true }), t(key)));
+  const flag = (/** @type {string} */ name, /** @type {string} */ key) => h("label.choice", {}, h("input", { type: "checkbox", name }), t(key));
+  return h(
+    "fieldset", {}, h("legend", {}, t("declaration")),
+    h("div.field", { role: "radiogroup", "aria-label": t("consent") }, ...choices),
+    h("div.pair", {}, field(t("source"), h("input", { name: "source", required: true, maxlength: 500, placeholder: t("sourceHint") })), field(t("license"), select("license", LICENSES.map((id) => [id, id])))),
+    flag("private", "keepPrivate"), flag("quick", "quick"),
+  );
+}
+
+/** @param {HTMLFormElement} form @param {{file: Blob | null, filename: string}} chosen @param {HTMLElement} place */
+async function train(form, chosen, place) {
+  if (!chosen.file) throw new Error(t("needRecording"));
+  const values = Object.fromEntries(new FormData(form));
+  const bar = /** @type {HTMLProgressElement} */ (h("progress", { max: 1, value: 0, "aria-label": t("uploading") }));
+  fill(place, h("p.note", {}, t("uploading")), bar);
+  const id = await upload(chosen.file, chosen.filename, (fraction) => (bar.value = fraction));
+  const card = Object.fromEntries(["gender", "age", "persona"].filter((key) => values[key]).map((key) => [key, values[key]]));
+  const declaration = { source: values.source, license: values.license, consent: values.consent };
+  const { name, transcript, language } = values;
+  const more = { private: "private" in values, quick: "quick" in values };
+  const job = await call("POST", "/training-jobs", { name, upload: id, transcript, language, declaration, card, ...more });
+  location.hash = `#/jobs/${job.id}`;
+}
