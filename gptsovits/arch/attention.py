@@ -46,7 +46,8 @@ class Attention(nn.Module):
         heads = weights @ value
         if self.window is not None:
             heads = heads + gather_offsets(weights, self.window) @ self.emb_rel_v[0]
-        return self.conv_o(heads.transpose(2, 3).flatten(1, 2))
+        result: Tensor = self.conv_o(heads.transpose(2, 3).flatten(1, 2))
+        return result
 
     def _split(self, x: Tensor) -> Tensor:
         """``(B, C, T)`` -> ``(B, H, T, d)``."""

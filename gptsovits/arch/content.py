@@ -37,10 +37,13 @@ def load_content_network(folder: Path) -> ContentNetwork:
     # The eager attention is the one that can be traced; it computes the same.
     config._attn_implementation = "eager"
     model = HubertModel.from_pretrained(folder, config=config, local_files_only=True, use_safetensors=True)
-    return ContentNetwork(model.float()).eval()
+    network = ContentNetwork(model)
+    network.float().eval()
+    return network
 
 
 def content_features(network: ContentNetwork, wave: Tensor) -> Tensor:
     """Features without gradient."""
     with torch.inference_mode():
-        return network(wave)
+        features: Tensor = network(wave)
+        return features

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -43,7 +45,7 @@ class PeriodDiscriminator(nn.Module):
         widths = (1, 32, 128, 512, 1024, 1024)
         self.convs = nn.ModuleList(
             NormedConv2d(inputs, outputs, (5, 1), (3 if index < 4 else 1, 1), (2, 0))
-            for index, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False))
+            for index, (inputs, outputs) in enumerate(pairwise(widths))
         )
         self.conv_post = NormedConv2d(1024, 1, (3, 1), (1, 1), (1, 0))
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-
-import torch
 
 from gptsovits.arch.attention import Attention
 from gptsovits.arch.masking import masked, pair_mask

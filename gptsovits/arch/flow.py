@@ -14,12 +14,12 @@ class Coupling(nn.Module):
 
     def __init__(self, channels: int, hidden: int, kernel: int, layers: int, condition: int) -> None:
         super().__init__()
-        self.half = channels // 2
-        self.pre = nn.Conv1d(self.half, hidden, 1)
+        self.kept = channels // 2
+        self.pre = nn.Conv1d(self.kept, hidden, 1)
         self.enc = WaveNet(hidden, kernel, layers, condition)
-        self.post = nn.Conv1d(hidden, self.half, 1)
-        nn.init.zeros_(self.post.weight)
-        nn.init.zeros_(self.post.bias)
+        self.post = nn.Conv1d(hidden, self.kept, 1)
+        for parameter in self.post.parameters():
+            nn.init.zeros_(parameter)
 
     def _shift(self, kept: Tensor, mask: Tensor | None, condition: Tensor) -> Tensor:
         hidden = self.enc(masked(self.pre(kept), mask), mask, condition)
@@ -27,12 +27,12 @@ class Coupling(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None, condition: Tensor) -> Tensor:
         """Towards the prior."""
-        kept, moved = x.split(self.half, dim=1)
+        kept, moved = torch.split(x, self.kept, dim=1)
         return torch.cat((kept, self._shift(kept, mask, condition) + masked(moved, mask)), 1)
 
     def inverse(self, x: Tensor, mask: Tensor | None, condition: Tensor) -> Tensor:
         """Towards the posterior."""
-        kept, moved = x.split(self.half, dim=1)
+        kept, moved = torch.split(x, self.kept, dim=1)
         return torch.cat((kept, masked(moved - self._shift(kept, mask, condition), mask)), 1)
 
 

@@ -26,4 +26,5 @@ class Mrte(nn.Module):
         text = self.text_pre(masked(text, text_mask))
         visible = pair_mask(content_mask, text_mask)
         attended = self.cross_attention(masked(content, content_mask), masked(text, text_mask), visible)
-        return self.c_post(masked(attended + content + timbre, content_mask))
+        result: Tensor = self.c_post(masked(attended + content + timbre, content_mask))
+        return result

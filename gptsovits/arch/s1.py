@@ -28,7 +28,8 @@ class TokenEmbedding(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Looks up the vectors of ``ids``."""
-        return self.dropout(self.word_embeddings(ids))
+        result: Tensor = self.dropout(self.word_embeddings(ids))
+        return result
 
 
 class SinePosition(nn.Module):
@@ -53,7 +54,8 @@ class SinePosition(nn.Module):
 
     def forward(self, x: Tensor, positions: Tensor) -> Tensor:
         """Adds the table at ``positions (T,)`` or ``(B, T)`` to ``x (B, T, C)``."""
-        return self.dropout(x + self.alpha * self.table(positions))
+        result: Tensor = self.dropout(x + self.alpha * self.table(positions))
+        return result
 
 
 class SelfAttention(nn.Module):
@@ -78,7 +80,8 @@ class SelfAttention(nn.Module):
 
     def merge(self, heads: Tensor) -> Tensor:
         """Output projection of ``(B, H, T, d)`` -> ``(B, T, C)``."""
-        return self.out_proj(heads.transpose(1, 2).flatten(2))
+        result: Tensor = self.out_proj(heads.transpose(1, 2).flatten(2))
+        return result
 
     def forward(self, x: Tensor, visible: Tensor | None, past: KeysValues | None) -> tuple[Tensor, KeysValues]:
         """Attends from ``x`` to ``past`` and ``x``; ``visible`` is a boolean mask that broadcasts to (B, H, T, S)."""
@@ -106,7 +109,8 @@ class TransformerLayer(nn.Module):
         """Both residual additions and the inner network."""
         x = self.norm1(x + self.dropout(attended))
         inner = self.linear2(self.dropout(F.relu(self.linear1(x))))
-        return self.norm2(x + self.dropout(inner))
+        result: Tensor = self.norm2(x + self.dropout(inner))
+        return result
 
     def forward(self, x: Tensor, visible: Tensor | None, past: KeysValues | None) -> tuple[Tensor, KeysValues]:
         """Runs the layer on ``x (B, T, C)``; see :meth:`SelfAttention.forward`."""
@@ -161,14 +165,17 @@ class SemanticDecoder(nn.Module):
             x = x + self.bert_proj(bert.transpose(1, 2))
         positions = torch.arange(phones.shape[1], device=phones.device)
         if padding is None:
-            return self.ar_text_position(x, positions)
+            unpadded: Tensor = self.ar_text_position(x, positions)
+            return unpadded
         shifted = positions - padding[:, None]
-        return self.ar_text_position(x, shifted.clamp_min(0)) * (shifted >= 0).unsqueeze(-1)
+        placed: Tensor = self.ar_text_position(x, shifted.clamp_min(0))
+        return placed * (shifted >= 0).unsqueeze(-1)
 
     def embed_audio(self, tokens: Tensor, start: int | Tensor = 0) -> Tensor:
         """Tokens ``(B, M)``, the first at audio position ``start`` -> ``(B, M, C)``."""
         positions = torch.arange(tokens.shape[1], device=tokens.device) + start
-        return self.ar_audio_position(self.ar_audio_embedding(tokens), positions)
+        result: Tensor = self.ar_audio_position(self.ar_audio_embedding(tokens), positions)
+        return result
 
 
 def visibility(phones: Tensor, tokens: Tensor, padding: Tensor | None, token_lengths: Tensor | None = None) -> Tensor:
@@ -219,7 +226,7 @@ class Text2Semantic(nn.Module):
     def step(
         self, token: Tensor, position: int, past: list[KeysValues], padding: Tensor | None = None
     ) -> tuple[Tensor, list[KeysValues]]:
-        """One more token ``(B,)`` at audio ``position`` with cached ``past``: logits ``(B, V)`` and the longer cache."""
+        """One more token ``(B,)`` at audio ``position`` after ``past``: logits ``(B, V)`` and the longer cache."""
         x = self.model.embed_audio(token[:, None], position)
         visible = None
         if padding is not None:

@@ -15,7 +15,7 @@ DPO_BETA = 0.2
 
 @dataclass(frozen=True)
 class S1Batch:
-    """A right-padded batch: phones ``(B, N)``, BERT ``(B, bert_dim, N)`` or None, tokens ``(B, M)`` and lengths ``(B,)``."""
+    """A right-padded batch with lengths ``(B,)``: phones ``(B, N)``, BERT ``(B, D, N)`` or None, tokens ``(B, M)``."""
 
     phones: Tensor
     phone_lengths: Tensor
@@ -26,7 +26,7 @@ class S1Batch:
 
 @dataclass(frozen=True)
 class S1Loss:
-    """``loss``: summed cross entropy (plus the DPO term); ``accuracy``: top-3, EOS targets ignored; logits ``(B, M+1, V)``."""
+    """Summed cross entropy (plus the DPO term), top-3 accuracy without EOS targets, logits ``(B, M+1, V)``."""
 
     loss: Tensor
     accuracy: Tensor

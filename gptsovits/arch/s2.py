@@ -23,8 +23,11 @@ WAVENET_KERNEL = 5
 
 @dataclass(frozen=True)
 class S2Batch:
-    """Right-padded clips: ssl ``(B, ssl_dim, T)``, spectrogram ``(B, bins, T)``, phones ``(B, N)``, wave ``(B, 1, L)``,
-    lengths ``(B,)``, and the speaker embedding ``(B, sv_dim)`` of the Pro versions."""
+    """Right-padded clips with lengths ``(B,)``.
+
+    ssl ``(B, ssl_dim, T)``, spectrogram ``(B, bins, T)``, phones ``(B, N)``, wave ``(B, 1, L)``, and the speaker
+    embedding ``(B, sv_dim)`` of the Pro versions.
+    """
 
     ssl: Tensor
     spec: Tensor
@@ -91,7 +94,8 @@ class Synthesizer(nn.Module):
             return ge
         if speaker is None:
             raise ValueError(f"a {self.config.version} voice needs the speaker embedding of the reference")
-        return self.prelu(ge + self.sv_emb(speaker).unsqueeze(-1))
+        joined: Tensor = self.prelu(ge + self.sv_emb(speaker).unsqueeze(-1))
+        return joined
 
     def text_timbre(self, ge: Tensor) -> Tensor:
         """The timbre as the text encoder takes it: ``(B, mrte_hidden, 1)``."""
@@ -107,17 +111,19 @@ class Synthesizer(nn.Module):
 
     def prior(self, codes: Tensor, phones: Tensor, ge: Tensor, speed: float = 1.0) -> Prior:
         """Prior of one utterance without padding; codes ``(1, 1, T)``, phones ``(1, N)``."""
-        return self.enc_p(self.content(codes), None, phones, None, self.text_timbre(ge), speed)
+        prior: Prior = self.enc_p(self.content(codes), None, phones, None, self.text_timbre(ge), speed)
+        return prior
 
     def render(self, prior: Prior, ge: Tensor, noise: Tensor, noise_scale: float | Tensor) -> Tensor:
         """Prior and unit-normal ``noise`` -> wave ``(B, 1, frames * hop)``."""
         z_p = prior.mean + noise * torch.exp(prior.log_deviation) * noise_scale
         z = self.flow.inverse(z_p, prior.mask, ge)
-        return self.dec(masked(z, prior.mask), ge)
+        wave: Tensor = self.dec(masked(z, prior.mask), ge)
+        return wave
 
     def mean_timbre(self, references: Sequence[Tensor], speakers: Sequence[Tensor] | None = None) -> Tensor:
         """Arithmetic mean of the timbre of several references, each ``(1, bins, T_i)``."""
-        chosen = speakers or [None] * len(references)
+        chosen: Sequence[Tensor | None] = speakers or [None] * len(references)
         vectors = [self.timbre(spec, None, speaker) for spec, speaker in zip(references, chosen, strict=True)]
         return torch.stack(vectors).mean(0)
 

@@ -17,7 +17,8 @@ class WrappedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(..., inputs)`` -> ``(..., outputs)``."""
-        return self.fc(x)
+        result: Tensor = self.fc(x)
+        return result
 
 
 class WrappedConv(nn.Module):
@@ -29,7 +30,8 @@ class WrappedConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, inputs, T)`` -> ``(B, outputs, T)``."""
-        return self.conv(x)
+        result: Tensor = self.conv(x)
+        return result
 
 
 class GatedConv(nn.Module):
@@ -43,7 +45,8 @@ class GatedConv(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(B, C, T)`` -> ``(B, C, T)``."""
         value, gate = self.conv1(x).chunk(2, dim=1)
-        return x + self.dropout(value * torch.sigmoid(gate))
+        result: Tensor = x + self.dropout(value * torch.sigmoid(gate))
+        return result
 
 
 class StyleAttention(nn.Module):
@@ -66,7 +69,8 @@ class StyleAttention(nn.Module):
         if mask is not None:
             scores = scores.masked_fill(mask.unsqueeze(1) == 0, -math.inf)
         heads = self.attention_dropout(scores.softmax(-1)) @ value
-        return self.dropout(self.fc(heads.transpose(1, 2).flatten(2))) + x
+        result: Tensor = self.dropout(self.fc(heads.transpose(1, 2).flatten(2))) + x
+        return result
 
     def _split(self, x: Tensor) -> Tensor:
         return x.view(x.shape[0], x.shape[1], self.heads, x.shape[2] // self.heads).transpose(1, 2)
@@ -89,8 +93,8 @@ class StyleEncoder(nn.Module):
         """``spec`` has invalid frames at zero; the mean runs over valid frames."""
         x = self.temporal(self.spectral(spec.transpose(1, 2)).transpose(1, 2))
         x = (x if mask is None else x * mask).transpose(1, 2)
-        x = self.fc(self.slf_attn(x, mask))
+        frames: Tensor = self.fc(self.slf_attn(x, mask))
         if mask is None:
-            return x.mean(1).unsqueeze(-1)
+            return frames.mean(1).unsqueeze(-1)
         valid = mask.transpose(1, 2).float()
-        return ((x.float() * valid).sum(1) / valid.sum(1)).to(x.dtype).unsqueeze(-1)
+        return ((frames.float() * valid).sum(1) / valid.sum(1)).to(frames.dtype).unsqueeze(-1)

@@ -42,7 +42,8 @@ class TextEncoder(nn.Module):
         y = masked(self.ssl_proj(masked(content, mask)), mask)
         y = self.encoder_ssl(y, mask)
         text = self.encoder_text(self.text_embedding(phones).transpose(1, 2), text_mask)
-        return self.encoder2(self.mrte(y, mask, text, text_mask, timbre), mask)
+        latent: Tensor = self.encoder2(self.mrte(y, mask, text, text_mask, timbre), mask)
+        return latent
 
     def prior(self, latent: Tensor, mask: Tensor | None, frames: int | None = None) -> Prior:
         """Mean and deviation, after stretching to ``frames`` where given."""
@@ -77,10 +78,10 @@ def frames_at_speed(frames: int, speed: float) -> int:
     return frames if speed == 1.0 else int(frames / speed) + 1
 
 
-def stretch(x: Tensor, frames: int | Tensor) -> Tensor:
+def stretch(x: Tensor, frames: int) -> Tensor:
     """Linear interpolation of ``(B, C, T)`` to ``frames``, frame centres aligned; written out to be exportable."""
     length = x.shape[2]
-    centre = torch.arange(frames, device=x.device, dtype=x.dtype) + 0.5  # type: ignore[call-overload]
+    centre = torch.arange(frames, device=x.device, dtype=x.dtype) + 0.5
     source = (centre * (length / frames) - 0.5).clamp_min(0)
     left = source.long().clamp_max(length - 1)
     right = (left + 1).clamp_max(length - 1)

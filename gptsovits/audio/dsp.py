@@ -1,7 +1,7 @@
 """Spectrograms and level of float32 mono waves, in numpy.
 
-The linear spectrogram is the one of training: reflection padding by ``(n_fft - hop) / 2``, periodic Hann window, one-sided
-magnitude with 1e-8 under the root. ``L = hop * k`` samples give exactly ``k`` frames.
+The linear spectrogram is the one of training: reflection padding by ``(n_fft - hop) / 2``, periodic Hann window,
+one-sided magnitude with 1e-8 under the root. ``L = hop * k`` samples give exactly ``k`` frames.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def hann(length: int) -> NDArray[np.float64]:
 
 def log_mel(magnitudes: Floats, config: SpectrogramConfig) -> Floats:
     """Magnitudes ``(..., bins, frames)`` -> natural-log mel bands ``(..., n_mel, frames)``."""
-    return np.log(np.maximum(mel_filters(config) @ magnitudes, np.float32(MEL_FLOOR)))
+    bands: Floats = np.log(np.maximum(mel_filters(config) @ magnitudes, np.float32(MEL_FLOOR)))
+    return bands
 
 
 def mel_filters(config: SpectrogramConfig) -> Floats:
@@ -80,4 +81,5 @@ def limited(wave: Floats) -> Floats:
 
 def pcm16(wave: Floats) -> NDArray[np.int16]:
     """Float wave -> 16-bit samples; full scale is clipped where the original wraps around."""
-    return np.clip(wave * 32768.0, -32768, 32767).astype(np.int16)
+    samples: NDArray[np.int16] = np.clip(wave * 32768.0, -32768, 32767).astype(np.int16)
+    return samples

@@ -40,7 +40,7 @@ class Style(nn.Module):
 class SpeakerStyle(Style):
     """As :class:`Style`, with the speaker embedding ``(1, sv_dim)`` of the Pro versions."""
 
-    def forward(self, spectrogram: Tensor, sv_emb: Tensor) -> Tensor:
+    def forward(self, spectrogram: Tensor, sv_emb: Tensor) -> Tensor:  # type: ignore[override]
         """Once per reference."""
         return self.network.timbre(spectrogram, None, sv_emb)
 

@@ -14,7 +14,6 @@ from gptsovits.export.graphs import BertPrefill, Decode, Prefill, Quantise, Spea
 from gptsovits.export.onnx_graph import Graph
 
 
-
 def stage1_graphs(network: Text2Semantic) -> list[Graph]:
     """``s1_prefill`` and ``s1_step`` (the same for every family)."""
     return [_prefill(network), _step(network)]

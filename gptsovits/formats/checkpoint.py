@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import voicescan
 from numpy.typing import NDArray
 
+import voicescan
 from gptsovits.errors import BrokenVoice
 from gptsovits.formats.kinds import Kind, kind_of
 

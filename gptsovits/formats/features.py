@@ -91,7 +91,7 @@ def read_target_features(path: Path) -> TargetFeatures:
     tensors, _ = _read(path, "target")
     phones = _ids(path, tensors)
     if len(phones) > MAX_TARGET_PHONES:
-        raise VoiceError(f"{path} has {len(phones)} phones, more than {MAX_TARGET_PHONES}; cut the text into sentences.")
+        raise VoiceError(f"{path} has more than {MAX_TARGET_PHONES} phones; cut the text into sentences.")
     bert = _optional(path, tensors, "bert", (None, len(phones)))
     return TargetFeatures(phones, bert, _optional(path, tensors, "noise", (1, None, None)))
 
@@ -139,7 +139,7 @@ def _floats(
     fits = value.ndim == len(shape) and all(want in (None, have) for want, have in zip(shape, value.shape, strict=True))
     if not fits or value.dtype != np.float32 or not np.isfinite(value).all():
         wanted = ", ".join("any" if extent is None else str(extent) for extent in shape)
-        raise VoiceError(f"{path}: {name} must be finite float32 of shape ({wanted}), but is {value.dtype} {value.shape}.")
+        raise VoiceError(f"{path}: {name} must be finite float32 ({wanted}), but is {value.dtype} {value.shape}.")
     return value
 
 

@@ -105,7 +105,8 @@ def _generation(group: Group, network: Text2Semantic, name: str, facts: dict[str
         network, given["phoneme_ids"], given["bert_feature"], prompt, sampling,
         race=race, on_logits=lambda _, logits: seen.append(logits[0]),
     )[0]  # fmt: skip
-    comparison = Comparison(name).exact("tokens", found.tokens, case["tokens"][0]).exact("idx", found.steps, case["idx"])
+    comparison = Comparison(name).exact("tokens", found.tokens, case["tokens"][0])
+    comparison.exact("idx", found.steps, case["idx"])
     for step, recorded in enumerate(case["logits_first3"].numpy()[: len(seen)]):
         comparison.close(f"logits of step {step}", seen[step], recorded[: len(seen[step])])
     return comparison.outcome()

@@ -125,7 +125,7 @@ def _graph_path(folder: Path, content: Mapping[str, Any], name: str, verify: boo
     entry = content.get("graphs", {}).get(name)
     if not isinstance(entry, dict) or Path(str(entry.get("file", ""))).name != entry.get("file"):
         raise BrokenVoice(f"bundle.json does not name a file for the graph {name}; export the voice again.")
-    path = folder / entry["file"]
+    path: Path = folder / entry["file"]
     if not path.is_file():
         raise BrokenVoice(f"{path} is missing; pull or export the voice again.")
     if verify and file_digest(path) != entry.get("blake3"):

@@ -30,7 +30,8 @@ class ContentEncoder:
             description = json.loads((place / "base.json").read_text(encoding="utf-8"))
             dim = int(description["feature_dim"])
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise BrokenVoice(f"{place} holds no content encoder (base.json: {error}); register the base again.") from error
+            message = f"{place} holds no content encoder (base.json: {error}); register the base again."
+            raise BrokenVoice(message) from error
         return cls(Graph(place / "content.onnx", threads), dim)
 
     def features(self, wave: Floats) -> Floats:

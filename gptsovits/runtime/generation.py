@@ -31,8 +31,10 @@ class Stepper(Protocol):
 
 @dataclass(frozen=True)
 class Generated:
-    """``tokens``: prompt and generated tokens ``(T,)``; ``steps`` as the original returns it; ``stopped_early`` is True
-    where the limit and not the end of the sentence ended the row."""
+    """Prompt and generated ``tokens (T,)``; ``steps`` as the original returns it.
+
+    ``stopped_early``: the limit and not the end of the sentence ended the row.
+    """
 
     tokens: Tokens
     prompt_length: int

@@ -12,7 +12,7 @@ from gptsovits.runtime.sampling import Floats, Tokens
 
 @dataclass(frozen=True)
 class Prompt:
-    """A reference: ``wave (L,)`` at the voice's sample rate, and either content ``features (1, C, T)`` or ``codes (P,)``.
+    """A reference: ``wave (L,)`` at the voice's rate, and either content ``features (1, C, T)`` or ``codes (P,)``.
 
     ``phones (N,)`` and ``bert (bert_dim, N)`` belong to the words of the reference; without them and without
     features the voice speaks reference-free, with the timbre only. ``speaker (1, 20480)`` for the Pro versions.
@@ -30,7 +30,9 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Conditioning:
-    """Timbre ``ge (1, G, 1)``, prompt ``codes (P,)``, ``phones (N,)`` and ``bert (bert_dim, N)`` (N = P = 0: reference-free).
+    """Timbre ``ge (1, G, 1)``, prompt ``codes (P,)``, ``phones (N,)`` and ``bert (bert_dim, N)``.
+
+    N = P = 0 means reference-free.
 
     This is all that a private prompt gives away: no audio, no text.
     """
@@ -55,6 +57,7 @@ def bert_for(phones: Tokens, bert: Floats | None, bert_dim: int) -> Floats:
         features = features[0]
     if features.shape != (bert_dim, len(phones)):
         raise MissingInput(
-            f"The BERT features are {features.shape}, but the voice needs {(bert_dim, len(phones))}: one column per phone."
+            f"The BERT features are {features.shape}, but the voice needs {(bert_dim, len(phones))}: "
+            "one column per phone."
         )
     return features

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,9 +62,9 @@ class Speech:
 
 @dataclass(frozen=True)
 class Manner:
-    """How to speak: ``speed`` 1 is natural, ``pause`` in seconds after each piece, ``batch`` pieces at once in stage 1."""
+    """How to speak: ``speed`` 1 is natural, ``pause`` in seconds after a piece, ``batch`` pieces at once in stage 1."""
 
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     noise_scale: float = 0.5
     speed: float = 1.0
     pause: float = PAUSE_SECONDS

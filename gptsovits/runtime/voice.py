@@ -49,11 +49,14 @@ class Voice:
             )
         magnitudes = spectrogram(reference_level(np.asarray(wave, np.float32)), self.facts.spectrogram)
         low = magnitudes[None, : self.facts.spectrogram_bins]
-        return self._bundle.graphs["style"].run(spectrogram=low, sv_emb=speaker)[0]
+        ge: Floats = self._bundle.graphs["style"].run(spectrogram=low, sv_emb=speaker)[0]
+        return ge
 
     def mean_timbre(self, references: Sequence[Prompt]) -> Floats:
         """Arithmetic mean of the timbre of several references."""
-        return np.mean([self.timbre(item.wave, item.speaker) for item in references], axis=0, dtype=np.float32)
+        vectors = [self.timbre(item.wave, item.speaker) for item in references]
+        mean: Floats = np.mean(vectors, axis=0, dtype=np.float32)
+        return mean
 
     def quantise(self, features: Floats) -> Tokens:
         """Content features ``(1, C, T)`` -> tokens ``(T // 2,)``."""
@@ -109,13 +112,14 @@ class Voice:
             noise = np.random.default_rng(seed).standard_normal(shape, np.float32)
         if noise.shape != shape:
             raise MissingInput(f"The noise is {noise.shape}, but {len(codes)} tokens at speed {speed} need {shape}.")
-        return self._bundle.graphs["s2"].run(
+        wave: Floats = self._bundle.graphs["s2"].run(
             codes=np.asarray(codes, np.int64)[None],
             phones=np.asarray(target_phones, np.int64)[None],
             ge=ge,
             noise=np.asarray(noise, np.float32),
             noise_scale=np.array([noise_scale], np.float32),
         )[0][0, 0]
+        return wave
 
     def _prompt_codes(self, prompt: Prompt, encoder: ContentEncoder | None) -> Tokens:
         if prompt.codes is not None:
@@ -124,8 +128,9 @@ class Voice:
             return self.quantise(np.asarray(prompt.features, np.float32))
         if encoder is None:
             raise MissingInput(
-                f"The prompt is a recording, and turning it into tokens needs the content encoder of a {self.facts.family} "
-                "base: register one with `voicehub-admin base add PATH`, or give a prompt with features."
+                "The prompt is a recording, and turning it into tokens needs the content encoder of a "
+                f"{self.facts.family} base: register one with `voicehub-admin base add PATH`, or give a prompt "
+                "with features."
             )
         return self.quantise(encoder.prompt_features(prompt.wave, self.facts))
 

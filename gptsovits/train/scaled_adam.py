@@ -1,6 +1,6 @@
 """ScaledAdam: Adam whose steps are relative to the size of each tensor, with a learned change of that size.
 
-After the optimiser of the icefall project (Yao et al. 2023, Zipformer, section 3.3). Learning rate 0.01 suits most models.
+After the optimiser of the icefall project (Yao et al. 2023, Zipformer, section 3.3).
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class ScaledAdamOptions:
-    """Constants; the defaults are those of the original. ``clip_main_step`` lets clipping reach the main step too,
-    which the original does not do."""
+    """Constants; the defaults are those of the original.
+
+    ``clip_main_step`` lets clipping reach the main step too, which the original does not do.
+    """
 
     betas: tuple[float, float] = (0.9, 0.95)
     clipping_scale: float = 2.0

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from gptsovits.formats.checkpoint_writer import distributed, write_checkpoint
 
-CONFIG = {"model": {"version": "v2", "rates": [10, 8], "empty": [], "big": 2**40}, "flag": True, "rate": 1e-4, "no": None}
-TENSORS = {
+CONFIG: dict[str, Any] = {
+    "model": {"version": "v2", "rates": [10, 8], "empty": [], "big": 2**40},
+    "flag": True,
+    "rate": 1e-4,
+    "no": None,
+}
+TENSORS: dict[str, NDArray[Any]] = {
     "half": np.arange(6, dtype=np.float16).reshape(2, 3),
     "single": np.linspace(-1, 1, 24, dtype=np.float32).reshape(2, 3, 4),
     "long": np.array([-1, 2**40], np.int64),

@@ -59,7 +59,7 @@ def test_conditioning_round_trip(tmp_path: Path) -> None:
         ({"phones": np.zeros(0, np.int64)}, "target", "at least one"),
         ({"phones": np.array([-1])}, "target", "none negative"),
         ({"phones": np.zeros(5000, np.int64)}, "target", "cut the text"),
-        ({"phones": np.zeros(3, np.int64), "bert": np.zeros((4, 2), np.float32)}, "target", "shape"),
+        ({"phones": np.zeros(3, np.int64), "bert": np.zeros((4, 2), np.float32)}, "target", "finite float32"),
         ({"phones": np.zeros(3, np.int64), "noise": np.full((1, 2, 2), np.nan, np.float32)}, "target", "finite"),
         ({"phones": np.zeros(3, np.int64)}, "prompt", "no target"),
     ],

@@ -56,7 +56,7 @@ def _copy_of_sampler(folder: Path, shift: float) -> Path:
 
 
 def _manifest(folder: Path, cases: list[str]) -> None:
-    content = {"files": {"small/misc_cases.safetensors": {name: {} for name in cases}}}
+    content: dict[str, object] = {"files": {"small/misc_cases.safetensors": {name: {} for name in cases}}}
     (folder / "manifest.json").write_text(json.dumps(content))
 
 
