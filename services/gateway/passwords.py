@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import cached_property
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -13,10 +14,13 @@ PARALLEL = 2
 class Passwords:
     """Hashes and checks passwords. Thread-safe."""
 
-    def __init__(self) -> None:
-        self._hasher = PasswordHasher()
+    def __init__(self, hasher: PasswordHasher | None = None) -> None:
+        self._hasher = hasher or PasswordHasher()
         self._slots = threading.BoundedSemaphore(PARALLEL)
-        self._nobody = self.hash("a password that nobody has")
+
+    @cached_property
+    def _nobody(self) -> str:
+        return self._hasher.hash("a password that nobody has")
 
     def hash(self, password: str) -> str:
         """The encoded hash, salt and parameters inside."""

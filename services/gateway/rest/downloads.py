@@ -58,9 +58,7 @@ def _answer(
         stream.close()
         raise
     headers["Content-Length"] = str(span.size)
-    response = Response(
-        _blocks(stream, span.size), status, headers=headers, mimetype=media_type, direct_passthrough=True
-    )
+    response = Response(_blocks(stream, span.size), status, headers=headers, mimetype=media_type)
     response.call_on_close(stream.close)
     response.call_on_close(slots.give)
     return response

@@ -45,7 +45,7 @@ def stream(source: Source, slots: Slots, cancel: Callable[[], object] = lambda: 
     """An event stream from `source`, which ends early when the event it is given is set; `cancel` unblocks it."""
     slots.take()
     pump = _Pump(source, cancel)
-    response = Response(pump.lines(), mimetype="text/event-stream", direct_passthrough=True)
+    response = Response(pump.lines(), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(pump.stop)

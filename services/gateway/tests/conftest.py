@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+from argon2 import PasswordHasher, profiles
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -17,6 +19,7 @@ from services.common import settings
 from services.common.runtime import open_house
 from services.gateway.bootstrap import MIGRATIONS, make_hub
 from services.gateway.hub import Hub
+from services.gateway.passwords import Passwords
 from services.gateway.rest.app import create_app
 from services.gateway.tests.upstreams import World, serve
 
@@ -68,14 +71,25 @@ class Gateway:
         return str(begun["id"])
 
 
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with a migrated, empty database and keys, to be copied."""
+    data = tmp_path_factory.mktemp("fresh")
+    house = open_house(settings.load("gateway", environment(data, free_address())), MIGRATIONS)
+    house.database.engine.dispose()
+    return data
+
+
 @pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[Gateway]:
+def gateway(fresh: Path, tmp_path: Path) -> Iterator[Gateway]:
     upstream = free_address()
+    shutil.copytree(fresh, tmp_path, dirs_exist_ok=True)
     env = environment(tmp_path, upstream)
     house = open_house(settings.load("gateway", env), MIGRATIONS)
     world = World(house.objects)
     server = serve(world, house.verifier, upstream)
-    hub = make_hub(house, env)
+    cheap = Passwords(PasswordHasher.from_parameters(profiles.CHEAPEST))  # what is tested is not the cost
+    hub = replace(make_hub(house, env), passwords=cheap)
     yield Gateway(create_app(hub).test_client(), hub, world, server)
     hub.clients.close()
     server.stop(None)

@@ -1,0 +1,134 @@
+"""The page in a real browser: both languages, wide and narrow, by keyboard, with hostile texts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from services.gateway.tests.conftest import PASSWORD
+from services.stubs.voicehub.trainer.v1 import trainer_pb2
+from tests.browser.conftest import Site
+
+pytestmark = pytest.mark.browser
+PATIENCE_MS = 60_000
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+HOSTILE = '<img src=x onerror="window.broken=1">好听'
+UNLABELLED = """() => [...document.querySelectorAll('input, select, textarea, button, audio, progress, meter')]
+  .filter((e) => !(e.labels?.length || e.getAttribute('aria-label') || e.textContent.trim()))
+  .map((e) => e.outerHTML)"""
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    options = {"locale": "en-GB", "viewport": WIDE, **getattr(request, "param", {})}
+    context = browser.new_context(**options, permissions=["microphone"])
+    context.set_default_timeout(PATIENCE_MS)
+    opened = context.new_page()
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("console", lambda line: faults.append(line.text) if "Content Security Policy" in line.text else None)
+    yield opened
+    context.close()
+    assert not faults
+
+
+def _look(page: Page, name: str) -> None:
+    """Leaves a picture where VOICEHUB_SCREENSHOTS names a folder, and checks what holds for every view."""
+    folder = os.environ.get("VOICEHUB_SCREENSHOTS")
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+    assert page.evaluate(UNLABELLED) == []
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "scrolls sideways"
+
+
+def _sign_up(page: Page, site: Site, name: str) -> None:
+    page.goto(f"{site.url}/#/signup")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name=name)).to_be_visible(timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize(
+    ("page", "language", "shape"),
+    [
+        ({"locale": "en-GB", "viewport": WIDE}, "en", "wide"),
+        ({"locale": "en-GB", "viewport": NARROW}, "en", "narrow"),
+        ({"locale": "zh-CN", "viewport": WIDE}, "zh", "wide"),
+        ({"locale": "zh-CN", "viewport": NARROW}, "zh", "narrow"),
+    ],
+    indirect=["page"],
+)
+def test_every_view_in_both_languages_and_widths(page: Page, site: Site, language: str, shape: str) -> None:
+    page.goto(site.url)
+    expect(page.locator("html")).to_have_attribute("lang", {"en": "en", "zh": "zh-CN"}[language])
+    words = {"en": "Middle-aged man", "zh": "中年男性"}[language]
+    expect(page.locator(".hit").first).to_contain_text(words)
+    expect(page.locator(".hit").first).to_contain_text(
+        {"en": "small demonstration base", "zh": "小型演示底模"}[language]
+    )
+    _look(page, f"search-{language}-{shape}")
+    page.goto(f"{site.url}/#/voices/anna/narrator")
+    expect(page.get_by_text("voicehub pull anna/narrator")).to_be_visible()
+    _look(page, f"voice-{language}-{shape}")
+    page.goto(f"{site.url}/#/signup")
+    expect(page.locator("input[type=password]")).to_be_visible()
+    _look(page, f"signup-{language}-{shape}")
+
+
+def test_search_by_keyboard_and_change_of_language(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    page.get_by_role("searchbox").fill("English male narrator")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("language: en")).to_be_visible()
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_role("button", name="搜索")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("button", name="搜索")).to_be_visible()
+
+
+def test_star_comment_and_audition(page: Page, site: Site) -> None:
+    _sign_up(page, site, "bert")
+    page.goto(f"{site.url}/#/voices/anna/narrator")
+    star = page.get_by_role("button", name="Star")
+    star.click()
+    expect(star).to_have_attribute("aria-pressed", "true")
+    page.get_by_label("Write a comment").fill(HOSTILE)
+    page.locator("form", has=page.get_by_label("Write a comment")).get_by_role("button").click()
+    expect(page.locator(".comment")).to_contain_text(HOSTILE)
+    assert page.evaluate("window.broken") is None
+    page.get_by_label("Text").fill("The ferry leaves at seven.")
+    page.get_by_role("button", name="Speak").click()
+    expect(page.get_by_role("link", name="Save the WAV file")).to_be_visible()
+    _look(page, "voice-signed-in")
+
+
+def test_one_minute_from_the_microphone_becomes_a_job(page: Page, site: Site) -> None:
+    _sign_up(page, site, "carla")
+    page.goto(f"{site.url}/#/make")
+    page.get_by_label("Name of the voice").fill("ferry-voice")
+    page.get_by_role("button", name="Record").click()
+    expect(page.get_by_text("2 s (at least 30")).to_be_visible()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("button", name="Record again")).to_be_visible()
+    page.get_by_label("It is my own voice.").check()
+    page.get_by_label("Source of the recordings").fill("recorded by myself")
+    _look(page, "make")
+    page.get_by_role("button", name="Train this voice").click()
+    expect(page.get_by_role("progressbar", name="Push")).to_have_js_property("value", 1)
+    _look(page, "job")
+    (request,) = [r for r in site.world.requests if isinstance(r, trainer_pb2.CreateJobRequest)]
+    assert (request.owner, request.name, request.declaration.consent) == ("carla", "ferry-voice", "self")
+    assert request.transcript.startswith("Every morning")
+    assert request.recording.size > 2 * 16_000
+
+
+def test_what_does_not_exist_is_said_with_a_way_on(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/#/voices/anna/nothing")
+    expect(page.get_by_role("alert")).to_contain_text("private voice exists only for its owner")
+    page.goto(f"{site.url}/#/voices/%ff")
+    expect(page.get_by_role("searchbox")).to_be_visible()
