@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from gptsovits.arch.loading import Tensors, load_s1, load_s2
+from gptsovits.arch.torch_voice import PROMPT_SILENCE
 from gptsovits.config import S1Config, S2Config
 from gptsovits.export.onnx_graph import Exported, Graph, export_graph
 from gptsovits.export.voice_graphs import stage1_graphs, stage2_graphs
@@ -73,7 +74,7 @@ def _header(s1: S1Config, s2: S2Config, requires: Mapping[str, Any]) -> dict[str
         "heads": s1.head,
         "head_dim": s1.hidden_dim // s1.head,
         "phones": min(s1.phoneme_vocab_size, s2.n_symbols),
-        "prompt_silence_samples": 9600,
+        "prompt_silence_samples": PROMPT_SILENCE,
         "languages": list(V2_LANGUAGES),
         "requires": dict(requires),
     }

@@ -1,0 +1,74 @@
+"""From a typed sentence and a recording: the exported voice speaks exactly as the torch engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import HubertConfig, HubertModel
+
+from gptsovits.arch.content import load_content_network
+from gptsovits.arch.torch_voice import TorchVoice
+from gptsovits.export.content import export_content_encoder
+from gptsovits.formats.checkpoint import read_voice_file
+from gptsovits.runtime.content import ContentEncoder
+from gptsovits.runtime.prompt import Prompt
+from gptsovits.runtime.sampling import Sampling, seeded_race
+from gptsovits.runtime.speaking import text_frontend
+from gptsovits.runtime.tests.conftest import GOLDEN, BundleOf
+from gptsovits.runtime.voice import Voice, frames_at_speed
+from gptsovits.text import phonemize
+
+FILE = "tiny_v2_e8_s128.pth"
+
+
+@pytest.fixture(scope="module")
+def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.set_num_threads(1)
+    torch.manual_seed(11)
+    config = HubertConfig(
+        hidden_size=96, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128,
+        conv_dim=(32,) * 7, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4,
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("hubert")
+    HubertModel(config).save_pretrained(folder)
+    return folder
+
+
+def _recording() -> np.ndarray:
+    """Four seconds at 32 kHz with a changing pitch and loudness."""
+    time = np.arange(4 * 32000) / 32000
+    tone = np.sin(2 * np.pi * (140 * time + 20 * np.sin(2 * np.pi * 0.7 * time)))
+    noise = np.random.default_rng(2).standard_normal(len(time)) * 0.02
+    return np.asarray(tone * (0.3 + 0.2 * np.sin(2 * np.pi * 3 * time)) + noise, np.float32)
+
+
+@pytest.mark.parametrize(("greedy", "speed"), [(True, 1.0), (False, 1.2)])
+def test_runtime_equals_torch_from_a_wav_and_a_sentence(
+    bundle_of: BundleOf, encoder_folder: Path, tmp_path: Path, greedy: bool, speed: float
+) -> None:
+    stage1 = read_voice_file(GOLDEN / "checkpoints" / "tiny-e15.ckpt")
+    stage2 = read_voice_file(GOLDEN / "checkpoints" / FILE)
+    engine = TorchVoice.from_tensors(stage1.tensors, stage1.config, stage2.tensors, stage2.config)
+    voice = Voice.load(bundle_of(FILE))
+    words = np.array(phonemize("She walked along the river.", "en").ids, np.int64)
+    prompt = Prompt(_recording(), phones=words, text="She walked along the river.", language="en")
+
+    expected = engine.prepare(prompt, load_content_network(encoder_folder))
+    found = voice.prepare(prompt, ContentEncoder.load(export_content_encoder(encoder_folder, tmp_path / "base")))
+    np.testing.assert_array_equal(found.codes, expected.codes)
+    np.testing.assert_allclose(found.ge, expected.ge, atol=1e-4)
+
+    sampling = Sampling(greedy=greedy, early_stop=30)
+    for piece in text_frontend("Hello world, how are you today?", "en"):
+        wanted = engine.generate_tokens(piece.phones, None, expected, sampling, seeded_race(4))
+        tokens = voice.generate_tokens(piece.phones, None, found, sampling, seeded_race(4))
+        np.testing.assert_array_equal(tokens, wanted)
+        frames = frames_at_speed(2 * len(tokens), speed)
+        noise = np.random.default_rng(1).standard_normal((1, 32, frames)).astype(np.float32)
+        wave = voice.decode(tokens, piece.phones, found.ge, 0.5, noise, speed)
+        np.testing.assert_allclose(
+            wave, engine.decode(wanted, piece.phones, expected.ge, 0.5, noise, speed), atol=2e-4
+        )
