@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from services.common.identity import ensure_keys
@@ -21,7 +22,7 @@ from services.launcher.plan import Plan, is_free, make_plan
 
 __all__ = ["AlreadyRunning", "CannotStart", "Launcher"]
 log = logging.getLogger(__name__)
-START_SECONDS = 90.0
+START_SECONDS = 180.0
 STOP_SECONDS = 12.0
 WATCH_SECONDS = 0.2
 HOPELESS_CRASHES = 3
@@ -79,7 +80,7 @@ class Launcher:
         self._write_hub_file(plan)
         deadline = time.monotonic() + START_SECONDS
         for child in self._children:
-            self._await(child, lambda c=child: grpc_serves(plan.addresses[c.name]), deadline, plan)
+            self._await(child, partial(grpc_serves, plan.addresses[child.name]), deadline, plan)
         gateway = next(c for c in self._children if c.name == "gateway")
         self._await(gateway, lambda: http_serves(plan.url), deadline, plan)
 
@@ -95,7 +96,8 @@ class Launcher:
             self._tend(plan)
 
     def _tend(self, plan: Plan) -> None:
-        if any([child.tend() for child in self._children]):
+        restarted = [child.name for child in self._children if child.tend()]
+        if restarted:
             self._write_hub_file(plan)
 
     def _stop(self) -> None:

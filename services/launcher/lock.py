@@ -26,7 +26,7 @@ class FolderLock:
             os.close(self._descriptor)
             raise AlreadyRunning(
                 f"A hub is running already from {self._path.parent}.",
-                hint="Use it (its address is in hub.json there), stop it, or give another folder: voicehub up --data DIR",
+                hint="Use it (its address is in hub.json there), stop it, or give another folder with --data.",
             ) from error
         return self
 

@@ -42,3 +42,6 @@ def main() -> None:
         cli(standalone_mode=True)
     except KeyboardInterrupt:
         sys.exit(130)
+
+if __name__ == "__main__":
+    main()

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.fft  # loaded on first use otherwise, which is behind the walls
+import numpy.random
 import soundfile
 from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 
