@@ -1,0 +1,69 @@
+"""The events the catalog says, recorded in the transaction that makes them true."""
+
+from __future__ import annotations
+
+from google.protobuf.message import Message
+from sqlalchemy.orm import Session
+
+from services.catalog.messages import comment, to_struct
+from services.catalog.store.tables import CommentRow, RepositoryRow, VersionRow
+from services.common import outbox
+from services.common.events import make_event
+from services.stubs.voicehub.catalog.v1 import events_pb2
+from services.stubs.voicehub.common.v1 import common_pb2
+
+SOURCE = "catalog"
+
+
+def pushed(session: Session, repository: RepositoryRow, version: VersionRow) -> None:
+    """A version waits for its scan."""
+    files = [
+        common_pb2.UploadedFile(
+            role=u["role"],
+            filename=u["filename"],
+            object=common_pb2.ObjectRef(digest=u["digest"], size=u["size"]),
+        )
+        for u in version.uploads
+    ]
+    payload = events_pb2.VersionPushed(
+        version_id=version.id,
+        owner=repository.owner,
+        name=repository.name,
+        author=version.author,
+        files=files,
+        card=to_struct(version.card),
+    )
+    _say(session, "versions", version.id, payload)
+
+
+def published(session: Session, repository: RepositoryRow, version: VersionRow) -> None:
+    """A version is visible, found and pulled from now on."""
+    payload = events_pb2.VersionPublished(
+        version_id=version.id,
+        owner=repository.owner,
+        name=repository.name,
+        auditionable=not version.not_auditionable,
+    )
+    _say(session, "versions", version.id, payload)
+
+
+def quarantined(session: Session, repository: RepositoryRow, version: VersionRow) -> None:
+    """A version was refused."""
+    payload = events_pb2.VersionQuarantined(version_id=version.id, owner=repository.owner, name=repository.name)
+    _say(session, "versions", version.id, payload)
+
+
+def starred(session: Session, repository: RepositoryRow, account: str, is_starred: bool) -> None:
+    """An account gave or took back its star."""
+    payload = events_pb2.RepositoryStarred(repository_id=repository.id, account=account, starred=is_starred)
+    _say(session, "community", repository.id, payload)
+
+
+def commented(session: Session, repository: RepositoryRow, row: CommentRow) -> None:
+    """Somebody commented."""
+    payload = events_pb2.CommentCreated(repository_id=repository.id, comment=comment(row))
+    _say(session, "community", repository.id, payload)
+
+
+def _say(session: Session, topic: str, key: str, payload: Message) -> None:
+    outbox.record(session, make_event(topic, key, payload, SOURCE))

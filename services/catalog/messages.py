@@ -1,0 +1,130 @@
+"""From rows to the messages of the contract, and back from `Struct`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from google.protobuf import json_format
+from google.protobuf.struct_pb2 import Struct
+
+from services.catalog.domain.road import State
+from services.catalog.domain.visibility import Visibility
+from services.catalog.store.tables import CommentRow, FileRow, RepositoryRow, SampleRow, VersionRow
+from services.catalog.store.versions import Parts
+from services.common.clock import to_timestamp
+from services.common.errors import Invalid
+from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
+from services.stubs.voicehub.common.v1 import common_pb2
+
+_VISIBILITY = {Visibility.PUBLIC: pb.VISIBILITY_PUBLIC, Visibility.PRIVATE: pb.VISIBILITY_PRIVATE}
+_STATE = {
+    State.PUSHED: pb.VERSION_STATE_PUSHED,
+    State.SCANNED: pb.VERSION_STATE_SCANNED,
+    State.QUARANTINED: pb.VERSION_STATE_QUARANTINED,
+    State.EXPORTED: pb.VERSION_STATE_EXPORTED,
+    State.PUBLISHED: pb.VERSION_STATE_PUBLISHED,
+}
+
+
+def visibility_from(value: pb.Visibility.ValueType) -> Visibility:
+    """The visibility asked for: public unless said otherwise; Invalid for an unknown number."""
+    if value in (pb.VISIBILITY_UNSPECIFIED, pb.VISIBILITY_PUBLIC):
+        return Visibility.PUBLIC
+    if value == pb.VISIBILITY_PRIVATE:
+        return Visibility.PRIVATE
+    raise Invalid("The visibility is unknown.", hint="Use public or private.", fields={"visibility": "unknown"})
+
+
+def from_struct(struct: Struct) -> dict[str, Any]:
+    """A JSON object; whole numbers come back as int, as they were before `Struct` made doubles of them."""
+    plain: dict[str, Any] = _whole(json_format.MessageToDict(struct))
+    return plain
+
+
+def to_struct(values: Mapping[str, Any]) -> Struct:
+    """A `Struct` of a JSON object."""
+    struct = Struct()
+    json_format.ParseDict(dict(values), struct)
+    return struct
+
+
+def object_ref(digest: str, size: int) -> common_pb2.ObjectRef:
+    """A reference to an object."""
+    return common_pb2.ObjectRef(digest=digest, size=size)
+
+
+def repository(row: RepositoryRow, head: str, starred: bool) -> pb.Repository:
+    """A repository as the caller sees it."""
+    return pb.Repository(
+        id=row.id,
+        owner=row.owner,
+        name=row.name,
+        visibility=_VISIBILITY[Visibility(row.visibility)],
+        create_time=to_timestamp(row.create_time),
+        stars=row.stars,
+        starred_by_caller=starred,
+        comments=row.comments,
+        downloads=row.downloads,
+        head=head,
+    )
+
+
+def version(row: VersionRow, owner: str, name: str, parts: Parts) -> pb.Version:
+    """A version with the parts given; what a quarantined version lists is never told, for it is never served."""
+    served = Parts(findings=parts.findings) if row.state == State.QUARANTINED else parts
+    return pb.Version(
+        id=row.id,
+        owner=owner,
+        name=name,
+        parents=row.parents,
+        author=row.author,
+        message=row.message,
+        create_time=to_timestamp(row.create_time),
+        state=_STATE[State(row.state)],
+        card=to_struct(row.card),
+        figures=to_struct(row.figures),
+        declaration=common_pb2.Declaration(**row.declaration),
+        family=row.family,
+        tensors=[
+            common_pb2.Tensor(name=t.name, dtype=t.dtype, shape=t.shape, digest=t.digest, size=t.size)
+            for t in served.tensors
+        ],
+        configs=to_struct(row.configs),
+        files=[_file(f) for f in served.files],
+        bundle=[_file(f) for f in served.bundle],
+        samples=[sample(s) for s in served.samples],
+        verdict=row.verdict,
+        findings=[
+            common_pb2.Finding(
+                rule=f.rule, place=f.place, severity=f.severity, message_en=f.message_en, message_zh=f.message_zh
+            )
+            for f in parts.findings
+        ],
+        not_auditionable=row.not_auditionable,
+        requires=row.requires,
+        description_zh=str(row.card.get("description_zh", "")),
+        description_en=str(row.card.get("description_en", "")),
+    )
+
+
+def sample(row: SampleRow) -> pb.Sample:
+    """An audition sample."""
+    return pb.Sample(text=row.text, language=row.language, object=object_ref(row.digest, row.size), seconds=row.seconds)
+
+
+def comment(row: CommentRow) -> pb.Comment:
+    """A comment."""
+    return pb.Comment(id=row.id, author=row.author, text=row.text, create_time=to_timestamp(row.create_time))
+
+
+def _file(row: FileRow) -> pb.ExportFile:
+    return pb.ExportFile(path=row.path, object=object_ref(row.digest, row.size))
+
+
+def _whole(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

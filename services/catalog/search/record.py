@@ -1,0 +1,91 @@
+"""What the index knows of a voice, and how facts that stand only in the prose become facets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.catalog.domain.declaration import licenses
+from services.catalog.search.lexicon import Facet, Lexicon
+from services.catalog.search.tokens import units
+
+SINGLE_VALUED = ("gender", "age")
+
+
+@dataclass(frozen=True)
+class SearchRecord:
+    """A published voice. Any fact may be empty; `languages` are BCP 47; `mos` is a predicted opinion score, 1 to 5."""
+
+    id: str
+    version: str
+    owner: str
+    name: str
+    private: bool
+    created: datetime
+    description_zh: str = ""
+    description_en: str = ""
+    tags: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    gender: str = ""
+    age: str = ""
+    persona: str = ""
+    emotions: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
+    timbres: tuple[str, ...] = ()
+    license: str = ""
+    mos: float | None = None
+    stars: int = 0
+    downloads: int = 0
+
+    @property
+    def title(self) -> str:
+        """Owner, name and tags: what matches here weighs most."""
+        return " ".join((self.owner, self.name, *self.tags))
+
+    @property
+    def prose(self) -> str:
+        """Everything that is said of the voice in words."""
+        return " ".join(
+            (self.description_zh, self.description_en, self.persona, *self.emotions, *self.styles, *self.timbres)
+        )
+
+
+def stated(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
+    """The facets that stand in the record's fields."""
+    found = {Facet("owner", record.owner.lower())}
+    for key, values in (
+        ("gender", (record.gender,)),
+        ("age", (record.age,)),
+        ("persona", (record.persona,)),
+        ("emotion", record.emotions),
+        ("style", record.styles),
+        ("timbre", record.timbres),
+        ("tag", record.tags),
+    ):
+        found |= {lexicon.canonical(key, value) for value in values if value}
+    if record.license:
+        found.add(Facet("license", record.license.lower()))
+    if licenses().get(record.license):
+        found.add(Facet("commercial", "yes"))
+    return frozenset(found | {f for tag in record.languages for f in _language(tag, lexicon)})
+
+
+def facets_of(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
+    """Stated facets, and those that the tags and the prose name where the fields leave room."""
+    fields = stated(record, lexicon)
+    taken = {key for key in (*SINGLE_VALUED, "lang") if any(f.key == key for f in fields)}
+    told = lexicon.facets(" | ".join((record.prose, *record.tags)))
+    return lexicon.widened(fields | {f for f in told if f.key not in taken and f.key != "commercial"})
+
+
+def text_of(record: SearchRecord) -> tuple[str, str]:
+    """Title and prose as space-separated units, ready for a full-text index that splits at spaces."""
+    return " ".join(units(record.title)), " ".join(units(record.prose))
+
+
+def _language(tag: str, lexicon: Lexicon) -> set[Facet]:
+    """`en-GB` is found as `en-gb` and as `en`; `zh-yue` as `yue`."""
+    exact = lexicon.canonical("lang", tag)
+    primary = lexicon.canonical("lang", tag.split("-")[0])
+    known = units(tag) in lexicon.terms
+    return {exact} if known else {exact, primary}

@@ -1,0 +1,158 @@
+"""The gRPC surface of the catalog: who calls, one transaction, one message."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import grpc
+from sqlalchemy.orm import Session
+
+from services.catalog import downloads, messages, paging, people, pushing
+from services.catalog.domain.names import check_repository
+from services.catalog.domain.visibility import require_owner
+from services.catalog.search.voices import VoiceSearch
+from services.catalog.store import repositories, versions
+from services.catalog.store.tables import RepositoryRow
+from services.common import rpc
+from services.common.database import Database
+from services.common.errors import Conflict
+from services.common.identity import Identity
+from services.common.objects import ObjectStore
+from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
+from services.stubs.voicehub.catalog.v1 import catalog_pb2_grpc
+
+# ruff: noqa: N802 - the contract's names
+
+
+class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
+    """Repositories, versions, people's marks and search, for the caller of the signed identity."""
+
+    def __init__(self, database: Database, objects: ObjectStore, search: VoiceSearch) -> None:
+        self._database, self._objects, self._search = database, objects, search
+
+    def CreateRepository(
+        self, request: pb.CreateRepositoryRequest, context: grpc.ServicerContext
+    ) -> pb.CreateRepositoryResponse:
+        """An empty repository of the caller; Conflict if it is there already."""
+        identity = rpc.caller()
+        require_owner(identity, request.owner)
+        check_repository(request.owner, request.name)
+        visibility = messages.visibility_from(request.visibility)
+        with self._database.write() as session:
+            if repositories.find(session, request.owner, request.name) is not None:
+                raise Conflict(f"{request.owner}/{request.name} exists already.", hint="Choose another name.")
+            row = repositories.create(session, request.owner, request.name, visibility)
+            return pb.CreateRepositoryResponse(repository=_shown(session, identity, [row])[0])
+
+    def GetRepository(
+        self, request: pb.GetRepositoryRequest, context: grpc.ServicerContext
+    ) -> pb.GetRepositoryResponse:
+        """A repository that the caller may read."""
+        identity = rpc.caller()
+        with self._database.read() as session:
+            row = repositories.readable(session, identity, request.owner, request.name)
+            return pb.GetRepositoryResponse(repository=_shown(session, identity, [row])[0])
+
+    def ListRepositories(
+        self, request: pb.ListRepositoriesRequest, context: grpc.ServicerContext
+    ) -> pb.ListRepositoriesResponse:
+        """Readable repositories, newest first; of one owner or of all."""
+        identity, page = rpc.caller(), paging.read_page("repositories", request.page.size, request.page.cursor)
+        with self._database.read() as session:
+            rows = repositories.page_of(session, identity, request.owner, page)
+            items, cursor = paging.split("repositories", page, rows, lambda row: row.sequence)
+            shown = _shown(session, identity, items)
+        return pb.ListRepositoriesResponse(repositories=shown, next_cursor=cursor)
+
+    def UpdateRepository(
+        self, request: pb.UpdateRepositoryRequest, context: grpc.ServicerContext
+    ) -> pb.UpdateRepositoryResponse:
+        """Changes the visibility; only the owner may."""
+        identity, visibility = rpc.caller(), request.visibility
+        with self._database.write() as session:
+            row = repositories.readable(session, identity, request.owner, request.name)
+            require_owner(identity, row.owner)
+            if visibility != pb.VISIBILITY_UNSPECIFIED:
+                row.visibility = messages.visibility_from(visibility).value
+                repositories.mark_stale(session, row.id)
+            return pb.UpdateRepositoryResponse(repository=_shown(session, identity, [row])[0])
+
+    def CreateVersion(
+        self, request: pb.CreateVersionRequest, context: grpc.ServicerContext
+    ) -> pb.CreateVersionResponse:
+        """A new immutable version, PUSHED; it joins the road in the same transaction."""
+        with self._database.write() as session:
+            row = pushing.push(session, self._objects, rpc.caller(), request)
+            parts = versions.parts_of(session, row.id)
+            return pb.CreateVersionResponse(version=messages.version(row, request.owner, request.name, parts))
+
+    def GetVersion(self, request: pb.GetVersionRequest, context: grpc.ServicerContext) -> pb.GetVersionResponse:
+        """A version with all its parts."""
+        with self._database.read() as session:
+            repository = repositories.readable(session, rpc.caller(), request.owner, request.name)
+            row = versions.resolve(session, repository, request.ref)
+            parts = versions.parts_of(session, row.id)
+            return pb.GetVersionResponse(version=messages.version(row, repository.owner, repository.name, parts))
+
+    def ListVersions(self, request: pb.ListVersionsRequest, context: grpc.ServicerContext) -> pb.ListVersionsResponse:
+        """Versions, newest first, without tensors, files, samples and findings: GetVersion has them."""
+        page = paging.read_page("versions", request.page.size, request.page.cursor)
+        with self._database.read() as session:
+            repository = repositories.readable(session, rpc.caller(), request.owner, request.name)
+            rows = versions.page_of(session, repository, page)
+        items, cursor = paging.split("versions", page, rows, lambda row: row.sequence)
+        shown = [messages.version(row, repository.owner, repository.name, versions.Parts()) for row in items]
+        return pb.ListVersionsResponse(versions=shown, next_cursor=cursor)
+
+    def ResolveDownload(
+        self, request: pb.ResolveDownloadRequest, context: grpc.ServicerContext
+    ) -> pb.ResolveDownloadResponse:
+        """Whether the caller may have these bytes as part of this version."""
+        identity = rpc.caller()
+        with self._database.read() as session:
+            found = downloads.resolve(session, identity, request)
+        if found.counts:
+            with self._database.write() as session:
+                people.count_pull(session, identity, found.repository_id, found.version_id)
+        return found.response
+
+    def SearchVoices(self, request: pb.SearchVoicesRequest, context: grpc.ServicerContext) -> pb.SearchVoicesResponse:
+        """Published voices that the caller may read."""
+        return self._search.search(rpc.caller(), request)
+
+    def SetStar(self, request: pb.SetStarRequest, context: grpc.ServicerContext) -> pb.SetStarResponse:
+        """Gives or takes back a star."""
+        identity = rpc.caller()
+        with self._database.write() as session:
+            row = people.set_star(session, identity, request)
+            return pb.SetStarResponse(repository=_shown(session, identity, [row])[0])
+
+    def ListComments(self, request: pb.ListCommentsRequest, context: grpc.ServicerContext) -> pb.ListCommentsResponse:
+        """Comments, newest first."""
+        page = paging.read_page("comments", request.page.size, request.page.cursor)
+        with self._database.read() as session:
+            repository = repositories.readable(session, rpc.caller(), request.owner, request.name)
+            rows = people.comments_of(session, repository, page)
+        items, cursor = paging.split("comments", page, rows, lambda row: row.sequence)
+        return pb.ListCommentsResponse(comments=[messages.comment(row) for row in items], next_cursor=cursor)
+
+    def CreateComment(
+        self, request: pb.CreateCommentRequest, context: grpc.ServicerContext
+    ) -> pb.CreateCommentResponse:
+        """Writes a comment."""
+        with self._database.write() as session:
+            return pb.CreateCommentResponse(comment=messages.comment(people.comment(session, rpc.caller(), request)))
+
+    def ReportRepository(
+        self, request: pb.ReportRepositoryRequest, context: grpc.ServicerContext
+    ) -> pb.ReportRepositoryResponse:
+        """Notes a report."""
+        with self._database.write() as session:
+            return pb.ReportRepositoryResponse(report_id=people.report(session, rpc.caller(), request))
+
+
+def _shown(session: Session, identity: Identity, rows: Sequence[RepositoryRow]) -> list[pb.Repository]:
+    session.flush()  # so that a star or a row of this transaction is counted
+    ids = [row.id for row in rows]
+    heads, starred = repositories.heads(session, ids), repositories.starred(session, identity.account, ids)
+    return [messages.repository(row, heads.get(row.id, ""), row.id in starred) for row in rows]

@@ -1,0 +1,1 @@
+"""The catalog's system of record: tables and queries."""

@@ -1,0 +1,123 @@
+"""Repositories and refs: queries. Every look-up takes the caller, so that nothing invisible leaves this module."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy.orm import Session
+
+from services.catalog.domain.visibility import Visibility, may_read, missing_repository
+from services.catalog.paging import Page
+from services.catalog.store.tables import RefRow, RepositoryRow, StaleRow, StarRow, VersionRow
+from services.common.clock import now
+from services.common.identity import Identity
+from services.common.ids import new_id
+
+MAIN = "main"
+
+
+def find(session: Session, owner: str, name: str) -> RepositoryRow | None:
+    """The repository, whoever asks."""
+    query = select(RepositoryRow).where(RepositoryRow.owner == owner, RepositoryRow.name == name)
+    return session.scalars(query).one_or_none()
+
+
+def by_id(session: Session, repository_id: str) -> RepositoryRow:
+    """The repository that a version belongs to."""
+    return session.scalars(select(RepositoryRow).where(RepositoryRow.id == repository_id)).one()
+
+
+def readable(session: Session, identity: Identity, owner: str, name: str) -> RepositoryRow:
+    """The repository, or NotFound: missing and invisible look the same."""
+    row = find(session, owner, name)
+    if row is None or not may_read(identity, row.owner, Visibility(row.visibility)):
+        raise missing_repository(owner, name)
+    return row
+
+
+def create(session: Session, owner: str, name: str, visibility: Visibility) -> RepositoryRow:
+    """A new repository; the caller has checked owner and name."""
+    row = RepositoryRow(
+        id=new_id(),
+        owner=owner,
+        name=name,
+        visibility=visibility.value,
+        create_time=now(),
+        stars=0,
+        comments=0,
+        downloads=0,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def page_of(session: Session, identity: Identity, owner: str, page: Page) -> Sequence[RepositoryRow]:
+    """Up to `page.size + 1` readable repositories, newest first; of one owner unless `owner` is empty."""
+    query = select(RepositoryRow).where(RepositoryRow.sequence < page.before, _visible_to(identity))
+    if owner:
+        query = query.where(RepositoryRow.owner == owner)
+    return session.scalars(query.order_by(RepositoryRow.sequence.desc()).limit(page.size + 1)).all()
+
+
+def readable_ids(session: Session, identity: Identity, ids: Sequence[str]) -> dict[str, RepositoryRow]:
+    """Those of the given repositories that the caller may read, by id."""
+    query = select(RepositoryRow).where(RepositoryRow.id.in_(ids), _visible_to(identity))
+    return {row.id: row for row in session.scalars(query)}
+
+
+def heads(session: Session, repository_ids: Sequence[str]) -> dict[str, str]:
+    """Version ids of the refs `main`, by repository id."""
+    query = select(RefRow).where(RefRow.repository_id.in_(repository_ids), RefRow.name == MAIN)
+    return {ref.repository_id: ref.version_id for ref in session.scalars(query)}
+
+
+def starred(session: Session, account: str, repository_ids: Sequence[str]) -> set[str]:
+    """Which of the repositories the account has starred."""
+    if not account:
+        return set()
+    query = select(StarRow.repository_id).where(StarRow.account == account, StarRow.repository_id.in_(repository_ids))
+    return set(session.scalars(query))
+
+
+def forward_main(session: Session, version: VersionRow) -> None:
+    """Moves `main` to the version unless it already names a newer one."""
+    ref = session.get(RefRow, (version.repository_id, MAIN))
+    if ref is None:
+        session.add(RefRow(repository_id=version.repository_id, name=MAIN, version_id=version.id))
+        return
+    current = session.scalars(select(VersionRow.sequence).where(VersionRow.id == ref.version_id)).one()
+    if current < version.sequence:
+        ref.version_id = version.id
+
+
+def withdraw_from_main(session: Session, version: VersionRow, published: str) -> None:
+    """Takes a version off `main`; the newest version in state `published` takes its place, if there is one."""
+    ref = session.get(RefRow, (version.repository_id, MAIN))
+    if ref is None or ref.version_id != version.id:
+        return
+    query = (
+        select(VersionRow.id)
+        .where(VersionRow.repository_id == version.repository_id, VersionRow.state == published)
+        .where(VersionRow.id != version.id)
+        .order_by(VersionRow.sequence.desc())
+        .limit(1)
+    )
+    earlier = session.scalars(query).one_or_none()
+    if earlier is None:
+        session.delete(ref)
+    else:
+        ref.version_id = earlier
+
+
+def mark_stale(session: Session, repository_id: str) -> None:
+    """The search index must look at this repository again, once this transaction has committed."""
+    session.add(StaleRow(repository_id=repository_id))
+
+
+def _visible_to(identity: Identity) -> ColumnElement[bool]:
+    if identity.is_service:
+        return true()
+    public = RepositoryRow.visibility == Visibility.PUBLIC.value
+    return or_(public, RepositoryRow.owner == identity.account) if identity.account else public

@@ -1,0 +1,193 @@
+"""The catalog's tables. `sequence` columns give the order in which rows were written, which cursors follow."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+ID = String(32)
+DIGEST = String(64)
+ACCOUNT = String(64)
+
+
+class Base(DeclarativeBase):
+    """Common base; JSON for what is only read whole."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        dict[str, Any]: JSON,
+        list[Any]: JSON,
+        datetime: DateTime(timezone=True),
+    }
+
+
+class RepositoryRow(Base):
+    """A repository `owner/name` with its counters, which change in the transaction of what they count."""
+
+    __tablename__ = "repositories"
+    __table_args__ = (UniqueConstraint("owner", "name"), {"sqlite_autoincrement": True})
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(ID, unique=True)
+    owner: Mapped[str] = mapped_column(ACCOUNT)
+    name: Mapped[str] = mapped_column(String(64))
+    visibility: Mapped[str] = mapped_column(String(16))
+    create_time: Mapped[datetime]
+    stars: Mapped[int] = mapped_column(default=0)
+    comments: Mapped[int] = mapped_column(default=0)
+    downloads: Mapped[int] = mapped_column(default=0)
+
+
+class RefRow(Base):
+    """A name (`main`, a tag) for a version."""
+
+    __tablename__ = "refs"
+    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    version_id: Mapped[str] = mapped_column(ForeignKey("versions.id"))
+
+
+class VersionRow(Base):
+    """A version: what was pushed never changes; the facts of its road (scan, export, behaviour) are filled in."""
+
+    __tablename__ = "versions"
+    __table_args__ = (Index("versions_of_repository", "repository_id", "sequence"), {"sqlite_autoincrement": True})
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(ID, unique=True)
+    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"))
+    parents: Mapped[list[Any]]
+    author: Mapped[str] = mapped_column(ACCOUNT)
+    message: Mapped[str] = mapped_column(Text)
+    create_time: Mapped[datetime]
+    publish_time: Mapped[datetime | None]
+    training_job: Mapped[str] = mapped_column(String(64))
+    uploads: Mapped[list[Any]]
+    card: Mapped[dict[str, Any]]
+    figures: Mapped[dict[str, Any]]
+    declaration: Mapped[dict[str, Any]]
+    state: Mapped[str] = mapped_column(String(16))
+    verdict: Mapped[str] = mapped_column(String(32), default="")
+    exported: Mapped[bool] = mapped_column(default=False)
+    behaviour: Mapped[str] = mapped_column(String(32), default="")
+    family: Mapped[str] = mapped_column(String(32), default="")
+    configs: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    requires: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    not_auditionable: Mapped[str] = mapped_column(Text, default="")
+
+
+class TensorRow(Base):
+    """One rebuilt tensor of a version; its bytes are the served object `digest`."""
+
+    __tablename__ = "version_tensors"
+    __table_args__ = (Index("tensors_by_digest", "version_id", "digest"),)
+    version_id: Mapped[str] = mapped_column(ForeignKey("versions.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    name: Mapped[str] = mapped_column(Text)
+    dtype: Mapped[str] = mapped_column(String(16))
+    shape: Mapped[list[Any]]
+    digest: Mapped[str] = mapped_column(DIGEST)
+    size: Mapped[int] = mapped_column(BigInteger)
+
+
+class FileRow(Base):
+    """One served file of a version: `kind` is `file` (prompts, lexicon) or `bundle` (the ONNX bundle)."""
+
+    __tablename__ = "version_files"
+    __table_args__ = (Index("files_by_digest", "version_id", "digest"),)
+    version_id: Mapped[str] = mapped_column(ForeignKey("versions.id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(8), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    path: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(DIGEST)
+    size: Mapped[int] = mapped_column(BigInteger)
+
+
+class SampleRow(Base):
+    """What a version sounds like: a served wav with its text."""
+
+    __tablename__ = "version_samples"
+    version_id: Mapped[str] = mapped_column(ForeignKey("versions.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    text: Mapped[str] = mapped_column(Text)
+    language: Mapped[str] = mapped_column(String(35))
+    digest: Mapped[str] = mapped_column(DIGEST)
+    size: Mapped[int] = mapped_column(BigInteger)
+    seconds: Mapped[float]
+
+
+class FindingRow(Base):
+    """One thing a scan found; `stage` is `static` or `behaviour`."""
+
+    __tablename__ = "version_findings"
+    version_id: Mapped[str] = mapped_column(ForeignKey("versions.id"), primary_key=True)
+    stage: Mapped[str] = mapped_column(String(16), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    rule: Mapped[str] = mapped_column(Text)
+    place: Mapped[str] = mapped_column(Text)
+    severity: Mapped[str] = mapped_column(String(16))
+    message_en: Mapped[str] = mapped_column(Text)
+    message_zh: Mapped[str] = mapped_column(Text)
+
+
+class StarRow(Base):
+    """An account's star."""
+
+    __tablename__ = "stars"
+    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
+    account: Mapped[str] = mapped_column(ACCOUNT, primary_key=True)
+    create_time: Mapped[datetime]
+
+
+class CommentRow(Base):
+    """A comment on a repository."""
+
+    __tablename__ = "comments"
+    __table_args__ = (Index("comments_of_repository", "repository_id", "sequence"), {"sqlite_autoincrement": True})
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(ID, unique=True)
+    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"))
+    author: Mapped[str] = mapped_column(ACCOUNT)
+    text: Mapped[str] = mapped_column(Text)
+    create_time: Mapped[datetime]
+
+
+class ReportRow(Base):
+    """Somebody says that a repository should be looked at."""
+
+    __tablename__ = "reports"
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"))
+    account: Mapped[str] = mapped_column(ACCOUNT)
+    reason: Mapped[str] = mapped_column(Text)
+    create_time: Mapped[datetime]
+
+
+class IdempotencyRow(Base):
+    """What an account's request with this key made the first time."""
+
+    __tablename__ = "idempotency"
+    account: Mapped[str] = mapped_column(ACCOUNT, primary_key=True)
+    operation: Mapped[str] = mapped_column(String(32), primary_key=True)
+    key: Mapped[str] = mapped_column(String(128), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(DIGEST)
+    result_id: Mapped[str] = mapped_column(ID)
+    create_time: Mapped[datetime]
+
+
+class PullRow(Base):
+    """A download counted: once per version, account and day (UTC)."""
+
+    __tablename__ = "pulls"
+    version_id: Mapped[str] = mapped_column(ForeignKey("versions.id"), primary_key=True)
+    account: Mapped[str] = mapped_column(ACCOUNT, primary_key=True)
+    day: Mapped[str] = mapped_column(String(10), primary_key=True)
+
+
+class StaleRow(Base):
+    """A repository whose entry in the search index is older than the tables."""
+
+    __tablename__ = "search_stale"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    repository_id: Mapped[str] = mapped_column(ID)
