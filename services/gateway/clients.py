@@ -23,8 +23,8 @@ from services.stubs.voicehub.trainer.v1.trainer_pb2_grpc import TrainerServiceSt
 
 T = TypeVar("T")
 UPSTREAMS = ("catalog", "trainer", "scanner", "inference")
-QUICK_SECONDS = 8.0
-SLOW_SECONDS = 60.0
+QUICK_SECONDS = 15.0
+SLOW_SECONDS = 180.0
 SIGNED_FOR_SECONDS = 60.0
 VISITOR = Identity(service="gateway", scopes=frozenset({"read"}))
 _current: contextvars.ContextVar[Identity] = contextvars.ContextVar("voicehub_person", default=VISITOR)

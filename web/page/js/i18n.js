@@ -132,6 +132,25 @@ const TEXTS = {
   step_evaluate: ["Evaluate", "评估"],
   step_measure: ["Measure", "测量"],
   step_push: ["Push", "提交"],
+  key_languages: ["Languages", "语言"],
+  key_gender: ["Gender", "性别"],
+  key_age: ["Age", "年龄"],
+  key_persona: ["Persona", "人设"],
+  key_emotions: ["Emotions", "情绪"],
+  key_styles: ["Manner", "风格"],
+  key_timbres: ["Timbre", "音色"],
+  key_license: ["Licence", "许可"],
+  key_source: ["Source", "录音来源"],
+  key_consent: ["Consent", "授权"],
+  key_base: ["Base", "底模"],
+  key_seconds: ["Length", "时长"],
+  key_similarity: ["Similarity", "相似度"],
+  key_word_error_rate: ["Word error rate", "词错误率"],
+  key_mos: ["Predicted MOS", "预测 MOS"],
+  consent_self: ["own voice", "本人声音"],
+  "consent_written-permission": ["written permission", "书面许可"],
+  "consent_public-domain": ["public domain", "公有领域"],
+  consent_licensed: ["licensed", "许可使用"],
   lang_en: ["English", "英语"],
   lang_zh: ["Mandarin", "普通话"],
   lang_yue: ["Cantonese", "粤语"],
@@ -162,5 +181,8 @@ export function t(key, values = {}) {
 export function localised(from, stem) {
   return from[`${stem}_${current}`] || from[`${stem}_en`] || from[`${stem}_zh`] || "";
 }
+
+/** Whether there are words for this key. @param {string} key */
+export const has = (key) => key in TEXTS;
 
 export const LANGUAGES = ["en", "zh", "yue", "ja", "ko"];

@@ -41,4 +41,4 @@ export async function mineView(view) {
 }
 
 /** @param {string} title @param {HTMLElement[]} items */
-const section = (title, items) => h("section.card", {}, h("h2", {}, title), items.length ? h("ul", {}, ...items) : h("p.note", {}, "–"));
+const section = (title, items) => h("section.card", {}, h("h2", {}, title), items.length ? h("ul.list", {}, ...items) : h("p.note", {}, "–"));

@@ -32,7 +32,7 @@ export async function jobView(view, id, signal) {
 function bar(step) {
   const progress = /** @type {HTMLProgressElement} */ (h("progress", { max: 1, value: 0, "aria-label": t(`step_${step}`) }));
   const percent = h("span.small", {}, "");
-  const note = h("span.small");
+  const note = h("span.note.remark");
   return { progress, percent, note, row: h("li", {}, h("span", {}, t(`step_${step}`)), progress, percent, note) };
 }
 

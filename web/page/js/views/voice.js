@@ -2,8 +2,10 @@
 
 import { Problem, blob, call, get, session } from "../api.js";
 import { add, field, fill, h, select } from "../dom.js";
-import { LANGUAGES, localised, t } from "../i18n.js";
+import { LANGUAGES, has, localised, t } from "../i18n.js";
 import { announce, attempt, baseLine, player, repoPath, stateBadge, tagList } from "../ui.js";
+
+const FACTS = ["languages", "gender", "age", "persona", "emotions", "styles", "timbres", "license", "source", "consent", "base"];
 
 /** @param {HTMLElement} view @param {string} owner @param {string} name @param {string} [ref] */
 export async function voiceView(view, owner, name, ref) {
@@ -21,7 +23,7 @@ export async function voiceView(view, owner, name, ref) {
 function heading(repo, path, version) {
   const title = h("h1", {}, `${repo.owner}/${repo.name}`);
   const marks = h("div.row", {}, repo.visibility === "private" && h("span.tag", {}, t("private")), version && stateBadge(version.state), starButton(repo, path));
-  return h("div", {}, h("div.title", {}, title, marks), version && h("p.lead", {}, localised(version, "description")), version && tagList(tagsOf(version.card)));
+  return h("div.heading", {}, h("div.title", {}, title, marks), version && h("p.lead", {}, localised(version, "description")), version && tagList(tagsOf(version.card)));
 }
 
 /** @param {any} card */
@@ -78,17 +80,25 @@ function auditionCard(repo, version) {
 function factsCard(version) {
   const { card, declaration } = version;
   const declared = new Set(Array.isArray(card.declared) ? card.declared : []);
-  const rows = Object.entries(card)
-    .filter(([key, value]) => !["prompts", "measured", "declared", "tags"].includes(key) && !key.startsWith("description_") && shown(value))
-    .map(([key, value]) => [key, shown(value), declared.has(key) ? t("declared") : ""]);
-  for (const [key, value] of Object.entries(declaration || {})) if (!(key in card)) rows.push([key, String(value), t("declared")]);
-  for (const [key, entry] of Object.entries(card.measured || {})) rows.push([key, `${number(entry.value)} ${entry.unit || ""}`, `${t("measured")}: ${entry.how || ""}`]);
+  const rows = FACTS.filter((key) => shown(card[key])).map((key) => [named(key), worded(key, card[key]), declared.has(key) ? t("declared") : ""]);
+  for (const [key, value] of Object.entries(declaration || {})) if (!(key in card)) rows.push([named(key), worded(key, value), t("declared")]);
+  for (const [key, entry] of Object.entries(card.measured || {})) rows.push([named(key), `${number(entry.value)} ${entry.unit || ""}`, `${t("measured")}: ${entry.how || ""}`]);
   return h("section.card", {}, h("h2", {}, t("card")), table([t("whatCol"), t("value"), t("how")], rows));
+}
+
+/** @param {string} key */
+const named = (key) => (has(`key_${key}`) ? t(`key_${key}`) : key.replaceAll("_", " "));
+
+/** A fact in the reader's language where there are words for it. @param {string} key @param {unknown} value */
+function worded(key, value) {
+  if (key === "languages" && Array.isArray(value)) return value.map((code) => t(`lang_${code}`)).join(", ");
+  const known = `${key === "consent" ? "consent_" : ""}${String(value)}`;
+  return ["gender", "age", "consent"].includes(key) && has(known) ? t(known) : shown(value);
 }
 
 /** @param {any} version */
 function figuresCard(version) {
-  const rows = Object.entries(version.figures || {}).map(([key, value]) => [key, typeof value === "object" ? shown(value) : number(value)]);
+  const rows = Object.entries(version.figures || {}).map(([key, value]) => [named(key), typeof value === "object" ? shown(value) : number(value)]);
   return rows.length ? h("section.card", {}, h("h2", {}, t("figures")), table([t("whatCol"), t("value")], rows)) : null;
 }
 
@@ -110,7 +120,7 @@ function versionsCard(repo, versions, current) {
     const day = (version.create_time || "").slice(0, 10);
     return h("li", {}, h("a", { href: link, "aria-current": version.id === current?.id && "true" }, version.message || version.id.slice(0, 8)), " ", h("span.small", {}, `${day} · ${version.family} `), stateBadge(version.state));
   });
-  return h("section.card", {}, h("h2", {}, t("versions")), h("ul", {}, ...items));
+  return h("section.card", {}, h("h2", {}, t("versions")), h("ul.list", {}, ...items));
 }
 
 /** @param {string} path */
