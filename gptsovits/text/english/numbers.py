@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import cache
+from typing import TYPE_CHECKING
 
-import inflect
+if TYPE_CHECKING:
+    import inflect
 
 _LONGEST_NUMBER = 15
 """Longer digit strings are codes, not quantities, and are read digit by digit."""
@@ -32,6 +34,8 @@ _NUMBER = r"\d+(?:\.\d+)?"
 
 @cache
 def _engine() -> inflect.engine:
+    import inflect
+
     return inflect.engine()
 
 

@@ -1,0 +1,1 @@
+"""Korean: pronunciation rules and jamo. Needs the extra ``cjk``."""

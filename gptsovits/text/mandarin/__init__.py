@@ -1,0 +1,1 @@
+"""Mandarin: normalisation, word segmentation, pinyin, tone sandhi and phones. Needs the extra ``cjk``."""
