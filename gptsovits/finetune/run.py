@@ -1,0 +1,203 @@
+"""A fine-tune from clips to a voice: stages in epochs, resumable, cancellable, and the choice at the end."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gptsovits.finetune.align import Clip
+from gptsovits.finetune.choice import Chooser, prompt_of
+from gptsovits.finetune.settings import Candidate, FinetuneResult, FinetuneSettings, Progress
+from gptsovits.finetune.speaker import features_of_clips, replay_set, spoken
+from gptsovits.finetune.stages import AcousticStage, SemanticStage, Stage, VocoderStage, update
+from gptsovits.finetune.state import SavedState
+from gptsovits.nano.base import NanoBase, load_base, save_voice
+
+VOICE_FILE = "voice.json"
+_FEWEST_SECONDS = 10.0
+_CHOICE = "choice"
+
+OnProgress = Callable[[Progress], None]
+Cancelled = Callable[[], bool]
+
+
+class FinetuneError(ValueError):
+    """The clips cannot be learned from; the message says why and what to do."""
+
+
+@dataclass
+class _Task:
+    """Everything a running fine-tune holds."""
+
+    base: NanoBase
+    stages: list[Stage]
+    source: np.random.Generator
+    state: SavedState
+    snapshots: dict[str, dict[str, Tensor]]
+    began: float
+
+    @property
+    def epochs(self) -> int:
+        return sum(stage.epochs for stage in self.stages)
+
+
+def finetune(
+    base: Path,
+    clips: Sequence[Clip],
+    out: Path,
+    *,
+    settings: FinetuneSettings,
+    progress: OnProgress,
+    cancelled: Cancelled,
+) -> FinetuneResult:
+    """Tunes the base in folder ``base`` to the speaker of ``clips`` and writes the voice to ``out``.
+
+    Called again with the same arguments after a kill or a cancellation it goes on after the last whole epoch, and
+    ends with the same weights as an uninterrupted run on the same machine. Raises :class:`FinetuneError` when there
+    is too little speech. ``cancelled`` is asked between updates.
+    """
+    seconds = sum(clip.seconds for clip in clips)
+    if len(clips) < 2 or seconds < _FEWEST_SECONDS:
+        raise FinetuneError(f"{seconds:.0f} s of speech in {len(clips)} clips are too little; record at least 30 s.")
+    task = _prepared(base, clips, out, settings)
+    done = _run_epochs(task, settings, progress, cancelled)
+    if done < task.epochs:
+        return FinetuneResult(None, done, time.monotonic() - task.began, None, ())
+    candidates = _choose(task, clips, settings)
+    chosen = max(candidates, key=lambda candidate: candidate.merit) if candidates else None
+    if chosen is not None:
+        task.base.voice.s2.enc_p.load_state_dict(_part(task.snapshots[str(chosen.epoch)], "enc_p."))
+        task.base.voice.s2.ref_enc.load_state_dict(_part(task.snapshots[str(chosen.epoch)], "ref_enc."))
+    elapsed = time.monotonic() - task.began
+    progress(Progress(_CHOICE, task.epochs, task.epochs, 0.0, elapsed))
+    _write(out, task.base, clips, settings, candidates, chosen)
+    task.state.remove()
+    return FinetuneResult(out, task.epochs, elapsed, chosen, tuple(candidates))
+
+
+def _prepared(folder: Path, clips: Sequence[Clip], out: Path, settings: FinetuneSettings) -> _Task:
+    torch.manual_seed(settings.seed)
+    base = load_base(folder)
+    items = features_of_clips(clips)
+    texts, replay = spoken(base, items), replay_set(folder)
+    stages: list[Stage] = [
+        SemanticStage(base.voice, texts, replay, settings.semantic_epochs),
+        VocoderStage(base.voice, items, settings.vocoder_epochs),
+        AcousticStage(base.voice, items, texts, replay, settings.acoustic_epochs),
+    ]
+    state = SavedState(out, _identity(folder, clips, settings))
+    return _Task(base, stages, np.random.default_rng(settings.seed), state, {}, time.monotonic())
+
+
+def _identity(folder: Path, clips: Sequence[Clip], settings: FinetuneSettings) -> str:
+    """Digest of all that decides the outcome."""
+    digest = hashlib.blake2b(repr(settings).encode(), digest_size=16)
+    for name in sorted(path.name for path in folder.glob("*.safetensors")):
+        digest.update((folder / name).read_bytes())
+    for clip in clips:
+        digest.update(clip.text.encode() + clip.wave.tobytes())
+    return digest.hexdigest()
+
+
+def _run_epochs(task: _Task, settings: FinetuneSettings, progress: OnProgress, cancelled: Cancelled) -> int:
+    """Epochs over all stages; returns how many are done."""
+    restored = task.state.restore(task.source)
+    done = _load(task, restored[0], restored[1], restored[2]) if restored else 0
+    first = 0
+    for stage in task.stages:
+        for epoch in range(max(done - first, 0), stage.epochs):
+            loss = _epoch(stage, epoch, settings.steps, task.source, cancelled)
+            if loss is None:
+                return first + epoch
+            _keep_candidate(task, stage, epoch + 1, settings.candidates)
+            elapsed = time.monotonic() - task.began
+            task.state.save(first + epoch + 1, _tensors(task), task.source, elapsed)
+            progress(Progress(stage.name, first + epoch + 1, task.epochs, loss, elapsed))
+        first += stage.epochs
+    return first
+
+
+def _epoch(
+    stage: Stage, epoch: int, steps: int, source: np.random.Generator, cancelled: Cancelled
+) -> float | None:
+    """Mean loss of an epoch; None when cancelled."""
+    total = 0.0
+    for step in range(steps):
+        if cancelled():
+            return None
+        loss = stage.step((epoch + step / steps) / stage.epochs, source)
+        update(stage, loss)
+        total += float(loss.detach())
+    return total / steps
+
+
+def _keep_candidate(task: _Task, stage: Stage, epoch: int, candidates: int) -> None:
+    """Remembers the acoustic networks after each of the last ``candidates`` thirds of their epochs."""
+    spread = max(stage.epochs // 4, 1)
+    wanted = {stage.epochs - spread * number for number in range(candidates)}
+    if stage.name == "acoustic" and epoch in wanted:
+        task.snapshots[str(epoch)] = copy.deepcopy(stage.network.state_dict())
+
+
+def _tensors(task: _Task) -> dict[str, Any]:
+    return {
+        "networks": [stage.network.state_dict() for stage in task.stages],
+        "optimisers": [stage.optimiser.state_dict() for stage in task.stages],
+        "snapshots": task.snapshots,
+    }
+
+
+def _load(task: _Task, epoch: int, tensors: dict[str, Any], seconds: float) -> int:
+    for stage, network, optimiser in zip(task.stages, tensors["networks"], tensors["optimisers"], strict=True):
+        stage.network.load_state_dict(network)
+        stage.optimiser.load_state_dict(optimiser)
+    task.snapshots = tensors["snapshots"]
+    task.began -= seconds
+    return epoch
+
+
+def _choose(task: _Task, clips: Sequence[Clip], settings: FinetuneSettings) -> list[Candidate]:
+    """Judges every remembered checkpoint; none when there is nothing to choose between."""
+    if len(task.snapshots) < 2 or settings.sentences == 0:
+        return []
+    chooser = Chooser(task.base, clips, settings.sentences, settings.seed)
+    judged = []
+    for epoch, snapshot in task.snapshots.items():
+        task.base.voice.s2.enc_p.load_state_dict(_part(snapshot, "enc_p."))
+        task.base.voice.s2.ref_enc.load_state_dict(_part(snapshot, "ref_enc."))
+        judged.append(chooser.judge(task.base.voice, int(epoch)))
+    return judged
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _write(
+    out: Path, base: NanoBase, clips: Sequence[Clip], settings: FinetuneSettings, candidates: Sequence[Candidate],
+    chosen: Candidate | None,
+) -> None:  # fmt: skip
+    """Weights, and everything about them that a card may want to tell."""
+    save_voice(out, base.voice)
+    prompt = prompt_of(clips)
+    facts = {
+        "family": "nano",
+        "base": base.facts["name"],
+        "config": {"s1": base.voice.s1_config, "s2": base.voice.s2_config},
+        "settings": asdict(settings),
+        "clips": [{"text": clip.text, "seconds": round(clip.seconds, 2), "start": clip.start} for clip in clips],
+        "prompt": {"text": prompt.text, "start": prompt.start, "seconds": round(prompt.seconds, 2)},
+        "candidates": [asdict(candidate) for candidate in candidates],
+        "chosen": asdict(chosen) if chosen else None,
+    }
+    (out / VOICE_FILE).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,0 +1,1 @@
+"""Independent judges of a voice: similarity, intelligibility, predicted opinion, and their intervals."""

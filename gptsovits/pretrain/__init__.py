@@ -1,0 +1,1 @@
+"""Training of the nano base from the teacher corpus, in legs that resume."""

@@ -1,0 +1,126 @@
+"""The acoustic model and the reference encoder: tokens, phones and a reference of the same speaker to the picture."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.rnn import pad_sequence
+
+from gptsovits.nano.acoustic import PITCH_CENTRE, AcousticModel, Picture, ReferenceEncoder
+from gptsovits.nano.config import FRAMES_PER_TOKEN, NanoConfig
+from gptsovits.pretrain.augment import disturbed
+from gptsovits.pretrain.features import Corpus, Features
+
+BATCH_FRAMES = 4000
+REFERENCE_FRAMES = 300
+_DISTURBED_SHARE = 0.5
+
+
+def acoustic_modules(config: NanoConfig) -> nn.ModuleDict:
+    """The networks of this run."""
+    return nn.ModuleDict({"enc_p": AcousticModel(config), "ref_enc": ReferenceEncoder(config)})
+
+
+@dataclass(frozen=True)
+class AcousticBatch:
+    """Whole clips, padded at the end: ``mel (B, T, 80)``, ``pitch (B, T)``, ``phones (B, N)``, lengths, ``reference (B, 80, R)``."""
+
+    mel: Tensor
+    pitch: Tensor
+    frames: Tensor
+    phones: Tensor
+    phone_lengths: Tensor
+    reference: Tensor
+
+
+class TokenMaker:
+    """The frozen content path: log-mel to tokens and their vectors."""
+
+    def __init__(self, modules: nn.ModuleDict) -> None:
+        self._modules = modules.eval().requires_grad_(False)
+
+    @torch.no_grad()
+    def __call__(self, mel: Tensor) -> Tensor:
+        """``mel (B, T, 80)`` -> tokens ``(B, T // 4)``."""
+        features = self._modules["content"].from_mel(mel.transpose(1, 2))
+        tokens: Tensor = self._modules["quantizer"].encode(self._modules["ssl_proj"](features).transpose(1, 2))
+        return tokens
+
+    def vectors(self, tokens: Tensor) -> Tensor:
+        """Codebook vectors of ``tokens``."""
+        vectors: Tensor = self._modules["quantizer"].decode(tokens)
+        return vectors
+
+
+def collate(items: Sequence[Features], references: Sequence[Tensor]) -> AcousticBatch:
+    """Pads clips to the longest; each reference is ``(R, 80)``."""
+    return AcousticBatch(
+        pad_sequence([item.mel.float() for item in items], batch_first=True, padding_value=-6.9),
+        pad_sequence([item.pitch for item in items], batch_first=True),
+        torch.tensor([item.frames for item in items]),
+        pad_sequence([item.phones for item in items], batch_first=True),
+        torch.tensor([len(item.phones) for item in items]),
+        torch.stack(list(references)).transpose(1, 2),
+    )
+
+
+def acoustic_losses(picture: Picture, batch: AcousticBatch) -> dict[str, Tensor]:
+    """Distances of ``picture`` and the true one over the valid frames."""
+    valid = (torch.arange(batch.mel.shape[1])[None] < batch.frames[:, None]).float()
+    voiced = (batch.pitch > 0).float()
+    mel = _masked((picture.mel.float() - batch.mel).abs().mean(2), valid)
+    slope = picture.mel.float().diff(dim=1) - batch.mel.diff(dim=1)
+    movement = _masked(slope.abs().mean(2), valid[:, 1:])
+    goal = batch.pitch.clamp_min(30).log() - PITCH_CENTRE
+    pitch = _masked((picture.pitch.float() - goal).abs(), valid * voiced)
+    voicing = F.binary_cross_entropy_with_logits(picture.voicing.float(), voiced, weight=valid, reduction="sum")
+    voicing = voicing / valid.sum()
+    total = mel + 0.5 * movement + pitch + 0.2 * voicing
+    return {"total": total, "mel": mel, "pitch": pitch, "voicing": voicing}
+
+
+def _masked(values: Tensor, mask: Tensor) -> Tensor:
+    return (values * mask).sum() / mask.sum().clamp_min(1)
+
+
+class AcousticTraining:
+    """Draws batches and computes the losses; half of the batches hear tokens of a disturbed recording."""
+
+    def __init__(self, modules: nn.ModuleDict, tokens: TokenMaker, corpus: Corpus, seed: int) -> None:
+        self._modules, self._tokens, self._corpus = modules, tokens, corpus
+        self._source = np.random.default_rng(seed)
+        self._batches: Iterator[list[Features]] = iter(())
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Takes up new shards and begins a new round over the corpus."""
+        self._corpus.refresh()
+        self._batches = self._corpus.batches(BATCH_FRAMES, self._source)
+        self._by_speaker: dict[int, list[Features]] = {}
+        for item in self._corpus.items:
+            self._by_speaker.setdefault(item.speaker, []).append(item)
+
+    def losses(self, progress: float) -> Mapping[str, Tensor]:
+        """Losses of one batch."""
+        items = next(self._batches)
+        batch = collate(items, [self._reference(item.speaker) for item in items])
+        heard = disturbed(batch.mel) if self._source.random() < _DISTURBED_SHARE else batch.mel
+        with torch.autocast("cpu", torch.bfloat16):
+            content = self._tokens.vectors(self._tokens(heard))
+            ge = self._modules["ref_enc"](batch.reference)
+            picture = self._modules["enc_p"](
+                content, batch.phones, ge, batch.phone_lengths, batch.frames // FRAMES_PER_TOKEN
+            )
+        return acoustic_losses(picture, batch)
+
+    def _reference(self, speaker: int) -> Tensor:
+        clips = self._by_speaker[speaker]
+        parts: list[Tensor] = []
+        while sum(len(part) for part in parts) < REFERENCE_FRAMES:
+            parts.append(clips[self._source.integers(len(clips))].mel.float())
+        return torch.cat(parts)[:REFERENCE_FRAMES]
