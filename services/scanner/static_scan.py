@@ -26,7 +26,12 @@ from services.stubs.voicehub.catalog.v1 import events_pb2
 from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.scanner.v1 import scanner_pb2
 
-WORKER = "services.scanner.workers.static"
+WORKERS = {
+    "s1": "services.scanner.workers.checkpoint",
+    "s2": "services.scanner.workers.checkpoint",
+    "prompt": "services.scanner.workers.prompt",
+    "lexicon": "services.scanner.workers.lexicon",
+}
 LIMITS = Limits(cpu_seconds=120, wall_seconds=180.0)
 AT_ONCE = 2
 _DTYPE = re.compile(r"[a-z]+[0-9]{0,3}(_[a-z0-9]+)?")
@@ -96,6 +101,9 @@ class StaticScanner:
 
     def _scan_file(self, place: Workplace, index: int, file: common_pb2.UploadedFile) -> FilePart:
         part = FilePart(file.filename)
+        if file.role not in WORKERS:
+            part.findings.append(_no_place(file))
+            return part
         spool = place.spool / str(index)
         spool.mkdir()
         try:
@@ -103,9 +111,9 @@ class StaticScanner:
         except KeyError:
             part.findings.append(_lost(file.filename))
             return part
-        argument = {"path": str(path), "role": file.role, "filename": file.filename}
+        argument = {"path": str(path), "filename": file.filename}
         reader = _Reader(part, spool)
-        outcome = self._sandbox.run(Job(WORKER, argument, path.parent, LIMITS), reader.take)
+        outcome = self._sandbox.run(Job(WORKERS[file.role], argument, path.parent, LIMITS), reader.take)
         part.findings += outcomes.ending(outcome, file.filename) + outcomes.attempts(outcome, file.filename)
         if outcome.attempts:
             part.verdict = "malicious"
@@ -182,6 +190,16 @@ def _lost(filename: str) -> Finding:
         WARNING,
         "The upload is not there any more; push it again.",
         "上传的文件已不存在，请重新上传。",
+    )
+
+
+def _no_place(file: common_pb2.UploadedFile) -> Finding:
+    return Finding(
+        "role",
+        file.filename,
+        WARNING,
+        f"A file of the role {file.role!r} has no place in a voice; use {', '.join(WORKERS)}.",
+        f"声音中没有角色为 {file.role!r} 的文件；可用角色为 {'、'.join(WORKERS)}。",
     )
 
 

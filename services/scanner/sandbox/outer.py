@@ -42,6 +42,7 @@ def wrap(program: str, command: Sequence[str], readable: Sequence[Path], environ
     for name, value in environment.items():
         line += ["--setenv", name, value]
     line += ["--proc", "/proc", "--dev", "/dev", "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"]  # noqa: S108 - the sandbox's own
+    line += ["--perms", "0755", "--dir", "/etc"]
     for path in _SYSTEM:
         line += ["--ro-bind-try", path, path]
     ordered = sorted(readable, key=lambda p: len(p.parts))

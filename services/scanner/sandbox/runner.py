@@ -24,6 +24,8 @@ from services.scanner.sandbox.supervisor import Supervisor
 
 Receive = Callable[[Frame], None]
 CODE_PACKAGES = ("services", "gptsovits", "voicescan")
+# Libraries of the system load others of them late, by name.
+SYSTEM_LIBRARIES = ("/usr/lib", "/lib", "/lib64", "/etc/ld.so.cache")
 # The range systemd keeps for dynamic users: belongs to nobody, and every job gets its own.
 _FREE_UIDS = range(61184, 65520)
 _STDERR_TAIL = 8192
@@ -71,13 +73,14 @@ class _Run:
         self._supervisor: Supervisor | None = None
         self._stderr = b""
         readable = [*code_folders(), job.inputs.resolve()]
+        self._readable = [*map(str, readable), *SYSTEM_LIBRARIES]
         outside, inside = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         result_read, result_write = os.pipe()
         order = {
             "program": job.program,
             "argument": dict(job.argument),
             "limits": job.limits.as_json(),
-            "readable": [str(p) for p in readable],
+            "readable": self._readable,
             "uid": random.choice(_FREE_UIDS) if os.geteuid() == 0 else None,
             "result": result_write,
             "control": inside.fileno(),
@@ -96,7 +99,6 @@ class _Run:
         self._result: BinaryIO = os.fdopen(result_read, "rb")
         self._timer = threading.Timer(job.limits.wall_seconds, self._kill, ("timed-out",))
         self._timer.daemon = True
-        self._readable = [str(p) for p in readable]
         self._helpers = [
             threading.Thread(target=self._await_listener, args=(outside,), daemon=True),
             threading.Thread(target=self._drain_stderr, daemon=True),

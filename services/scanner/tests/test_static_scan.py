@@ -121,7 +121,7 @@ def test_prompts_come_in_many_containers(objects: ObjectStore, sandbox: Sandbox,
         ("lexicon", b"en: {hello: [NOPE]}", "lexicon"),
         ("lexicon", b"!!python/object/apply:os.system ['true']", "document"),
         ("driver", b"x", "role"),
-        ("s2", b"", "unknown-format"),
+        ("s2", b"", "unreadable-file"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_a_reason(

@@ -44,7 +44,7 @@ def probe_unix_socket(_: Mapping[str, Any]) -> str:
 
 
 def probe_read(argument: Mapping[str, Any]) -> str:
-    return Path(argument["path"]).read_text()
+    return str(Path(argument["path"]).read_bytes()[:64])
 
 
 def probe_read_by_parent(argument: Mapping[str, Any]) -> str:
