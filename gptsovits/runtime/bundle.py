@@ -11,12 +11,22 @@ from typing import Any
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from gptsovits.config import SpectrogramConfig
 from gptsovits.errors import BrokenVoice
 from gptsovits.formats.digests import file_digest
 
 FORMAT = "voicehub-onnx/1"
+GRAPH_ERRORS = (
+    ort_errors.Fail,
+    ort_errors.InvalidArgument,
+    ort_errors.InvalidGraph,
+    ort_errors.InvalidProtobuf,
+    ort_errors.NotImplemented,
+    ort_errors.RuntimeException,
+)
+"""What onnxruntime raises; it has no common class for them."""
 GRAPHS = ("quantise", "style", "s1_prefill", "s1_step", "s2")
 
 
@@ -31,6 +41,7 @@ class VoiceFacts:
     bert_dim: int
     speaker_dim: int
     eos: int
+    phones: int
     layers: int
     heads: int
     head_dim: int
@@ -62,6 +73,7 @@ class VoiceFacts:
             bert_dim=int(content["bert_dim"]),
             speaker_dim=int(content.get("speaker_dim", 0)),
             eos=int(content["eos"]),
+            phones=int(content["phones"]),
             layers=int(content["layers"]),
             heads=int(content["heads"]),
             head_dim=int(content["head_dim"]),
@@ -81,14 +93,29 @@ class Graph:
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
-        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.name = path.stem
+        try:
+            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        except GRAPH_ERRORS as error:
+            message = f"{path} is no graph that onnxruntime can run; pull or export the voice again."
+            raise BrokenVoice(message) from error
         self.inputs = frozenset(item.name for item in self.session.get_inputs())
         self.outputs = [item.name for item in self.session.get_outputs()]
 
     def run(self, **inputs: NDArray[Any] | None) -> list[NDArray[Any]]:
         """Outputs in the order of the graph."""
         fed = {name: value for name, value in inputs.items() if name in self.inputs and value is not None}
-        return [np.asarray(value) for value in self.session.run(self.outputs, fed)]
+        try:
+            return [np.asarray(value) for value in self.session.run(self.outputs, fed)]
+        except (*GRAPH_ERRORS, ValueError) as error:
+            raise BrokenVoice(
+                f"The graph {self.name} refuses its inputs ({_first_line(error)}); "
+                "prompt, features and voice do not belong together."
+            ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200]
 
 
 @dataclass(frozen=True)

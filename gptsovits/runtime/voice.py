@@ -37,7 +37,7 @@ class Voice:
         ge = self.timbre(prompt.wave, prompt.speaker)
         if prompt.phones is None or len(prompt.phones) == 0:
             return Conditioning.timbre_only(ge, self.facts.bert_dim)
-        phones = np.asarray(prompt.phones, np.int64)
+        phones = self._known_phones(prompt.phones)
         bert = bert_for(phones, prompt.bert, self.facts.bert_dim)
         return Conditioning(ge, self._prompt_codes(prompt, encoder), phones, bert)
 
@@ -84,7 +84,7 @@ class Voice:
         """Semantic tokens of several sentences in one batch; rows do not influence each other."""
         chosen = sampling or Sampling()
         dim = self.facts.bert_dim
-        phones = [np.concatenate((conditioning.phones, row)) for row in target_phones]
+        phones = [np.concatenate((conditioning.phones, self._known_phones(row))) for row in target_phones]
         bert = None
         if dim:
             rows = zip(target_phones, target_bert, strict=True)
@@ -114,12 +114,21 @@ class Voice:
             raise MissingInput(f"The noise is {noise.shape}, but {len(codes)} tokens at speed {speed} need {shape}.")
         wave: Floats = self._bundle.graphs["s2"].run(
             codes=np.asarray(codes, np.int64)[None],
-            phones=np.asarray(target_phones, np.int64)[None],
+            phones=self._known_phones(target_phones)[None],
             ge=ge,
             noise=np.asarray(noise, np.float32),
             noise_scale=np.array([noise_scale], np.float32),
         )[0][0, 0]
         return wave
+
+    def _known_phones(self, phones: Tokens) -> Tokens:
+        ids = np.asarray(phones, np.int64)
+        if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < self.facts.phones:
+            raise MissingInput(
+                f"The voice knows phones 0 to {self.facts.phones - 1}, but was given {int(ids.min())} to "
+                f"{int(ids.max())}; use the symbol table of its base."
+            )
+        return ids
 
     def _prompt_codes(self, prompt: Prompt, encoder: ContentEncoder | None) -> Tokens:
         if prompt.codes is not None:

@@ -140,6 +140,14 @@ def test_what_is_missing_is_named(bundle_of: BundleOf) -> None:
         speak(voice, "un", "fr", voice.prepare(prompt), None, lambda *_: [Piece("un", np.array([1, 2]))])
 
 
+def test_inputs_of_another_voice_are_refused(bundle_of: BundleOf) -> None:
+    voice, prompt = Voice.load(bundle_of(V2)), recorded_prompt(GOLDEN)
+    with pytest.raises(MissingInput, match="knows phones 0 to 731"):
+        voice.prepare(replace(prompt, phones=np.full(17, 732)))
+    with pytest.raises(BrokenVoice, match="quantise refuses its inputs"):
+        voice.prepare(replace(prompt, features=np.zeros((1, 768, 20), np.float32)))
+
+
 def test_a_changed_or_missing_file_is_refused(bundle_of: BundleOf, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(bundle_of(V2), copy)
