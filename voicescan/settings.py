@@ -131,6 +131,10 @@ TOP: dict[str, Check] = {
 }
 
 
+_FORMATIVE = frozenset({"data", "model", "ext"})
+"""Sections that size the network: a wrong value there is a finding. Elsewhere it is dropped and listed."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """The validated settings, the names that were dropped, and what was wrong."""
@@ -145,53 +149,43 @@ def validate(config: Mapping[str, object], entry: str, nano: bool = False) -> Se
 
     ``nano`` models of this project keep further plain numbers, flags, texts and lists of their own.
     """
-    kept: dict[str, object] = {}
-    dropped: list[str] = []
-    findings: list[Finding] = []
-    for name, value in config.items():
-        section = SECTIONS.get(name)
-        if section is not None and isinstance(value, dict):
-            kept[name] = _section(name, section, value, entry, nano, dropped, findings)
-        elif section is None and (name in TOP or (nano and _is_plain(value))):
-            _keep(kept, name, name, value, TOP.get(name), entry, findings)
-        elif section is None:
-            dropped.append(f"setting {name[:80]}")
+    return _Validation(entry, nano).run(config)
+
+
+class _Validation:
+    def __init__(self, entry: str, nano: bool) -> None:
+        self.entry, self.nano = entry, nano
+        self.dropped: list[str] = []
+        self.findings: list[Finding] = []
+
+    def run(self, config: Mapping[str, object]) -> Settings:
+        kept: dict[str, object] = {}
+        for name, value in config.items():
+            if name not in SECTIONS:
+                kept |= self.checked(name, name, value, TOP.get(name), formative=False)
+            elif isinstance(value, dict):
+                kept[name] = self.section(name, value)
+            else:
+                self.findings.append(found("config", Place(self.entry), f"{name} is not a table"))
+        return Settings(kept, tuple(self.dropped), tuple(self.findings))
+
+    def section(self, title: str, values: Mapping[str, object]) -> dict[str, object]:
+        kept: dict[str, object] = {}
+        for name, value in values.items():
+            check = SECTIONS[title].get(name)
+            kept |= self.checked(name, f"{title}.{name}", value, check, title in _FORMATIVE)
+        return kept
+
+    def checked(self, name: str, label: str, value: object, check: Check | None, formative: bool) -> dict[str, object]:
+        """The setting as a table of one, empty if it is not kept."""
+        good = check.accepts(value) if check is not None else self.nano and _is_plain(value)
+        if good:
+            return {name: value}
+        if check is not None and formative:
+            self.findings.append(found("config", Place(self.entry), f"{label} = {str(value)[:80]}"))
         else:
-            findings.append(found("config", Place(entry), f"{name} is not a table"))
-    return Settings(kept, tuple(dropped), tuple(findings))
-
-
-def _section(
-    title: str,
-    section: Mapping[str, Check],
-    values: Mapping[str, object],
-    entry: str,
-    nano: bool,
-    dropped: list[str],
-    findings: list[Finding],
-) -> dict[str, object]:
-    kept: dict[str, object] = {}
-    for name, value in values.items():
-        if name in section or (nano and _is_plain(value)):
-            _keep(kept, name, f"{title}.{name}", value, section.get(name), entry, findings)
-        else:
-            dropped.append(f"setting {title}.{name[:80]}")
-    return kept
-
-
-def _keep(
-    kept: dict[str, object],
-    name: str,
-    label: str,
-    value: object,
-    check: Check | None,
-    entry: str,
-    findings: list[Finding],
-) -> None:
-    if check is None or check.accepts(value):
-        kept[name] = value
-    else:
-        findings.append(found("config", Place(entry), f"{label} = {str(value)[:80]}"))
+            self.dropped.append(f"setting {label[:120]}")
+        return {}
 
 
 def _is_plain(value: object) -> bool:
