@@ -78,7 +78,8 @@ def _detected(found: Sequence[Run], mode: str) -> list[str | None]:
     chosen: list[str | None] = []
     for place, run in enumerate(found):
         if run.script == "han":
-            language = han_language(run.text) or _ambiguous_han(_clause(found, place), everywhere)
+            language = han_language(run.text) or _beside_kana(found, place)
+            language = language or _ambiguous_han(_clause(found, place), everywhere)
             chosen.append(chinese if language == "zh" else language)
         else:
             chosen.append(languages.get(run.script))
@@ -92,6 +93,11 @@ def _clause(found: Sequence[Run], place: int) -> Sequence[Run]:
     start = next((index + 1 for index in range(place, -1, -1) if ends(found[index])), 0)
     end = next((index for index in range(place, len(found)) if ends(found[index])), len(found))
     return found[start:end]
+
+
+def _beside_kana(found: Sequence[Run], place: int) -> str | None:
+    touching = (*found[max(0, place - 1) : place], *found[place + 1 : place + 2])
+    return "ja" if any(run.script == "kana" for run in touching) else None
 
 
 def _ambiguous_han(found: Sequence[Run], otherwise: str = "zh") -> str:
