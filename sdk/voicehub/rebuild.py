@@ -70,7 +70,16 @@ def _array(tensor: Tensor, blob: BlobPath) -> NDArray[Any]:
 
 
 def _config(version: Version, stage: str) -> dict[str, Any]:
-    return dict(version.configs.get(stage) or {})
+    return dict(whole_numbers(version.configs.get(stage) or {}))
+
+
+def whole_numbers(value: Any) -> Any:
+    """The same value with whole floats as integers: on their way through the hub's JSON all numbers become floats."""
+    if isinstance(value, dict):
+        return {key: whole_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [whole_numbers(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _kind(version: Version) -> Any:

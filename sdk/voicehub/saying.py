@@ -98,6 +98,11 @@ class Speaker:
             wave = self._voice.decode(codes, phones, ge, noise_scale=scale, noise=noise, seed=given.seed)
         return Said(np.asarray(wave, np.float32), self._voice.facts.sample_rate, tuple(int(c) for c in codes))
 
+    def decode(self, tokens: NDArray[np.int64], phones: NDArray[np.int64], *, seed: int | None = None) -> Wave:
+        """The raw wave `(L,)` of given semantic tokens `(T,)` that say `phones (N,)`."""
+        with engine():
+            return np.asarray(self._voice.decode(tokens, phones, self._conditioning.ge, seed=seed), np.float32)
+
     def _open(self, threads: int) -> Voice:
         from gptsovits.runtime.voice import Voice
 

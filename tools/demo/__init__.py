@@ -1,0 +1,1 @@
+"""The story of `make demo`: one recording of real speech becomes a voice that others find and speak with."""

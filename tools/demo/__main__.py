@@ -1,0 +1,66 @@
+"""`python -m tools.demo`: tells the story, prints the table, leaves the page open (or stops, without a terminal)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+from voicehub.cli.output import Output
+from voicehub.errors import VoiceHubError
+
+from tools.demo.judging import Row
+from tools.demo.recording import find_source
+from tools.demo.stage import Stage, StoryEnded, open_stage
+from tools.demo.story import Story
+from tools.demo.table import render, render_thresholds, thresholds
+
+FOLDER = Path("build/demo")
+
+
+def main() -> int:
+    """0 when the story went as told (and, in full length, the voice passes its thresholds), else 1."""
+    quick = os.environ.get("QUICK") == "1"
+    out = Output()
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir(parents=True)
+    begin = time.monotonic()
+    try:
+        with open_stage(FOLDER.resolve() / "stage") as stage:
+            out.say(f"The hub is up: {stage.url}")
+            story = Story(stage, find_source(), FOLDER.resolve(), quick, out)
+            code = _conclude(story.tell(), out, time.monotonic() - begin, quick)
+            if code == 0 and sys.stdout.isatty() and not quick:
+                _stay(stage, out)
+            return code
+    except (StoryEnded, VoiceHubError, FileNotFoundError) as error:
+        out.fail(error if isinstance(error, VoiceHubError) else VoiceHubError(str(error)))
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _conclude(report: dict[str, object], out: Output, seconds: float, quick: bool) -> int:
+    rows = [Row(**row) for row in report["table"]]  # type: ignore[attr-defined]
+    lines = thresholds(report)
+    report["thresholds"] = [vars(line) for line in lines]
+    report["seconds"] = round(seconds, 1)
+    (FOLDER / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
+    out.say(f"\n{render(rows)}\n\n{render_thresholds(lines)}\n")
+    if quick:
+        out.say("QUICK=1: a shorter fine-tune, 5 sentences; the lines above are shown, the full demo must pass them.")
+    out.say(f"Everything with all waves: {FOLDER / 'report.json'}   ({seconds:.0f} s)")
+    return 0 if quick or all(line.passed for line in lines) else 1
+
+
+def _stay(stage: Stage, out: Output) -> None:
+    out.say(f"The page is open: {stage.url}   (stop: Ctrl-C)")
+    while True:
+        time.sleep(3600)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""The clips of the table: the voice, the base with the same prompt, and a control with shuffled tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from voicehub.cache import Cache
+from voicehub.names import parse_name
+from voicehub.saying import Speaker
+
+from gptsovits.formats.checkpoint_writer import write_checkpoint
+from gptsovits.runtime.label import labelled_wav
+from gptsovits.text import phonemize
+from tools.demo.judging import Spoken
+
+SEED = 20
+OnClip = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Booth:
+    """A pulled voice and the folder its clips go to."""
+
+    cache: Cache
+    voice: str
+    folder: Path
+
+    def speak(self, sentences: Sequence[str], on_clip: OnClip) -> list[Spoken]:
+        """Each sentence with a seed of its own, as `voicehub say` does it."""
+        speaker = Speaker(self.cache, parse_name(self.voice))
+        spoken = []
+        for number, text in enumerate(sentences):
+            said = speaker.say(text, "en", seed=SEED + number)
+            spoken.append(self._keep(number, text, labelled_wav(said.wave, said.sample_rate, self.voice)))
+            on_clip((number + 1) / len(sentences))
+        return spoken
+
+    def speak_shuffled(self, sentences: Sequence[str], on_clip: OnClip) -> list[Spoken]:
+        """The same with the semantic tokens of each sentence in disorder: what intelligibility must not survive."""
+        speaker = Speaker(self.cache, parse_name(self.voice))
+        spoken = []
+        for number, text in enumerate(sentences):
+            said = speaker.say(text, "en", seed=SEED + number)
+            tokens = np.random.default_rng(number).permutation(np.array(said.tokens, np.int64))
+            phones = np.array(phonemize(text, "en").ids, np.int64)
+            wave = speaker.decode(tokens, np.random.default_rng(number).permutation(phones), seed=SEED)
+            spoken.append(self._keep(number, text, labelled_wav(wave, said.sample_rate, self.voice)))
+            on_clip((number + 1) / len(sentences))
+        return spoken
+
+    def _keep(self, number: int, text: str, wav: bytes) -> Spoken:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{number:02d}.wav"
+        path.write_bytes(wav)
+        return Spoken(text, path)
+
+
+def write_base_pair(base: Path, folder: Path) -> tuple[Path, Path]:
+    """The two stages of the base without any fine-tuning, as files that can be pushed."""
+    import json
+
+    from safetensors.numpy import load_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    configs = json.loads((base / "base.json").read_text(encoding="utf-8"))["config"]
+    pair = [folder / "base.ckpt", folder / "base.pth"]
+    for stage, path in zip(("s1", "s2"), pair, strict=True):
+        write_checkpoint(path, load_file(base / f"{stage}.safetensors"), configs[stage], "nano base, not tuned")
+    return pair[0], pair[1]
