@@ -47,6 +47,7 @@ async function send(method, path, body = null, headers = {}) {
 
 /** @param {string} method @param {string} path @param {unknown} [body] @returns {Promise<any>} */
 export async function call(method, path, body) {
+  /** @type {Record<string, string>} */
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (method === "POST") headers["Idempotency-Key"] = newKey();
@@ -80,7 +81,8 @@ export async function upload(file, filename, progress) {
       failures = 0;
     } catch (error) {
       failures += 1;
-      if (failures > 5 || (error.status !== 0 && error.status !== 409 && error.status !== 503)) throw error;
+      const passing = error instanceof Problem && [0, 409, 503].includes(error.status);
+      if (failures > 5 || !passing) throw error;
       offset = (await get(`/uploads/${begun.id}`)).offset;
     }
     progress(offset / file.size);
@@ -114,7 +116,7 @@ export async function follow(path, onEvent, signal) {
   }
 }
 
-/** @param {ReadableStream<Uint8Array>} body */
+/** @param {ReadableStream<Uint8Array<ArrayBuffer>>} body */
 async function* messages(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";

@@ -42,7 +42,7 @@ function parts() {
 /** @param {string} page @param {string[]} rest @param {HTMLElement} place @param {AbortSignal} signal */
 async function open(page, rest, place, signal) {
   const home = () => { location.hash = "#/mine"; };
-  if (page === "voices") return voiceView(place, rest[0] || "", rest[1] || "", rest[2]);
+  if (page === "voices") return voiceView(place, rest[0] || "", rest[1] || "", rest[2], signal);
   if (page === "jobs") return jobView(place, rest[0] || "", signal);
   if (page === "make") return makeView(place);
   if (page === "mine") return mineView(place);
