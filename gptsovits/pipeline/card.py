@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 CREATOR_KEYS = ("gender", "age", "persona", "emotions", "styles", "timbres", "tags")
 
 
-def compose_card(
-    request: Request, figures: Measurements, judged: Judged, checked: CheckedRecording
-) -> dict[str, Any]:
+def compose_card(request: Request, figures: Measurements, judged: Judged, checked: CheckedRecording) -> dict[str, Any]:
     """The card as it will stand in `voice.yaml`; `declared` names what nobody measured."""
     stated = {key: request.card[key] for key in CREATOR_KEYS if request.card.get(key)}
     found = tags(figures)

@@ -81,7 +81,7 @@ def run(
     report(Progress("clean", 0.0, "removing rumble, levelling"))
     cleaned = clean(recording)
     report(Progress("clean", 1.0, "clean", {"seconds": cleaned.seconds}))
-    clips = slicing.slice_recording(cleaned, request.transcript, request.base, report)
+    clips = slicing.slice_recording(cleaned, request.transcript, request.language, request.base, report)
     report(Progress("phonemes", 0.0, "words to phonemes"))
     phones = slicing.count_phones(clips.train, request.language)
     report(Progress("phonemes", 1.0, f"{phones} phonemes", {"phones": float(phones)}))

@@ -6,6 +6,7 @@ transaction begins IMMEDIATE, so that two writers queue instead of failing half-
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,10 @@ BUSY_TIMEOUT_MS = 30_000
 
 
 class Database:
-    """Sessions over one database. Thread-safe; make one per process."""
+    """Sessions over one database. Thread-safe; make one per process.
+
+    `committed` is set after every write of this process, for whoever waits for one.
+    """
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
@@ -31,12 +35,14 @@ class Database:
             event.listen(self.engine, "connect", _configure_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
         self._writer = self.engine.execution_options(voicehub_write=True)
+        self.committed = threading.Event()
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction that may write; commits at the end, rolls back on any error."""
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
             yield session
+        self.committed.set()
 
     @contextmanager
     def read(self) -> Iterator[Session]:

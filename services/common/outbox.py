@@ -15,7 +15,7 @@ from services.common.tables import outbox
 
 log = logging.getLogger(__name__)
 BATCH = 256
-IDLE_SECONDS = 0.05
+IDLE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 
 
@@ -50,6 +50,7 @@ class Relay:
     def stop(self) -> None:
         """Stops after the batch under way."""
         self._stop.set()
+        self._database.committed.set()
         self._thread.join(timeout=10)
 
     def relay_once(self) -> int:
@@ -67,6 +68,7 @@ class Relay:
 
     def _run(self) -> None:
         while not self._stop.is_set():
+            self._database.committed.clear()
             try:
                 idle = self.relay_once() == 0
             except Exception:  # edge of the thread: a bus or database that is away comes back
@@ -74,4 +76,4 @@ class Relay:
                 self._stop.wait(RETRY_SECONDS)
                 continue
             if idle:
-                self._stop.wait(IDLE_SECONDS)
+                self._database.committed.wait(IDLE_SECONDS)

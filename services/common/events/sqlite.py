@@ -82,14 +82,18 @@ class SqliteConsumer:
         """Deliveries of the held topics, oldest first."""
         deadline = time.monotonic() + timeout
         while True:
+            seen = self._data_version()
             deliveries = [d for topic in self._held() for d in self._read(topic, limit)]
             deliveries.sort(key=lambda d: d.position)
             chosen = deliveries[:limit]
             for delivery in chosen:
                 self._next[delivery.event.topic] = delivery.position + 1
-            if chosen or time.monotonic() >= deadline:
+            if chosen:
                 return chosen
-            time.sleep(POLL_SECONDS)
+            while self._data_version() == seen:  # cheap: nobody has written to the file since
+                if time.monotonic() >= deadline:
+                    return ()
+                time.sleep(POLL_SECONDS)
 
     def commit(self, delivery: Delivery) -> None:
         """Moves the group's position forward, if this consumer still holds the topic."""
@@ -116,6 +120,10 @@ class SqliteConsumer:
                 "UPDATE positions SET holder = '', until = 0 WHERE grp = ? AND holder = ?", (self._group, self._holder)
             )
         self._connection.close()
+
+    def _data_version(self) -> int:
+        """A number that changes when another connection commits to the file (SQLite, PRAGMA data_version)."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def _held(self) -> list[str]:
         now = time.time()

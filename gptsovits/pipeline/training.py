@@ -1,0 +1,62 @@
+"""The fine-tune as a step of the pipeline."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gptsovits
+from gptsovits.finetune.align import Clip
+from gptsovits.finetune.choice import prompt_of
+from gptsovits.finetune.run import VOICE_FILE, FinetuneError, finetune
+from gptsovits.finetune.settings import FinetuneSettings
+from gptsovits.finetune.settings import Progress as TuneProgress
+from gptsovits.pipeline.refusal import RecordingRefused
+from gptsovits.pipeline.slicing import Clips
+
+if TYPE_CHECKING:
+    from gptsovits.pipeline.run import Progress, Request
+
+
+class Cancelled(Exception):  # noqa: N818 - no failure: somebody asked for it
+    """The run was cancelled; what is trained so far is kept."""
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A tuned voice: folder of its weights, its configurations, the prompt clip and how many epochs it took."""
+
+    folder: Path
+    config: dict[str, Any]
+    prompt: Clip
+    epochs: int
+
+
+def shipped_base() -> Path:
+    """Folder of the nano base that comes with the engine."""
+    return Path(gptsovits.__file__).parent / "bases" / "nano"
+
+
+def train(
+    request: Request, clips: Clips, folder: Path, report: Callable[[Progress], None], cancelled: Callable[[], bool]
+) -> Tuned:
+    """Tunes the base to the clips, or continues where a killed run stopped."""
+    from gptsovits.pipeline.run import Progress
+
+    def told(progress: TuneProgress) -> None:
+        message = f"{progress.stage}, epoch {progress.epoch} of {progress.epochs}"
+        figures = {"loss": progress.loss, "seconds": progress.seconds}
+        report(Progress("train", progress.epoch / max(progress.epochs, 1), message, figures))
+
+    settings = FinetuneSettings.quick() if request.quick else FinetuneSettings()
+    try:
+        result = finetune(request.base, clips.train, folder, settings=settings, progress=told, cancelled=cancelled)
+    except FinetuneError as error:
+        raise RecordingRefused("little-speech", str(error), "Record about one minute of clean speech.") from None
+    if result.folder is None:
+        raise Cancelled("The training was cancelled; resume it to go on.")
+    facts = json.loads((result.folder / VOICE_FILE).read_text())
+    return Tuned(result.folder, facts["config"], prompt_of(clips.train), result.epochs)

@@ -1,0 +1,38 @@
+"""`voicehub-admin`: command groups, loaded from the service that owns them when they are called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from services.common.admin.events import group as events
+
+# The groups of single services by name: `services.common` does not depend on services.
+_GROUPS = {"base": "services.inference.admin"}
+
+
+class Commands(click.Group):
+    """Loads the group of a service on its first use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names for the help page."""
+        return sorted([*super().list_commands(ctx), *_GROUPS])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, imported if it belongs to a service."""
+        if cmd_name in _GROUPS:
+            command = import_module(_GROUPS[cmd_name]).group
+            return command if isinstance(command, click.Command) else None
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=Commands)
+def main() -> None:
+    """Operate a VoiceHub."""
+
+
+main.add_command(events)
+
+if __name__ == "__main__":
+    main()
