@@ -6,12 +6,15 @@ import json
 from collections.abc import Iterable
 
 import yaml
+from yaml.constructor import SafeConstructor
 
 from voicescan.findings import Place
 from voicescan.limits import MAX_DOCUMENT, MAX_DOCUMENT_DEPTH
 from voicescan.rules import refuse
 
 _MAX_EVENTS = 100_000
+_LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml's where it is installed: ten times faster."""
 
 
 class _Invalid(ValueError):
@@ -65,8 +68,13 @@ def parse_yaml(raw: bytes, entry: str, limit: int = MAX_DOCUMENT) -> object:
     if len(raw) > limit:
         raise refuse("document", place, f"{len(raw)} bytes")
     try:
-        _check_events(yaml.parse(raw.decode("utf-8"), Loader=yaml.SafeLoader))
-        return yaml.load(raw.decode("utf-8"), Loader=_UniqueLoader)  # noqa: S506 (a SafeLoader)
+        text = raw.decode("utf-8")
+        _check_events(yaml.parse(text, Loader=_LOADER))
+        root = yaml.compose(text, Loader=_LOADER)
+        if root is None:
+            return None
+        _check_unique(root)
+        return SafeConstructor().construct_document(root)
     except (ValueError, yaml.YAMLError, RecursionError) as error:
         raise refuse("document", place, str(error)) from error
 
@@ -87,11 +95,15 @@ def _check_events(events: Iterable[yaml.Event]) -> None:
             raise _Invalid("it is nested too deeply or too long")
 
 
-class _UniqueLoader(yaml.SafeLoader):
-    """Plain types, and no key twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        if len({str(key) for key in keys}) != len(keys):
-            raise yaml.constructor.ConstructorError(None, None, "a key occurs twice", node.start_mark)
-        return super().construct_mapping(node, deep)
+def _check_unique(root: yaml.Node) -> None:
+    """No key twice; the tree is walked without recursion. Aliases were refused before, so it is a tree."""
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        elif isinstance(node, yaml.MappingNode):
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            if len(set(keys)) != len(node.value):
+                raise _Invalid("a key occurs twice, or is no plain value")
+            waiting += [value for _, value in node.value]

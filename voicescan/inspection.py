@@ -19,7 +19,7 @@ from voicescan.rules import found
 from voicescan.safetensors import looks_like_safetensors, read_safetensors
 from voicescan.torch_legacy import looks_legacy, read_legacy
 from voicescan.torch_zip import read_torch_zip, root_of
-from voicescan.unpack import decompress, looks_like_tar, tar_members
+from voicescan.unpack import decompress, looks_like_tar, room_for, tar_members
 from voicescan.zip_directory import Directory, Entry, find_end, looks_like_zip, read_directory
 from voicescan.zip_members import check_sums, content
 
@@ -41,26 +41,27 @@ class Inspection:
     stripped: tuple[str, ...] = ()
 
 
-def inspect(view: memoryview, entry: str, depth: int = 0) -> Inspection:
-    """Identify and inspect. Never raises for hostile content."""
+def inspect(view: memoryview, entry: str, depth: int = 0, room: int | None = None) -> Inspection:
+    """Identify and inspect. Never raises for hostile content. ``room``: bytes that wrappings may still unfold to."""
+    room = room_for(view) if room is None else room
     if depth > MAX_NESTING:
         return Inspection("unknown", (found("too-deep", Place(entry), f"{depth} layers"),))
     try:
-        result = _by_content(view, entry, depth)
+        result = _by_content(view, entry, depth, room)
     except Refused as refused:
         result = Inspection("unknown", refused.findings)
-    hidden = _hidden_archive(view, result.format, entry, depth)
+    hidden = _hidden_archive(view, result.format, entry, depth, room)
     return result if not hidden else Inspection(result.format, (*result.findings, *hidden))
 
 
-def _by_content(view: memoryview, entry: str, depth: int) -> Inspection:
+def _by_content(view: memoryview, entry: str, depth: int, room: int) -> Inspection:
     if looks_like_zip(view):
-        return _zip(view, entry, depth)
+        return _zip(view, entry, depth, room)
     signature = signature_of(view)
     if signature is not None:
-        return _signed(view, signature, entry, depth)
+        return _signed(view, signature, entry, depth, room)
     if looks_like_tar(view):
-        return _tar(view, entry, depth)
+        return _tar(view, entry, depth, room)
     if looks_like_safetensors(view):
         return _safetensors(view, entry)
     if looks_like_onnx(view):
@@ -68,17 +69,18 @@ def _by_content(view: memoryview, entry: str, depth: int) -> Inspection:
     return _pickle_or_text(view, entry)
 
 
-def _signed(view: memoryview, signature: Signature, entry: str, depth: int) -> Inspection:
+def _signed(view: memoryview, signature: Signature, entry: str, depth: int, room: int) -> Inspection:
     kind = signature.format
     if kind == "numpy":
         return Inspection(kind, tuple(read_npy(view, entry)))
     if kind in COMPRESSED:
-        unfolded = decompress(view, kind, entry)
-        inner = inspect(memoryview(unfolded.data), f"{entry}!{kind}", depth + 1)
+        unfolded = decompress(view, kind, entry, room)
+        left = room - len(unfolded.data)
+        inner = inspect(memoryview(unfolded.data), f"{entry}!{kind}", depth + 1, left)
         wrapped = found("nested-archive", Place(entry), f"{inner.format} inside {kind}")
         return Inspection(kind, (wrapped, *unfolded.findings, *inner.findings))
     if kind == "tar":
-        return _tar(view, entry, depth)
+        return _tar(view, entry, depth, room)
     if kind in AUDIO:
         return Inspection(kind, ())
     return Inspection(kind, (found(signature.rule or "unknown-format", Place(entry, 0), kind),))
@@ -91,30 +93,30 @@ def _model(checkpoint: Checkpoint, form: str, entry: str, more: Iterable[Finding
     return Inspection(form, findings, checkpoint, examined.identity, stripped)
 
 
-def _zip(view: memoryview, entry: str, depth: int) -> Inspection:
+def _zip(view: memoryview, entry: str, depth: int, room: int) -> Inspection:
     directory = read_directory(view, entry)
     root = root_of(directory)
     if root is None:
-        return _archive(view, directory, entry, depth)
+        return _archive(view, directory, entry, depth, room)
     container = read_torch_zip(view, directory, root, entry)
-    strange = _members(view, container.strangers, entry, depth)
+    strange = _members(view, container.strangers, entry, depth, room)
     try:
         return _model(from_torch(container, "torch-zip"), "torch-zip", entry, strange)
     except Refused as refused:
         return Inspection("torch-zip", (*refused.findings, *strange))
 
 
-def _archive(view: memoryview, directory: Directory, entry: str, depth: int) -> Inspection:
+def _archive(view: memoryview, directory: Directory, entry: str, depth: int, room: int) -> Inspection:
     """A zip that torch did not save: a finding, and every member is looked into."""
     names = {member.name for member in directory.entries}
     program = any(name.endswith(("constants.pkl", "model.json", "archive_format")) for name in names)
     rule = "torchscript" if program else "nested-archive"
     findings = [found(rule, Place(entry), f"{len(names)} members"), *directory.findings]
     findings += check_sums(view, directory.entries, entry)
-    return Inspection("zip", (*findings, *_members(view, directory.entries, entry, depth)))
+    return Inspection("zip", (*findings, *_members(view, directory.entries, entry, depth, room)))
 
 
-def _members(view: memoryview, members: tuple[Entry, ...], entry: str, depth: int) -> list[Finding]:
+def _members(view: memoryview, members: tuple[Entry, ...], entry: str, depth: int, room: int) -> list[Finding]:
     findings: list[Finding] = []
     if len(members) > _MAX_MEMBERS:
         findings.append(found("too-deep", Place(entry), f"{len(members)} members"))
@@ -123,18 +125,18 @@ def _members(view: memoryview, members: tuple[Entry, ...], entry: str, depth: in
         if member.name.endswith("/") and not member.size:
             continue
         try:
-            findings += inspect(content(view, member, entry), place, depth + 1).findings
+            findings += inspect(content(view, member, entry), place, depth + 1, room).findings
         except Refused as refused:
             findings += refused.findings
     return findings
 
 
-def _tar(view: memoryview, entry: str, depth: int) -> Inspection:
+def _tar(view: memoryview, entry: str, depth: int, room: int) -> Inspection:
     findings = [found("nested-archive", Place(entry), "a tar archive")]
     for number, member in enumerate(tar_members(view, entry)):
         findings += member.findings
         if number < _MAX_MEMBERS and len(member.data):
-            findings += inspect(member.data, f"{entry}!{member.name[:80]}", depth + 1).findings
+            findings += inspect(member.data, f"{entry}!{member.name[:80]}", depth + 1, room).findings
     return Inspection("tar", tuple(findings))
 
 
@@ -178,7 +180,7 @@ def _text(view: memoryview, entry: str) -> Inspection:
     return Inspection("unknown", (found("unknown-format", Place(entry), f"it begins with {bytes(view[:8]).hex()}"),))
 
 
-def _hidden_archive(view: memoryview, form: str, entry: str, depth: int) -> list[Finding]:
+def _hidden_archive(view: memoryview, form: str, entry: str, depth: int, room: int) -> list[Finding]:
     """A zip archive behind something else: readers that search for its end would open it."""
     end = find_end(view) if form not in ("zip", "torch-zip") else -1
     if end < 0 or end + 22 > len(view):
@@ -189,5 +191,5 @@ def _hidden_archive(view: memoryview, form: str, entry: str, depth: int) -> list
         return []
     findings = [found("zip-structure", Place(entry, start), "an archive is hidden behind other content")]
     if start > 0:
-        findings += inspect(view[start:], f"{entry}!hidden", depth + 1).findings
+        findings += inspect(view[start:], f"{entry}!hidden", depth + 1, room).findings
     return findings

@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 
 from voicescan.constructors import CONSTRUCTORS, Mismatch, is_allowed, is_bag, storage
 from voicescan.findings import Finding, Place
-from voicescan.limits import MAX_OPCODES
+from voicescan.limits import MAX_CONTAINERS, MAX_OPCODES
 from voicescan.rules import found
 from voicescan.values import Bag, Collection, Global, Opaque, Pairs
 
 _MARK = object()
 _MAX_FINDINGS = 100
+_MAX_NAMES = 1000
 
 
 class Broken(Exception):
@@ -38,6 +39,7 @@ class Machine:
     stack: list[object] = field(default_factory=list)
     memo: dict[int, object] = field(default_factory=dict)
     at: int = 0
+    containers: int = 0
     names: list[Global] = field(default_factory=list)
 
     def run(self, table: dict[int, Callable[[Machine], None]]) -> object:
@@ -84,6 +86,13 @@ class Machine:
 
     # -- the stack
 
+    def fresh(self, value: Pairs | Collection) -> None:
+        """Push a new container; a stream that makes too many of them is broken."""
+        self.containers += 1
+        if self.containers > MAX_CONTAINERS:
+            raise Broken(f"more than {MAX_CONTAINERS} containers")
+        self.stack.append(value)
+
     def push(self, value: object) -> None:
         """Put a value on the stack."""
         self.stack.append(value)
@@ -128,7 +137,8 @@ class Machine:
             self.push(Opaque("a name that is not text"))
             return
         value = Global(module, name, self.at)
-        self.names.append(value)
+        if len(self.names) < _MAX_NAMES:
+            self.names.append(value)
         if not is_allowed(value):
             self.report("pickle-global", str(value))
         self.push(value)

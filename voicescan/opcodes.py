@@ -150,7 +150,7 @@ def _dict(machine: Machine) -> None:
     values = machine.pop_mark()
     pairs = Pairs()
     machine.update(pairs, values)
-    machine.push(pairs)
+    machine.fresh(pairs)
 
 
 def _get(read: Callable[[Machine], int]) -> Action:
@@ -302,12 +302,12 @@ _BY_OPCODE: dict[bytes, Action] = {
     pickle.TUPLE2: _tuple(2),
     pickle.TUPLE3: _tuple(3),
     pickle.TUPLE: lambda machine: machine.push(tuple(machine.pop_mark())),
-    pickle.EMPTY_LIST: lambda machine: machine.push(Collection("list")),
-    pickle.LIST: lambda machine: machine.push(Collection("list", machine.pop_mark())),
-    pickle.EMPTY_DICT: lambda machine: machine.push(Pairs()),
+    pickle.EMPTY_LIST: lambda machine: machine.fresh(Collection("list")),
+    pickle.LIST: lambda machine: machine.fresh(Collection("list", machine.pop_mark())),
+    pickle.EMPTY_DICT: lambda machine: machine.fresh(Pairs()),
     pickle.DICT: _dict,
-    pickle.EMPTY_SET: lambda machine: machine.push(Collection("set")),
-    pickle.FROZENSET: lambda machine: machine.push(Collection("frozenset", machine.pop_mark())),
+    pickle.EMPTY_SET: lambda machine: machine.fresh(Collection("set")),
+    pickle.FROZENSET: lambda machine: machine.fresh(Collection("frozenset", machine.pop_mark())),
     pickle.APPEND: _append,
     pickle.APPENDS: _appends,
     pickle.ADDITEMS: _appends,

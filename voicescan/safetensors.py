@@ -121,7 +121,7 @@ def config_of(metadata: dict[str, str], entry: str) -> dict[str, object]:
     text = metadata.get("config")
     if text is None:
         return {}
-    value = parse_json(text.encode(), f"{entry}!config", 1 << 20)
+    value = parse_json(text.encode(), f"{entry}!config")
     if not isinstance(value, dict):
         raise refuse("config", Place(f"{entry}!config"), "it is not a table")
     return value

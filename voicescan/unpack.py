@@ -10,11 +10,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from voicescan.findings import Finding, Place
-from voicescan.limits import MAX_ENTRIES
+from voicescan.limits import MAX_ENTRIES, MAX_UNFOLDING, UNFOLDING_FLOOR
 from voicescan.rules import found, refuse
 
-_FLOOR = 8 << 20
-_MAX_GROWTH = 3
 _MAX_MEMBERS = 64
 _BLOCK = 512
 _PLAIN_KINDS = (b"0", b"\x00", b"5", b"x", b"g", b"L")
@@ -27,14 +25,14 @@ class _Stream(Protocol):
     @property
     def unused_data(self) -> bytes: ...
 
-    def decompress(self, data: bytes, max_length: int, /) -> bytes: ...
+    def decompress(self, data: memoryview | bytes, max_length: int, /) -> bytes: ...
 
 
 def _open(kind: str) -> _Stream:
     if kind == "bzip2":
         return bz2.BZ2Decompressor()
     if kind in ("xz", "lzma"):
-        return lzma.LZMADecompressor(lzma.FORMAT_AUTO, memlimit=64 << 20)
+        return lzma.LZMADecompressor(lzma.FORMAT_AUTO, memlimit=16 << 20)
     return zlib.decompressobj(31 if kind == "gzip" else 15)
 
 
@@ -46,13 +44,19 @@ class Unfolded:
     findings: tuple[Finding, ...]
 
 
-def decompress(view: memoryview, kind: str, entry: str) -> Unfolded:
-    """All members of a compressed file, at most three times its size (8 MiB for small ones).
+def room_for(view: memoryview) -> int:
+    """How many bytes a file may unfold to, all layers together."""
+    return max(UNFOLDING_FLOOR, MAX_UNFOLDING * len(view))
+
+
+def decompress(view: memoryview, kind: str, entry: str, limit: int) -> Unfolded:
+    """All members of a compressed file, at most ``limit`` bytes.
 
     Raises ``Refused`` for a bomb.
     """
-    limit = max(_FLOOR, _MAX_GROWTH * len(view))
-    packed, parts, used = bytes(view), [], 0
+    packed: memoryview | bytes = view
+    parts: list[bytes] = []
+    used = 0
     for _ in range(_MAX_MEMBERS):
         stream = _open(kind)
         try:

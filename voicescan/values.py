@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from voicescan.dtypes import ElementType
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Global:
     """A name that a real unpickler would import."""
 
@@ -22,7 +22,7 @@ class Global:
         return f"{self.module}.{self.name}"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Pairs:
     """A dict or OrderedDict under construction."""
 
@@ -40,14 +40,14 @@ class Pairs:
         return result
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Bag:
     """A ``utils.HParams`` instance: an attribute bag, kept inert."""
 
     state: Pairs | None = None
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Collection:
     """A list, set or frozenset."""
 
@@ -55,14 +55,14 @@ class Collection:
     items: list[object] = field(default_factory=list)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Opaque:
     """The result of something that was refused; it stays on the stack so that reading can go on and find more."""
 
     what: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class Storage:
     """A reference to a block of ``numel`` elements.
 
@@ -77,7 +77,7 @@ class Storage:
     root_numel: int | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, slots=True)
 class TensorRef:
     """A strided view on a storage; offsets, shape and strides in elements."""
 

@@ -10,8 +10,8 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from voicescan.findings import Finding, Place
-from voicescan.limits import MAX_ENTRIES, MAX_NAME
+from voicescan.findings import Finding, Place, Refused
+from voicescan.limits import MAX_ENTRIES, MAX_NAME, MAX_UNFOLDING, UNFOLDING_FLOOR
 from voicescan.rules import found, refuse
 
 STORED, DEFLATED = 0, 8
@@ -78,6 +78,9 @@ def read_directory(view: memoryview, entry: str) -> Directory:
         located = [_located(view, member, entry, findings) for member in entries]
     except (struct.error, UnicodeDecodeError, IndexError) as error:
         raise refuse("zip-broken", Place(entry), str(error)) from error
+    unfolded = sum(member.size for member in located if member.method != STORED)
+    if unfolded > max(UNFOLDING_FLOOR, MAX_UNFOLDING * len(view)):
+        raise Refused([*findings, found("bomb", Place(entry), f"{len(view)} bytes unfold to {unfolded}")])
     _check_coverage(view, located, end, entry, findings)
     _check_names(located, entry, findings)
     return Directory(tuple(located), tuple(findings))

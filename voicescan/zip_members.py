@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from voicescan.findings import Finding, Place, Refused
-from voicescan.limits import MAX_RATIO, MAX_UNFOLDED
+from voicescan.limits import MAX_RATIO
 from voicescan.rules import found, refuse
 from voicescan.zip_directory import DEFLATED, STORED, Entry
 
@@ -26,7 +26,7 @@ def content(view: memoryview, member: Entry, entry: str) -> memoryview:
         return packed
     if member.method != DEFLATED:
         raise refuse("zip-structure", place, f"compression method {member.method}")
-    if member.size > MAX_UNFOLDED or (member.size > _SMALL and member.size > MAX_RATIO * member.packed):
+    if member.size > _SMALL and member.size > MAX_RATIO * member.packed:
         raise refuse("bomb", place, f"{member.packed} bytes unfold to {member.size}")
     return memoryview(_inflated(packed, member.size, place))
 
