@@ -19,9 +19,9 @@ def bootstrap(house: House) -> Parts:
     settings = house.settings
     registry = BaseRegistry(settings.bases)
     bases = Bases(registry, house.objects)
-    bases.register_shipped()
+    shipped = bases.register_shipped()
     synthesizer = Synthesizer(Shelf(house.objects, registry, settings.data / "inference" / "voices"))
-    exporter = Exporter(house.objects, settings.objects_url, registry)
+    exporter = Exporter(house.objects, settings.objects_url, registry, shipped.digest if shipped else "")
     handlers = Handlers(house.database, exporter, Auditions(house.objects, synthesizer))
     service = InferenceService(house.database, synthesizer, bases)
     return Parts(

@@ -20,7 +20,7 @@ from services.common.objects import Area, ObjectStore
 from services.common.objects.port import chunks_of
 from services.inference.domain import auditionable
 from services.inference.domain.voices import StoredFile, Voice, choose_prompt
-from services.inference.registry import BaseRegistry
+from services.inference.registry import BaseRegistry, RegisteredBase
 from services.stubs.voicehub.scanner.v1 import scanner_pb2
 
 log = logging.getLogger(__name__)
@@ -39,8 +39,9 @@ class Export:
 class Exporter:
     """Makes exports."""
 
-    def __init__(self, objects: ObjectStore, objects_url: str, bases: BaseRegistry) -> None:
-        self._objects, self._objects_url, self._bases = objects, objects_url, bases
+    def __init__(self, objects: ObjectStore, objects_url: str, bases: BaseRegistry, default_base: str = "") -> None:
+        self._objects, self._objects_url = objects, objects_url
+        self._bases, self._default_base = bases, default_base
 
     def export(self, scan: scanner_pb2.StaticScanCompleted) -> Export:
         """The bundle of a clean version in the served area, or a voice that says why there is none."""
@@ -63,16 +64,16 @@ class Exporter:
         )
         requires = dict(scan.requires)
         if not obstacle and prompt is not None and prompt.needs_encoder:
-            requires, obstacle = self._bind_encoder(scan, requires)
+            requires, obstacle = self._bind_encoder(scan, requires, str(card.get("base", "")))
         return Voice(scan.version_id, scan.family, (), files, requires, card), obstacle
 
     def _bind_encoder(
-        self, scan: scanner_pb2.StaticScanCompleted, requires: dict[str, str]
+        self, scan: scanner_pb2.StaticScanCompleted, requires: dict[str, str], chosen: str
     ) -> tuple[dict[str, str], str]:
         """The requirement with the digest of the registered encoder, or why there is none."""
         required = requires.get("content_encoder", "")
         width = auditionable.feature_dim_of({tensor.name: tensor.shape for tensor in scan.tensors})
-        fitting = self._bases.encoders(required, scan.family, width)
+        fitting = narrowed(self._bases.encoders(required, scan.family, width), chosen, self._default_base)
         if len(fitting) != 1:
             return requires, auditionable.encoder_obstacle(
                 required, width, [f"{b.name} {b.digest[:12]}" for b in fitting]
@@ -113,6 +114,15 @@ class Exporter:
             kept.append(StoredFile(path.relative_to(bundle).as_posix(), info.digest, info.size))
         spoken = Voice(voice.version_id, voice.family, tuple(kept), voice.files, voice.requires, voice.card)
         return Export(spoken, _parity(json.loads((bundle / "bundle.json").read_text())))
+
+
+def narrowed(fitting: list[RegisteredBase], chosen: str, default: str) -> list[RegisteredBase]:
+    """Of several encoders the one that the card names, else the one that comes with the program."""
+    for wanted in ({chosen}, {default}):
+        named = [base for base in fitting if wanted & {base.name, base.digest}]
+        if len(fitting) > 1 and named:
+            fitting = named
+    return fitting
 
 
 def has_exporter() -> bool:

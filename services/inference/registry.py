@@ -89,9 +89,9 @@ class BaseRegistry:
         files = tuple(_files(source))
         digest = _identity(description, files)
         target = self._root / digest
-        if not (target / MANIFEST).exists():
+        if not (target / MANIFEST).exists() or _content(self._read(target).files) != _content(files):
             self._copy(source, target, {**description, "digest": digest}, files)
-        return RegisteredBase(digest, target, {**description, "digest": digest}, files)
+        return self._read(target)
 
     def all(self) -> list[RegisteredBase]:
         """All bases, by name."""
@@ -143,9 +143,14 @@ def _files(folder: Path) -> Iterable[BaseFile]:
             yield BaseFile(path.relative_to(folder).as_posix(), file_digest(path), path.stat().st_size)
 
 
+def _content(files: Iterable[BaseFile]) -> dict[str, str]:
+    """Digests by path, without the description, which the registry completes."""
+    return {file.path: file.digest for file in files if file.path != DESCRIPTION}
+
+
 def _identity(description: dict[str, Any], files: Iterable[BaseFile]) -> str:
     """The digest of the content graph where there is one, else of the list of files."""
-    by_path = {file.path: file.digest for file in files if file.path != DESCRIPTION}
+    by_path = _content(files)
     if not by_path:
         raise BaseRefused("The base has no files.")
     listing = "\n".join(f"{path} {digest}" for path, digest in sorted(by_path.items()))

@@ -12,8 +12,10 @@ from typing import Any
 
 import yaml
 
+from gptsovits.runtime.bundle import read_header
 from gptsovits.runtime.content import ContentEncoder
 from gptsovits.runtime.prompt import Conditioning
+from gptsovits.runtime.sampling import Sampling
 from gptsovits.runtime.voice import Voice as EngineVoice
 from services.common.errors import Unprocessable
 from services.common.objects import Area, ObjectStore
@@ -24,10 +26,11 @@ from services.inference.registry import BaseRegistry
 
 @dataclass(frozen=True)
 class OpenVoice:
-    """A loaded bundle, its conditioning, and its own pronunciations by language."""
+    """A loaded bundle, its conditioning, the sampling it was made for, and its own pronunciations by language."""
 
     engine: EngineVoice
     conditioning: Conditioning
+    sampling: Sampling
     lexicons: Mapping[str, Mapping[str, Sequence[str]]]
 
 
@@ -62,7 +65,9 @@ class Shelf:
             self._fetch(file, folder / "bundle" / file.path)
         path = self._fetch(prompt.file, folder / "files" / Path(prompt.file.path).name)
         engine = EngineVoice.load(folder / "bundle")
-        return OpenVoice(engine, condition(engine, prompt, path, self._encoder(voice, prompt)), self._lexicons(voice))
+        sampling = Sampling(**read_header(folder / "bundle").get("sampling", {}))
+        conditioning = condition(engine, prompt, path, self._encoder(voice, prompt))
+        return OpenVoice(engine, conditioning, sampling, self._lexicons(voice))
 
     def _encoder(self, voice: Voice, prompt: PromptChoice) -> ContentEncoder | None:
         if not prompt.needs_encoder:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gptsovits.errors import VoiceError
 from gptsovits.runtime.label import labelled_wav
-from gptsovits.runtime.sampling import Sampling
 from gptsovits.runtime.speaking import Manner, Piece, speak
 from gptsovits.text import TextError, phonemize, pieces
 from services.common.errors import Invalid, TooMany, Unprocessable
@@ -70,7 +69,7 @@ class Synthesizer:
     def _speak(self, opened: OpenVoice, voice: Voice, wish: Wish) -> Recording:
         spoken = opened.engine.facts.languages
         language = wish.language or next((code for code in voice.languages if code in spoken), spoken[0])
-        manner = Manner(sampling=Sampling(seed=wish.seed), speed=wish.speed)
+        manner = Manner(sampling=replace(opened.sampling, seed=wish.seed), speed=wish.speed)
         speech = speak(
             opened.engine, wish.text, language, opened.conditioning, manner, _frontend(opened.lexicons.get(language))
         )

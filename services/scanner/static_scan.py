@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,20 +20,22 @@ from services.scanner.domain.findings import WARNING, Finding, worst
 from services.scanner.domain.rebuilt import STAGES, FilePart, SpooledFile, SpooledTensor, Whole, distinct, put_together
 from services.scanner.domain.requires import requirements
 from services.scanner.domain.symbol_tables import digest_of
-from services.scanner.sandbox import Job, Limits, Sandbox
+from services.scanner.sandbox import Job, Limits, Sandbox, SandboxUnavailable
 from services.scanner.sandbox.channel import Frame
 from services.scanner.workplace import Workplace, workplace
 from services.stubs.voicehub.catalog.v1 import events_pb2
 from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.scanner.v1 import scanner_pb2
 
+log = logging.getLogger(__name__)
 WORKERS = {
     "s1": "services.scanner.workers.checkpoint",
     "s2": "services.scanner.workers.checkpoint",
     "prompt": "services.scanner.workers.prompt",
     "lexicon": "services.scanner.workers.lexicon",
 }
-LIMITS = Limits(cpu_seconds=120, wall_seconds=180.0)
+# The clock is generous, because a busy machine is no fault of the file; the processor limit decides.
+LIMITS = Limits(cpu_seconds=120, wall_seconds=900.0)
 AT_ONCE = 2
 _DTYPE = re.compile(r"[a-z]+[0-9]{0,3}(_[a-z0-9]+)?")
 
@@ -113,7 +116,12 @@ class StaticScanner:
             return part
         argument = {"path": str(path), "filename": file.filename}
         reader = _Reader(part, spool)
-        outcome = self._sandbox.run(Job(WORKERS[file.role], argument, path.parent, LIMITS), reader.take)
+        try:
+            outcome = self._sandbox.run(Job(WORKERS[file.role], argument, path.parent, LIMITS), reader.take)
+        except SandboxUnavailable:
+            log.exception("no walls, no scan")
+            part.findings.append(_no_walls(file.filename))
+            return part
         part.findings += outcomes.ending(outcome, file.filename) + outcomes.attempts(outcome, file.filename)
         if outcome.attempts:
             part.verdict = "malicious"
@@ -181,6 +189,16 @@ def _safe_path(header: dict[str, Any]) -> str:
     if path.is_absolute() or ".." in path.parts or len(path.parts) > 2:
         raise ValueError(f"{path} is no path inside a version")
     return str(path)
+
+
+def _no_walls(filename: str) -> Finding:
+    return Finding(
+        "sandbox-unavailable",
+        filename,
+        WARNING,
+        "The scanner of this hub cannot put up its walls, so the file was not opened; tell the operator, then push again.",
+        "本站扫描器无法建立沙箱，文件未被打开；请联系管理员，之后重新上传。",
+    )
 
 
 def _lost(filename: str) -> Finding:

@@ -24,7 +24,10 @@ import soundfile
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
+from safetensors.numpy import load_file
 
+import gptsovits
+from gptsovits.formats.checkpoint_writer import write_checkpoint
 from gptsovits.parity.recorded_synthesis import write_recorded_features
 from gptsovits.runtime.label import read_label
 from services.common import rpc
@@ -202,3 +205,33 @@ def test_bases_are_listed_with_files_that_can_be_fetched(house: House) -> None:
             assert house.objects.info(Area.SERVED, file.object.digest).size == file.object.size
         described = next(f for f in base.files if f.path == "base.json")
         assert json.loads(house.objects.open(Area.SERVED, described.object.digest).read())["digest"] == base.digest
+
+
+def nano_files(folder: Path) -> list[tuple[str, Path]]:
+    """The shipped base's own voice as a pushed pair, and a recording of four seconds."""
+    base = Path(gptsovits.__file__).parent / "bases" / "nano"
+    config = json.loads((base / "base.json").read_text())["config"]
+    s1 = write_checkpoint(folder / "nano-e1.ckpt", load_file(base / "s1.safetensors"), config["s1"], "GPT-e1")
+    s2 = write_checkpoint(
+        folder / "nano_e1_s1.pth", load_file(base / "s2.safetensors"), config["s2"], "1epoch_1iteration"
+    )
+    return [("s1", s1), ("s2", s2), ("prompt", write_wav(folder / "p.wav"))]
+
+
+def test_a_nano_voice_is_bound_to_the_shipped_base_and_speaks(house: House, tmp_path: Path) -> None:
+    card = {"languages": ["en"], "prompts": [{"file": "p.wav", "text": "hello there", "language": "en"}]}
+    house.push("nano", card, *nano_files(tmp_path))
+    scan = house.await_message("nano", scanner_pb2.StaticScanCompleted)
+    assert (scan.verdict, scan.family) == ("clean", "nano"), scan.findings
+    export = house.await_message("nano", inference_pb2.ExportCompleted)
+    assert export.not_auditionable == ""
+    inference = inference_pb2_grpc.InferenceServiceStub(house.channel("inference"))
+    bases = inference.ListBases(inference_pb2.ListBasesRequest()).bases
+    assert export.requires["content_encoder"] in {base.digest for base in bases if base.default}
+    tested = house.await_message("nano", scanner_pb2.BehaviourTestCompleted)
+    assert tested.outcome == "passed", tested
+    spoken = inference.Synthesize(
+        inference_pb2.SynthesizeRequest(version_id="nano", text="Hello there.", language="en", seed=1), timeout=120
+    )
+    assert spoken.sample_rate == 16000
+    assert spoken.seconds > 0.3

@@ -1,0 +1,139 @@
+"""Foreign bases from the operator's disk: scanned first, written anew, described, registered.
+
+Known are a HuBERT folder of the transformers class (becomes `content.onnx`), a BERT folder, stage-1 and stage-2 files
+(with discriminator), and a folder that is a described base already.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import safetensors.numpy
+
+from services.inference.registry import DESCRIPTION, BaseRefused, BaseRegistry, RegisteredBase
+from voicescan import Checkpoint, Refused, read_checkpoint, scan
+from voicescan.documents import parse_json
+from voicescan.kinds import identify
+
+MODEL_FILES = ("model.safetensors", "pytorch_model.bin")
+BERT_TEXTS = ("vocab.txt", "tokenizer.json", "tokenizer_config.json")
+_TEXT_BYTES = 4 << 20
+_STAGES = {"s1": "s1.safetensors", "s2": "s2.safetensors", "s2_discriminator": "discriminator.safetensors"}
+
+
+def add(registry: BaseRegistry, paths: Sequence[Path], name: str = "", license_name: str = "") -> list[RegisteredBase]:
+    """Registers what lies at `paths`; the files among them together make one base.
+
+    Raises:
+        BaseRefused: a path is no known base, or the scan refused it.
+    """
+    folders = [path for path in paths if path.is_dir()]
+    files = [path for path in paths if not path.is_dir()]
+    about = {"license": license_name} if license_name else {}
+    added = [_add_folder(registry, folder, {"name": name or folder.name, **about}) for folder in folders]
+    if files:
+        added.append(_add_stages(registry, files, {"name": name or files[0].stem, **about}))
+    return added
+
+
+def _add_folder(registry: BaseRegistry, folder: Path, about: Mapping[str, str]) -> RegisteredBase:
+    if (folder / DESCRIPTION).is_file():
+        return registry.register(folder)
+    config = _config(folder)
+    kind = str(config.get("model_type", ""))
+    with tempfile.TemporaryDirectory(prefix="voicehub-base-") as place:
+        clean, out = Path(place) / "clean", Path(place) / "base"
+        _rewrite(folder, clean, config)
+        if kind == "hubert":
+            _export_encoder(clean, out, about)
+        elif kind in ("bert", "roberta"):
+            _describe_bert(folder, clean, out, about)
+        else:
+            raise BaseRefused(f"{folder} is a {kind or 'nameless'} model; a base is a HuBERT, a BERT, or stage files.")
+        return registry.register(out)
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    try:
+        config = parse_json((folder / "config.json").read_bytes(), "config.json")
+    except OSError as error:
+        raise BaseRefused(
+            f"{folder} holds neither {DESCRIPTION} nor config.json; name the folder of a model."
+        ) from error
+    except Refused as refused:
+        raise BaseRefused(str(refused)) from refused
+    if not isinstance(config, dict):
+        raise BaseRefused(f"{folder / 'config.json'} describes no model.")
+    return {key: value for key, value in config.items() if key != "auto_map"}  # names code that nobody shall run
+
+
+def _rewrite(folder: Path, clean: Path, config: Mapping[str, Any]) -> None:
+    """The model as `model.safetensors` and `config.json`, nothing else of the folder."""
+    source = next((folder / name for name in MODEL_FILES if (folder / name).is_file()), None)
+    if source is None:
+        raise BaseRefused(f"{folder} holds no weights; it needs {' or '.join(MODEL_FILES)}.")
+    clean.mkdir()
+    safetensors.numpy.save_file(dict(_scanned(source).tensors), clean / "model.safetensors", {"format": "pt"})
+    (clean / "config.json").write_text(json.dumps(config))
+
+
+def _scanned(path: Path) -> Checkpoint:
+    report = scan(path)
+    if report.verdict != "clean":
+        reasons = "; ".join(f"{f.message_en} ({f.rule}, {f.place})" for f in report.findings[:3])
+        raise BaseRefused(f"{path} is {report.verdict}: {reasons}")
+    return read_checkpoint(path)
+
+
+def _export_encoder(clean: Path, out: Path, about: Mapping[str, str]) -> None:
+    if any(importlib.util.find_spec(module) is None for module in ("torch", "transformers", "onnx")):
+        raise BaseRefused("Adding a HuBERT needs torch; install it with: pip install 'voicehub[train]'.")
+    from gptsovits.errors import VoiceError
+    from gptsovits.export.content import export_content_encoder
+
+    quality = {
+        "quality_en": "Published content encoder: full quality for the voices made on it.",
+        "quality_zh": "已发布的内容编码器：对基于它的声音提供完整质量。",
+        "languages": ["zh", "en", "ja", "ko", "yue"],
+    }
+    try:
+        export_content_encoder(clean, out, {**quality, **about})
+    except VoiceError as error:
+        raise BaseRefused(str(error)) from error
+
+
+def _describe_bert(folder: Path, clean: Path, out: Path, about: Mapping[str, str]) -> None:
+    shutil.copytree(clean, out)
+    for text in BERT_TEXTS:
+        if (folder / text).is_file() and (folder / text).stat().st_size <= _TEXT_BYTES:
+            shutil.copyfile(folder / text, out / text)
+    _describe(out, {**about, "kind": "bert", "family": "v2", "languages": ["zh"]})
+
+
+def _add_stages(registry: BaseRegistry, files: Sequence[Path], about: Mapping[str, str]) -> RegisteredBase:
+    with tempfile.TemporaryDirectory(prefix="voicehub-base-") as place:
+        out = Path(place)
+        family, configs = "v2", {}
+        for path in files:
+            found = _scanned(path)
+            identity = identify(found.stored, found.config, found.head)
+            target = _STAGES.get(identity.kind)
+            if target is None or (out / target).exists():
+                raise BaseRefused(
+                    f"{path} is a {identity.kind}; a voice base is one stage-1, one stage-2 and its discriminator."
+                )
+            safetensors.numpy.save_file(dict(found.tensors), out / target)
+            configs[identity.kind] = found.config
+            family = identity.family or family if identity.kind == "s2" else family
+        _describe(out, {**about, "kind": "voice", "family": family, "config": configs})
+        return registry.register(out)
+
+
+def _describe(out: Path, description: Mapping[str, Any]) -> None:
+    (out / DESCRIPTION).write_text(json.dumps(dict(description), indent=1, sort_keys=True, ensure_ascii=False) + "\n")

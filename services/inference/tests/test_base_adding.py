@@ -1,0 +1,112 @@
+"""Foreign bases: a HuBERT of the real class, stage files, hostile files, and folders that are none."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from click.testing import CliRunner
+from transformers import HubertConfig, HubertModel
+
+from gptsovits.runtime.content import ContentEncoder
+from services.inference.admin import group
+from services.inference.base_adding import add
+from services.inference.registry import BaseRefused, BaseRegistry
+
+CHECKPOINTS = Path(__file__).parents[3] / "tests" / "data" / "golden" / "checkpoints"
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> BaseRegistry:
+    return BaseRegistry(tmp_path / "bases")
+
+
+def hubert(folder: Path, weights: str) -> Any:
+    torch.manual_seed(1)
+    torch.set_num_threads(1)
+    config = HubertConfig(
+        hidden_size=96, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128, conv_dim=(16,) * 7,
+        num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4,
+    )  # fmt: skip
+    model = HubertModel(config)
+    model.train(False)
+    model.save_pretrained(folder)
+    if weights == "pytorch_model.bin":
+        torch.save(model.state_dict(), folder / weights)
+        (folder / "model.safetensors").unlink()
+    return model
+
+
+@pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
+def test_a_hubert_becomes_a_content_encoder(registry: BaseRegistry, tmp_path: Path, weights: str) -> None:
+    model = hubert(tmp_path / "cnhubert", weights)
+    base = add(registry, [tmp_path / "cnhubert"])[0]
+    assert (base.kind, base.name, base.family, base.feature_dim) == ("content_encoder", "cnhubert", "v2", 96)
+    wave = np.random.default_rng(0).standard_normal(16000).astype(np.float32) * 0.1
+    with torch.no_grad():
+        expected = model(torch.from_numpy(wave)[None]).last_hidden_state.numpy().transpose(0, 2, 1)
+    found = ContentEncoder.load(base.folder).features(wave)
+    assert np.abs(found - expected).max() < 1e-4
+    assert registry.encoders("unverified:cnhubert", "v2", 96) == [base]
+    assert registry.encoders(base.digest, "v2Pro", 96) == [base]
+    assert registry.encoders("unverified:cnhubert", "v2", 768) == []
+    assert registry.encoders("unverified:nano", "nano", 96) == []
+
+
+def test_stage_files_become_a_voice_base(registry: BaseRegistry) -> None:
+    files = [CHECKPOINTS / "tiny-e15.ckpt", CHECKPOINTS / "tiny_v2_pretrained_style.pth"]
+    base = add(registry, files, name="tiny")[0]
+    assert (base.kind, base.name) == ("voice", "tiny")
+    assert {file.path for file in base.files} == {"base.json", "s1.safetensors", "s2.safetensors"}
+    again = add(registry, files, name="tiny")[0]
+    assert again.digest == base.digest
+    assert len(registry.all()) == 1
+
+
+def test_a_hostile_file_is_refused_and_not_registered(registry: BaseRegistry, tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+
+    class Evil:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (open, (str(marker), "w"))
+
+    folder = tmp_path / "hostile"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": "hubert"}))
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps({"weight": Evil()}))
+    with pytest.raises(BaseRefused, match="malicious"):
+        add(registry, [folder])
+    assert registry.all() == []
+    assert not marker.exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [(None, "base.json nor config.json"), ({"model_type": "llama"}, "weights"), ([], "describes no model")],
+)
+def test_other_folders_are_refused_in_one_sentence(
+    registry: BaseRegistry, tmp_path: Path, config: object, words: str
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    if config is not None:
+        (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(BaseRefused, match=words):
+        add(registry, [folder])
+
+
+def test_the_command_line_adds_and_lists(tmp_path: Path) -> None:
+    files = [str(CHECKPOINTS / "tiny-e15.ckpt"), str(CHECKPOINTS / "tiny_v2_pretrained_style.pth")]
+    place = ["--data", str(tmp_path / "hub"), "--json"]
+    added = CliRunner().invoke(group, ["add", *files, "--name", "tiny", *place])
+    assert added.exit_code == 0, added.output
+    listed = CliRunner().invoke(group, ["ls", *place])
+    assert json.loads(listed.output) == json.loads(added.output)
+    refused = CliRunner().invoke(group, ["add", str(tmp_path), *place])
+    assert refused.exit_code == 1
+    assert "Error:" in refused.output
