@@ -81,7 +81,8 @@ class Operation:
     def json_schema(self) -> Mapping[str, Any] | None:
         """The schema of the JSON body."""
         content = self.spec.get("requestBody", {}).get("content", {})
-        return content.get("application/json", {}).get("schema")
+        schema: Mapping[str, Any] | None = content.get("application/json", {}).get("schema")
+        return schema
 
     def shots(self) -> Iterator[Shot]:
         """All mutations."""

@@ -122,6 +122,35 @@ def test_version_events_end_with_the_road(gateway: Gateway) -> None:
     assert '"state": "published"' in stream.text
 
 
+def test_repositories_are_made_and_hidden_by_their_owner(gateway: Gateway) -> None:
+    anna, bert = gateway.login("anna"), gateway.login("bert")
+    new = {"name": "narrator", "visibility": "public"}
+    assert gateway.json("POST", "/v1/repos", {**new, "owner": "anna"}, bert).status_code == 403
+    made = gateway.json("POST", "/v1/repos", new, anna)
+    assert (made.status_code, made.headers["Location"]) == (201, "/v1/repos/anna/narrator")
+    _check("create_repository", 201, made.get_json())
+    change = {"visibility": "private"}
+    assert gateway.json("PATCH", "/v1/repos/anna/narrator", change, bert).status_code == 403
+    assert gateway.json("PATCH", "/v1/repos/anna/narrator", change, anna).get_json()["visibility"] == "private"
+    assert gateway.json("GET", "/v1/repos/anna/narrator", token=bert).status_code == 404
+    assert gateway.json("GET", "/v1/repos", token=bert).get_json()["items"] == []
+
+
+def test_jobs_are_cancelled_and_resumed(gateway: Gateway) -> None:
+    token, path = gateway.login("anna"), f"/v1/training-jobs/{JOB}"
+    assert gateway.json("POST", f"{path}/cancel", token=token).get_json()["state"] == "cancelled"
+    assert gateway.json("POST", f"{path}/resume", token=token).get_json()["state"] == "running"
+    assert gateway.json("POST", f"{path}/cancel").status_code == 401
+
+
+def test_reports(gateway: Gateway) -> None:
+    gateway.world.add_voice("anna", "narrator")
+    path, body = "/v1/repos/anna/narrator/reports", {"reason": "It is my voice."}
+    made = gateway.json("POST", path, body, gateway.login("bert"))
+    assert (made.status_code, made.get_json()) == (201, {"report_id": "f" * 32})
+    assert gateway.json("POST", path, body).status_code == 401
+
+
 def test_sarif(gateway: Gateway) -> None:
     gateway.world.add_voice("anna", "narrator")
     sarif = gateway.json("GET", VERSION + "/main/report?format=sarif").get_json()

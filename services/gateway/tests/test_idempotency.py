@@ -57,8 +57,10 @@ def test_a_failed_request_frees_its_key(gateway: Gateway) -> None:
 
 
 def test_a_sealed_answer_opens_only_for_who_can_repeat_the_request() -> None:
-    common = {"account": "anna", "target": "POST /v1/tokens", "key": "k", "body": b"{}"}
-    mine, other = fingerprint(credential="Bearer a", **common), fingerprint(credential="Bearer b", **common)
+    mine, other = (
+        fingerprint(account="anna", credential=f"Bearer {token}", target="POST /v1/tokens", key="k", body=b"{}")
+        for token in ("a", "b")
+    )
     sealed = seal(mine.seal, b"secret")
     assert unseal(mine.seal, sealed) == b"secret"
     assert unseal(other.seal, sealed) is None

@@ -146,6 +146,27 @@ class Catalog(catalog_grpc.CatalogServiceServicer):
     ) -> catalog.GetRepositoryResponse:
         return catalog.GetRepositoryResponse(repository=self.world.repository(request.owner, request.name))
 
+    def CreateRepository(
+        self, request: catalog.CreateRepositoryRequest, context: grpc.ServicerContext
+    ) -> catalog.CreateRepositoryResponse:
+        self.world.add_voice(request.owner, request.name, private=request.visibility == catalog.VISIBILITY_PRIVATE)
+        return catalog.CreateRepositoryResponse(repository=self.world.repository(request.owner, request.name))
+
+    def UpdateRepository(
+        self, request: catalog.UpdateRepositoryRequest, context: grpc.ServicerContext
+    ) -> catalog.UpdateRepositoryResponse:
+        self.world.repository(request.owner, request.name)
+        if rpc.caller().account != request.owner:
+            raise Forbidden("Only the owner writes.", hint="Fork it.")
+        self.world.repositories[request.owner, request.name].visibility = request.visibility
+        return catalog.UpdateRepositoryResponse(repository=self.world.repository(request.owner, request.name))
+
+    def ReportRepository(
+        self, request: catalog.ReportRepositoryRequest, context: grpc.ServicerContext
+    ) -> catalog.ReportRepositoryResponse:
+        self.world.repository(request.owner, request.name)
+        return catalog.ReportRepositoryResponse(report_id="f" * 32)
+
     def ListRepositories(
         self, request: catalog.ListRepositoriesRequest, context: grpc.ServicerContext
     ) -> catalog.ListRepositoriesResponse:
@@ -261,6 +282,12 @@ class Trainer(trainer_grpc.TrainerServiceServicer):
                     sequence=sequence, step=step, fraction=1.0, message=f"{step} done", figures={"loss": 0.5}
                 )
                 yield trainer.WatchJobResponse(job=self._job(trainer.JOB_STATE_RUNNING), progress=progress)
+
+    def CancelJob(self, request: trainer.CancelJobRequest, context: grpc.ServicerContext) -> trainer.CancelJobResponse:
+        return trainer.CancelJobResponse(job=self._job(trainer.JOB_STATE_CANCELLED))
+
+    def ResumeJob(self, request: trainer.ResumeJobRequest, context: grpc.ServicerContext) -> trainer.ResumeJobResponse:
+        return trainer.ResumeJobResponse(job=self._job(trainer.JOB_STATE_RUNNING))
 
     def _job(self, state: trainer.JobState.ValueType) -> trainer.Job:
         return trainer.Job(
