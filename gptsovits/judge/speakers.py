@@ -1,7 +1,7 @@
 """Does one person speak in a recording, or do two? Speaker embeddings of windows, clustered in two.
 
-Windows of 1.6 s (Resemblyzer) are split by spherical 2-means. Two people speak when the two centres are far apart and each
-holds a good part of the recording. The threshold is calibrated on made mixtures by `bench/two_speakers.py`.
+Windows of 1.6 s (Resemblyzer) are split by spherical 2-means. Two people speak when the two centres are far apart and
+each holds a good part of the recording. The threshold is calibrated on made mixtures by `bench/two_speakers.py`.
 """
 
 from __future__ import annotations

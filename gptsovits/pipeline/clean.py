@@ -15,7 +15,7 @@ EDGE_SECONDS = 0.2
 
 
 def clean(recording: Recording) -> Recording:
-    """The recording high-passed at 50 Hz (zero phase), its speech at -23 dBFS RMS, at most 0.2 s of silence at the ends."""
+    """High-passed at 50 Hz (zero phase), speech at -23 dBFS RMS, at most 0.2 s of silence at the ends."""
     rate = recording.sample_rate
     wave = sosfiltfilt(butter(2, RUMBLE_HZ, "highpass", fs=rate, output="sos"), recording.wave.astype(np.float64))
     levels = frame_levels(wave.astype(np.float32), rate)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gptsovits.pipeline.run import Progress, Request
 
 
-class Cancelled(Exception):  # noqa: N818 - no failure: somebody asked for it
+class Cancelled(Exception):
     """The run was cancelled; what is trained so far is kept."""
 
 
