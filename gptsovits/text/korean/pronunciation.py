@@ -14,12 +14,15 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from threading import RLock
 from types import ModuleType
 from typing import Any
 
 Rule = Callable[[str], str]
 
 _PACKAGE = "g2pk2"
+_LOADING = RLock()
+"""Only one thread may exchange the package's entries in ``sys.modules``."""
 _SPECIAL = (
     "jyeo", "ye", "consonant_ui", "josa_ui", "vowel_ui", "jamo", "rieulgiyeok", "rieulbieub", "verb_nieun", "balb",
     "palatalize", "modifying_rieul",
@@ -91,7 +94,8 @@ def _rules() -> _Rules:
 
 def as_spoken(text: str) -> str:
     """Hangul as it is pronounced, with numbers written out: 학교에 becomes 학꾜에."""
-    rules = _rules()
+    with _LOADING:
+        rules = _rules()
     for written, spoken in rules.idioms:
         text = written.sub(spoken, text)
     text = rules.decompose(rules.write_numbers(rules.annotate(text)))
