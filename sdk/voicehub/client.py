@@ -188,8 +188,7 @@ class Client:
             "card": dict(card or {}),
             "private": private,
             "quick": quick,
-            "base": base,
-        }
+        } | ({"base": base} if base else {})
         return decode(Job, self.transport.json("POST", "/v1/training-jobs", body=body))
 
     def job(self, identifier: str) -> Job:

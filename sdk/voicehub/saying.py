@@ -19,6 +19,7 @@ from voicehub.prompts import choose, condition
 if TYPE_CHECKING:
     from gptsovits.runtime.content import ContentEncoder
     from gptsovits.runtime.prompt import Conditioning
+    from gptsovits.runtime.sampling import Sampling
     from gptsovits.runtime.voice import Voice
 
 Wave = NDArray[np.float32]
@@ -76,11 +77,10 @@ class Speaker:
     def say(self, text: str, language: str = "", *, seed: int | None = None, speed: float = 1.0) -> Said:
         """Speaks a text; `language` defaults to the first of the card."""
         with engine():
-            from gptsovits.runtime.sampling import Sampling
             from gptsovits.runtime.speaking import Manner, speak
 
             language = language or self._own_language()
-            manner = Manner(sampling=Sampling(seed=seed), speed=speed)
+            manner = Manner(sampling=self._sampling(seed), speed=speed)
             speech = speak(self._voice, text, language, self._conditioning, manner)
         tokens = tuple(int(c) for piece in speech.pieces for c in piece.codes)
         return Said(np.asarray(speech.wave, np.float32), speech.sample_rate, tokens)
@@ -114,6 +114,13 @@ class Speaker:
     def _prepare(self, wanted: str, threads: int) -> Conditioning:
         prompt = choose(self.version, self._folder, wanted)
         return condition(self._voice, prompt, self._encoder(threads))
+
+    def _sampling(self, seed: int | None) -> Sampling:
+        """What the bundle recommends, else the usual; a voice's stage 1 may be trained for other odds."""
+        from gptsovits.runtime.bundle import read_header
+        from gptsovits.runtime.sampling import Sampling
+
+        return Sampling(**read_header(self._folder / "onnx").get("sampling", {}), seed=seed)
 
     def _encoder(self, threads: int) -> ContentEncoder | None:
         from gptsovits.runtime.content import ContentEncoder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -83,7 +83,9 @@ class Output:
     def steps(self) -> Iterator[Steps]:
         """A progress bar per step."""
         with self._bar(TaskProgressColumn()) as bar:
-            yield Steps(bar)
+            steps = Steps(bar, self.note if bar.disable else lambda _: None)
+            yield steps
+            steps.finish()
 
     def _bar(self, column: ProgressColumn) -> Progress:
         columns = (TextColumn("{task.description}"), BarColumn(), column, TimeElapsedColumn())
@@ -91,17 +93,29 @@ class Output:
 
 
 class Steps:
-    """Bars by name: a step appears when it begins and is full when the next one does."""
+    """Bars by name: a step appears when it begins and is full when the next one does.
 
-    def __init__(self, bar: Progress) -> None:
-        self._bar = bar
+    Where there is no terminal, `note` gets one line per step instead, when the step has ended.
+    """
+
+    def __init__(self, bar: Progress, note: Callable[[str], None]) -> None:
+        self._bar, self._note = bar, note
         self._tasks: dict[str, Any] = {}
+        self._last = ""
 
     def update(self, step: str, fraction: float, message: str = "") -> None:
         """Moves the bar of a step to `fraction` in 0..1; the bars before it are full."""
         if step not in self._tasks:
+            self.finish()
             for task in self._tasks.values():
                 self._bar.update(task, completed=1.0)
             self._tasks[step] = self._bar.add_task(step, total=1.0)
         text = escape(f"{step:<10} {message}".rstrip())
+        self._last = f"  ▪ {step:<10} {message}".rstrip()
         self._bar.update(self._tasks[step], completed=fraction, description=text)
+
+    def finish(self) -> None:
+        """Notes the step that has just ended."""
+        if self._last:
+            self._note(self._last)
+        self._last = ""

@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from services.common.identity import Identity, Signer, Verifier, ensure_keys
+from services.common.settings import SERVICES, load
+from services.launcher import child as children
+from services.launcher.child import Child
+from services.launcher.errors import AlreadyRunning, CannotStart
+from services.launcher.health import grpc_serves, http_serves
+from services.launcher.launcher import Launcher
+from services.launcher.lock import FolderLock
+from services.launcher.plan import free_ports, is_free, make_plan
+
+
+def test_every_service_learns_every_address(tmp_path: Path) -> None:
+    plan = make_plan(tmp_path, "127.0.0.1", 0)
+    environment = plan.environment({"VOICEHUB_DATABASE_URL": "postgresql://x", "PATH": "/bin"})
+    for service in SERVICES:
+        settings = load(service, environment)
+        assert {name: settings.address(name) for name in SERVICES} == plan.addresses
+        assert settings.data == tmp_path
+        assert settings.http_address == plan.http_address
+        assert settings.database_url == "postgresql://x"
+    assert len({*plan.addresses.values(), plan.http_address}) == len(SERVICES) + 1
+
+
+def test_the_page_is_named_by_an_address_one_can_open(tmp_path: Path) -> None:
+    assert make_plan(tmp_path, "0.0.0.0", 8484).url == "http://127.0.0.1:8484"
+
+
+def test_one_hub_per_folder(tmp_path: Path) -> None:
+    with FolderLock(tmp_path), pytest.raises(AlreadyRunning) as caught, FolderLock(tmp_path):
+        pass
+    assert caught.value.hint
+    with FolderLock(tmp_path):
+        pass  # free again
+
+
+def test_a_taken_port_is_said(tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert not is_free("127.0.0.1", port)
+        with pytest.raises(CannotStart, match=str(port)):
+            Launcher(tmp_path, port=port)._prepare()
+
+
+def test_all_keys_exist_before_the_first_service_reads_them(tmp_path: Path) -> None:
+    Launcher(tmp_path)._prepare()
+    verifier = Verifier(tmp_path / "keys")
+    for service in SERVICES:
+        ensure_keys(tmp_path / "keys", service)  # changes nothing
+        token = Signer(tmp_path / "keys", service).sign(Identity(service=service))
+        assert verifier.verify(token).service == service
+
+
+def test_nobody_there_serves_nothing() -> None:
+    (port,) = free_ports(1)
+    assert not grpc_serves(f"127.0.0.1:{port}")
+    assert not http_serves(f"http://127.0.0.1:{port}")
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Child:
+    """A service that only waits."""
+    package = tmp_path / "services"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "sleeper.py").write_text("print('up', flush=True)\nimport signal\nsignal.pause()\n")
+    monkeypatch.setattr(children, "FIRST_PAUSE_SECONDS", 0.01)
+    return Child("sleeper", {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}, tmp_path)
+
+
+def _tend_until_new(child: Child, old: int) -> None:
+    deadline = time.monotonic() + 20
+    while child.pid in (0, old) and time.monotonic() < deadline:
+        child.tend()
+
+
+def test_a_killed_service_is_started_again(sleeper: Child) -> None:
+    sleeper.start()
+    first = sleeper.pid
+    assert not sleeper.tend()
+    os.kill(first, signal.SIGKILL)
+    _tend_until_new(sleeper, first)
+    assert sleeper.pid not in (0, first)
+    assert sleeper.restarts == 1
+    sleeper.ask_to_stop()
+    sleeper.wait(time.monotonic() + 20)
+    assert sleeper.pid == 0
+
+
+def test_a_service_that_does_not_stop_is_killed(tmp_path: Path) -> None:
+    package = tmp_path / "services"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    ignore = "signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    code = f"import signal\n{ignore}\nprint('up', flush=True)\nwhile True: signal.pause()\n"
+    (package / "stubborn.py").write_text(code)
+    child = Child("stubborn", {**os.environ, "PYTHONPATH": str(tmp_path), "PYTHONSAFEPATH": "1"}, tmp_path)
+    child.start()
+    deadline = time.monotonic() + 20
+    while "up" not in child.last_words() and time.monotonic() < deadline:
+        pass
+    child.ask_to_stop()
+    child.wait(time.monotonic())
+    assert child.pid == 0
+    assert child.exit_code == -signal.SIGKILL
+
+
+def test_the_module_says_how_it_is_called() -> None:
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, "-m", "services.launcher"], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 2
+    assert "Usage" in done.stderr
