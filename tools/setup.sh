@@ -10,6 +10,10 @@ programs() {
   local missing=()
   command -v bwrap >/dev/null || missing+=(bubblewrap)
   command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
+  ldconfig -p 2>/dev/null | grep -q libportaudio || missing+=(libportaudio2)
+  # One judge (webrtcvad) is compiled at installation.
+  command -v cc >/dev/null || missing+=(gcc libc6-dev)
+  "$PYTHON" -c 'import sysconfig, os, sys; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || missing+=(python3-dev)
   [ ${#missing[@]} -eq 0 ] && return 0
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     say "Installing ${missing[*]} …"
