@@ -47,10 +47,18 @@ def ensure_keys(folder: Path, service: str) -> None:
     key = Ed25519PrivateKey.generate()
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     public = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
-    (folder / "public" / f"{service}.pem").write_bytes(public)
-    descriptor = os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
+    _write(folder / "public" / f"{service}.pem", public, 0o644)
+    _write(private, pem, 0o600)
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """Writes a file that is there whole or not at all, whenever the process dies."""
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(unfinished, path)
 
 
 class Signer:
@@ -82,7 +90,8 @@ class Verifier:
     """Checks identities against the public keys of the house."""
 
     def __init__(self, folder: Path) -> None:
-        self._keys: Mapping[str, bytes] = {p.stem: p.read_bytes() for p in sorted((folder / "public").glob("*.pem"))}
+        self._folder = folder / "public"
+        self._keys: Mapping[str, bytes] = {}
 
     def verify(self, token: str) -> Identity:
         """The identity in `token`; Unauthenticated when the signature, the time or the issuer is wrong."""
@@ -90,7 +99,7 @@ class Verifier:
             issuer = str(jwt.get_unverified_header(token).get("kid", ""))
             claims = jwt.decode(
                 token,
-                self._keys.get(issuer, b""),
+                self._key(issuer),
                 algorithms=["EdDSA"],
                 issuer=issuer,
                 options={"require": ["exp", "iss", "sub"]},
@@ -101,3 +110,9 @@ class Verifier:
         if account and issuer not in MAY_SPEAK_FOR_ACCOUNTS:
             raise Unauthenticated(f"The service {issuer} may not speak for accounts.")
         return Identity(account, issuer, scopes, bool(claims.get("admin")) and issuer == "gateway")
+
+    def _key(self, issuer: str) -> bytes:
+        """The public key of a service; the folder is read again for one unknown, for services start side by side."""
+        if issuer not in self._keys:
+            self._keys = {p.stem: p.read_bytes() for p in sorted(self._folder.glob("*.pem"))}
+        return self._keys.get(issuer, b"")

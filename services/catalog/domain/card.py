@@ -18,6 +18,17 @@ from services.common.errors import Unprocessable
 SCHEMA = Path(__file__).with_name("card.schema.json")
 MAX_PROBLEMS = 20
 Card = dict[str, Any]
+_SENTENCES = {
+    "type": "must be of type {limit}",
+    "enum": "must be one of: {limit}",
+    "maxLength": "must have at most {limit} characters",
+    "minLength": "must have at least {limit} characters",
+    "maxItems": "must have at most {limit} entries",
+    "minItems": "must have at least {limit} entries",
+    "maxProperties": "must have at most {limit} entries",
+    "uniqueItems": "must not repeat an entry",
+    "pattern": "must be a BCP 47 language tag such as en, zh or yue",
+}
 
 
 @cache
@@ -36,8 +47,8 @@ def problems(card: Mapping[str, Any]) -> dict[str, str]:
     """What is wrong with a card, by field path (`card.languages[0]`); empty when nothing is."""
     found: dict[str, str] = {}
     for error in _validator().iter_errors(dict(card)):
-        found.setdefault(_path(error), _explain(error))
-        if len(found) == MAX_PROBLEMS:
+        found.update(_entries(error))
+        if len(found) >= MAX_PROBLEMS:
             break
     return found
 
@@ -71,12 +82,16 @@ def _unknown_prompts(card: Mapping[str, Any], prompts: Iterable[str]) -> dict[st
     }
 
 
-def _path(error: ValidationError) -> str:
+def _entries(error: ValidationError) -> list[tuple[str, str]]:
+    """Field path and sentence of an error; a missing key is a field of its own."""
     path = "card" + "".join(f"[{p}]" if isinstance(p, int) else f".{p}" for p in error.absolute_path)
-    if error.validator == "required":
-        missing = next(name for name in _limit(error) if name not in _instance(error))
-        return f"{path}.{missing}"
-    return path
+    rule, limit, instance = str(error.validator), _limit(error), _instance(error)
+    if rule == "required":
+        return [(f"{path}.{name}", "is missing") for name in limit if name not in instance]
+    if rule == "additionalProperties":
+        return [(path, _unknown_key(error))]
+    shown = ", ".join(map(str, limit)) if isinstance(limit, list) else str(limit)
+    return [(path, _SENTENCES.get(rule, "is not valid").format(limit=shown))]
 
 
 def _limit(error: ValidationError) -> Any:
@@ -85,23 +100,6 @@ def _limit(error: ValidationError) -> Any:
 
 def _instance(error: ValidationError) -> Any:
     return error.instance
-
-
-def _explain(error: ValidationError) -> str:
-    rule, limit = str(error.validator), _limit(error)
-    sentences = {
-        "required": "is missing",
-        "type": f"must be of type {limit if isinstance(limit, str) else ' or '.join(map(str, limit))}",
-        "enum": f"must be one of: {', '.join(map(str, limit)) if isinstance(limit, list) else limit}",
-        "maxLength": f"must have at most {limit} characters",
-        "minLength": f"must have at least {limit} characters",
-        "maxItems": f"must have at most {limit} entries",
-        "minItems": f"must have at least {limit} entries",
-        "maxProperties": f"must have at most {limit} entries",
-        "uniqueItems": "must not repeat an entry",
-        "pattern": "must be a BCP 47 language tag such as en, zh or yue",
-    }
-    return _unknown_key(error) if rule == "additionalProperties" else sentences.get(rule, "is not valid")
 
 
 def _unknown_key(error: ValidationError) -> str:

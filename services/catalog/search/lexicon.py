@@ -53,7 +53,7 @@ class Lexicon:
             start += len(piece)
 
     def facets(self, text: str) -> frozenset[Facet]:
-        """All known terms of a text. A single Han character alone is too weak a sign in prose."""
+        """All known terms of a text. A single Han character or a language code is too weak a sign in prose."""
         found = (f for piece, facets in self.segments(units(text)) if not _weak(piece) for f in facets)
         return frozenset(found)
 
@@ -75,7 +75,7 @@ class Lexicon:
 
 
 def _weak(piece: Units) -> bool:
-    return len(piece) == 1 and is_single(piece[0])
+    return len(piece) == 1 and (is_single(piece[0]) or len(piece[0]) <= 2)
 
 
 @cache

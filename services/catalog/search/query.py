@@ -31,6 +31,7 @@ ALTERNATIVES = frozenset({"gender", "age"})
 _PIECE = re.compile(
     r'(?P<minus>-)?(?:(?P<key>[a-z]+)[::](?P<value>"[^"]*"|\S+)|"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))', re.IGNORECASE
 )
+_NAME = re.compile(r"[a-z0-9]+(?:[-_./][a-z0-9]+)+")
 _NUMBER = re.compile(r"(>=|<=|>|<|=)?(\d{1,9}(?:\.\d{1,6})?)")
 
 
@@ -54,6 +55,8 @@ class Query:
         phrases: quoted phrases, all of them.
         without_text: phrases not wanted.
         bounds: conditions on numbers.
+        name: units of a text that looks like `owner/name` or `some-name`; who is called so is found whatever else
+            the words mean.
     """
 
     facets: frozenset[Facet] = frozenset()
@@ -62,6 +65,7 @@ class Query:
     phrases: tuple[Units, ...] = ()
     without_text: tuple[Units, ...] = ()
     bounds: tuple[Bound, ...] = ()
+    name: Units = ()
 
     @property
     def understood(self) -> dict[str, str]:
@@ -136,7 +140,8 @@ def understand(text: str, lexicon: Lexicon) -> Query:
     """The query of a text of at most `MAX_QUERY` characters; what is longer is cut."""
     builder = _Builder(lexicon)
     plain: list[str] = []
-    for match in _PIECE.finditer(fold(text[:MAX_QUERY])):
+    folded = fold(text[:MAX_QUERY])
+    for match in _PIECE.finditer(folded):
         minus = bool(match["minus"])
         if match["key"] and builder.keyed(match["key"].lower(), match["value"].strip('"'), minus):
             continue
@@ -154,6 +159,7 @@ def understand(text: str, lexicon: Lexicon) -> Query:
         _unique(builder.phrases),
         _unique(builder.without_text),
         tuple(builder.bounds),
+        units(folded) if _NAME.fullmatch(folded.strip()) else (),
     )
 
 

@@ -74,7 +74,7 @@ def facets_of(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
     """Stated facets, and those that the tags and the prose name where the fields leave room."""
     fields = stated(record, lexicon)
     taken = {key for key in (*SINGLE_VALUED, "lang") if any(f.key == key for f in fields)}
-    told = lexicon.facets(" | ".join((record.prose, *record.tags)))
+    told = lexicon.facets(" | ".join((record.prose, record.name, *record.tags)))
     return lexicon.widened(fields | {f for f in told if f.key not in taken and f.key != "commercial"})
 
 

@@ -154,12 +154,12 @@ def standing(record: SearchRecord) -> float:
 def _select(
     connection: sqlite3.Connection, table: str, scope: Condition, query: Query, limit: int
 ) -> tuple[list[Ranked], int]:
-    conditions = [scope, *_facet_conditions(query), *_bound_conditions(query), *_phrase_conditions(table, query)]
+    conditions = [*_facet_conditions(query), *_bound_conditions(query), *_phrase_conditions(table, query)]
     score, join, joined = _text_score(table, query)
     if query.text and not query.facets and not query.bounds and not query.phrases:
         conditions.append(("t.number IS NOT NULL", []))
-    where = " AND ".join(condition for condition, _ in conditions)
-    parameters = [*joined, *(value for _, values in conditions for value in values)]
+    where, values = _both(scope, _all_or_named(table, query, conditions))
+    parameters = [*joined, *values]
     body = f"FROM entries e {join} WHERE {where}"
     total = connection.execute(f"SELECT count(*) {body}", parameters).fetchone()[0]
     rows = connection.execute(
@@ -167,6 +167,21 @@ def _select(
         [*parameters, limit],
     )
     return [Ranked(id_, value) for id_, value in rows], int(total)
+
+
+def _all_or_named(table: str, query: Query, conditions: Sequence[Condition]) -> Condition:
+    """All the conditions, or the name that the query looks like."""
+    all_hold: Condition = ("1", [])
+    for condition in conditions:
+        all_hold = _both(all_hold, condition)
+    if not query.name:
+        return all_hold
+    named = f"e.number IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)"  # noqa: S608 - one of two names
+    return f"({all_hold[0]} OR {named})", [*all_hold[1], f"title : {_match(query.name)}"]
+
+
+def _both(left: Condition, right: Condition) -> Condition:
+    return f"({left[0]} AND {right[0]})", [*left[1], *right[1]]
 
 
 def _text_score(table: str, query: Query) -> tuple[str, str, list[object]]:

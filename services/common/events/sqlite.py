@@ -1,11 +1,13 @@
 """The embedded event bus: a log in one SQLite file, one row an event, one committed position a group and topic.
 
 Several processes share the file. A group has one active consumer per topic: a lease row with a short term keeps a
-second one from delivering the same events at the same time.
+second one from delivering the same events at the same time. The lease of a process that died is free at once; the term
+only covers what cannot be seen, a process that hangs.
 """
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import time
@@ -71,7 +73,7 @@ class SqliteConsumer:
 
     def __init__(self, connection: sqlite3.Connection, group: str, topics: Sequence[str]) -> None:
         self._connection, self._group, self._topics = connection, group, tuple(topics)
-        self._holder = new_id()
+        self._holder = f"{os.getpid()}:{new_id()}"
         self._next: dict[str, int] = {}
         with _transaction(connection):
             connection.executemany(
@@ -130,17 +132,18 @@ class SqliteConsumer:
         query = "SELECT topic, holder, until FROM positions WHERE grp = ?"
         rows = [r for r in self._connection.execute(query, (self._group,)) if r[0] in self._topics]
         mine = [topic for topic, holder, until in rows if holder == self._holder and until > now + LEASE_SECONDS / 2]
-        wanted = [t for t, holder, until in rows if t not in mine and (holder == self._holder or until < now)]
-        for topic in wanted:
-            if self._take(topic, now):
+        for topic, holder, until in rows:
+            free = holder == self._holder or until < now or _is_dead(holder)
+            if topic not in mine and free and self._take(topic, holder, now):
                 mine.append(topic)
         return mine
 
-    def _take(self, topic: str, now: float) -> bool:
+    def _take(self, topic: str, holder: str, now: float) -> bool:
+        """Takes the lease if it is still the one that was seen."""
         with _transaction(self._connection):
             cursor = self._connection.execute(
-                "UPDATE positions SET holder = ?, until = ? WHERE grp = ? AND topic = ? AND (holder = ? OR until < ?)",
-                (self._holder, now + LEASE_SECONDS, self._group, topic, self._holder, now),
+                "UPDATE positions SET holder = ?, until = ? WHERE grp = ? AND topic = ? AND holder = ?",
+                (self._holder, now + LEASE_SECONDS, self._group, topic, holder),
             )
         return cursor.rowcount == 1
 
@@ -155,6 +158,20 @@ class SqliteConsumer:
             (topic, start, limit),
         )
         return [Delivery(_to_event(r), r[0]) for r in rows]
+
+
+def _is_dead(holder: str) -> bool:
+    """Whether the process of a lease is gone; a process of this machine, for that is as far as the file is shared."""
+    process = holder.partition(":")[0]
+    if not process.isdigit():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
 
 
 def _to_event(row: tuple[Any, ...]) -> Event:
