@@ -23,9 +23,16 @@ def spectrogram(wave: Floats, config: SpectrogramConfig) -> Floats:
         raise ValueError(f"the wave must be mono and longer than {padding} samples")
     padded = np.pad(wave.astype(np.float64), padding, mode="reflect")
     frames = np.lib.stride_tricks.sliding_window_view(padded, config.filter_length)[:: config.hop_length]
-    spectrum = np.fft.rfft(frames * hann(config.win_length), axis=-1)
+    spectrum = np.fft.rfft(frames * _centred_window(config), axis=-1)
     power = spectrum.real**2 + spectrum.imag**2
     return np.ascontiguousarray(np.sqrt(power + MAGNITUDE_FLOOR).T.astype(np.float32))
+
+
+def _centred_window(config: SpectrogramConfig) -> NDArray[np.float64]:
+    """The Hann window in the middle of a frame of ``filter_length`` samples."""
+    left = (config.filter_length - config.win_length) // 2
+    right = config.filter_length - config.win_length - left
+    return np.pad(hann(config.win_length), (left, right))
 
 
 def hann(length: int) -> NDArray[np.float64]:

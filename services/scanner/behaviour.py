@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +14,7 @@ from services.scanner.sandbox.channel import Frame
 from services.scanner.workplace import workplace
 from services.stubs.voicehub.inference.v1 import inference_pb2
 
+log = logging.getLogger(__name__)
 WORKER = "services.scanner.workers.behaviour"
 # The clock is generous, because a busy machine is no fault of the voice; the processor limit decides.
 LIMITS = Limits(cpu_seconds=120, wall_seconds=900.0, output=1 << 20)
@@ -67,6 +69,8 @@ class BehaviourTest:
                 outcome = self._sandbox.run(job, receive)
             except SandboxUnavailable as error:
                 return Tested("not-run", observed={"refused": str(error)}, not_auditionable=_NO_OUTER_WALL)
+        if not outcome.finished:
+            log.warning("behaviour test ended early", extra={"status": outcome.status, "stderr": outcome.stderr})
         return judge(outcome, observed)
 
 

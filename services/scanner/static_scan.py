@@ -122,6 +122,8 @@ class StaticScanner:
             log.exception("no walls, no scan")
             part.findings.append(_no_walls(file.filename))
             return part
+        if not outcome.finished:
+            log.warning("scan ended early", extra={"status": outcome.status, "stderr": outcome.stderr})
         part.findings += outcomes.ending(outcome, file.filename) + outcomes.attempts(outcome, file.filename)
         if outcome.attempts:
             part.verdict = "malicious"
@@ -196,7 +198,7 @@ def _no_walls(filename: str) -> Finding:
         "sandbox-unavailable",
         filename,
         WARNING,
-        "The scanner of this hub cannot put up its walls, so the file was not opened; tell the operator, then push again.",
+        "The scanner of this hub cannot put up its walls, so it did not open the file; tell the operator and push again.",
         "本站扫描器无法建立沙箱，文件未被打开；请联系管理员，之后重新上传。",
     )
 

@@ -10,7 +10,7 @@ import soundfile
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
-MAX_SECONDS = 60
+MIN_SECONDS, MAX_SECONDS = 0.5, 60
 MIN_RATE, MAX_RATE = 8000, 192_000
 
 
@@ -18,8 +18,8 @@ class NotAudio(ValueError):
     """No audio can be read from the bytes."""
 
 
-class TooLong(ValueError):
-    """A prompt longer than a minute."""
+class WrongLengthError(ValueError):
+    """A prompt shorter than half a second or longer than a minute."""
 
 
 def decode(path: str) -> tuple[NDArray[np.float32], int]:
@@ -28,7 +28,7 @@ def decode(path: str) -> tuple[NDArray[np.float32], int]:
         with av.open(path, metadata_errors="ignore") as container:
             return _decode(container)
     except (FFmpegError, IndexError, OSError, ValueError) as error:
-        if isinstance(error, TooLong):
+        if isinstance(error, WrongLengthError):
             raise
         raise NotAudio(str(error)) from error
 
@@ -46,8 +46,10 @@ def _decode(container: av.container.InputContainer) -> tuple[NDArray[np.float32]
             pieces.append(out.to_ndarray().reshape(-1).astype(np.float32))
             samples += len(pieces[-1])
         if samples > MAX_SECONDS * rate:
-            raise TooLong
+            raise WrongLengthError
     pieces += [out.to_ndarray().reshape(-1).astype(np.float32) for out in resampler.resample(None)]
+    if samples < MIN_SECONDS * rate:
+        raise WrongLengthError
     return np.nan_to_num(np.concatenate(pieces)), rate
 
 

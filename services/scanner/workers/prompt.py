@@ -28,11 +28,11 @@ def _prompt(upload: Upload) -> None:
         return
     try:
         wave, rate = audio.decode(str(upload.path))
-    except audio.TooLong:
+    except audio.WrongLengthError:
         upload.refuse(
-            "prompt-too-long",
-            "The prompt is longer than a minute; cut 3 to 10 seconds out of it.",
-            "提示音频超过一分钟，请截取 3 到 10 秒。",
+            "prompt-length",
+            "The prompt is shorter than half a second or longer than a minute; push 3 to 10 seconds of the voice.",
+            "提示音频短于半秒或长于一分钟；请上传 3 到 10 秒的音频。",
         )
         return
     except audio.NotAudio:
