@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Mapping
 
 from flask import Flask
+from gunicorn.http.errors import NoMoreData, ParseException
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
@@ -110,12 +111,24 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, from_http)
     app.register_error_handler(OperationalError, _busy)
     app.register_error_handler(PoolTimeout, _busy)
+    for torn in (ParseException, NoMoreData):
+        app.register_error_handler(torn, _torn_body)
+    for late in (TimeoutError, BlockingIOError):  # what a socket with a time limit raises while a body is read
+        app.register_error_handler(late, _late_body)
     app.register_error_handler(Exception, _unexpected)
 
 
 def _busy(error: Exception) -> Response:
     log.warning("the database is busy", extra={"detail": str(error)[:200]})
     return from_error(Unavailable("The hub is busy.", reason="DATABASE_BUSY"))
+
+
+def _torn_body(_: Exception) -> Response:
+    return problem(400, "The body broke off or is not framed as its headers say.", "Send the whole body again.")
+
+
+def _late_body(_: Exception) -> Response:
+    return problem(408, *_HINTS[408])
 
 
 def _unexpected(error: Exception) -> Response:
