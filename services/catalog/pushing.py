@@ -12,13 +12,7 @@ from services.catalog.domain.declaration import declare
 from services.catalog.domain.names import check_repository
 from services.catalog.domain.road import State
 from services.catalog.domain.uploads import Upload, check_uploads
-from services.catalog.domain.visibility import (
-    Visibility,
-    may_read,
-    missing_repository,
-    require_account,
-    require_owner,
-)
+from services.catalog.domain.visibility import require_owner
 from services.catalog.messages import from_struct, visibility_from
 from services.catalog.store import idempotency, repositories, versions
 from services.catalog.store.tables import RepositoryRow, VersionRow
@@ -35,9 +29,9 @@ MAX_MESSAGE = 4000
 
 def push(session: Session, objects: ObjectStore, identity: Identity, request: pb.CreateVersionRequest) -> VersionRow:
     """The version that the request makes, or made before under the same idempotency key."""
-    account = require_account(identity)
+    account = require_owner(identity, request.owner)  # before any look-up: the answer tells nothing of what is there
     check_repository(request.owner, request.name)
-    repository = _own_repository(session, identity, request)
+    repository = repositories.find(session, request.owner, request.name)
     earlier = idempotency.made_before(session, account, OPERATION, request.idempotency_key, request)
     if earlier is not None:
         return _version(session, earlier)
@@ -56,16 +50,6 @@ def _version(session: Session, version_id: str) -> VersionRow:
     if row is None:
         raise LookupError(f"the version {version_id} of an idempotency key is gone")
     return row
-
-
-def _own_repository(session: Session, identity: Identity, request: pb.CreateVersionRequest) -> RepositoryRow | None:
-    """The repository if it exists; a stranger learns of a private one exactly what he learns of a missing one."""
-    repository = repositories.find(session, request.owner, request.name)
-    visible = repository is not None and may_read(identity, repository.owner, Visibility(repository.visibility))
-    if not visible and identity.account != request.owner:
-        raise missing_repository(request.owner, request.name)
-    require_owner(identity, request.owner)
-    return repository
 
 
 def _checked_content(objects: ObjectStore, request: pb.CreateVersionRequest) -> dict[str, Any]:

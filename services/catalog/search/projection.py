@@ -116,6 +116,6 @@ def _mos(figures: Mapping[str, Any]) -> float | None:
         value = (
             figures[name]["value"] if isinstance(figures[name], dict) and "value" in figures[name] else figures[name]
         )
-        if "mos" in name.lower() and isinstance(value, int | float) and 1 <= value <= 5:
+        if name.lower().startswith("mos") and isinstance(value, int | float) and 1 <= value <= 5:
             return float(value)
     return None

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -140,15 +140,17 @@ class Hub:
     def until(
         self, stub: CatalogServiceStub, owner: str, name: str, version: str, state: pb.VersionState.ValueType
     ) -> pb.Version:
-        """The version once it is in `state`; TimeoutError with the state it stayed in."""
-        deadline = time.monotonic() + 60
+        """The version once it is in `state`."""
         request = pb.GetVersionRequest(owner=owner, name=name, ref=version)
-        found = stub.GetVersion(request).version
-        while found.state != state:
+        return self.eventually(lambda: stub.GetVersion(request).version, lambda found: found.state == state)
+
+    def eventually(self, look: Callable[[], pb.Version], enough: Callable[[pb.Version], bool]) -> pb.Version:
+        """What `look` sees once it is enough; TimeoutError with what it saw last."""
+        deadline = time.monotonic() + 60
+        while not enough(found := look()):
             if time.monotonic() > deadline:
-                raise TimeoutError(f"stayed {pb.VersionState.Name(found.state)}")
+                raise TimeoutError(f"stayed at {found}")
             time.sleep(0.05)
-            found = stub.GetVersion(request).version
         return found
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import grpc
 import pytest
+from google.protobuf.struct_pb2 import Struct
 
 from services.catalog.messages import from_struct, to_struct
 from services.catalog.tests.conftest import CARD, Hub
@@ -19,6 +20,12 @@ def refusal(call: object, request: object) -> VoiceHubError:
     with pytest.raises(grpc.RpcError) as caught:
         call(request)  # type: ignore[operator]
     return from_rpc(caught.value)
+
+
+def struct_of_nan() -> Struct:
+    struct = Struct()
+    struct.update({"wer": float("nan")})
+    return struct
 
 
 def events_of(hub: Hub, version: str) -> list[str]:
@@ -65,8 +72,8 @@ def test_auditions_appear_in_version_and_hit(hub: Hub) -> None:
     audition = inference_pb2.Audition(text="Hello.", language="en", object=wav, seconds=1.5)
     hub.publish("synthesis", inference_pb2.AuditionsCompleted(version_id=made.id, auditions=[audition]), "inference")
     hub.publish("exports", hub.exported(made.id), "inference")  # a repetition changes nothing
-    while not ann.GetVersion(pb.GetVersionRequest(owner="ann", name="audible")).version.samples:
-        pass
+    request = pb.GetVersionRequest(owner="ann", name="audible")
+    hub.eventually(lambda: ann.GetVersion(request).version, lambda found: bool(found.samples))
     hit = ann.SearchVoices(pb.SearchVoicesRequest(query="audible")).hits[0]
     assert (hit.sample.text, hit.sample.object.digest) == ("Hello.", wav.digest)
 
@@ -144,7 +151,6 @@ def test_a_private_voice_does_not_exist_for_others(hub: Hub) -> None:
         (bob.CreateComment, pb.CreateCommentRequest, {"text": "hi"}),
         (bob.ListComments, pb.ListCommentsRequest, {}),
         (bob.ReportRepository, pb.ReportRepositoryRequest, {"reason": "?"}),
-        (bob.CreateVersion, lambda **k: hub.push_request(k["owner"], k["name"]), {}),
     ):
         hidden = refusal(call, kind(owner="ann", name="diary", **extra))
         absent = refusal(call, kind(owner="ann", name="nothing", **extra))
@@ -154,6 +160,9 @@ def test_a_private_voice_does_not_exist_for_others(hub: Hub) -> None:
             absent.hint,
             absent.reason,
         )
+    hidden = refusal(bob.CreateVersion, hub.push_request("ann", "diary"))
+    absent = refusal(bob.CreateVersion, hub.push_request("ann", "nothing"))
+    assert (hidden.http_status, hidden.message, hidden.hint) == (403, absent.message, absent.hint)
     assert (
         hub.service_stub("inference").GetVersion(pb.GetVersionRequest(owner="ann", name="diary")).version.id == made.id
     )
@@ -196,6 +205,8 @@ def test_a_push_without_declaration_card_or_upload_is_refused_and_leaves_nothing
     wrong = refusal(ann.CreateVersion, hub.push_request("ann", "refused", card=card))
     assert wrong.fields["card.gender"] == "must be one of: male, female, neutral"
     assert "languages" in wrong.fields["card"]
+    endless = refusal(ann.CreateVersion, hub.push_request("ann", "refused", figures=struct_of_nan()))
+    assert endless.http_status == 400
     gone = hub.push_request("ann", "refused")
     gone.files[1].object.digest = "0" * 64
     assert set(refusal(ann.CreateVersion, gone).fields) == {"files[1].object"}
