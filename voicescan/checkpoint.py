@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,8 +54,12 @@ def open_view(source: str | os.PathLike[str] | bytes) -> memoryview:
         return memoryview(source)
     place = Place(str(source))
     try:
-        with Path(source).open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
+        # Opening a pipe would otherwise wait for someone to write into it.
+        with open(os.open(source, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise refuse("unreadable-file", place, "it is not a regular file")
+            size = status.st_size
             if size > MAX_FILE:
                 raise refuse("unreadable-file", place, f"{size} bytes are more than {MAX_FILE}")
             if size == 0:

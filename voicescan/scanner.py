@@ -35,7 +35,7 @@ def _inspected(path: Path) -> Inspection:
 def files_under(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:
     """The paths themselves, folders replaced by the files below them, in order.
 
-    Links inside folders are not followed.
+    Links to folders are not followed.
     """
     for path in map(Path, paths):
         if not path.is_dir():

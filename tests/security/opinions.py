@@ -44,11 +44,15 @@ def _modelscan() -> Callable[[str], str]:
 
 
 def _fickling() -> Callable[[str], str]:
-    from fickling import scan_file
+    from fickling import scan_file, scan_zip_archive
 
     def ask(path: str) -> str:
-        result = scan_file(path)
-        return "clean" if result.is_safe else "flagged"
+        with Path(path).open("rb") as file:
+            archive = file.read(4)[2:] == b"\x03\x04"
+        results = list(scan_zip_archive(path).values()) if archive else [scan_file(path)]
+        if not results:
+            return "no answer"
+        return "clean" if all(result.is_safe for result in results) else "flagged"
 
     return ask
 

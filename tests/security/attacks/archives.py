@@ -43,10 +43,11 @@ def zip_fields(payload: Payload) -> Iterator[Case]:
     attack = before(data_pickle(), call("os", "system", payload.command))
     hidden = Member(root() + "data.pkl", attack, listed=False)
     variants: dict[str, bytes] = {
-        f"flag-{flag:#x}-{where}": archive(changed("data.pkl", data=attack, **{where: flag}))
+        f"flag-{flag:#x}-local": archive(changed("data.pkl", data=attack, local_flags=flag))
         for flag in (0x1, 0x20, 0x40, 0x2000)
-        for where in ("local_flags", "flags")
     }
+    for flag in (0x1, 0x20, 0x40, 0x2000):
+        variants[f"flag-{flag:#x}-both"] = archive(changed("data.pkl", data=attack, flags=flag))
     variants |= {
         "crc-of-pickle": archive(changed("data.pkl", data=attack, crc=1)),
         "crc-of-honest-pickle": archive(changed("data.pkl", crc=1)),

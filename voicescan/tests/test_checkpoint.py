@@ -1,0 +1,142 @@
+"""Reading and rebuilding checkpoints of every head, precision and container."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections import OrderedDict
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from blake3 import blake3
+
+from voicescan import Refused, read_checkpoint, rebuild, scan, scan_bytes
+
+GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "data" / "golden" / "checkpoints"
+FILES = {
+    "tiny-e15.ckpt": ("PK", "s1", "v2", 43),
+    "tiny_v2_e8_s128.pth": ("PK", "s2", "v2", 601),
+    "tiny_v2_header01.pth": ("01", "s2", "v2", 601),
+    "tiny_v2_pretrained_style.pth": ("PK", "s2", "v2", 632),
+    "tiny_v2Pro_e8_s128.pth": ("05", "s2", "v2Pro", 606),
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_recorded_files_are_read_and_identified(file: str) -> None:
+    head, kind, family, count = FILES[file]
+    checkpoint, report = read_checkpoint(GOLDEN / file), scan(GOLDEN / file)
+    assert (checkpoint.head, len(checkpoint.tensors)) == (head, count)
+    assert (report.verdict, report.kind, report.family) == ("clean", kind, family)
+    assert report.tensors.count == count
+
+
+@pytest.mark.parametrize(("file", "key"), [("tiny-e15.ckpt", "s1"), ("tiny_v2_e8_s128.pth", "v2")])
+def test_settings_are_those_recorded(file: str, key: str) -> None:
+    recorded = json.loads((GOLDEN / "checkpoints.json").read_text())[key]["config"]
+    config = read_checkpoint(GOLDEN / file).config
+    for section, values in recorded.items():
+        assert config[section] == values
+
+
+def _save(content: object, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    torch.save(content, buffer, **options)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def _stage1(dtype: torch.dtype) -> dict[str, object]:
+    checkpoint = read_checkpoint(GOLDEN / "tiny-e15.ckpt")
+    weight = OrderedDict(
+        (name, torch.from_numpy(np.array(array)).to(dtype)) for name, array in checkpoint.tensors.items()
+    )
+    return {"weight": weight, "config": checkpoint.config, "info": "GPT-e15"}
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("options", [{}, {"pickle_protocol": 5}, {"_use_new_zipfile_serialization": False}])
+def test_tensors_equal_what_torch_saved(dtype: torch.dtype, options: dict[str, object]) -> None:
+    content = _stage1(dtype)
+    checkpoint = read_checkpoint(_save(content, **options))
+    weight = content["weight"]
+    assert isinstance(weight, OrderedDict)
+    assert list(checkpoint.tensors) == list(weight)
+    for name, tensor in weight.items():
+        expected = tensor.float().numpy() if dtype == torch.bfloat16 else tensor.numpy()
+        assert np.array_equal(checkpoint.tensors[name], expected)
+        assert checkpoint.stored[name].raw().tobytes() == tensor.view(torch.uint8).numpy().tobytes()
+
+
+def test_digests_are_of_the_raw_bytes_in_canonical_order() -> None:
+    checkpoint = read_checkpoint(GOLDEN / "tiny-e15.ckpt")
+    made = rebuild(checkpoint)
+    assert list(made.tensors) == sorted(checkpoint.tensors)
+    for entry in made.entries:
+        array = checkpoint.tensors[entry.name]
+        assert entry.digest == blake3(array.tobytes()).hexdigest()
+        assert (entry.dtype, entry.shape, entry.size) == ("F16", array.shape, array.nbytes)
+
+
+def test_strided_and_shared_tensors_are_followed() -> None:
+    content = _stage1(torch.float32)
+    weight = content["weight"]
+    assert isinstance(weight, OrderedDict)
+    base = torch.arange(64 * 1024, dtype=torch.float32).reshape(1024, 64)
+    weight["model.bert_proj.weight"] = base.T
+    weight["model.bert_proj.bias"] = base.reshape(-1)[128:192]
+    tensors = read_checkpoint(_save(content)).tensors
+    assert np.array_equal(tensors["model.bert_proj.weight"], base.T.numpy())
+    assert tensors["model.bert_proj.bias"][0] == 128
+
+
+def test_what_is_not_carried_on_is_listed() -> None:
+    content = _stage1(torch.float16) | {"optimizer_note": "x", "learning_rate": 0.1}
+    config = content["config"]
+    assert isinstance(config, dict)
+    content["config"] = {**config, "novelty": 3}
+    made = rebuild(read_checkpoint(_save(content)))
+    assert made.extra == {"learning_rate": 0.1}
+    assert "item optimizer_note" in made.stripped
+    assert "setting novelty" in made.stripped
+    assert "novelty" not in made.config
+
+
+@pytest.mark.parametrize(
+    ("value", "rule"),
+    [(float("nan"), "weights-not-finite"), (float("inf"), "weights-not-finite"), (1e9, "weights-absurd")],
+)
+def test_sick_numbers_are_refused(value: float, rule: str) -> None:
+    content = _stage1(torch.float32)
+    weight = content["weight"]
+    assert isinstance(weight, OrderedDict)
+    weight["model.bert_proj.bias"][-1] = value
+    report = scan_bytes(_save(content), "voice.ckpt")
+    assert [finding.rule for finding in report.findings] == [rule]
+    with pytest.raises(Refused, match=r"model\.bert_proj\.bias"):
+        rebuild(read_checkpoint(_save(content)))
+
+
+def test_a_foreign_weight_name_is_refused() -> None:
+    content = _stage1(torch.float16)
+    weight = content["weight"]
+    assert isinstance(weight, OrderedDict)
+    weight["backdoor.weight"] = torch.zeros(4)
+    report = scan_bytes(_save(content), "voice.ckpt")
+    assert (report.verdict, report.findings[0].rule) == ("suspicious", "layout")
+
+
+def test_a_missing_part_is_a_note() -> None:
+    content = _stage1(torch.float16)
+    weight = content["weight"]
+    assert isinstance(weight, OrderedDict)
+    del weight["model.ar_predict_layer.weight"]
+    report = scan_bytes(_save(content), "voice.ckpt")
+    assert report.verdict == "clean"
+    assert [finding.rule for finding in report.findings] == ["not-auditionable"]

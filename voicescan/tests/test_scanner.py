@@ -1,0 +1,93 @@
+"""Reports, exit codes and the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from voicescan import cli_scan, scan
+from voicescan.__main__ import main
+from voicescan.documents import parse_json, parse_yaml
+from voicescan.findings import Refused
+
+GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "data" / "golden" / "checkpoints"
+HONEST = GOLDEN / "tiny-e15.ckpt"
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Path:
+    path = tmp_path / "hostile.pth"
+    path.write_bytes(b"\x80\x02cposix\nsystem\nX\x04\x00\x00\x00true\x85R.")
+    return path
+
+
+@pytest.fixture
+def unreadable(tmp_path: Path) -> Path:
+    path = tmp_path / "pointer.pth"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    return path
+
+
+def test_exit_codes(hostile: Path, unreadable: Path) -> None:
+    assert cli_scan([HONEST])[1] == 0
+    assert cli_scan([HONEST, unreadable])[1] == 5
+    assert cli_scan([HONEST, unreadable, hostile])[1] == 1
+    assert cli_scan(["/nowhere/at/all.pth"])[1] == 5
+
+
+def test_folders_are_walked_and_pipes_are_not_waited_for(tmp_path: Path, hostile: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.pth")
+    reports, code = cli_scan([tmp_path])
+    assert code == 1
+    assert {Path(str(report["path"])).name: report["verdict"] for report in reports} == {
+        "hostile.pth": "malicious",
+        "pipe.pth": "unreadable",
+    }
+
+
+def test_json_report(hostile: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(hostile), str(HONEST), "--json"]) == 1
+    bad, good = json.loads(capsys.readouterr().out)
+    assert {"path", "verdict", "findings", "format", "tensors"} <= set(bad)
+    call = next(finding for finding in bad["findings"] if finding["rule"] == "pickle-call")
+    assert "posix.system" in call["message_en"]
+    assert "posix.system" in call["message_zh"]
+    assert call["place"] == {"entry": "hostile.pth", "offset": 26}
+    assert good["tensors"] == {"count": 43, "bytes": good["tensors"]["bytes"], "dtypes": {"F16": 43}}
+
+
+def test_sarif_report(hostile: Path) -> None:
+    run = scan(hostile).to_sarif()["runs"]
+    assert isinstance(run, list)
+    used = {rule["id"] for rule in run[0]["tool"]["driver"]["rules"]}
+    assert {result["ruleId"] for result in run[0]["results"]} == used
+    assert run[0]["results"][0]["level"] == "error"
+
+
+def test_hostile_names_are_made_printable(tmp_path: Path) -> None:
+    path = tmp_path / "x.pth"
+    path.write_bytes("\u202eevil\nsystem\n.".join(["c", ""]).encode())
+    assert all(finding.message_en.isprintable() for finding in scan(path).findings)
+
+
+@pytest.mark.parametrize("text", [b"a: 1\na: 2", b"a: &x 1\nb: *x", b"a: !!python/none x", b"[" * 100, b"\xff"])
+def test_yaml_refuses(text: bytes) -> None:
+    with pytest.raises(Refused):
+        parse_yaml(text, "card.yaml")
+
+
+@pytest.mark.parametrize("text", [b'{"a":1,"a":2}', b"[NaN]", b"[" * 100, b"\xff", b""])
+def test_json_refuses(text: bytes) -> None:
+    with pytest.raises(Refused):
+        parse_json(text, "a.json")
+
+
+def test_documents_are_read() -> None:
+    assert parse_yaml("名: 小明\ntags: [a, 1, 2.5, true, null]\n".encode(), "card.yaml") == {
+        "名": "小明",
+        "tags": ["a", 1, 2.5, True, None],
+    }
+    assert parse_json(b'{"a": [{"b": "\\""}]}', "a.json") == {"a": [{"b": '"'}]}
