@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from voicescan.checkpoint import Checkpoint, from_safetensors, from_torch
 from voicescan.documents import parse_json, parse_yaml
-from voicescan.findings import Finding, Place, Refused
+from voicescan.findings import Finding, Place, Refused, verdict_of
 from voicescan.kinds import Identity, identify, is_features
 from voicescan.limits import MAX_DOCUMENT, MAX_NESTING
 from voicescan.magic import AUDIO, COMPRESSED, Signature, signature_of
 from voicescan.numpy_files import read_npy
 from voicescan.onnx_graphs import looks_like_onnx, read_onnx
-from voicescan.pickles import read_one, read_whole
+from voicescan.pickles import hides_pickle, read_one, read_whole
 from voicescan.rebuild import examine
 from voicescan.rules import found
 from voicescan.safetensors import looks_like_safetensors, read_safetensors
@@ -24,7 +24,6 @@ from voicescan.zip_directory import Directory, Entry, find_end, looks_like_zip, 
 from voicescan.zip_members import check_sums, content
 
 _MAX_MEMBERS = 256
-_PROBE = 4096
 
 
 @dataclass(frozen=True)
@@ -51,19 +50,23 @@ def inspect(view: memoryview, entry: str, depth: int = 0, room: int | None = Non
     except Refused as refused:
         result = Inspection("unknown", refused.findings)
     hidden = _hidden_archive(view, result.format, entry, depth, room)
+    if verdict_of(result.findings) in ("clean", "unreadable") and result.format not in ("torch-zip", "torch-legacy"):
+        name = hides_pickle(view)
+        hidden += [found("pickle-hidden", Place(entry, 0), name)] if name else []
     return result if not hidden else Inspection(result.format, (*result.findings, *hidden))
 
 
 def _by_content(view: memoryview, entry: str, depth: int, room: int) -> Inspection:
     if looks_like_zip(view):
         return _zip(view, entry, depth, room)
+    # Before the signatures: the length that a safetensors file begins with may look like a short one.
+    if looks_like_safetensors(view):
+        return _safetensors(view, entry)
     signature = signature_of(view)
     if signature is not None:
         return _signed(view, signature, entry, depth, room)
     if looks_like_tar(view):
         return _tar(view, entry, depth, room)
-    if looks_like_safetensors(view):
-        return _safetensors(view, entry)
     if looks_like_onnx(view):
         return Inspection("onnx", tuple(read_onnx(view, entry)))
     return _pickle_or_text(view, entry)
@@ -160,7 +163,7 @@ def _pickle_or_text(view: memoryview, entry: str) -> Inspection:
             return _model(from_torch(read_legacy(view, entry), "torch-legacy"), "torch-legacy", entry)
         except Refused as refused:
             return Inspection("torch-legacy", refused.findings)
-    probe = read_one(view[:_PROBE], entry)
+    probe = read_one(view, entry)
     if probe.names or probe.complete or (len(view) > 0 and view[0] == 0x80):
         bare = found("structure", Place(entry), "a bare saved object")
         return Inspection("pickle", (bare, *read_whole(bytes(view[: (16 << 20) + 1]), entry).findings))

@@ -31,7 +31,7 @@ class Broken(Exception):
 class Machine:
     """State of one run over ``data`` from ``pos``; ``entry`` and ``base`` place the findings."""
 
-    data: bytes | memoryview
+    data: bytes
     entry: str
     pos: int = 0
     base: int = 0
@@ -71,7 +71,7 @@ class Machine:
         if count < 0 or count > len(self.data) - self.pos:
             raise Broken(f"an argument of {count} bytes does not fit, at {self.at}")
         self.pos += count
-        return bytes(self.data[self.pos - count : self.pos])
+        return self.data[self.pos - count : self.pos]
 
     def number(self, size: int, signed: bool = False) -> int:
         """A little-endian integer of ``size`` bytes."""
@@ -79,9 +79,9 @@ class Machine:
 
     def line(self) -> bytes:
         """The text up to the next newline, without it."""
-        for index in range(self.pos, min(len(self.data), self.pos + 65_536)):
-            if self.data[index] == 0x0A:
-                return self.take(index + 1 - self.pos)[:-1]
+        end = self.data.find(b"\n", self.pos)
+        if end >= 0:
+            return self.take(end + 1 - self.pos)[:-1]
         raise Broken(f"a text argument without an end, at {self.at}")
 
     # -- the stack

@@ -16,10 +16,13 @@ class Signature:
     format: str
     rule: str | None = None
     offset: int = 0
+    first: tuple[bytes, ...] = (b"",)
+    """What the file must begin with, where the telling bytes come later."""
 
     def matches(self, view: memoryview) -> bool:
         """Whether the file carries the signature."""
-        return view[self.offset : self.offset + len(self.start)].tobytes() == self.start
+        here = view[self.offset : self.offset + len(self.start)].tobytes()
+        return here == self.start and view[:4].tobytes().startswith(self.first)
 
 
 SIGNATURES: tuple[Signature, ...] = (
@@ -51,8 +54,8 @@ SIGNATURES: tuple[Signature, ...] = (
     Signature(b"fLaC", "flac"),
     Signature(b"OggS", "ogg"),
     Signature(b"ID3", "mp3"),
-    Signature(b"WAVE", "wav", None, 8),
-    Signature(b"ftyp", "m4a", None, 4),
+    Signature(b"WAVE", "wav", None, 8, (b"RIFF", b"RF64")),
+    Signature(b"ftyp", "m4a", None, 4, (b"\x00\x00",)),
     Signature(b"GGUF", "gguf", "unknown-format"),
     Signature(b"TFL3", "tflite", "unknown-format", 4),
 )

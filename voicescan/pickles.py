@@ -13,7 +13,8 @@ from voicescan.rules import found
 from voicescan.values import Global
 
 _MAX_STREAMS = 64
-_LOOKAHEAD = 4_096
+HIDING_PLACE = 1 << 16
+"""How far into a storage a hidden pickle is followed, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,7 @@ class Parsed:
 
 def read_one(data: bytes | memoryview, entry: str, base: int = 0) -> Parsed:
     """Follow the pickle at the start of ``data``."""
-    if len(data) > MAX_PICKLE:
-        data = data[:MAX_PICKLE]
-    machine = Machine(data, entry, base=base)
+    machine = Machine(bytes(data[:MAX_PICKLE]), entry, base=base)
     try:
         value = machine.run(TABLE)
     except Broken as broken:
@@ -67,9 +66,7 @@ def hides_pickle(data: bytes | memoryview) -> str | None:
 
     Random numbers may look like an opcode or two; a dotted name of plain letters is no accident.
     """
-    if not data or data[0] not in _STARTS:
-        return None
-    for name in read_one(data[:_LOOKAHEAD], "").names:
+    for name in read_one(data, "").names:
         if _MODULE.match(name.module) and _MODULE.match(name.name):
             return str(name)
     return None

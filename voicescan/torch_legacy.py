@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from voicescan.findings import Finding, Place, Refused
-from voicescan.pickles import Parsed, hides_pickle, read_one
+from voicescan.pickles import HIDING_PLACE, Parsed, hides_pickle, read_one
 from voicescan.rules import found, refuse
 from voicescan.values import Collection, Pairs, Storage, TensorRef
 
@@ -61,7 +61,7 @@ def read_legacy(view: memoryview, entry: str) -> TorchLegacy:
     if position != len(view):
         findings.append(found("pickle-trailing", Place(entry, position), f"{len(view) - position} bytes"))
     for key, data in storages.items():
-        hidden = hides_pickle(data[:4096])
+        hidden = hides_pickle(data[:HIDING_PLACE])
         if hidden:
             findings.append(found("pickle-hidden", Place(f"{entry}!{key}"), hidden))
     return TorchLegacy(parsed[3], entry, storages, tuple(findings))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from voicescan import cli_scan, scan
+from voicescan import cli_scan, scan, scan_bytes
 from voicescan.__main__ import main
 from voicescan.documents import parse_json, parse_yaml
 from voicescan.findings import Refused
@@ -65,6 +65,13 @@ def test_sarif_report(hostile: Path) -> None:
     used = {rule["id"] for rule in run[0]["tool"]["driver"]["rules"]}
     assert {result["ruleId"] for result in run[0]["results"]} == used
     assert run[0]["results"][0]["level"] == "error"
+
+
+@pytest.mark.parametrize("length", [0x0178, 0x9C78, 0x8B1F, 0x5A4D, 0x2123, 0x4B50, 0xEA60, 0x5A42, 0x0A5D, 0x8080])
+def test_a_header_length_that_looks_like_another_format(length: int) -> None:
+    header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
+    report = scan_bytes(length.to_bytes(8, "little") + header.ljust(length) + bytes(4), "base.safetensors")
+    assert (report.verdict, report.format) == ("clean", "safetensors")
 
 
 def test_hostile_names_are_made_printable(tmp_path: Path) -> None:

@@ -67,6 +67,22 @@ def safetensors(payload: Payload) -> Iterator[Case]:
         yield Case("safetensors", name, "voice.safetensors", content)
 
 
+def polyglots(payload: Payload) -> Iterator[Case]:
+    """Pickles that pass for something else to whoever looks at a few bytes only."""
+    attack = call("os", "system", payload.command) + b"."
+    for name, (filename, offset, magic) in {
+        "wav": ("voice.wav", 8, b"WAVE"),
+        "m4a": ("voice.m4a", 4, b"ftyp"),
+        "tar": ("voice.tar", 257, b"ustar"),
+        "tflite": ("voice.pth", 4, b"TFL3"),
+    }.items():
+        filler = b"N" * (offset - 2) + b"U" + bytes([len(magic)]) if offset > 4 else b"\x80\x04\x8c\x04"
+        yield Case("polyglots", name, filename, filler + magic + attack, "malicious" if offset < 9 else "refused")
+    for length in (10, 5_000, 100_000):
+        content = b"S'" + b"a" * length + b"'\n0cposix\nsystem\n(S'" + payload.command.encode() + b"'\ntR."
+        yield Case("polyglots", f"text-{length}", "voice.yaml", content, "malicious")
+
+
 def _field(number: int, value: bytes | int) -> bytes:
     if isinstance(value, int):
         return _varint(number << 3) + _varint(value)
@@ -279,5 +295,15 @@ def _with_setting(key: str, opcodes: bytes) -> bytes:
 
 def everything(payload: Payload) -> Iterable[Case]:
     """All families of this module."""
-    for family in (safetensors, onnx, numpy_and_joblib, programs, documents, pointers, sick_weights, settings):
+    for family in (
+        safetensors,
+        onnx,
+        numpy_and_joblib,
+        programs,
+        documents,
+        pointers,
+        sick_weights,
+        settings,
+        polyglots,
+    ):
         yield from family(payload)
