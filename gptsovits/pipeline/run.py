@@ -1,4 +1,4 @@
-"""The pipeline, step by step: check, clean, slice, phonemes, train, evaluate, measure; after it a voice lies in a folder.
+"""The pipeline: check, clean, slice, phonemes, train, evaluate, measure; after it a voice lies in a folder.
 
 Every step that took long leaves its result in the job's folder, so that a killed run continues where it stopped: the
 fine-tune at its last finished epoch, the rest from the beginning of its step.

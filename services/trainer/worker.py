@@ -10,9 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from gptsovits.pipeline.run import Progress, Request, run
-
 from gptsovits.pipeline.refusal import RecordingRefused
+from gptsovits.pipeline.run import Progress, Request, run
 
 log = logging.getLogger(__name__)
 PR_SET_PDEATHSIG = 1
