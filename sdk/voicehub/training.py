@@ -46,10 +46,9 @@ def train_here(
         Refused: the recording is not fit; the message says what to do.
     """
     try:
-        from gptsovits.pipeline.training import shipped_base
-
         from gptsovits.pipeline import run as pipeline
         from gptsovits.pipeline.refusal import RecordingRefused
+        from gptsovits.pipeline.training import shipped_base
     except ImportError as error:
         raise Missing(f"Training here needs the package {error.name}.", hint=INSTALL) from error
     request = pipeline.Request(

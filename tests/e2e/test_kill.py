@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from voicehub import Client, Declaration
-from voicehub.pushing import Part, read_yaml
 
 from tests.e2e.golden import CHECKPOINTS, S1, Recorded
 from tests.e2e.house import House, Person, open_house
+from voicehub import Client, Declaration
+from voicehub.pushing import Part, read_yaml
 
 V2 = CHECKPOINTS / "tiny_v2_e8_s128.pth"
 WHEN = {"catalog": "pushed", "scanner": "pushed", "inference": "scanned", "gateway": "pushed", "trainer": "scanned"}

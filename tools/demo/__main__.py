@@ -9,14 +9,13 @@ import sys
 import time
 from pathlib import Path
 
-from voicehub.cli.output import Output
-from voicehub.errors import VoiceHubError
-
 from tools.demo.judging import Row
 from tools.demo.recording import find_source
 from tools.demo.stage import Stage, StoryEnded, open_stage
 from tools.demo.story import Story
 from tools.demo.table import render, render_thresholds, thresholds
+from voicehub.cli.output import Output
+from voicehub.errors import VoiceHubError
 
 FOLDER = Path("build/demo")
 

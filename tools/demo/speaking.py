@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from voicehub.cache import Cache
-from voicehub.names import parse_name
-from voicehub.saying import Speaker
 
 from gptsovits.formats.checkpoint_writer import write_checkpoint
 from gptsovits.runtime.label import labelled_wav
 from gptsovits.text import phonemize
 from tools.demo.judging import Spoken
+from voicehub.cache import Cache
+from voicehub.names import parse_name
+from voicehub.saying import Speaker
 
 SEED = 20
 OnClip = Callable[[float], None]

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from voicehub.cli.output import Output, Steps
 
 import gptsovits
 from gptsovits.judge.sentences import TEST_SENTENCES
@@ -19,6 +18,7 @@ from tools.demo.judging import JUDGES, Row, Spoken, distances, gain, judge
 from tools.demo.recording import CARD, DECLARATION, TRANSCRIPT, Source, cut, read_16k
 from tools.demo.speaking import Booth, write_base_pair
 from tools.demo.stage import Person, Stage, StoryEnded
+from voicehub.cli.output import Output, Steps
 
 QUICK_SENTENCES = 5
 QUERIES = ("英语 男性 叙事", "English male narrator")
