@@ -21,10 +21,12 @@ TEACHER_LETTERS: dict[str, str] = {
 _UNSTRESSED = {"AH0": "ə", "ER0": "əɹ"}
 _STRESS_MARK = {"1": "ˈ", "2": "ˌ"}
 # Words that running speech leaves without stress.
-_WEAK = frozenset(
-    "a an the of to in on at by for from with and or but nor as than that is are was were be been am it its he she we "
-    "they you i me him us them his her my your our their this has have had do does did will would can could shall".split()
+_WEAK_WORDS = (
+    "a an the of to in on at by for from with and or but nor as than that is are was were be been am it "
+    "its he she we they you i me him us them his her my your our their this has have had do does did will "
+    "would can could shall "
 )
+_WEAK = frozenset(_WEAK_WORDS.split())
 
 
 @dataclass(frozen=True)
@@ -65,14 +67,14 @@ def letters_of(phone: str, weak: bool) -> str:
 
 
 def sentence_phones(text: str) -> list[list[Phone]]:
-    """Words and marks of ``text``, each as its phones; a mark is a phone of its own. Raises :class:`UnknownWordError`."""
+    """Words and marks of ``text``, each as its phones (a mark is its own phone). Raises :class:`UnknownWordError`."""
     groups: list[list[Phone]] = []
-    for token in _WORD.findall(text):
-        if token in PUNCTUATION:
-            groups.append([Phone(token, token if token != "-" else ",")])
+    for piece in _WORD.findall(text):
+        if piece in PUNCTUATION:
+            groups.append([Phone(piece, piece if piece != "-" else ",")])
             continue
-        weak = token.lower() in _WEAK
-        groups.append([Phone(phone, letters_of(phone, weak)) for phone in word_phones(token)])
+        weak = piece.lower() in _WEAK
+        groups.append([Phone(phone, letters_of(phone, weak)) for phone in word_phones(piece)])
     return groups
 
 

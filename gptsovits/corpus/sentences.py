@@ -15,35 +15,60 @@ import wordsegment
 from gptsovits.corpus.pronunciation import UnknownWordError, dictionary, sentence_phones
 
 _SLOTS: dict[str, str] = {
-    "person": "teacher doctor farmer captain sailor lawyer student singer driver painter baker nurse soldier child lady "
-    "uncle brother sister mother father boy girl woman man friend neighbor stranger queen king judge writer player cook "
-    "guest thief hunter merchant engineer clerk pilot",
-    "people": "children women men students workers soldiers neighbors friends guests travelers boys girls visitors "
-    "players farmers voters parents birds horses dogs",
-    "thing": "table window letter garden bottle basket hammer mirror ladder candle blanket jacket ticket picture pencil "
-    "bridge kitchen hat coat box door key book lamp chair road boat ship car train wagon cup knife spoon fork watch "
-    "clock shirt shoe rope stone wheel map bag bell flag drum piano guitar camera machine engine paper package treasure "
-    "vision measure voice toy coin judge cage page badge beach church",
-    "things": "apples letters oranges flowers boxes papers pictures books shoes bottles candles tickets coins keys maps "
-    "stones clouds potatoes onions cherries bridges pages boys ears wires",
-    "place": "house school market station river mountain village harbor island forest city field office library museum "
-    "hotel street yard valley beach desert castle garage farm kitchen theater hospital court church tower",
-    "adjective": "old young small large quiet heavy light bright dark cold warm strong weak long short clean dirty sharp "
-    "soft rough smooth empty full broken golden silver wooden narrow wide deep simple strange common special foolish "
-    "clever gentle angry happy careful honest royal unusual yellow purple orange green blue white black gray thick thin",
-    "verb": "carried found watched painted dropped opened closed moved pushed pulled washed lifted bought sold wanted "
-    "loved showed kept lost followed caught noticed measured fixed covered turned raised described joined chose "
-    "enjoyed avoided changed touched reached brushed",
+    "person": (
+        "teacher doctor farmer captain sailor lawyer student singer driver painter baker nurse soldier child "
+        "lady uncle brother sister mother father boy girl woman man friend neighbor stranger queen king judge "
+        "writer player cook guest thief hunter merchant engineer clerk pilot"
+    ),
+    "people": (
+        "children women men students workers soldiers neighbors friends guests travelers boys girls visitors "
+        "players farmers voters parents birds horses dogs"
+    ),
+    "thing": (
+        "table window letter garden bottle basket hammer mirror ladder candle blanket jacket ticket picture "
+        "pencil bridge kitchen hat coat box door key book lamp chair road boat ship car train wagon cup knife "
+        "spoon fork watch clock shirt shoe rope stone wheel map bag bell flag drum piano guitar camera "
+        "machine engine paper package treasure vision measure voice toy coin judge cage page badge beach "
+        "church"
+    ),
+    "things": (
+        "apples letters oranges flowers boxes papers pictures books shoes bottles candles tickets coins keys "
+        "maps stones clouds potatoes onions cherries bridges pages boys ears wires"
+    ),
+    "place": (
+        "house school market station river mountain village harbor island forest city field office library "
+        "museum hotel street yard valley beach desert castle garage farm kitchen theater hospital court "
+        "church tower"
+    ),
+    "adjective": (
+        "old young small large quiet heavy light bright dark cold warm strong weak long short clean dirty "
+        "sharp soft rough smooth empty full broken golden silver wooden narrow wide deep simple strange "
+        "common special foolish clever gentle angry happy careful honest royal unusual yellow purple orange "
+        "green blue white black gray thick thin"
+    ),
+    "verb": (
+        "carried found watched painted dropped opened closed moved pushed pulled washed lifted bought sold "
+        "wanted loved showed kept lost followed caught noticed measured fixed covered turned raised described "
+        "joined chose enjoyed avoided changed touched reached brushed"
+    ),
     "go": "walked ran drove traveled marched rushed climbed sailed wandered returned hurried moved",
-    "adverb": "slowly quickly quietly gladly always never often suddenly again together finally usually clearly hardly "
-    "carefully easily rarely already",
-    "time": "yesterday today tomorrow tonight last_night this_morning next_week on_Monday on_Thursday in_July in_winter "
-    "after_dinner before_noon at_midnight",
-    "number": "two three four five six seven eight nine ten eleven twelve thirteen fifteen sixteen eighteen twenty thirty "
-    "forty_five fifty sixty_one seventy eighty_three ninety one_hundred six_thousand",
+    "adverb": (
+        "slowly quickly quietly gladly always never often suddenly again together finally usually clearly "
+        "hardly carefully easily rarely already"
+    ),
+    "time": (
+        "yesterday today tomorrow tonight last_night this_morning next_week on_Monday on_Thursday in_July "
+        "in_winter after_dinner before_noon at_midnight"
+    ),
+    "number": (
+        "two three four five six seven eight nine ten eleven twelve thirteen fifteen sixteen eighteen twenty "
+        "thirty forty_five fifty sixty_one seventy eighty_three ninety one_hundred six_thousand"
+    ),
     "prep": "in near behind above beside under beyond inside outside across through toward",
-    "mass": "water bread milk sugar butter coffee juice money music snow rain sand oil wood grass gold honey cheese soup "
-    "smoke fire iron wool salt ice",
+    "mass": (
+        "water bread milk sugar butter coffee juice money music snow rain sand oil wood grass gold honey "
+        "cheese soup smoke fire iron wool salt ice"
+    ),
     "pronoun": "he she they we I you",
     "possessive": "his her their our my your",
 }

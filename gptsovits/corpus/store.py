@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -78,5 +79,5 @@ def clips(folder: Path) -> Iterator[Clip]:
         yield from load(path)
 
 
-def _pieces(joined: npt.NDArray[np.generic], lengths: npt.NDArray[np.int64]) -> list[npt.NDArray[np.generic]]:
+def _pieces(joined: npt.NDArray[Any], lengths: npt.NDArray[np.int64]) -> list[npt.NDArray[Any]]:
     return np.split(joined, np.cumsum(lengths)[:-1])

@@ -62,7 +62,7 @@ def phone_log_probabilities(base: NanoBase, wave: Floats) -> Floats:
 
 
 def align(base: NanoBase, wave: Floats, text: str, language: str = "en") -> list[Clip]:
-    """Clips of 2.5 to 8 s that together hold the recording; raises :class:`AlignmentError` when the text does not fit."""
+    """Clips of 2.5 to 8 s that hold the recording; raises :class:`AlignmentError` when the text does not fit."""
     pieces = _timed(base, wave, [part.strip() for part in _PIECE.findall(text) if re.search(r"\w", part)], language)
     return [_clip(wave, group, language) for group in _grouped(pieces)]
 

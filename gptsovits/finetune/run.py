@@ -127,9 +127,7 @@ def _run_epochs(task: _Task, settings: FinetuneSettings, progress: OnProgress, c
     return first
 
 
-def _epoch(
-    stage: Stage, epoch: int, steps: int, source: np.random.Generator, cancelled: Cancelled
-) -> float | None:
+def _epoch(stage: Stage, epoch: int, steps: int, source: np.random.Generator, cancelled: Cancelled) -> float | None:
     """Mean loss of an epoch; None when cancelled."""
     total = 0.0
     for step in range(steps):

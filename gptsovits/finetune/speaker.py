@@ -57,8 +57,8 @@ def _tokens(base: NanoBase, item: Features) -> Tensor:
 def replay_set(folder: Path) -> list[Rehearsal]:
     """The sentences of a base folder's replay file."""
     stored = load_file(folder / REPLAY_FILE)
-    phones = stored["phones"].long().split(stored["phone_lengths"].tolist())
-    tokens = stored["tokens"].long().split(stored["token_lengths"].tolist())
+    phones = torch.split(stored["phones"].long(), stored["phone_lengths"].tolist())
+    tokens = torch.split(stored["tokens"].long(), stored["token_lengths"].tolist())
     timbres = stored["timbres"].float()
     return [
         (SpokenText(number, *pair), timbres[number][:, None])

@@ -34,7 +34,7 @@ class Stage(Protocol):
 
     name: str
     epochs: int
-    optimiser: torch.optim.Optimizer
+    optimiser: torch.optim.AdamW
     network: nn.Module
 
     def step(self, share: float, source: np.random.Generator) -> Tensor:
@@ -56,7 +56,9 @@ class AcousticStage:
         self._base = copy.deepcopy(voice.s2.enc_p).requires_grad_(False)
         own, body = self._parts()
         self.optimiser = torch.optim.AdamW(
-            [{"params": own, "lr": _SPEAKER_RATE}, {"params": body, "lr": _BODY_RATE}], betas=(0.9, 0.98), weight_decay=0.0
+            [{"params": own, "lr": _SPEAKER_RATE}, {"params": body, "lr": _BODY_RATE}],
+            betas=(0.9, 0.98),
+            weight_decay=0.0,
         )
 
     def _parts(self) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
@@ -146,9 +148,7 @@ class SemanticStage:
 
     name = "semantic"
 
-    def __init__(
-        self, voice: NanoVoice, texts: Sequence[SpokenText], replay: Sequence[Rehearsal], epochs: int
-    ) -> None:
+    def __init__(self, voice: NanoVoice, texts: Sequence[SpokenText], replay: Sequence[Rehearsal], epochs: int) -> None:
         self.epochs = epochs
         self.network: nn.Module = voice.s1
         self._s1, self._texts, self._replay = voice.s1, texts, replay

@@ -64,7 +64,7 @@ def _words(source: np.random.Generator) -> dict[str, str | int]:
 
 
 def _set_words(source: np.random.Generator, words: dict[str, Any]) -> None:
-    state = source.bit_generator.state
+    state = dict(source.bit_generator.state)
     state["state"] = {"state": int(words["state"]), "inc": int(words["inc"])}
     state["has_uint32"], state["uinteger"] = words["has_uint32"], words["uinteger"]
     source.bit_generator.state = state

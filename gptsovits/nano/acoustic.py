@@ -66,7 +66,8 @@ class TextReader(nn.Module):
         if phone_lengths is not None:
             hidden = torch.arange(text.shape[1], device=x.device)[None, None] >= phone_lengths[:, None, None]
             scores = scores.masked_fill(hidden, -1e4)
-        return x + scores.softmax(-1) @ self.value(text)
+        told: Tensor = scores.softmax(-1) @ self.value(text)
+        return x + told
 
     @staticmethod
     def _off_diagonal(x: Tensor, text: Tensor, phone_lengths: Tensor | None, token_lengths: Tensor | None) -> Tensor:

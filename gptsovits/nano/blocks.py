@@ -28,7 +28,8 @@ class ConvBlock(nn.Module):
         if self.film is not None and condition is not None:
             gain, shift = self.film(condition).chunk(2, dim=-1)
             y = y * (1 + gain) + shift
-        return x + self.scale * self.narrow(F.gelu(self.widen(y), approximate="tanh"))
+        added: Tensor = self.scale * self.narrow(F.gelu(self.widen(y), approximate="tanh"))
+        return x + added
 
 
 class ConvStack(nn.Module):

@@ -29,7 +29,8 @@ class ContentEncoder(nn.Module):
     def from_mel(self, mel: Tensor) -> Tensor:
         """Log-mel ``(B, 80, T100)`` -> features ``(B, C, T100 // 2)``."""
         x = self.enter(levelled(mel) * 0.5)
-        return self.norm(self.stack(x.transpose(1, 2))).transpose(1, 2)
+        features: Tensor = self.norm(self.stack(x.transpose(1, 2)))
+        return features.transpose(1, 2)
 
     def forward(self, wave: Tensor) -> Tensor:
         """Wave ``(B, L)`` at 16 kHz, any gain -> features ``(B, C, L // 320)``."""

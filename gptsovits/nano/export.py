@@ -59,7 +59,7 @@ def export_bundle(
     out: Path,
     requires: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Exports both stages of a nano voice (arrays or tensors by name) and compares every graph with torch; returns ``out``.
+    """Exports both stages of a nano voice (tensors by name), compares every graph with torch, and returns ``out``.
 
     Raises :class:`gptsovits.errors.BrokenVoice` when the tensors do not fit the configuration.
     """

@@ -41,7 +41,9 @@ def condition(base: NanoBase, voice: NanoVoice, wave: Floats, text: str, languag
 
 
 @torch.inference_mode()
-def tokens_of(voice: NanoVoice, phones: Tensor, prompt: Conditioning, seed: int, sampling: Sampling = SAMPLING) -> Tensor:
+def tokens_of(
+    voice: NanoVoice, phones: Tensor, prompt: Conditioning, seed: int, sampling: Sampling = SAMPLING
+) -> Tensor:
     """Semantic tokens ``(T,)`` for phones ``(N,)``, after the prompt."""
     seeded = Sampling(**{**sampling.__dict__, "seed": seed})
     together = torch.cat((prompt.phones, phones))[None]

@@ -100,7 +100,7 @@ class FrameTransform(nn.Module):
         self.register_buffer("synthesis_basis", inverse_fourier_basis(size) * window.T / 1.5, persistent=False)
 
     def analyse(self, wave: Tensor) -> tuple[Tensor, Tensor]:
-        """Real and imaginary parts ``(B, T, bins)`` of ``wave (B, T * hop)``; frame t is centred on its second half-hop."""
+        """Real and imaginary parts ``(B, T, bins)`` of ``wave (B, T * hop)``; frame t begins a hop before its block."""
         blocks = wave.view(wave.shape[0], -1, self.hop)
         padded = F.pad(blocks, (0, 0, 1, 2))
         length = blocks.shape[1]

@@ -36,11 +36,13 @@ class NanoSynthesizer(nn.Module):
 
     def style(self, spectrogram: Tensor) -> Tensor:
         """Reference magnitudes ``(B, 257, T100)`` -> timbre ``(B, G, 1)``."""
-        return self.ref_enc(self.log_mel(spectrogram))
+        timbre: Tensor = self.ref_enc(self.log_mel(spectrogram))
+        return timbre
 
     def picture(self, codes: Tensor, phones: Tensor, ge: Tensor) -> Picture:
         """The acoustic picture of tokens ``(B, T)``."""
-        return self.enc_p(self.quantizer.decode(codes), phones, ge)
+        picture: Picture = self.enc_p(self.quantizer.decode(codes), phones, ge)
+        return picture
 
     def decode(self, codes: Tensor, phones: Tensor, ge: Tensor, noise: Tensor, noise_scale: Tensor) -> Tensor:
         """Tokens ``(1, T)``, phones ``(1, N)``, timbre, noise ``(1, 320, S)`` and its scale -> wave ``(1, 1, 320 S)``.
@@ -51,7 +53,8 @@ class NanoSynthesizer(nn.Module):
         hertz = smooth_voicing(picture.pitch, picture.voicing)
         shown = _frame_index(picture.mel, 2 * noise.shape[2])
         breath = noise.transpose(1, 2).reshape(noise.shape[0], -1) * (noise_scale / NOMINAL_NOISE_SCALE)
-        return self.dec(picture.mel[:, shown], hertz[:, shown], breath)[:, None]
+        wave: Tensor = self.dec(picture.mel[:, shown], hertz[:, shown], breath)
+        return wave[:, None]
 
 
 def _frame_index(mel: Tensor, frames: int) -> Tensor:

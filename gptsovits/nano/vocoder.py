@@ -1,4 +1,4 @@
-"""The decoder head: pulses and noise, shaped frame by frame by learned complex filters (source-filter with an inverse STFT)."""
+"""The decoder head: pulses and noise shaped by learned complex filters (source-filter with an inverse STFT)."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Vocoder(nn.Module):
             self.leave.bias[: 2 * self.transform.bins] -= 4.0
 
     def forward(self, mel: Tensor, hertz: Tensor, noise: Tensor) -> Tensor:
-        """``mel (B, T, 80)``, ``hertz (B, T)`` (0: unvoiced), ``noise (B, T * 160)`` of unit power -> wave ``(B, T * 160)``."""
+        """``mel (B, T, 80)``, ``hertz (B, T)`` (0: unvoiced), unit noise ``(B, T * 160)`` -> wave of its length."""
         voiced = (hertz > 0).to(mel.dtype)
         pitch = (hertz.clamp_min(20.0).log() - PITCH_CENTRE) * voiced
         x = torch.cat((mel * 0.5 + 1.0, pitch[..., None], voiced[..., None]), -1)

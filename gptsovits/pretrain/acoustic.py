@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -13,6 +14,8 @@ from torch.nn.utils.rnn import pad_sequence
 
 from gptsovits.nano.acoustic import PITCH_CENTRE, AcousticModel, Picture, ReferenceEncoder
 from gptsovits.nano.config import FRAMES_PER_TOKEN, NanoConfig
+from gptsovits.nano.content import ContentEncoder
+from gptsovits.nano.quantiser import TokenQuantiser
 from gptsovits.pretrain.augment import disturbed
 from gptsovits.pretrain.features import Corpus, Features
 
@@ -28,7 +31,7 @@ def acoustic_modules(config: NanoConfig) -> nn.ModuleDict:
 
 @dataclass(frozen=True)
 class AcousticBatch:
-    """Whole clips, padded at the end: ``mel (B, T, 80)``, ``pitch (B, T)``, ``phones (B, N)``, lengths, ``reference (B, 80, R)``."""
+    """Whole clips, padded: mel ``(B, T, 80)``, pitch ``(B, T)``, phones ``(B, N)``, reference ``(B, 80, R)``."""
 
     mel: Tensor
     pitch: Tensor
@@ -42,19 +45,21 @@ class TokenMaker:
     """The frozen content path: log-mel to tokens and their vectors."""
 
     def __init__(self, modules: nn.ModuleDict) -> None:
-        self._modules = modules.eval().requires_grad_(False)
+        modules.eval().requires_grad_(False)
+        self._content = cast("ContentEncoder", modules["content"])
+        self._projection = modules["ssl_proj"]
+        self._quantizer = cast("TokenQuantiser", modules["quantizer"])
 
     @torch.no_grad()
     def __call__(self, mel: Tensor) -> Tensor:
         """``mel (B, T, 80)`` -> tokens ``(B, T // 4)``."""
-        features = self._modules["content"].from_mel(mel.transpose(1, 2))
-        tokens: Tensor = self._modules["quantizer"].encode(self._modules["ssl_proj"](features).transpose(1, 2))
+        features = self._content.from_mel(mel.transpose(1, 2))
+        tokens: Tensor = self._quantizer.encode(self._projection(features).transpose(1, 2))
         return tokens
 
     def vectors(self, tokens: Tensor) -> Tensor:
         """Codebook vectors of ``tokens``."""
-        vectors: Tensor = self._modules["quantizer"].decode(tokens)
-        return vectors
+        return self._quantizer.decode(tokens)
 
 
 def collate(items: Sequence[Features], references: Sequence[Tensor]) -> AcousticBatch:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -14,7 +14,9 @@ from torch import Tensor, nn
 
 from gptsovits.nano.base import REPLAY_FILE, NanoBase, new_voice, save_base
 from gptsovits.nano.config import NanoConfig, nano_s1_config
+from gptsovits.nano.content import ContentEncoder
 from gptsovits.pretrain.acoustic import REFERENCE_FRAMES, TokenMaker
+from gptsovits.pretrain.content import ContentHeads
 from gptsovits.pretrain.features import Corpus, Features
 from gptsovits.pretrain.legs import Run
 from gptsovits.pretrain.run import RUNS, finished_modules
@@ -35,7 +37,9 @@ def assemble(config: NanoConfig, corpus: Path, runs: Path, out: Path) -> NanoBas
     _take(voice.s2.ssl_proj, content["ssl_proj"])
     _take(voice.s2.quantizer, content["quantizer"])
     facts = _facts(config, s1_config, runs)
-    base = NanoBase(content["content"], content["heads"].frame, voice, facts)
+    base = NanoBase(
+        cast("ContentEncoder", content["content"]), cast("ContentHeads", content["heads"]).frame, voice, facts
+    )
     save_base(out, base)
     tokens = TokenMaker(nn.ModuleDict({name: content[name] for name in ("content", "ssl_proj", "quantizer")}))
     save_file(_replay(Corpus(corpus).items, tokens, voice.s2.ref_enc.eval()), out / REPLAY_FILE)

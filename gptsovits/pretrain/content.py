@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 import torch
@@ -51,7 +52,10 @@ class ContentTraining:
     def __init__(self, modules: nn.ModuleDict, corpus: Corpus, seed: int, step: int) -> None:
         self._modules, self._corpus = modules, corpus
         self._source = np.random.default_rng(seed)
-        self._used = torch.zeros(len(modules["quantizer"].codebook))
+        self._content = cast("ContentEncoder", modules["content"])
+        self._quantizer = cast("TokenQuantiser", modules["quantizer"])
+        self._heads = cast("ContentHeads", modules["heads"])
+        self._used = torch.zeros(len(self._quantizer.codebook))
         self._step = step
 
     def refresh(self) -> None:
@@ -65,11 +69,11 @@ class ContentTraining:
         classes = torch.stack([item.classes[at : at + CROP_FRAMES] for item, at in crops])
         pitch = torch.stack([relative_pitch(item.pitch)[at : at + CROP_FRAMES] for item, at in crops])
         with torch.autocast("cpu", torch.bfloat16):
-            features = self._modules["content"].from_mel(disturbed(mel).transpose(1, 2))
+            features = self._content.from_mel(disturbed(mel).transpose(1, 2))
             projected = self._modules["ssl_proj"](features).transpose(1, 2)
-            frame_logits = self._modules["heads"].frame(features.transpose(1, 2))
+            frame_logits = self._heads.frame(features.transpose(1, 2))
         quantised, vq_loss = self._quantised(projected.float())
-        answer = self._modules["heads"].token(quantised * quantised.shape[-1] ** 0.5)
+        answer = self._heads.token(quantised * quantised.shape[-1] ** 0.5)
         return self._compare(frame_logits.float(), answer, classes[:, ::2], pitch[:, 1::4], vq_loss)
 
     def _compare(
@@ -90,22 +94,21 @@ class ContentTraining:
 
     def _quantised(self, projected: Tensor) -> tuple[Tensor, Tensor]:
         self._step += 1
-        quantizer = self._modules["quantizer"]
         if self._step < _QUANTISE_FROM:
             return F.normalize(projected, dim=-1), torch.zeros(())
         if self._step == _QUANTISE_FROM or self._step % _REVIVE_EVERY == 0:
-            self._revive(quantizer, projected.detach())
-        quantised, tokens, loss = quantizer(projected)
+            self._revive(projected.detach())
+        quantised, tokens, loss = self._quantizer(projected)
         self._used = 0.98 * self._used + 0.02 * torch.bincount(tokens.flatten(), minlength=len(self._used)).float()
         return quantised, 0.25 * loss
 
     @torch.no_grad()
-    def _revive(self, quantizer: nn.Module, projected: Tensor) -> None:
+    def _revive(self, projected: Tensor) -> None:
         """Moves entries that are hardly used onto vectors of the batch."""
         dead = (self._used < 0.05).nonzero()[:, 0]
         candidates = F.normalize(projected.flatten(0, 1), dim=-1)
         chosen = torch.randperm(len(candidates))[: len(dead)]
-        quantizer.codebook[dead[: len(chosen)]] = candidates[chosen]
+        self._quantizer.codebook[dead[: len(chosen)]] = candidates[chosen]
         self._used[dead] = 0.5
 
 

@@ -23,7 +23,7 @@ SPEECH_LEVEL = 0.08
 
 @dataclass(frozen=True)
 class Features:
-    """One clip of T frames (a multiple of 4): ``mel (T, 80)`` float16, ``pitch (T,)`` Hz, ``classes (T,)``, ``wave (T * 160,)``.
+    """One clip of T frames of 10 ms, T a multiple of 4; ``mel`` is float16, ``pitch`` in Hz, ``wave`` of T * 160.
 
     ``owners (T // 4,)`` is the index in ``phones`` of the phone (or mark) that each token's time belongs to.
     """
@@ -73,7 +73,7 @@ def frame_classes(symbols: Sequence[str], ends: npt.NDArray[np.float32], frames:
 
 def features_of(clip: store.Clip, maker: MelMaker) -> Features:
     """Features of one corpus clip."""
-    wave = normalised(clip.wave.astype(np.float32) / 32768)
+    wave = normalised((clip.wave / 32768).astype(np.float32))
     frames = min(len(wave) // HOP, len(clip.pitch)) // FRAMES_PER_TOKEN * FRAMES_PER_TOKEN
     wave = wave[: frames * HOP]
     return Features(
@@ -88,10 +88,8 @@ def features_of(clip: store.Clip, maker: MelMaker) -> Features:
     )
 
 
-def token_owners(
-    phones: Sequence[str], symbols: Sequence[str], ends: npt.NDArray[np.float32], tokens: int
-) -> Tensor:
-    """Index in ``phones`` for the middle of each token; a silence belongs to the mark before the next phone, or to it."""
+def token_owners(phones: Sequence[str], symbols: Sequence[str], ends: npt.NDArray[np.float32], tokens: int) -> Tensor:
+    """Index in ``phones`` for each token; a silence belongs to the mark before the next phone, or to that phone."""
     spoken = [index for index, phone in enumerate(phones) if phone_class(phone) != SILENCE_CLASS]
     last = len(phones) - 1
     owners, seen = [], 0

@@ -5,24 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gptsovits.arch.s1 import Text2Semantic
+from gptsovits.arch.s1 import SelfAttention, Text2Semantic
 
-GUIDE_WEIGHT = 0.3
-_GUIDED_LAYERS = (1, 2)
+GUIDE_WEIGHT = 1.0
+_GUIDED_LAYERS = (1, 2, 3)
 _IGNORED = -100
 
 
 class AttentionGuide:
-    """While entered, listens to the guided layers: head 0 shall look at the phone of the next token, head 1 at the one after."""
+    """While entered, listens to the guided layers: head 0 shall look at the token's phone, head 1 at the next."""
 
     def __init__(self, network: Text2Semantic) -> None:
-        self._layers = [network.model.h.layers[index].self_attn for index in _GUIDED_LAYERS]
+        self._layers = [cast("SelfAttention", network.model.h.layers[index].self_attn) for index in _GUIDED_LAYERS]
         self._heard: list[Tensor] = []
         self._hooks: list[Any] = []
 
@@ -46,7 +46,9 @@ class AttentionGuide:
         Rows are as in :func:`gptsovits.arch.s1_loss.training_loss`: phones padded on the left, tokens on the right.
         """
         text_length = max(phones for phones, _ in texts)
-        targets = torch.stack([_targets(phones, owners, text_length, self._heard[0].shape[1]) for phones, owners in texts])
+        targets = torch.stack(
+            [_targets(phones, owners, text_length, self._heard[0].shape[1]) for phones, owners in texts]
+        )
         padding = torch.tensor([text_length - phones for phones, _ in texts])
         losses = [
             self._head_loss(layer, heard, targets + (targets >= 0) * head, padding, text_length, head)
@@ -57,7 +59,7 @@ class AttentionGuide:
 
     @staticmethod
     def _head_loss(
-        layer: nn.Module, heard: Tensor, targets: Tensor, padding: Tensor, text_length: int, head: int
+        layer: SelfAttention, heard: Tensor, targets: Tensor, padding: Tensor, text_length: int, head: int
     ) -> Tensor:
         """Cross entropy of one head's attention over all visible positions, for the audio positions."""
         width = heard.shape[2] // layer.heads
@@ -77,8 +79,8 @@ class AttentionGuide:
 
 
 def _targets(phones: int, owners: Tensor | None, text_length: int, length: int) -> Tensor:
-    """For each position the position of the phone that the next token speaks; ignored where there is none."""
+    """For each position the position of the phone that its token speaks; ignored where there is none."""
     targets = torch.full((length,), _IGNORED)
-    if owners is not None and len(owners) > 1:
-        targets[text_length : text_length + len(owners) - 1] = owners[1:] + text_length - phones
+    if owners is not None:
+        targets[text_length : text_length + len(owners)] = owners + text_length - phones
     return targets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -17,9 +18,10 @@ from gptsovits.pretrain.acoustic import TokenMaker
 from gptsovits.pretrain.features import Corpus, Features
 from gptsovits.pretrain.guide import GUIDE_WEIGHT, AttentionGuide
 
-BATCH = 8
-_PAIR_SHARE = 0.35
-_DISTURBED_SHARE = 0.3
+BATCH = 10
+_PAIR_SHARE = 0.2
+_SPLICED_SHARE = 0.65
+_CORRUPTED_SHARE = 0.12
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,27 @@ def _joined_owners(parts: Sequence[SpokenText]) -> Tensor | None:
     return torch.cat(shifted)
 
 
+def spliced(texts: Sequence[SpokenText], source: np.random.Generator) -> SpokenText:
+    """Runs of phones cut out of several texts, put together: only reading, no memory of sentences, predicts them."""
+    parts: list[SpokenText] = []
+    for _ in range(int(source.integers(2, 8))):
+        text = texts[int(source.integers(len(texts)))]
+        first = int(source.integers(max(len(text.phones) - 4, 1)))
+        last = min(first + int(source.integers(3, 16)), len(text.phones))
+        if text.owners is None:
+            continue
+        inside = (text.owners >= first) & (text.owners < last)
+        phones, owners = text.phones[first:last], text.owners[inside] - first
+        parts.append(SpokenText(text.speaker, phones, text.tokens[inside], owners))
+    return joined(parts)
+
+
+def corrupted(tokens: Tensor, vocabulary: int, share: float) -> Tensor:
+    """``tokens`` with a share of them replaced at random, so that a wrong token is no reason to lose the place."""
+    wrong = torch.rand(tokens.shape) < share
+    return torch.where(wrong, torch.randint_like(tokens, vocabulary), tokens)
+
+
 def s1_batch(texts: Sequence[SpokenText]) -> S1Batch:
     """Right-padded batch."""
     return S1Batch(
@@ -69,7 +92,9 @@ def s1_batch(texts: Sequence[SpokenText]) -> S1Batch:
     )
 
 
-def s1_losses(network: Text2Semantic, batch: S1Batch, smoothing: float = 0.0) -> dict[str, Tensor]:
+def s1_losses(
+    network: Text2Semantic, batch: S1Batch, smoothing: float = 0.0, corruption: float = 0.0
+) -> dict[str, Tensor]:
     """Mean cross entropy over the real tokens and one EOS each (padding weighs nothing), and top-3 accuracy."""
     eos = network.config.EOS
     longest = batch.tokens.shape[1]
@@ -79,7 +104,7 @@ def s1_losses(network: Text2Semantic, batch: S1Batch, smoothing: float = 0.0) ->
     phones = left_aligned(batch.phones, batch.phone_lengths)
     padding = batch.phones.shape[1] - batch.phone_lengths
     with torch.autocast("cpu", torch.bfloat16):
-        logits, _ = network(phones, None, tokens, padding)
+        logits, _ = network(phones, None, corrupted(tokens, eos, corruption), padding)
     counted = torch.arange(longest + 1)[None] <= batch.token_lengths[:, None]
     entropy = nn.functional.cross_entropy(
         logits.float().transpose(1, 2), targets, reduction="none", label_smoothing=smoothing
@@ -89,11 +114,11 @@ def s1_losses(network: Text2Semantic, batch: S1Batch, smoothing: float = 0.0) ->
 
 
 class SemanticTraining:
-    """Draws single sentences and pairs of one speaker."""
+    """Draws single sentences, pairs of one speaker, and sentences spliced from runs of phones."""
 
     def __init__(self, modules: nn.ModuleDict, tokens: TokenMaker, corpus: Corpus, seed: int) -> None:
-        self._network = modules["s1"]
-        self._guide = AttentionGuide(modules["s1"])
+        self._network = cast("Text2Semantic", modules["s1"])
+        self._guide = AttentionGuide(self._network)
         self._tokens, self._corpus = tokens, corpus
         self._source = np.random.default_rng(seed)
         self._texts: list[SpokenText] = []
@@ -111,13 +136,16 @@ class SemanticTraining:
         """Losses of one batch."""
         texts = [self._draw() for _ in range(BATCH)]
         with self._guide:
-            losses = s1_losses(self._network, s1_batch(texts))
+            losses = s1_losses(self._network, s1_batch(texts), corruption=_CORRUPTED_SHARE)
             guided = self._guide.loss([(len(text.phones), text.owners) for text in texts])
         return {**losses, "total": losses["total"] + GUIDE_WEIGHT * guided, "entropy": losses["total"], "guide": guided}
 
     def _draw(self) -> SpokenText:
         text = self._texts[self._source.integers(len(self._texts))]
-        if self._source.random() >= _PAIR_SHARE:
-            return text
+        chance = self._source.random()
         others = self._by_speaker[text.speaker]
+        if chance < _SPLICED_SHARE:
+            return spliced(others, self._source)
+        if chance >= _SPLICED_SHARE + _PAIR_SHARE:
+            return text
         return joined([others[self._source.integers(len(others))], text])

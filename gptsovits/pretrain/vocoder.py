@@ -44,9 +44,7 @@ class SpectralDistance(nn.Module):
         return total
 
     def _mel(self, made: Tensor, real: Tensor) -> Tensor:
-        a, b = (
-            (log_magnitude(wave, 2 * FFT_SIZE).exp() @ self.filters * 100 + 1e-2).log() for wave in (made, real)
-        )
+        a, b = ((log_magnitude(wave, 2 * FFT_SIZE).exp() @ self.filters * 100 + 1e-2).log() for wave in (made, real))
         return 2 * F.l1_loss(a, b)
 
 
