@@ -16,7 +16,7 @@ MAGIC = b"\x93NUMPY"
 _MAX_HEADER = 4096
 _HEADER = re.compile(
     rb"\{'descr': '([<>|=])([biufcUSmMVO])(\d{0,6})', 'fortran_order': (True|False), "
-    rb"'shape': \(((?:\d{1,12},? ?){0,32})\),? ?\} *\n\Z"
+    rb"'shape': \(((?:\d{1,12}, ?){0,32}\d{0,12})\),? ?\} *\n\Z"
 )
 _OBJECT = re.compile(rb"'\|?O\d?'|\bobject\b")
 

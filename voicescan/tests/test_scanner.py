@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from voicescan import cli_scan, scan, scan_bytes
@@ -72,6 +74,13 @@ def test_a_header_length_that_looks_like_another_format(length: int) -> None:
     header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}'
     report = scan_bytes(length.to_bytes(8, "little") + header.ljust(length) + bytes(4), "base.safetensors")
     assert (report.verdict, report.format) == ("clean", "safetensors")
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (1, 2, 3, 4)])
+def test_plain_arrays_are_clean(shape: tuple[int, ...]) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, np.zeros(shape, np.float32))
+    assert scan_bytes(buffer.getvalue(), "a.npy").verdict == "clean"
 
 
 def test_hostile_names_are_made_printable(tmp_path: Path) -> None:

@@ -156,6 +156,7 @@ def numpy_and_joblib(payload: Payload) -> Iterator[Case]:
         "evaluated-header": b"{'descr': __import__('os').system('true'), 'fortran_order': False, 'shape': (1,), }",
         "structured-objects": b"{'descr': [('a', '|O')], 'fortran_order': False, 'shape': (1,), }",
         "absurd-shape": b"{'descr': '<f8', 'fortran_order': False, 'shape': (999999999999, 999999999999), }",
+        "backtracking": b"{'descr': '<f8', 'fortran_order': False, 'shape': (" + b"1" * 300 + b"x), }",
         "too-short": b"{'descr': '<f8', 'fortran_order': False, 'shape': (100,), }",
         "deep-header": b"{'descr': '<f8', 'fortran_order': False, 'shape': " + b"(" * 900 + b")" * 900 + b"}",
     }
