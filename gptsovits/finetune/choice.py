@@ -35,7 +35,7 @@ class Chooser:
         self._listener = Listener()
         self._speaker = embedding(np.concatenate([clip.wave for clip in clips]))
 
-    def judge(self, voice: NanoVoice, epoch: int) -> Candidate:
+    def judge(self, voice: NanoVoice, share: float) -> Candidate:
         """Both figures of ``voice`` as it is now."""
         was_training = voice.s2.training
         voice.s1.eval()
@@ -49,4 +49,4 @@ class Chooser:
             errors.append(self._listener.judge(waves[-1], text))
         voice.s1.train(was_training)
         voice.s2.train(was_training)
-        return Candidate(epoch, similarity(embedding(np.concatenate(waves)), self._speaker), pooled(errors))
+        return Candidate(share, similarity(embedding(np.concatenate(waves)), self._speaker), pooled(errors))

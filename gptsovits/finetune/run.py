@@ -26,6 +26,8 @@ from gptsovits.nano.base import NanoBase, load_base, save_voice
 VOICE_FILE = "voice.json"
 _FEWEST_SECONDS = 10.0
 _CHOICE = "choice"
+_USUAL_SHARE = 0.75
+_BLENDED = ("enc_p", "ref_enc")
 
 OnProgress = Callable[[Progress], None]
 Cancelled = Callable[[], bool]
@@ -43,7 +45,7 @@ class _Task:
     stages: list[Stage]
     source: np.random.Generator
     state: SavedState
-    snapshots: dict[str, dict[str, Tensor]]
+    origin: dict[str, dict[str, Tensor]]
     began: float
 
     @property
@@ -75,9 +77,7 @@ def finetune(
         return FinetuneResult(None, done, time.monotonic() - task.began, None, ())
     candidates = _choose(task, clips, settings)
     chosen = max(candidates, key=lambda candidate: candidate.merit) if candidates else None
-    if chosen is not None:
-        task.base.voice.s2.enc_p.load_state_dict(_part(task.snapshots[str(chosen.epoch)], "enc_p."))
-        task.base.voice.s2.ref_enc.load_state_dict(_part(task.snapshots[str(chosen.epoch)], "ref_enc."))
+    _blend(task, chosen.share if chosen else min(settings.shares, key=lambda share: abs(share - _USUAL_SHARE)))
     elapsed = time.monotonic() - task.began
     progress(Progress(_CHOICE, task.epochs, task.epochs, 0.0, elapsed))
     _write(out, task.base, clips, settings, candidates, chosen)
@@ -96,7 +96,8 @@ def _prepared(folder: Path, clips: Sequence[Clip], out: Path, settings: Finetune
         AcousticStage(base.voice, items, texts, replay, settings.acoustic_epochs),
     ]
     state = SavedState(out, _identity(folder, clips, settings))
-    return _Task(base, stages, np.random.default_rng(settings.seed), state, {}, time.monotonic())
+    origin = {name: copy.deepcopy(getattr(base.voice.s2, name).state_dict()) for name in _BLENDED}
+    return _Task(base, stages, np.random.default_rng(settings.seed), state, origin, time.monotonic())
 
 
 def _identity(folder: Path, clips: Sequence[Clip], settings: FinetuneSettings) -> str:
@@ -119,7 +120,6 @@ def _run_epochs(task: _Task, settings: FinetuneSettings, progress: OnProgress, c
             loss = _epoch(stage, epoch, settings.steps, task.source, cancelled)
             if loss is None:
                 return first + epoch
-            _keep_candidate(task, stage, epoch + 1, settings.candidates)
             elapsed = time.monotonic() - task.began
             task.state.save(first + epoch + 1, _tensors(task), task.source, elapsed)
             progress(Progress(stage.name, first + epoch + 1, task.epochs, loss, elapsed))
@@ -139,19 +139,10 @@ def _epoch(stage: Stage, epoch: int, steps: int, source: np.random.Generator, ca
     return total / steps
 
 
-def _keep_candidate(task: _Task, stage: Stage, epoch: int, candidates: int) -> None:
-    """Remembers the acoustic networks after each of the last ``candidates`` thirds of their epochs."""
-    spread = max(stage.epochs // 4, 1)
-    wanted = {stage.epochs - spread * number for number in range(candidates)}
-    if stage.name == "acoustic" and epoch in wanted:
-        task.snapshots[str(epoch)] = copy.deepcopy(stage.network.state_dict())
-
-
 def _tensors(task: _Task) -> dict[str, Any]:
     return {
         "networks": [stage.network.state_dict() for stage in task.stages],
         "optimisers": [stage.optimiser.state_dict() for stage in task.stages],
-        "snapshots": task.snapshots,
     }
 
 
@@ -159,26 +150,31 @@ def _load(task: _Task, epoch: int, tensors: dict[str, Any], seconds: float) -> i
     for stage, network, optimiser in zip(task.stages, tensors["networks"], tensors["optimisers"], strict=True):
         stage.network.load_state_dict(network)
         stage.optimiser.load_state_dict(optimiser)
-    task.snapshots = tensors["snapshots"]
     task.began -= seconds
     return epoch
 
 
 def _choose(task: _Task, clips: Sequence[Clip], settings: FinetuneSettings) -> list[Candidate]:
-    """Judges every remembered checkpoint; none when there is nothing to choose between."""
-    if len(task.snapshots) < 2 or settings.sentences == 0:
+    """Judges every share; none when there is nothing to choose between."""
+    if len(settings.shares) < 2 or settings.sentences == 0:
         return []
     chooser = Chooser(task.base, clips, settings.sentences, settings.seed)
+    tuned = {name: copy.deepcopy(getattr(task.base.voice.s2, name).state_dict()) for name in _BLENDED}
     judged = []
-    for epoch, snapshot in task.snapshots.items():
-        task.base.voice.s2.enc_p.load_state_dict(_part(snapshot, "enc_p."))
-        task.base.voice.s2.ref_enc.load_state_dict(_part(snapshot, "ref_enc."))
-        judged.append(chooser.judge(task.base.voice, int(epoch)))
+    for share in settings.shares:
+        _blend(task, share)
+        judged.append(chooser.judge(task.base.voice, share))
+        for name, weights in tuned.items():
+            getattr(task.base.voice.s2, name).load_state_dict(weights)
     return judged
 
 
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {name[len(prefix) :]: value for name, value in tensors.items() if name.startswith(prefix)}
+def _blend(task: _Task, share: float) -> None:
+    """Moves the acoustic weights back to ``share`` of the way from the base."""
+    for name in _BLENDED:
+        network = getattr(task.base.voice.s2, name)
+        tuned = network.state_dict()
+        network.load_state_dict({key: torch.lerp(start, tuned[key], share) for key, start in task.origin[name].items()})
 
 
 def _write(

@@ -14,14 +14,14 @@ class FinetuneSettings:
     semantic_epochs: int = 3
     vocoder_epochs: int = 3
     steps: int = 20
-    candidates: int = 3
+    shares: tuple[float, ...] = (0.5, 0.75, 1.0)
     sentences: int = 5
     seed: int = 0
 
     @classmethod
     def quick(cls) -> FinetuneSettings:
         """A short version for a first impression."""
-        return cls(acoustic_epochs=4, semantic_epochs=1, vocoder_epochs=0, steps=15, candidates=1, sentences=0)
+        return cls(acoustic_epochs=4, semantic_epochs=1, vocoder_epochs=0, steps=15, shares=(0.75,), sentences=0)
 
 
 @dataclass(frozen=True)
@@ -37,15 +37,18 @@ class Progress:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A checkpoint after ``epoch`` acoustic epochs: its similarity to the speaker and its word error rate."""
+    """Acoustic weights that lie ``share`` of the way from the base to the tuned ones, and their two figures.
 
-    epoch: int
+    Between both ends intelligibility and similarity trade off (Wortsman et al. 2022, "Robust fine-tuning").
+    """
+
+    share: float
     similarity: float
     word_error_rate: float
 
     @property
     def merit(self) -> float:
-        """Both figures in one: a third of the error rate weighs as much as the similarity."""
+        """Both figures in one: half of the error rate is taken off the similarity."""
         return self.similarity - 0.5 * self.word_error_rate
 
 
