@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ FOLDER = Path("build/demo")
 
 def main() -> int:
     """0 when the story went as told (and, in full length, the voice passes its thresholds), else 1."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the hub is stopped on the way out
     quick = os.environ.get("QUICK") == "1"
     out = Output()
     shutil.rmtree(FOLDER, ignore_errors=True)
