@@ -34,7 +34,7 @@ def main() -> int:
             out.say(f"The hub is up: {stage.url}")
             story = Story(stage, find_source(), FOLDER.resolve(), quick, out)
             code = _conclude(story.tell(), out, time.monotonic() - begin, quick)
-            if code == 0 and sys.stdout.isatty() and not quick:
+            if sys.stdout.isatty() and not quick:
                 _stay(stage, out)
             return code
     except (StoryEnded, VoiceHubError, FileNotFoundError) as error:

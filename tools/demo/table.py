@@ -29,7 +29,8 @@ def thresholds(report: Mapping[str, Any]) -> list[Threshold]:
     tuned, shuffled = rows["fine-tuned"]["word_error_rate"], rows["shuffled"]["word_error_rate"]
     gain_low = report["gain_over_base"]["low"]
     own = report["nearness"]["own"]["mean"]
-    nearest = max((v["mean"] for k, v in report["nearness"].items() if k != "own"), default=1.0)
+    others = [value["mean"] for name, value in report["nearness"].items() if name != "own"]
+    nearest = max(others, default=1.0)
     return [
         Threshold("word error rate of the voice, at most", tuned, MOST_WORD_ERRORS, tuned <= MOST_WORD_ERRORS),
         Threshold(
@@ -37,6 +38,7 @@ def thresholds(report: Mapping[str, Any]) -> list[Threshold]:
             shuffled > LEAST_SHUFFLED_WORD_ERRORS,
         ),
         Threshold("similarity gained over the base (low end of 95 %), above", gain_low, 0.0, gain_low > 0),
+        Threshold("other speakers compared with, at least", len(others), FEWEST_OTHERS, len(others) >= FEWEST_OTHERS),
         Threshold("similarity to its own speaker, above every other's", own, nearest, own > nearest),
     ]  # fmt: skip
 
