@@ -54,5 +54,8 @@ def check_sums(view: memoryview, members: Iterable[Entry], entry: str) -> list[F
             return []
         return [found("zip-crc", Place(f"{entry}!{member.name}", member.header), member.name)]
 
+    listed = list(members)
+    if sum(member.packed for member in listed) < _SMALL:
+        return [finding for member in listed for finding in check(member)]
     with ThreadPoolExecutor(_THREADS) as pool:
-        return [finding for findings in pool.map(check, list(members)) for finding in findings]
+        return [finding for findings in pool.map(check, listed) for finding in findings]
