@@ -29,7 +29,7 @@ class S1Config:
     """Width of the BERT features; 0 means that the network has no such input."""
 
     def __post_init__(self) -> None:
-        if self.EOS != self.vocab_size - 1:
+        if self.vocab_size - 1 != self.EOS:
             raise ValueError(f"EOS is {self.EOS}, but must be the last entry of a vocabulary of {self.vocab_size}")
         if self.hidden_dim % self.head or self.hidden_dim != self.embedding_dim:
             raise ValueError("hidden_dim must equal embedding_dim and be a multiple of head")
