@@ -1,8 +1,8 @@
 """Does one person speak in a recording, or do two? Speaker embeddings of windows, clustered in two.
 
 Windows of 1.6 s (Resemblyzer) are split by spherical 2-means. Two people speak when the two centres are far apart and
-each holds a good part of the recording. The threshold lies below what four recordings of one reader gave (0.85 to 0.94); it
-is not calibrated on mixtures yet.
+each holds a good part of the recording. The threshold lies below what four recordings of one reader gave (0.85 to
+0.94); it is not calibrated on mixtures yet.
 """
 
 from __future__ import annotations
