@@ -9,6 +9,7 @@ from torch import Tensor
 
 from gptsovits.arch.s1 import KeysValues, Text2Semantic
 from gptsovits.runtime.generation import Generated, LogitsSeen, generate
+from gptsovits.runtime.monotonic import MonotonicReading
 from gptsovits.runtime.sampling import Floats, Race, Sampling, Tokens
 
 
@@ -46,6 +47,7 @@ def infer(
     padding: Tensor | None = None,
     race: Race | None = None,
     on_logits: LogitsSeen | None = None,
+    reading: MonotonicReading | None = None,
 ) -> list[Generated]:
     """Generates for phones ``(B, N)``, bert ``(B, bert_dim, N)``, prompt ``(B, P)`` (P = 0: prompt-free).
 
@@ -54,7 +56,7 @@ def infer(
     logits, past = network(phones, bert, prompt, padding)
     stepper = TorchStepper(network, past, padding)
     first = logits[:, -1].float().cpu().numpy()
-    return generate(stepper, first, prompt.cpu().numpy(), network.config.EOS, sampling, race, on_logits)
+    return generate(stepper, first, prompt.cpu().numpy(), network.config.EOS, sampling, race, on_logits, reading)
 
 
 def left_padded(rows: list[Tensor]) -> tuple[Tensor, Tensor]:

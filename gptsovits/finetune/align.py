@@ -61,6 +61,29 @@ def phone_log_probabilities(base: NanoBase, wave: Floats) -> Floats:
         return np.asarray(base.phone_head(features)[0].log_softmax(-1).numpy(), np.float32)
 
 
+def timeline(base: NanoBase, wave: Floats, phones: Sequence[str]) -> tuple[list[str], Floats]:
+    """When each of ``phones`` sounds in ``wave``: symbols ('' is silence) and the end of each in seconds.
+
+    Raises :class:`AlignmentError` when the wave is too short for them.
+    """
+    spoken = [index for index, phone in enumerate(phones) if phone_class(phone) != SILENCE_CLASS]
+    scores = phone_log_probabilities(base, wave)
+    if not spoken or len(spoken) > len(scores):
+        raise AlignmentError("The words do not fit into the time of the clip; give the words that are spoken in it.")
+    after_mark = frozenset(place for place, index in enumerate(spoken) if place and index - spoken[place - 1] > 1)
+    spans = viterbi(scores, [phone_class(phones[index]) for index in spoken], after_mark | {len(spoken)})
+    symbols, ends = [""], [spans[0][0]]
+    for index, (begin, end) in zip(spoken, spans, strict=True):
+        if begin > ends[-1]:
+            symbols.append("")
+            ends.append(begin)
+        symbols.append(phones[index])
+        ends.append(end)
+    symbols.append("")
+    ends.append(len(scores))
+    return symbols, np.array(ends, np.float32) * np.float32(_FRAME_SECONDS)
+
+
 def align(base: NanoBase, wave: Floats, text: str, language: str = "en") -> list[Clip]:
     """Clips of 2.5 to 8 s that hold the recording; raises :class:`AlignmentError` when the text does not fit."""
     pieces = _timed(base, wave, [part.strip() for part in _PIECE.findall(text) if re.search(r"\w", part)], language)

@@ -18,13 +18,15 @@ from torch import Tensor
 from gptsovits.finetune.align import Clip
 from gptsovits.finetune.choice import Chooser, prompt_of
 from gptsovits.finetune.settings import Candidate, FinetuneResult, FinetuneSettings, Progress
-from gptsovits.finetune.speaker import features_of_clips, replay_set, spoken
+from gptsovits.finetune.speaker import features_of_clips, replay_set
 from gptsovits.finetune.stages import AcousticStage, SemanticStage, Stage, VocoderStage, update
 from gptsovits.finetune.state import SavedState
 from gptsovits.nano.base import NanoBase, load_base, save_voice
+from gptsovits.pretrain.semantic import spoken_texts
 
 VOICE_FILE = "voice.json"
 _FEWEST_SECONDS = 10.0
+_FEWEST_CLIPS = 2
 _CHOICE = "choice"
 _USUAL_SHARE = 0.75
 _BLENDED = ("enc_p", "ref_enc")
@@ -69,7 +71,7 @@ def finetune(
     is too little speech. ``cancelled`` is asked between updates.
     """
     seconds = sum(clip.seconds for clip in clips)
-    if len(clips) < 2 or seconds < _FEWEST_SECONDS:
+    if len(clips) < _FEWEST_CLIPS or seconds < _FEWEST_SECONDS:
         raise FinetuneError(f"{seconds:.0f} s of speech in {len(clips)} clips are too little; record at least 30 s.")
     task = _prepared(base, clips, out, settings)
     done = _run_epochs(task, settings, progress, cancelled)
@@ -88,12 +90,14 @@ def finetune(
 def _prepared(folder: Path, clips: Sequence[Clip], out: Path, settings: FinetuneSettings) -> _Task:
     torch.manual_seed(settings.seed)
     base = load_base(folder)
-    items = features_of_clips(clips)
-    texts, replay = spoken(base, items), replay_set(folder)
+    items, replay = features_of_clips(base, clips), replay_set(folder)
+    if len(items) < _FEWEST_CLIPS:
+        raise FinetuneError("The words do not fit the recording; give exactly the words that are spoken in it.")
+    texts = spoken_texts(items)
     stages: list[Stage] = [
         SemanticStage(base.voice, texts, replay, settings.semantic_epochs),
         VocoderStage(base.voice, items, settings.vocoder_epochs),
-        AcousticStage(base.voice, items, texts, replay, settings.acoustic_epochs),
+        AcousticStage(base.voice, items, replay, settings.acoustic_epochs),
     ]
     state = SavedState(out, _identity(folder, clips, settings))
     origin = {name: copy.deepcopy(getattr(base.voice.s2, name).state_dict()) for name in _BLENDED}

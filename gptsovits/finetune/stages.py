@@ -9,7 +9,6 @@ from typing import Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from gptsovits.finetune.speaker import Rehearsal, rounds
 from gptsovits.nano.acoustic import PITCH_CENTRE, Picture
@@ -46,13 +45,10 @@ class AcousticStage:
 
     name = "acoustic"
 
-    def __init__(
-        self, voice: NanoVoice, items: Sequence[Features], texts: Sequence[SpokenText], replay: Sequence[Rehearsal],
-        epochs: int,
-    ) -> None:  # fmt: skip
+    def __init__(self, voice: NanoVoice, items: Sequence[Features], replay: Sequence[Rehearsal], epochs: int) -> None:
         self.epochs = epochs
         self.network: nn.Module = nn.ModuleDict({"enc_p": voice.s2.enc_p, "ref_enc": voice.s2.ref_enc})
-        self._voice, self._items, self._texts, self._replay = voice, items, texts, replay
+        self._voice, self._items, self._replay = voice, items, replay
         self._base = copy.deepcopy(voice.s2.enc_p).requires_grad_(False)
         own, body = self._parts()
         self.optimiser = torch.optim.AdamW(
@@ -81,10 +77,9 @@ class AcousticStage:
         chosen = next(rounds(len(self._items), min(_CLIPS_PER_STEP, len(self._items)), source))
         items = [self._items[index] for index in chosen]
         batch = collate(items, [self._reference(source) for _ in items])
-        tokens = pad_sequence([self._texts[index].tokens for index in chosen], batch_first=True)
         with torch.autocast("cpu", torch.bfloat16):
             ge = self._voice.s2.ref_enc(batch.reference)
-            content = self._voice.s2.quantizer.decode(tokens)
+            content = self._voice.s2.quantizer.decode(batch.tokens)
             lengths = batch.frames // FRAMES_PER_TOKEN
             picture = self._voice.s2.enc_p(content, batch.phones, ge, batch.phone_lengths, lengths)
         return acoustic_losses(picture, batch)["total"]
@@ -112,9 +107,9 @@ class AcousticStage:
 def _as_batch(picture: Picture, phones: Tensor, phone_lengths: Tensor, token_lengths: Tensor) -> AcousticBatch:
     """What the base would say, as a goal."""
     hertz = (picture.pitch.float() + PITCH_CENTRE).exp() * (picture.voicing > 0)
-    return AcousticBatch(
-        picture.mel.float(), hertz, token_lengths * FRAMES_PER_TOKEN, phones, phone_lengths, picture.mel.new_zeros(0)
-    )
+    nothing = picture.mel.new_zeros(0)
+    frames = token_lengths * FRAMES_PER_TOKEN
+    return AcousticBatch(picture.mel.float(), hertz, frames, nothing, phones, phone_lengths, nothing)
 
 
 class VocoderStage:

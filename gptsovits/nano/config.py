@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from gptsovits.config import S1Config
+from gptsovits.nano.phones import TOKEN_COUNT
 
 SAMPLE_RATE = 16000
 HOP = 160
@@ -24,7 +25,7 @@ class NanoConfig:
 
     content_dim: int = 192
     content_layers: int = 5
-    codebook_size: int = 512
+    codebook_size: int = TOKEN_COUNT
     gin_channels: int = 128
     hidden: int = 256
     token_layers: int = 3
@@ -54,7 +55,7 @@ class NanoConfig:
         return {"model": asdict(self), "data": data}
 
 
-def nano_s1_config(codebook_size: int = 512, n_symbols: int = 732) -> S1Config:
+def nano_s1_config(codebook_size: int = TOKEN_COUNT, n_symbols: int = 732) -> S1Config:
     """Stage 1 at nano size: the same class as the published one, without BERT features."""
     return S1Config(
         vocab_size=codebook_size + 1,

@@ -102,6 +102,7 @@ def _tensors(named: Mapping[str, Any]) -> dict[str, Tensor]:
 
 def _header(voice: NanoVoice, requires: Mapping[str, Any]) -> dict[str, Any]:
     s1, s2 = voice.s1.config, voice.s2.config
+    classes = voice.s2.token_classes()
     return {
         "family": "nano",
         "sample_rate": SAMPLE_RATE,
@@ -116,6 +117,7 @@ def _header(voice: NanoVoice, requires: Mapping[str, Any]) -> dict[str, Any]:
         "heads": s1.head,
         "head_dim": s1.hidden_dim // s1.head,
         "phones": s2.n_symbols,
+        **({} if classes is None else {"token_classes": classes.tolist()}),
         "prompt_silence_samples": 0,
         "languages": ["en"],
         "sampling": {name: getattr(SAMPLING, name) for name in ("top_k", "top_p", "temperature", "repetition_penalty")},

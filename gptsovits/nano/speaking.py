@@ -13,6 +13,7 @@ from gptsovits.arch.s1_inference import infer
 from gptsovits.nano.base import NanoBase, NanoVoice
 from gptsovits.nano.spectral import Spectrogram
 from gptsovits.nano.synthesizer import NOISE_CHANNELS
+from gptsovits.runtime.monotonic import MonotonicReading
 from gptsovits.runtime.sampling import Sampling
 from gptsovits.text import phonemize
 
@@ -47,7 +48,9 @@ def tokens_of(
     """Semantic tokens ``(T,)`` for phones ``(N,)``, after the prompt."""
     seeded = Sampling(**{**sampling.__dict__, "seed": seed})
     together = torch.cat((prompt.phones, phones))[None]
-    generated = infer(voice.s1, together, None, prompt.tokens[None], seeded)[0]
+    classes = voice.s2.token_classes()
+    reading = None if classes is None else MonotonicReading([classes[phones.numpy()]], voice.s1.config.EOS)
+    generated = infer(voice.s1, together, None, prompt.tokens[None], seeded, reading=reading)[0]
     return torch.from_numpy(generated.tokens[generated.prompt_length :].copy())
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from gptsovits.nano.acoustic import AcousticModel, Picture, ReferenceEncoder
 from gptsovits.nano.config import NanoConfig
+from gptsovits.nano.phones import TOKEN_COUNT, classes_of_ids
 from gptsovits.nano.quantiser import TokenQuantiser
 from gptsovits.nano.spectral import LogMel
 from gptsovits.nano.vocoder import Vocoder, smooth_voicing
@@ -29,6 +32,10 @@ class NanoSynthesizer(nn.Module):
         self.quantizer = TokenQuantiser(config.codebook_size, config.content_dim)
         self.enc_p = AcousticModel(config)
         self.dec = Vocoder(config)
+
+    def token_classes(self) -> NDArray[np.int64] | None:
+        """Token class of every phone id, if the tokens of this network tell their phone."""
+        return classes_of_ids(self.config.n_symbols) if self.config.codebook_size == TOKEN_COUNT else None
 
     def quantise(self, features: Tensor) -> Tensor:
         """Content features ``(B, C, T50)`` -> tokens ``(B, T50 // 2)``."""

@@ -28,8 +28,11 @@ def _seconds(text: str) -> float:
 @click.option("--corpus", type=click.Path(path_type=Path, exists=True), default=Path(".work/nano/corpus"))
 @click.option("--work", type=click.Path(path_type=Path), default=Path(".work/nano/runs"), help="States of the runs.")
 @click.option("--out", type=click.Path(path_type=Path), help="Assemble a base folder here after the leg.")
+@click.option("--start", type=click.Path(path_type=Path, exists=True), help="Base folder that new runs begin from.")
 @click.option("--plan", type=float, default=1.0, help="Scales the planned training time of every run.")
-def main(length: str, runs: tuple[str, ...], corpus: Path, work: Path, out: Path | None, plan: float) -> None:
+def main(
+    length: str, runs: tuple[str, ...], corpus: Path, work: Path, out: Path | None, start: Path | None, plan: float
+) -> None:  # fmt: skip
     """Train for one leg; call again until it says that the plan is fulfilled."""
     torch.set_num_threads(1)
     end = time.monotonic() + _seconds(length)
@@ -37,7 +40,7 @@ def main(length: str, runs: tuple[str, ...], corpus: Path, work: Path, out: Path
     scaled = Plan(*(plan * value for value in (usual.content, usual.vocoder, usual.acoustic, usual.semantic)))
     done = True
     for name in runs or RUNS:
-        done = train(name, NanoConfig(), corpus, work, end - time.monotonic(), scaled, click.echo)
+        done = train(name, NanoConfig(), corpus, work, end - time.monotonic(), scaled, click.echo, start)
         if not done:
             break
     click.echo("The plan is fulfilled." if done else "Call again to go on.")

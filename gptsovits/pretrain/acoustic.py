@@ -14,52 +14,38 @@ from torch.nn.utils.rnn import pad_sequence
 
 from gptsovits.nano.acoustic import PITCH_CENTRE, AcousticModel, Picture, ReferenceEncoder
 from gptsovits.nano.config import FRAMES_PER_TOKEN, NanoConfig
-from gptsovits.nano.content import ContentEncoder
 from gptsovits.nano.quantiser import TokenQuantiser
-from gptsovits.pretrain.augment import disturbed
 from gptsovits.pretrain.features import Corpus, Features
 
 BATCH_FRAMES = 4000
 REFERENCE_FRAMES = 300
-_DISTURBED_SHARE = 0.5
 
 
 def acoustic_modules(config: NanoConfig) -> nn.ModuleDict:
     """The networks of this run."""
-    return nn.ModuleDict({"enc_p": AcousticModel(config), "ref_enc": ReferenceEncoder(config)})
+    return nn.ModuleDict(
+        {
+            "enc_p": AcousticModel(config),
+            "ref_enc": ReferenceEncoder(config),
+            "quantizer": TokenQuantiser(config.codebook_size, config.content_dim),
+        }
+    )
 
 
 @dataclass(frozen=True)
 class AcousticBatch:
-    """Whole clips, padded: mel ``(B, T, 80)``, pitch ``(B, T)``, phones ``(B, N)``, reference ``(B, 80, R)``."""
+    """Whole clips, padded: mel ``(B, T, 80)``, pitch ``(B, T)``, tokens ``(B, T // 4)``, phones ``(B, N)``.
+
+    ``reference (B, 80, R)`` is other speech of the same speakers.
+    """
 
     mel: Tensor
     pitch: Tensor
     frames: Tensor
+    tokens: Tensor
     phones: Tensor
     phone_lengths: Tensor
     reference: Tensor
-
-
-class TokenMaker:
-    """The frozen content path: log-mel to tokens and their vectors."""
-
-    def __init__(self, modules: nn.ModuleDict) -> None:
-        modules.eval().requires_grad_(False)
-        self._content = cast("ContentEncoder", modules["content"])
-        self._projection = modules["ssl_proj"]
-        self._quantizer = cast("TokenQuantiser", modules["quantizer"])
-
-    @torch.no_grad()
-    def __call__(self, mel: Tensor) -> Tensor:
-        """``mel (B, T, 80)`` -> tokens ``(B, T // 4)``."""
-        features = self._content.from_mel(mel.transpose(1, 2))
-        tokens: Tensor = self._quantizer.encode(self._projection(features).transpose(1, 2))
-        return tokens
-
-    def vectors(self, tokens: Tensor) -> Tensor:
-        """Codebook vectors of ``tokens``."""
-        return self._quantizer.decode(tokens)
 
 
 def collate(items: Sequence[Features], references: Sequence[Tensor]) -> AcousticBatch:
@@ -68,6 +54,7 @@ def collate(items: Sequence[Features], references: Sequence[Tensor]) -> Acoustic
         pad_sequence([item.mel.float() for item in items], batch_first=True, padding_value=-6.9),
         pad_sequence([item.pitch for item in items], batch_first=True),
         torch.tensor([item.frames for item in items]),
+        pad_sequence([item.tokens for item in items], batch_first=True),
         pad_sequence([item.phones for item in items], batch_first=True),
         torch.tensor([len(item.phones) for item in items]),
         torch.stack(list(references)).transpose(1, 2),
@@ -94,10 +81,10 @@ def _masked(values: Tensor, mask: Tensor) -> Tensor:
 
 
 class AcousticTraining:
-    """Draws batches and computes the losses; half of the batches hear tokens of a disturbed recording."""
+    """Draws batches and computes the losses."""
 
-    def __init__(self, modules: nn.ModuleDict, tokens: TokenMaker, corpus: Corpus, seed: int) -> None:
-        self._modules, self._tokens, self._corpus = modules, tokens, corpus
+    def __init__(self, modules: nn.ModuleDict, corpus: Corpus, seed: int) -> None:
+        self._modules, self._corpus = modules, corpus
         self._source = np.random.default_rng(seed)
         self._batches: Iterator[list[Features]] = iter(())
         self.refresh()
@@ -114,9 +101,8 @@ class AcousticTraining:
         """Losses of one batch."""
         items = next(self._batches)
         batch = collate(items, [self._reference(item.speaker) for item in items])
-        heard = disturbed(batch.mel) if self._source.random() < _DISTURBED_SHARE else batch.mel
         with torch.autocast("cpu", torch.bfloat16):
-            content = self._tokens.vectors(self._tokens(heard))
+            content = cast("TokenQuantiser", self._modules["quantizer"]).decode(batch.tokens)
             ge = self._modules["ref_enc"](batch.reference)
             picture = self._modules["enc_p"](
                 content, batch.phones, ge, batch.phone_lengths, batch.frames // FRAMES_PER_TOKEN

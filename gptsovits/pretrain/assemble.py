@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from gptsovits.nano.base import REPLAY_FILE, NanoBase, new_voice, save_base
 from gptsovits.nano.config import NanoConfig, nano_s1_config
 from gptsovits.nano.content import ContentEncoder
-from gptsovits.pretrain.acoustic import REFERENCE_FRAMES, TokenMaker
-from gptsovits.pretrain.content import ContentHeads
+from gptsovits.pretrain.acoustic import REFERENCE_FRAMES
 from gptsovits.pretrain.features import Corpus, Features
 from gptsovits.pretrain.legs import Run
 from gptsovits.pretrain.run import RUNS, finished_modules
@@ -37,12 +36,9 @@ def assemble(config: NanoConfig, corpus: Path, runs: Path, out: Path) -> NanoBas
     _take(voice.s2.ssl_proj, content["ssl_proj"])
     _take(voice.s2.quantizer, content["quantizer"])
     facts = _facts(config, s1_config, runs)
-    base = NanoBase(
-        cast("ContentEncoder", content["content"]), cast("ContentHeads", content["heads"]).frame, voice, facts
-    )
+    base = NanoBase(cast("ContentEncoder", content["content"]), cast("nn.Linear", content["phone_head"]), voice, facts)
     save_base(out, base)
-    tokens = TokenMaker(nn.ModuleDict({name: content[name] for name in ("content", "ssl_proj", "quantizer")}))
-    save_file(_replay(Corpus(corpus).items, tokens, voice.s2.ref_enc.eval()), out / REPLAY_FILE)
+    save_file(_replay(Corpus(corpus).items, voice.s2.ref_enc.eval()), out / REPLAY_FILE)
     return base
 
 
@@ -67,17 +63,17 @@ def _facts(config: NanoConfig, s1_config: dict[str, Any], runs: Path) -> dict[st
 
 
 @torch.no_grad()
-def _replay(items: Sequence[Features], tokens: TokenMaker, ref_enc: nn.Module) -> dict[str, Tensor]:
+def _replay(items: Sequence[Features], ref_enc: nn.Module) -> dict[str, Tensor]:
     """Phones, tokens and timbres of drawn clips: what a fine-tune rehearses so as not to forget them."""
     source = np.random.default_rng(0)
     fitting = [item for item in items if REFERENCE_FRAMES <= item.frames <= 2 * REFERENCE_FRAMES]
     chosen = [fitting[index] for index in source.permutation(len(fitting))[:REPLAY_CLIPS]]
-    heard = [tokens(item.mel.float()[None])[0] for item in chosen]
     timbres = [ref_enc(item.mel.float().T[None])[0, :, 0] for item in chosen]
     return {
         "phones": torch.cat([item.phones for item in chosen]).to(torch.int16),
         "phone_lengths": torch.tensor([len(item.phones) for item in chosen], dtype=torch.int16),
-        "tokens": torch.cat(heard).to(torch.int16),
-        "token_lengths": torch.tensor([len(part) for part in heard], dtype=torch.int16),
+        "tokens": torch.cat([item.tokens for item in chosen]).to(torch.int16),
+        "owners": torch.cat([item.owners for item in chosen]).to(torch.int16),
+        "token_lengths": torch.tensor([len(item.tokens) for item in chosen], dtype=torch.int16),
         "timbres": torch.stack(timbres).half(),
     }

@@ -15,6 +15,7 @@ from gptsovits.corpus import store
 from gptsovits.nano.config import FRAMES_PER_SECOND, FRAMES_PER_TOKEN, HOP
 from gptsovits.nano.phones import SILENCE_CLASS, phone_class
 from gptsovits.nano.spectral import LogMel, Spectrogram
+from gptsovits.nano.timing import CrowdedError, stretch_of_tokens, tokens_of_stretches, without_gaps
 from gptsovits.text.symbols import phone_ids
 
 SPEECH_LEVEL = 0.08
@@ -25,7 +26,7 @@ SPEECH_LEVEL = 0.08
 class Features:
     """One clip of T frames of 10 ms, T a multiple of 4; ``mel`` is float16, ``pitch`` in Hz, ``wave`` of T * 160.
 
-    ``owners (T // 4,)`` is the index in ``phones`` of the phone (or mark) that each token's time belongs to.
+    ``tokens (T // 4,)`` say it, and ``owners (T // 4,)`` is the index in ``phones`` of the phone (or mark) of each.
     """
 
     speaker: int
@@ -35,7 +36,8 @@ class Features:
     pitch: Tensor
     classes: Tensor
     wave: Tensor
-    owners: Tensor | None = None
+    tokens: Tensor
+    owners: Tensor
 
     @property
     def frames(self) -> int:
@@ -72,24 +74,32 @@ def frame_classes(symbols: Sequence[str], ends: npt.NDArray[np.float32], frames:
 
 
 def features_of(clip: store.Clip, maker: MelMaker) -> Features:
-    """Features of one corpus clip."""
+    """Features of one corpus clip; raises :class:`gptsovits.nano.timing.CrowdedError` when it is spoken too fast."""
     wave = normalised((clip.wave / 32768).astype(np.float32))
     frames = min(len(wave) // HOP, len(clip.pitch)) // FRAMES_PER_TOKEN * FRAMES_PER_TOKEN
     wave = wave[: frames * HOP]
+    symbols, ends = without_gaps(clip.symbols, clip.ends)
+    tokens, owners = spoken_tokens(clip.phones, symbols, ends, frames // FRAMES_PER_TOKEN)
     return Features(
         clip.speaker,
         clip.text,
         torch.tensor(phone_ids(clip.phones)),
         maker(wave).half(),
         torch.from_numpy(clip.pitch[:frames].astype(np.float32)),
-        frame_classes(clip.symbols, clip.ends, frames),
+        frame_classes(symbols, ends, frames),
         torch.from_numpy(wave),
-        token_owners(clip.phones, clip.symbols, clip.ends, frames // FRAMES_PER_TOKEN),
+        tokens,
+        owners,
     )
 
 
-def token_owners(phones: Sequence[str], symbols: Sequence[str], ends: npt.NDArray[np.float32], tokens: int) -> Tensor:
-    """Index in ``phones`` for each token; a silence belongs to the mark before the next phone, or to that phone."""
+def spoken_tokens(
+    phones: Sequence[str], symbols: Sequence[str], ends: npt.NDArray[np.float32], tokens: int
+) -> tuple[Tensor, Tensor]:
+    """Tokens ``(T,)`` of timed stretches, and the index in ``phones`` that each belongs to.
+
+    A silence belongs to the mark before the next phone, or to that phone.
+    """
     spoken = [index for index, phone in enumerate(phones) if phone_class(phone) != SILENCE_CLASS]
     last = len(phones) - 1
     owners, seen = [], 0
@@ -100,9 +110,9 @@ def token_owners(phones: Sequence[str], symbols: Sequence[str], ends: npt.NDArra
             seen += 1
         else:
             owners.append(upcoming - 1 if seen and upcoming - 1 not in spoken else upcoming)
-    middle = (np.arange(tokens) + 0.5) * FRAMES_PER_TOKEN / FRAMES_PER_SECOND
-    at = np.minimum(np.searchsorted(ends, middle, side="right"), len(symbols) - 1)
-    return torch.tensor(np.clip(np.array(owners)[at], 0, last))
+    stretches = stretch_of_tokens(symbols, ends, tokens)
+    owner = torch.from_numpy(np.clip(np.array(owners)[stretches], 0, last))
+    return torch.from_numpy(tokens_of_stretches(symbols, stretches)), owner
 
 
 class Corpus:
@@ -120,7 +130,15 @@ class Corpus:
         for path in store.shards(self._folder):
             if path not in self._seen:
                 self._seen.add(path)
-                self.items.extend(features_of(clip, self._maker) for clip in store.load(path))
+                self.items.extend(self._features(store.load(path)))
+
+    def _features(self, clips: Sequence[store.Clip]) -> Iterator[Features]:
+        """Features of clips that are not spoken too fast for tokens of 40 ms."""
+        for clip in clips:
+            try:
+                yield features_of(clip, self._maker)
+            except CrowdedError:
+                continue
 
     @property
     def minutes(self) -> float:
@@ -128,12 +146,13 @@ class Corpus:
         return sum(item.frames for item in self.items) / FRAMES_PER_SECOND / 60
 
     def crops(self, batch: int, frames: int, source: np.random.Generator) -> list[tuple[Features, int]]:
-        """Random clips of at least ``frames`` frames, each with a random first frame."""
+        """Random clips of at least ``frames`` frames, each with a random first frame at which a token begins."""
         chosen: list[tuple[Features, int]] = []
         while len(chosen) < batch:
             item = self.items[source.integers(len(self.items))]
             if item.frames >= frames:
-                chosen.append((item, int(source.integers(item.frames - frames + 1))))
+                first = int(source.integers((item.frames - frames) // FRAMES_PER_TOKEN + 1))
+                chosen.append((item, first * FRAMES_PER_TOKEN))
         return chosen
 
     def batches(self, frames: int, source: np.random.Generator) -> Iterator[list[Features]]:

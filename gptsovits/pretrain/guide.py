@@ -40,7 +40,7 @@ class AttentionGuide:
     def _listen(self, module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         self._heard.append(inputs[0])
 
-    def loss(self, texts: Sequence[tuple[int, Tensor | None]]) -> Tensor:
+    def loss(self, texts: Sequence[tuple[int, Tensor]]) -> Tensor:
         """Mean cross entropy of the guided heads; ``texts`` holds the number of phones and the owners of each row.
 
         Rows are as in :func:`gptsovits.arch.s1_loss.training_loss`: phones padded on the left, tokens on the right.
@@ -78,9 +78,8 @@ class AttentionGuide:
         return F.cross_entropy(scores.flatten(0, 1), goals[:, text_length:].flatten(), ignore_index=_IGNORED)
 
 
-def _targets(phones: int, owners: Tensor | None, text_length: int, length: int) -> Tensor:
+def _targets(phones: int, owners: Tensor, text_length: int, length: int) -> Tensor:
     """For each position the position of the phone that its token speaks; ignored where there is none."""
     targets = torch.full((length,), _IGNORED)
-    if owners is not None:
-        targets[text_length : text_length + len(owners)] = owners + text_length - phones
+    targets[text_length : text_length + len(owners)] = owners + text_length - phones
     return targets

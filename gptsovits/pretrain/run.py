@@ -12,8 +12,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from gptsovits.nano.base import CONTENT_FILE, S1_FILE, S2_FILE
 from gptsovits.nano.config import NanoConfig
-from gptsovits.pretrain.acoustic import AcousticTraining, TokenMaker, acoustic_modules
+from gptsovits.pretrain.acoustic import AcousticTraining, acoustic_modules
 from gptsovits.pretrain.content import ContentTraining, content_modules
 from gptsovits.pretrain.features import Corpus
 from gptsovits.pretrain.legs import Run
@@ -67,13 +68,21 @@ def finished_modules(name: str, config: NanoConfig, runs: Path) -> nn.ModuleDict
     return modules.eval()
 
 
-def train(name: str, config: NanoConfig, corpus: Path, runs: Path, seconds: float, plan: Plan, report: Report) -> bool:
-    """One leg of the run ``name``; True when its plan is fulfilled."""
+def train(
+    name: str, config: NanoConfig, corpus: Path, runs: Path, seconds: float, plan: Plan, report: Report,
+    start: Path | None = None,
+) -> bool:  # fmt: skip
+    """One leg of the run ``name``; True when its plan is fulfilled.
+
+    A run that has no state yet begins with those weights of the base folder ``start`` that fit.
+    """
     run = Run(runs / name, modules_of(name, config), _RATES[name], asdict(plan)[name])
     if run.progress >= 1.0:
         return True
+    if run.step == 0 and start is not None:
+        report(f"{name}: {take_fitting(run.modules, base_weights(name, start))} tensors of {start}")
     torch.manual_seed(run.step)
-    training = _training(name, config, run, Corpus(corpus), runs)
+    training = _training(name, run, Corpus(corpus))
     refreshed = time.monotonic()
 
     def losses() -> Mapping[str, Tensor]:
@@ -87,13 +96,35 @@ def train(name: str, config: NanoConfig, corpus: Path, runs: Path, seconds: floa
     return run.progress >= 1.0
 
 
-def _training(name: str, config: NanoConfig, run: Run, corpus: Corpus, runs: Path) -> Training:
+def base_weights(name: str, base: Path) -> dict[str, Tensor]:
+    """Weights of a base folder under the names of the networks of the run ``name``."""
+    if name == "semantic":
+        return {f"s1.{key}": value for key, value in load_file(base / S1_FILE).items()}
+    if name == "content":
+        stored = load_file(base / CONTENT_FILE)
+        return {key if key.startswith("phone_head.") else f"content.{key}": value for key, value in stored.items()}
+    return load_file(base / S2_FILE)
+
+
+@torch.no_grad()
+def take_fitting(modules: nn.ModuleDict, weights: Mapping[str, Tensor]) -> int:
+    """Copies the weights whose names and shapes fit; returns how many did."""
+    fitting = [
+        (own, weights[name])
+        for name, own in modules.named_parameters()
+        if own.requires_grad and name in weights and weights[name].shape == own.shape
+    ]
+    for own, value in fitting:
+        own.copy_(value)
+    return len(fitting)
+
+
+def _training(name: str, run: Run, corpus: Corpus) -> Training:
     seed = run.step + 1
     if name == "content":
-        return ContentTraining(run.modules, corpus, seed, run.step)
+        return ContentTraining(run.modules, corpus, seed)
     if name == "vocoder":
         return VocoderTraining(run.modules, corpus, seed, _CRITICS_FROM)
-    tokens = TokenMaker(finished_modules("content", config, runs))
     if name == "acoustic":
-        return AcousticTraining(run.modules, tokens, corpus, seed)
-    return SemanticTraining(run.modules, tokens, corpus, seed)
+        return AcousticTraining(run.modules, corpus, seed)
+    return SemanticTraining(run.modules, corpus, seed)

@@ -14,13 +14,12 @@ from torch.nn.utils.rnn import pad_sequence
 from gptsovits.arch.s1 import Text2Semantic
 from gptsovits.arch.s1_loss import S1Batch, left_aligned, top_k_accuracy
 from gptsovits.nano.config import nano_s1_config
-from gptsovits.pretrain.acoustic import TokenMaker
 from gptsovits.pretrain.features import Corpus, Features
 from gptsovits.pretrain.guide import GUIDE_WEIGHT, AttentionGuide
 
 BATCH = 10
-_PAIR_SHARE = 0.2
-_SPLICED_SHARE = 0.65
+_PAIR_SHARE = 0.35
+_SPLICED_SHARE = 0.5
 _CORRUPTED_SHARE = 0.12
 
 
@@ -31,7 +30,7 @@ class SpokenText:
     speaker: int
     phones: Tensor
     tokens: Tensor
-    owners: Tensor | None = None
+    owners: Tensor
 
 
 def semantic_modules(codebook_size: int) -> nn.ModuleDict:
@@ -39,25 +38,17 @@ def semantic_modules(codebook_size: int) -> nn.ModuleDict:
     return nn.ModuleDict({"s1": Text2Semantic(nano_s1_config(codebook_size))})
 
 
-def spoken_texts(items: Sequence[Features], tokens: TokenMaker) -> list[SpokenText]:
-    """Tokens of undisturbed clips."""
-    return [SpokenText(item.speaker, item.phones, tokens(item.mel.float()[None])[0], item.owners) for item in items]
+def spoken_texts(items: Sequence[Features]) -> list[SpokenText]:
+    """What clips say."""
+    return [SpokenText(item.speaker, item.phones, item.tokens, item.owners) for item in items]
 
 
 def joined(parts: Sequence[SpokenText]) -> SpokenText:
     """Sentences one after another, as prompt and answer are at synthesis."""
     phones, tokens = torch.cat([part.phones for part in parts]), torch.cat([part.tokens for part in parts])
-    return SpokenText(parts[0].speaker, phones, tokens, _joined_owners(parts))
-
-
-def _joined_owners(parts: Sequence[SpokenText]) -> Tensor | None:
-    shifted, before = [], 0
-    for part in parts:
-        if part.owners is None:
-            return None
-        shifted.append(part.owners + before)
-        before += len(part.phones)
-    return torch.cat(shifted)
+    before = np.cumsum([0, *(len(part.phones) for part in parts[:-1])])
+    owners = torch.cat([part.owners + int(offset) for part, offset in zip(parts, before, strict=True)])
+    return SpokenText(parts[0].speaker, phones, tokens, owners)
 
 
 def spliced(texts: Sequence[SpokenText], source: np.random.Generator) -> SpokenText:
@@ -67,8 +58,6 @@ def spliced(texts: Sequence[SpokenText], source: np.random.Generator) -> SpokenT
         text = texts[int(source.integers(len(texts)))]
         first = int(source.integers(max(len(text.phones) - 4, 1)))
         last = min(first + int(source.integers(3, 16)), len(text.phones))
-        if text.owners is None:
-            continue
         inside = (text.owners >= first) & (text.owners < last)
         phones, owners = text.phones[first:last], text.owners[inside] - first
         parts.append(SpokenText(text.speaker, phones, text.tokens[inside], owners))
@@ -116,10 +105,10 @@ def s1_losses(
 class SemanticTraining:
     """Draws single sentences, pairs of one speaker, and sentences spliced from runs of phones."""
 
-    def __init__(self, modules: nn.ModuleDict, tokens: TokenMaker, corpus: Corpus, seed: int) -> None:
+    def __init__(self, modules: nn.ModuleDict, corpus: Corpus, seed: int) -> None:
         self._network = cast("Text2Semantic", modules["s1"])
         self._guide = AttentionGuide(self._network)
-        self._tokens, self._corpus = tokens, corpus
+        self._corpus = corpus
         self._source = np.random.default_rng(seed)
         self._texts: list[SpokenText] = []
         self.refresh()
@@ -127,7 +116,7 @@ class SemanticTraining:
     def refresh(self) -> None:
         """Takes up new shards."""
         self._corpus.refresh()
-        self._texts.extend(spoken_texts(self._corpus.items[len(self._texts) :], self._tokens))
+        self._texts.extend(spoken_texts(self._corpus.items[len(self._texts) :]))
         self._by_speaker: dict[int, list[SpokenText]] = {}
         for text in self._texts:
             self._by_speaker.setdefault(text.speaker, []).append(text)

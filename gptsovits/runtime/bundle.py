@@ -50,6 +50,8 @@ class VoiceFacts:
     spectrogram: SpectrogramConfig
     spectrogram_bins: int
     requires: Mapping[str, Any]
+    token_classes: NDArray[np.int64] | None = None
+    """Token class of every phone, for bases whose tokens tell their phone (:mod:`gptsovits.runtime.monotonic`)."""
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> VoiceFacts:
@@ -82,7 +84,18 @@ class VoiceFacts:
             spectrogram=SpectrogramConfig(rate, n_fft, int(spectrum["hop"]), int(spectrum.get("window", n_fft))),
             spectrogram_bins=int(spectrum["bins"]),
             requires=dict(content.get("requires", {})),
+            token_classes=_token_classes(content),
         )
+
+
+def _token_classes(content: Mapping[str, Any]) -> NDArray[np.int64] | None:
+    listed = content.get("token_classes")
+    if listed is None:
+        return None
+    classes = np.array(listed, np.int64)
+    if classes.shape != (int(content["phones"]),) or not 0 <= classes.min() <= 2 * classes.max() + 1 < content["eos"]:
+        raise ValueError("token_classes")
+    return classes
 
 
 class Graph:

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gptsovits.runtime.monotonic import MonotonicReading
 from gptsovits.runtime.sampling import Floats, Race, Sampling, Tokens, draw, penalised, probabilities, seeded_race
 
 MIN_TOKENS = 11
@@ -55,17 +56,21 @@ def generate(
     sampling: Sampling,
     race: Race | None = None,
     on_logits: LogitsSeen | None = None,
+    reading: MonotonicReading | None = None,
 ) -> list[Generated]:
     """Generates until every row has ended.
 
     ``first_logits (B, V)`` come from the prefill, ``prompt (B, P)`` are its audio tokens (P may be 0). ``on_logits``
-    sees the penalised logits of each step. Rows that end leave the batch; the others do not notice.
+    sees the penalised logits of each step. ``reading`` holds the rows to their phones in order. Rows that end leave the
+    batch; the others do not notice.
     """
     draw_noise = race or seeded_race(sampling.seed)
     history, logits = prompt.astype(np.int64), first_logits
     alive = np.arange(len(prompt))
     finished: dict[int, Generated] = {}
     for step in range(MAX_TOKENS):
+        if reading is not None:
+            logits = reading.weigh(logits)
         if step < MIN_TOKENS:
             logits = logits[:, :eos]
         logits = penalised(logits, history, sampling.repetition_penalty)
@@ -73,6 +78,8 @@ def generate(
             on_logits(step, logits)
         tokens = _chosen(logits, sampling, draw_noise, step)
         history = np.concatenate((history, tokens[:, None]), axis=1)
+        if reading is not None:
+            reading.take(tokens)
         ended = (tokens == eos) | (logits.argmax(-1) == eos)
         cut = step == MAX_TOKENS - 1 or (sampling.early_stop != -1 and step + 1 > sampling.early_stop)
         for row in np.flatnonzero(ended | cut):
@@ -82,6 +89,8 @@ def generate(
             break
         if not going.all():
             stepper.keep(going)
+            if reading is not None:
+                reading.keep(going)
             history, tokens, alive = history[going], tokens[going], alive[going]
         logits = stepper.step(tokens, prompt.shape[1] + step)
     return [finished[row] for row in range(len(prompt))]

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from gptsovits.runtime.bundle import Bundle, Graph
 from gptsovits.runtime.generation import Generated, generate
+from gptsovits.runtime.monotonic import MonotonicReading
 from gptsovits.runtime.sampling import Floats, Race, Sampling, Tokens
 
 GROWTH = 256
@@ -66,6 +67,7 @@ def generate_batch(
     prompt: Tokens,
     sampling: Sampling,
     race: Race | None = None,
+    reading: MonotonicReading | None = None,
 ) -> list[Generated]:
     """Tokens for several sentences at once, all after the same ``prompt (P,)``.
 
@@ -83,7 +85,7 @@ def generate_batch(
         phones=stacked, bert=features, prompt=prompts, padding=padding
     )
     stepper = OnnxStepper(bundle.graphs["s1_step"], keys, values, padding)
-    return generate(stepper, logits, prompts, bundle.facts.eos, sampling, race)
+    return generate(stepper, logits, prompts, bundle.facts.eos, sampling, race, reading=reading)
 
 
 def _grown(cache: Floats, by: int) -> Floats:

@@ -11,6 +11,7 @@ from gptsovits.audio.dsp import reference_level, spectrogram
 from gptsovits.errors import MissingInput
 from gptsovits.runtime.bundle import Bundle, VoiceFacts
 from gptsovits.runtime.content import ContentEncoder
+from gptsovits.runtime.monotonic import MonotonicReading
 from gptsovits.runtime.prompt import Conditioning, Prompt, bert_for
 from gptsovits.runtime.sampling import Floats, Race, Sampling, Tokens
 from gptsovits.runtime.stage1 import generate_batch
@@ -89,7 +90,9 @@ class Voice:
         if dim:
             rows = zip(target_phones, target_bert, strict=True)
             bert = [np.concatenate((conditioning.bert, bert_for(row, given, dim)), 1) for row, given in rows]
-        rows_out = generate_batch(self._bundle, phones, bert, conditioning.codes, chosen, race)
+        classes = self.facts.token_classes
+        reading = None if classes is None else MonotonicReading([classes[row] for row in target_phones], self.facts.eos)
+        rows_out = generate_batch(self._bundle, phones, bert, conditioning.codes, chosen, race, reading)
         return [row.semantic(chosen.drop_first_on_early_stop) for row in rows_out]
 
     def decode(

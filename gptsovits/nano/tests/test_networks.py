@@ -36,3 +36,9 @@ def test_a_second_of_speech_is_25_tokens_and_decodes_to_its_length() -> None:
 def test_the_recording_gain_does_not_change_the_content() -> None:
     content, wave = ContentEncoder(TINY).eval(), torch.randn(1, 8000)
     assert (content(wave) - content(wave * 0.5)).abs().max() < 0.05
+
+
+def test_the_codebook_finds_every_entry_again() -> None:
+    quantiser = NanoSynthesizer(NanoConfig()).quantizer
+    tokens = torch.arange(len(quantiser.codebook))[None]
+    assert torch.equal(quantiser.encode(quantiser.decode(tokens) * 7), tokens)
