@@ -28,7 +28,7 @@ VOICE_FILE = "voice.json"
 _FEWEST_SECONDS = 10.0
 _FEWEST_CLIPS = 2
 _CHOICE = "choice"
-_USUAL_SHARE = 0.75
+_USUAL_SHARE = 0.5
 _BLENDED = ("enc_p", "ref_enc")
 
 OnProgress = Callable[[Progress], None]

@@ -14,14 +14,14 @@ class FinetuneSettings:
     semantic_epochs: int = 3
     vocoder_epochs: int = 3
     steps: int = 20
-    shares: tuple[float, ...] = (0.5, 0.75, 1.0)
+    shares: tuple[float, ...] = (0.4, 0.5, 0.6, 0.75)
     sentences: int = 5
     seed: int = 0
 
     @classmethod
     def quick(cls) -> FinetuneSettings:
         """A short version for a first impression."""
-        return cls(acoustic_epochs=4, semantic_epochs=1, vocoder_epochs=0, steps=15, shares=(0.75,), sentences=0)
+        return cls(acoustic_epochs=4, semantic_epochs=1, vocoder_epochs=0, steps=15, shares=(0.5,), sentences=0)
 
 
 @dataclass(frozen=True)

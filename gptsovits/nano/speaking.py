@@ -19,7 +19,7 @@ from gptsovits.text import phonemize
 
 Floats = npt.NDArray[np.float32]
 
-SAMPLING = Sampling(top_k=5, top_p=0.9, temperature=0.7, repetition_penalty=1.0, early_stop=375)
+SAMPLING = Sampling(top_k=5, temperature=0.5, repetition_penalty=1.0, early_stop=375)
 """Stage 1 of this size errs less when it is held to its likelier tokens."""
 
 

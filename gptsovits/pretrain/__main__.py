@@ -45,7 +45,7 @@ def main(
             break
     click.echo("The plan is fulfilled." if done else "Call again to go on.")
     if out is not None:
-        assemble(NanoConfig(), corpus, work, out)
+        assemble(NanoConfig(), corpus, work, out, start)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from gptsovits.nano.base import REPLAY_FILE, NanoBase, new_voice, save_base
+from gptsovits.nano.base import FACTS_FILE, REPLAY_FILE, NanoBase, new_voice, save_base
 from gptsovits.nano.config import NanoConfig, nano_s1_config
 from gptsovits.nano.content import ContentEncoder
 from gptsovits.pretrain.acoustic import REFERENCE_FRAMES
@@ -23,8 +24,11 @@ from gptsovits.pretrain.run import RUNS, finished_modules
 REPLAY_CLIPS = 600
 
 
-def assemble(config: NanoConfig, corpus: Path, runs: Path, out: Path) -> NanoBase:
-    """Puts the latest states of all four runs together as a base in ``out``; returns it."""
+def assemble(config: NanoConfig, corpus: Path, runs: Path, out: Path, start: Path | None = None) -> NanoBase:
+    """Puts the latest states of all four runs together as a base in ``out``; returns it.
+
+    ``start`` is the base folder that the runs began from: its training goes into the facts as well.
+    """
     modules = {name: finished_modules(name, config, runs) for name in RUNS}
     s1_config = {"model": asdict(nano_s1_config(config.codebook_size, config.n_symbols))}
     voice = new_voice(s1_config, config.to_config())
@@ -36,6 +40,8 @@ def assemble(config: NanoConfig, corpus: Path, runs: Path, out: Path) -> NanoBas
     _take(voice.s2.ssl_proj, content["ssl_proj"])
     _take(voice.s2.quantizer, content["quantizer"])
     facts = _facts(config, s1_config, runs)
+    if start is not None:
+        facts["training_before"] = json.loads((start / FACTS_FILE).read_text(encoding="utf-8"))["training"]
     base = NanoBase(cast("ContentEncoder", content["content"]), cast("nn.Linear", content["phone_head"]), voice, facts)
     save_base(out, base)
     save_file(_replay(Corpus(corpus).items, voice.s2.ref_enc.eval()), out / REPLAY_FILE)
