@@ -60,4 +60,4 @@ def stretch_of_tokens(symbols: Sequence[str], ends: NDArray[np.float32], tokens:
 def tokens_of_stretches(symbols: Sequence[str], stretches: NDArray[np.int64]) -> NDArray[np.int64]:
     """Nano tokens ``(T,)`` of the stretch that each token belongs to."""
     begins = np.diff(stretches, prepend=-1) != 0
-    return 2 * token_classes(symbols)[stretches] + ~begins
+    return np.asarray(2 * token_classes(symbols)[stretches] + ~begins, np.int64)
