@@ -71,7 +71,7 @@ def _compile(part: str, libraries: Sequence[Path], jar: Path) -> None:
     classes = jar.parent / "classes"
     path = ":".join(str(found) for folder in libraries for found in sorted(folder.glob("*.jar")))
     options = ["-source", str(JAVA), "-target", str(JAVA), "-nowarn"]
-    command = [java(JAVA), "-jar", compiler, *options, "-cp", path, "-d", classes, SOURCES / part]
+    command: list[str | Path] = [java(JAVA), "-jar", compiler, *options, "-cp", path, "-d", classes, SOURCES / part]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"The {part} does not compile:\n{done.stderr[-4000:]}")
@@ -125,7 +125,8 @@ class Elasticsearch(Server):
         }
         memory = ("-Xms512m", "-Xmx512m", "-XX:+ExitOnOutOfMemoryError", "-XX:+UseSerialGC")
         shared = ("-XX:+AutoCreateSharedArchive", f"-XX:SharedArchiveFile={self.home / 'classes.jsa'}")
-        options = [*memory, *shared, "--enable-native-access=ALL-UNNAMED", *(f"-D{k}={v}" for k, v in properties.items())]
+        options = [*memory, *shared, "--enable-native-access=ALL-UNNAMED"]
+        options += [f"-D{key}={value}" for key, value in properties.items()]
         path = f"{self._distribution / 'lib'}/*"
         return [self._java, *options, "-cp", path, "SearchNode", self.home, self._distribution / "modules"]
 

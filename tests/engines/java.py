@@ -15,7 +15,8 @@ JVM_FOLDER = Path("/usr/lib/jvm")
 def java(minimum: int) -> Path:
     """A `java` program of at least this version: `$JAVA_HOME`, else the newest installed one, else a wheel's."""
     homes = [Path(os.environ["JAVA_HOME"])] if "JAVA_HOME" in os.environ else []
-    installed = sorted({p.resolve() for p in JVM_FOLDER.glob("*") if p.is_dir()}, key=lambda p: (-version_of(p), p.name))
+    found = {path.resolve() for path in JVM_FOLDER.glob("*") if path.is_dir()}
+    installed = sorted(found, key=lambda path: (-version_of(path), path.name))
     for home in [*homes, *installed, *_from_wheel()]:
         if version_of(home) >= minimum and (home / "bin" / "java").exists():
             return home / "bin" / "java"

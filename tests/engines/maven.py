@@ -1,7 +1,7 @@
 """Jars from Maven Central by the `mvn` program, each checked against a lock file of SHA-256 digests.
 
-A lock `<name>.jars` starts with lines `# group:artifact:version` (roots; with `!` at the end without dependencies), then
-one `digest  file` a line. `python -m tests.engines lock NAME` writes the digests anew.
+A lock `<name>.jars` starts with lines `# group:artifact:version` (roots; with `!` at the end without dependencies),
+then one `digest  file` a line. `python -m tests.engines lock NAME` writes the digests anew.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def jars(name: str) -> Path:
         found = {path.name: digest(path) for path in folder.iterdir()}
         if found != locked_digests(lock):
             wrong = sorted(set(found.items()) ^ set(locked_digests(lock).items()))
-            raise RuntimeError(f"Maven brought other jars than {lock} says: {wrong[:4]}; see `tests.engines lock {name}`.")
+            hint = f"If that is meant: python -m tests.engines lock {name}"
+            raise RuntimeError(f"Maven brought other jars than {lock} says: {wrong[:4]}. {hint}")
 
     return made(f"jars-{name}", lock.read_bytes(), make)
 
@@ -42,7 +43,7 @@ def locked_digests(lock: Path) -> dict[str, str]:
 
 
 def write_lock(name: str, folder: Path) -> None:
-    """Writes the digests of what Maven brings today below the roots of a lock; `folder` is an empty one to fetch into."""
+    """Writes a lock anew, with what Maven brings today for its roots; `folder` is an empty one to fetch into."""
     lock = LOCKS / f"{name}.jars"
     fetch(roots(lock), folder)
     lines = [f"# {root}" for root in roots(lock)]
@@ -60,7 +61,8 @@ def fetch(coordinates: list[str], folder: Path) -> None:
     done = subprocess.run([*command, f"-DoutputDirectory={folder}"], capture_output=True, text=True, check=False)
     pom.unlink()
     if done.returncode:
-        raise RuntimeError(f"Maven could not bring {', '.join(coordinates)}:\n{done.stdout[-2000:]}{done.stderr[-500:]}")
+        said = f"{done.stdout[-2000:]}{done.stderr[-500:]}"
+        raise RuntimeError(f"Maven could not bring {', '.join(coordinates)}:\n{said}")
 
 
 def _pom(coordinates: list[str]) -> str:
@@ -68,8 +70,8 @@ def _pom(coordinates: list[str]) -> str:
     for coordinate in coordinates:
         group, artifact, version = escape(coordinate.rstrip("!")).split(":")
         alone = "<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
-        wanted += f"<dependency><groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>"
-        wanted += (alone if coordinate.endswith("!") else "") + "</dependency>"
+        names = f"<groupId>{group}</groupId><artifactId>{artifact}</artifactId><version>{version}</version>"
+        wanted += f"<dependency>{names}{alone if coordinate.endswith('!') else ''}</dependency>"
     head = "<modelVersion>4.0.0</modelVersion><groupId>voicehub</groupId><artifactId>engines</artifactId>"
     return (
         f'<project xmlns="http://maven.apache.org/POM/4.0.0">{head}<version>1</version>'

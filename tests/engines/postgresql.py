@@ -11,6 +11,7 @@ from pathlib import Path
 from shutil import which
 from tempfile import NamedTemporaryFile
 
+from services.common.admin.database import prepare as prepare_roles
 from tests.engines.ports import LOOPBACK, free_ports
 from tests.engines.server import LOOK_SECONDS, Server
 from tests.engines.wheels import wheel
@@ -80,6 +81,15 @@ class PostgreSQL(Server):
         """As `pg_isready` sees it."""
         question = [self._programs / "pg_isready", "-q", "-h", LOOPBACK, "-p", str(self.port)]
         return subprocess.run(question, check=False).returncode == 0
+
+    def start(self) -> float:
+        """Starts it; the first time with the roles of the services."""
+        seconds = super().start()
+        marker = self.home / "roles"
+        if not marker.exists():
+            prepare_roles(self.admin_url, self.url)
+            marker.touch()
+        return seconds
 
     def kill(self) -> None:
         """kill -9 of the postmaster; its children see that and end, and until then its memory is in use."""

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 START_SECONDS = 180.0
 STOP_SECONDS = 30.0
@@ -50,6 +51,7 @@ class Server(ABC):
 
     def prepare(self) -> None:
         """What is done once, before the first start."""
+        return
 
     def environment(self) -> Mapping[str, str]:
         """What the process sees beside our own environment."""
@@ -114,7 +116,7 @@ class Server(ABC):
         log = self.home / "log"
         return log.read_text(errors="replace")[-3000:] if log.exists() else ""
 
-    def __enter__(self) -> Server:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.request import ProxyHandler, Request, build_opener
 
@@ -12,6 +11,7 @@ import pytest
 
 from tests.engines.elasticsearch import VERSION, Elasticsearch
 
+UNIGRAMS_TOO = {"type": "cjk_bigram", "output_unigrams": True}
 _opener = build_opener(ProxyHandler({}))
 
 
@@ -52,7 +52,7 @@ def test_it_says_what_it_is(node: Elasticsearch) -> None:
         ("a-b", {"tokenizer": "keyword", "char_filter": [{"type": "mapping", "mappings": ["- => _"]}]}, ["a_b"]),
         ("a1", {"tokenizer": "keyword", "char_filter": [{"type": "pattern_replace", "pattern": "\\d"}]}, ["a"]),
         ("<b>hi</b>", {"tokenizer": "whitespace", "char_filter": ["html_strip"]}, ["hi"]),
-        ("粤語", {"tokenizer": "standard", "filter": [{"type": "cjk_bigram", "output_unigrams": True}]}, ["粤", "粤語", "語"]),
+        ("粤語", {"tokenizer": "standard", "filter": [UNIGRAMS_TOO]}, ["粤", "粤語", "語"]),
     ],
 )
 def test_analysis_components(node: Elasticsearch, text: str, analysis: dict[str, object], expected: list[str]) -> None:
