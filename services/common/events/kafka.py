@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -95,8 +96,9 @@ class KafkaBus:
                     one.get(timeout=DELIVERY_MS / 1000)
             except KafkaError:
                 # Some may be there and some not. What comes next must not overtake what is sent again.
-                producer.close(timeout=0)
                 self._producer = None
+                with suppress(KafkaError):  # it says so again when it cannot send the rest
+                    producer.close(timeout=0)
                 raise
 
     def consumer(self, group: str, topics: Sequence[str]) -> KafkaMember:
