@@ -12,6 +12,7 @@ from sqlalchemy import inspect, select
 
 from services.common.admin.place import settings_at
 from services.common.database import Database
+from services.common.events import open_bus
 from services.common.replay import replay
 from services.common.settings import SERVICES
 from services.common.tables import dead_letters
@@ -51,6 +52,21 @@ def replay_parked(data: Path | None, service: str | None, only: str | None) -> N
     if only and not sent:
         raise click.ClickException(f"No parked event {only}; see voicehub-admin events dead-letters.")
     click.echo(f"{sent} events sent again; they are handled when the service runs.")
+
+
+@group.command(name="lag")
+@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show_lag(data: Path | None, as_json: bool) -> None:
+    """List how many events each subscription has still to handle, by topic."""
+    bus = open_bus(settings_at(SERVICES[0], data).events_url)
+    lags = [{"group": g, "topic": t, "lag": lag} for (g, t), lag in sorted(bus.lags().items())]
+    bus.close()
+    if as_json:
+        click.echo(json.dumps(lags))
+        return
+    for one in lags:
+        click.echo(f"{one['lag']:>8}  {one['group']}  {one['topic']}")
 
 
 def _database(data: Path | None, service: str) -> Database | None:

@@ -83,3 +83,13 @@ def test_a_parked_event_is_tried_again_by_the_subscription_that_failed_only(
     assert handled == ["worked", "failed"]
     assert CliRunner().invoke(main, ["events", "replay", "--data", str(tmp_path)]).output.startswith("0 ")
     assert CliRunner().invoke(main, ["events", "replay", "--data", str(tmp_path), "--event", event.id]).exit_code == 1
+
+
+def test_the_lag_of_a_subscription_is_what_it_has_not_committed(tmp_path: Path) -> None:
+    bus = open_bus(settings_at("catalog", tmp_path).events_url)
+    message = events_pb2.VersionPublished(version_id="v1")
+    bus.publish([make_event("versions", "v1", message, "catalog") for _ in range(3)])
+    consumer = bus.consumer("scanner", ["versions"])
+    consumer.commit(consumer.poll(limit=1, timeout=0)[0])
+    result = CliRunner().invoke(main, ["events", "lag", "--data", str(tmp_path), "--json"])
+    assert json.loads(result.output) == [{"group": "scanner", "topic": "versions", "lag": 2}]
