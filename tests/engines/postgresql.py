@@ -60,7 +60,14 @@ class PostgreSQL(Server):
             file.write(self.password)
             file.flush()
             options = ("-U", "admin", "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync")
-            command = [*_as_nobody(), self._programs / "initdb", "-D", self._data, *options, f"--pwfile={file.name}"]
+            command: list[str | Path] = [
+                *_as_nobody(),
+                self._programs / "initdb",
+                "-D",
+                self._data,
+                *options,
+                f"--pwfile={file.name}",
+            ]
             done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
@@ -79,7 +86,7 @@ class PostgreSQL(Server):
 
     def is_ready(self) -> bool:
         """As `pg_isready` sees it."""
-        question = [self._programs / "pg_isready", "-q", "-h", LOOPBACK, "-p", str(self.port)]
+        question: list[str | Path] = [self._programs / "pg_isready", "-q", "-h", LOOPBACK, "-p", str(self.port)]
         return subprocess.run(question, check=False).returncode == 0
 
     def start(self) -> float:
