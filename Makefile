@@ -6,10 +6,10 @@ export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 export ORT_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup demo test lint soak nano stubs clean unit contract e2e engines security browser cluster
+.PHONY: help setup demo test lint soak nano stubs clean unit contract e2e engines security browser cluster engines-up engines-down
 
 help: ## What can be made
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: ## .venv from the lock (idempotent; the second time takes a second)
 	@tools/setup.sh
@@ -22,6 +22,12 @@ test: setup ## All suites, each with its time and budget (REQUIRE_ALL=1: what is
 
 unit contract e2e engines security browser cluster: setup
 	@$(PY) -m tools.suites $@
+
+engines-up: setup ## Start the engines of a cluster on the loopback (ENGINES="postgresql elasticsearch" for some of them)
+	@$(PY) -m tests.engines up $(ENGINES)
+
+engines-down: ## Stop them
+	@$(PY) -m tests.engines down
 
 lint: setup ## ruff, mypy --strict, import contracts, buf, freshness of the stubs
 	@$(PY) -m tools.lint

@@ -15,6 +15,7 @@ CHECKS: Mapping[str, Sequence[str]] = {
     "mypy --strict": (str(BIN / "mypy"), *CODE),
     "import contracts": (str(BIN / "lint-imports"),),
     "buf": (str(BIN / "buf"), "lint", "protos"),
+    "buf breaking": (str(BIN / "buf"), "breaking", "protos", "--against", "protos/released.binpb"),
     "stubs are fresh": (sys.executable, "tools/generate_stubs.py", "--check"),
 }
 

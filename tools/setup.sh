@@ -11,6 +11,8 @@ programs() {
   command -v bwrap >/dev/null || missing+=(bubblewrap)
   command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
   ldconfig -p 2>/dev/null | grep -q libportaudio || missing+=(libportaudio2)
+  # Brings the jars of Kafka and Elasticsearch, for the suite that runs on them.
+  command -v mvn >/dev/null || missing+=(maven)
   # One judge (webrtcvad) is compiled at installation.
   command -v cc >/dev/null || missing+=(gcc libc6-dev)
   "$PYTHON" -c 'import sysconfig, os, sys; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || missing+=(python3-dev)
@@ -20,7 +22,7 @@ programs() {
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
   else
     say "Missing: ${missing[*]}. Install them as administrator: apt-get install ${missing[*]}"
-    say "Without bubblewrap no voice's behaviour is tested (and none is published); without chromium the browser suite does not run."
+    say "Without bubblewrap no voice's behaviour is tested (and none is published); without chromium the browser suite does not run, without maven not the engines suite."
   fi
 }
 

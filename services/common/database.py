@@ -1,7 +1,9 @@
 """The system of record: one database per service, behind SQLAlchemy.
 
 Embedded it is a SQLite file in WAL mode with `synchronous=FULL` (an acknowledged commit survives a power cut); a write
-transaction begins IMMEDIATE, so that two writers queue instead of failing half-way.
+transaction begins IMMEDIATE, so that two writers queue instead of failing half-way. On PostgreSQL a service has a role
+and a schema of its own, and its writers queue in the same way, on an advisory lock: what a handler read is still so
+when it writes, and the outbox leaves the house in the order of the commits.
 """
 
 from __future__ import annotations
@@ -13,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.orm import Session
 
 BUSY_TIMEOUT_MS = 30_000
+POSTGRESQL_OPTIONS = f"-c timezone=UTC -c lock_timeout={BUSY_TIMEOUT_MS}"
+WRITERS_QUEUE = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema(), 0))"
 
 
 class Database:
@@ -27,14 +31,9 @@ class Database:
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
-        self.is_sqlite = parsed.get_backend_name() == "sqlite"
-        if self.is_sqlite and parsed.database:
-            Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
-        self.engine: Engine = create_engine(url, pool_pre_ping=not self.is_sqlite)
-        if self.is_sqlite:
-            event.listen(self.engine, "connect", _configure_sqlite)
-            event.listen(self.engine, "begin", _begin_sqlite)
-        self._writer = self.engine.execution_options(voicehub_write=True)
+        self.engine: Engine = _ENGINES[_backend(parsed)](parsed)
+        self._writer = self.engine.execution_options(voicehub_access="write")
+        self._reader = self.engine.execution_options(voicehub_access="read")
         self.committed = threading.Event()
 
     @contextmanager
@@ -47,8 +46,24 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """One consistent snapshot to read from."""
-        with Session(self.engine, expire_on_commit=False) as session:
+        with Session(self._reader, expire_on_commit=False) as session:
             yield session
+
+
+def _backend(url: URL) -> str:
+    name = url.get_backend_name()
+    if name not in _ENGINES:
+        raise ValueError(f"VOICEHUB_DATABASE_URL: unknown scheme {name!r}; use {' or '.join(sorted(_ENGINES))}")
+    return name
+
+
+def _sqlite(url: URL) -> Engine:
+    if url.database:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url)
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
@@ -60,5 +75,26 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("voicehub_write", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _access(connection) == "write" else "BEGIN")
+
+
+def _postgresql(url: URL) -> Engine:
+    options = {"options": POSTGRESQL_OPTIONS, "connect_timeout": 5}
+    # A server that was away and is back must not fail the first call of each pooled connection.
+    engine = create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20, connect_args=options)
+    event.listen(engine, "begin", _begin_postgresql)
+    return engine
+
+
+def _begin_postgresql(connection: Connection) -> None:
+    if _access(connection) == "write":
+        connection.exec_driver_sql(WRITERS_QUEUE)
+    elif _access(connection) == "read":
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+def _access(connection: Connection) -> str:
+    return str(connection.get_execution_options().get("voicehub_access", ""))
+
+
+_ENGINES = {"sqlite": _sqlite, "postgresql": _postgresql}

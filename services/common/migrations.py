@@ -14,6 +14,6 @@ def upgrade(database: Database, scripts: Path) -> None:
     """Brings the schema to the newest revision in `scripts` (an Alembic folder with `env.py`)."""
     config = Config()
     config.set_main_option("script_location", str(scripts))
-    with database.engine.begin() as connection:
-        config.attributes["connection"] = connection
+    with database.write() as session:  # processes that start together queue here
+        config.attributes["connection"] = session.connection()
         command.upgrade(config, "head")

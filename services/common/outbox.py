@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import UTC
+from typing import Any
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
@@ -21,18 +22,12 @@ RETRY_SECONDS = 1.0
 
 def record(session: Session, event: Event) -> None:
     """Puts the event into the outbox; it leaves the house if and only if the transaction commits."""
-    session.execute(
-        insert(outbox).values(
-            id=event.id,
-            topic=event.topic,
-            key=event.key,
-            type=event.type,
-            source=event.source,
-            time=event.time,
-            trace=event.trace,
-            data=event.data,
-        )
-    )
+    session.execute(insert(outbox).values(id=event.id, time=event.time, **content(event)))
+
+
+def content(event: Event) -> dict[str, Any]:
+    """The columns of an event that outbox and dead letters call by the same names."""
+    return {name: getattr(event, name) for name in ("topic", "key", "type", "source", "trace", "data")}
 
 
 class Relay:

@@ -16,7 +16,10 @@ SERVICES = ("catalog", "trainer", "scanner", "inference", "gateway")
 
 @dataclass(frozen=True)
 class Settings:
-    """What a service must know to start. URLs follow `scheme://…`; addresses are `host:port`."""
+    """What a service must know to start. URLs follow `scheme://…`; addresses are `host:port`.
+
+    `{service}` in VOICEHUB_DATABASE_URL stands for the name of the service: each has a database, or a role, of its own.
+    """
 
     service: str
     data: Path
@@ -47,7 +50,9 @@ def load(service: str, environment: Mapping[str, str] | None = None) -> Settings
     return Settings(
         service=service,
         data=data,
-        database_url=env.get("VOICEHUB_DATABASE_URL", f"sqlite:///{data / 'db' / (service + '.sqlite')}"),
+        database_url=env.get("VOICEHUB_DATABASE_URL", f"sqlite:///{data / 'db' / '{service}.sqlite'}").replace(
+            "{service}", service
+        ),
         events_url=env.get("VOICEHUB_EVENTS_URL", f"sqlite:///{data / 'db' / 'events.sqlite'}"),
         objects_url=env.get("VOICEHUB_OBJECTS_URL", f"file://{data / 'objects'}"),
         keys=Path(env.get("VOICEHUB_KEYS", str(data / "keys"))),

@@ -17,6 +17,7 @@ from functools import partial
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from services.common import outbox
 from services.common.clock import now
 from services.common.database import Database
 from services.common.events import Consumer, Delivery, Event, EventBus
@@ -128,14 +129,9 @@ class Subscriber:
             insert(dead_letters).values(
                 subscription=self._subscription.name,
                 event_id=event.id,
-                topic=event.topic,
-                key=event.key,
-                type=event.type,
-                source=event.source,
                 event_time=event.time,
-                trace=event.trace,
-                data=event.data,
                 reason=reason,
                 time=now(),
+                **outbox.content(event),
             )
         )

@@ -15,12 +15,13 @@ from pathlib import Path
 from services.common.identity import ensure_keys
 from services.common.settings import SERVICES
 from services.launcher.child import Child
+from services.launcher.engines import default_file, read_engines
 from services.launcher.errors import AlreadyRunning, CannotStart
 from services.launcher.health import grpc_serves, http_serves
 from services.launcher.lock import FolderLock
 from services.launcher.plan import Plan, is_free, make_plan
 
-__all__ = ["AlreadyRunning", "CannotStart", "Launcher"]
+__all__ = ["AlreadyRunning", "CannotStart", "Launcher", "default_file"]
 log = logging.getLogger(__name__)
 START_SECONDS = 180.0
 STOP_SECONDS = 12.0
@@ -35,11 +36,13 @@ class Launcher:
         data: folder of databases, objects, keys and logs.
         host: address on which page and API listen.
         port: their port; 0 means a free one.
+        engines: says which engines of a cluster run on this machine; None for the embedded ones.
     """
 
-    def __init__(self, data: Path, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(self, data: Path, host: str = "127.0.0.1", port: int = 0, engines: Path | None = None) -> None:
         self.data = data.resolve()
         self._host, self._port = host, port
+        self._engines = engines
         self._done = threading.Event()
         self._children: list[Child] = []
 
@@ -48,7 +51,7 @@ class Launcher:
 
         Raises:
             AlreadyRunning: another hub runs from this folder.
-            CannotStart: a service does not come up, or the port is taken.
+            CannotStart: a service does not come up, the port is taken, or the engines do not run.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._done.set())
@@ -73,7 +76,7 @@ class Launcher:
         return make_plan(self.data, self._host, self._port)
 
     def _start(self, plan: Plan) -> None:
-        environment = plan.environment(os.environ)
+        environment = plan.environment({**os.environ, **(read_engines(self._engines) if self._engines else {})})
         self._children = [Child(name, environment, self.data / "logs") for name in SERVICES]
         for child in self._children:
             child.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from blake3 import blake3
@@ -11,17 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from services.common.objects import Area, ObjectStore, open_store
-from tests.contract.adapters import OBJECTS, child, lines_until_killed
-
-
-@pytest.fixture(params=sorted(OBJECTS))
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    return OBJECTS[request.param](tmp_path)
+from tests.contract.children import child, lines_until_killed
 
 
 @pytest.fixture
-def store(url: str) -> ObjectStore:
-    return open_store(url)
+def store(objects_url: str) -> ObjectStore:
+    return open_store(objects_url)
 
 
 @given(chunks=st.lists(st.binary(max_size=300), max_size=6), offset=st.integers(0, 50))
@@ -33,6 +27,8 @@ def test_what_is_put_is_read_from_any_offset(store: ObjectStore, chunks: list[by
     assert store.info(Area.SERVED, info.digest) == info
     with store.open(Area.SERVED, info.digest, min(offset, len(whole))) as stream:
         assert stream.read() == whole[min(offset, len(whole)) :]
+        stream.seek(min(offset, len(whole)) // 2)
+        assert stream.read(9) == whole[min(offset, len(whole)) // 2 :][:9]
 
 
 def test_the_same_bytes_twice_are_one_object(store: ObjectStore) -> None:
@@ -75,8 +71,8 @@ def test_a_put_that_fails_leaves_nothing(store: ObjectStore) -> None:
     assert list(store.digests(Area.SERVED)) == []
 
 
-def test_a_writer_killed_leaves_whole_objects_only(url: str, store: ObjectStore) -> None:
-    said = lines_until_killed(child("workers", "put", url), 5)
+def test_a_writer_killed_leaves_whole_objects_only(objects_url: str, store: ObjectStore) -> None:
+    said = lines_until_killed(child("workers", "put", objects_url), 5)
     there = set(store.digests(Area.SERVED))
     assert there >= set(said)
     for digest in there:

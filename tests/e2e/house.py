@@ -107,10 +107,10 @@ class House:
 
 
 @contextmanager
-def open_house(folder: Path) -> Iterator[House]:
-    """A hub that runs from `folder/hub` until the end of the `with`."""
+def open_house(folder: Path, *options: str) -> Iterator[House]:
+    """A hub that runs from `folder/hub`, with further options of `voicehub up`, until the end of the `with`."""
     folder.mkdir(parents=True, exist_ok=True)
-    command = [*VOICEHUB, "up", "--data", str(folder / "hub"), "--json"]
+    command = [*VOICEHUB, "up", "--data", str(folder / "hub"), *options, "--json"]
     with (folder / "launcher.log").open("w") as log:
         process = subprocess.Popen(command, env=_environment(), cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
         try:

@@ -19,15 +19,23 @@ from voicehub.errors import Missing
     "--port", type=click.IntRange(0, 65535), default=0, help="Port of the page and the API (default: a free one)."
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--engines",
+    is_flag=False,
+    flag_value="",
+    metavar="[FILE]",
+    help="On Kafka, PostgreSQL and S3 instead of files: those of `make engines-up`, or those that FILE names.",
+)
 @command
-def up(context: Context, data: Path | None, port: int, host: str) -> int:
+def up(context: Context, data: Path | None, port: int, host: str, engines: str | None) -> int:
     """Start the five services of a hub and keep them running until Ctrl-C."""
     try:
-        from services.launcher.launcher import AlreadyRunning, CannotStart, Launcher
+        from services.launcher.launcher import AlreadyRunning, CannotStart, Launcher, default_file
     except ImportError as error:
         hint = "pip install 'voicehub[hub]'  (with voices made on this hub: 'voicehub[hub,train]')"
         raise Missing(f"A hub needs the package {error.name}.", hint=hint) from error
-    launcher = Launcher(data or home.home() / "hub", host, port)
+    file = None if engines is None else Path(engines or default_file())
+    launcher = Launcher(data or home.home() / "hub", host, port, file)
     try:
         return launcher.run(lambda address: _announce(context, address, launcher.data))
     except (AlreadyRunning, CannotStart) as error:

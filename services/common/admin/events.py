@@ -1,4 +1,4 @@
-"""`voicehub-admin events`: what could not be processed, and why."""
+"""`voicehub-admin events`: what could not be processed, and why; and another try for it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from sqlalchemy import inspect, select
 
 from services.common.admin.place import settings_at
 from services.common.database import Database
+from services.common.events import open_bus
+from services.common.replay import replay
 from services.common.settings import SERVICES
 from services.common.tables import dead_letters
 
@@ -36,9 +38,46 @@ def show(data: Path | None, service: str | None, as_json: bool) -> None:
     click.echo(f"{len(parked)} parked events")
 
 
-def _letters(data: Path | None, service: str) -> Iterator[dict[str, Any]]:
+@group.command(name="replay")
+@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+@click.option("--service", type=click.Choice(SERVICES), help="Only this service.")
+@click.option("--event", "only", help="Only the event with this id (default: all that are parked).")
+def replay_parked(data: Path | None, service: str | None, only: str | None) -> None:
+    """Send parked events again to the subscription that could not handle them."""
+    sent = 0
+    for name in [service] if service else SERVICES:
+        if database := _database(data, name):
+            with database.write() as session:
+                sent += len(replay(session, only))
+    if only and not sent:
+        raise click.ClickException(f"No parked event {only}; see voicehub-admin events dead-letters.")
+    click.echo(f"{sent} events sent again; they are handled when the service runs.")
+
+
+@group.command(name="lag")
+@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def show_lag(data: Path | None, as_json: bool) -> None:
+    """List how many events each subscription has still to handle, by topic."""
+    bus = open_bus(settings_at(SERVICES[0], data).events_url)
+    lags = [{"group": g, "topic": t, "lag": lag} for (g, t), lag in sorted(bus.lags().items())]
+    bus.close()
+    if as_json:
+        click.echo(json.dumps(lags))
+        return
+    for one in lags:
+        click.echo(f"{one['lag']:>8}  {one['group']}  {one['topic']}")
+
+
+def _database(data: Path | None, service: str) -> Database | None:
+    """The database of a service that has started once."""
     database = Database(settings_at(service, data).database_url)
-    if not inspect(database.engine).has_table(dead_letters.name):
+    return database if inspect(database.engine).has_table(dead_letters.name) else None
+
+
+def _letters(data: Path | None, service: str) -> Iterator[dict[str, Any]]:
+    database = _database(data, service)
+    if database is None:
         return
     with database.read() as session:
         for row in session.execute(select(dead_letters).order_by(dead_letters.c.time)).mappings():

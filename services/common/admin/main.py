@@ -8,19 +8,19 @@ import click
 
 from services.common.admin.events import group as events
 
-# The groups of single services by name: `services.common` does not depend on services.
-_GROUPS = {"base": "services.inference.admin"}
+# The groups of single services, on which `services.common` does not depend, and what needs the extra `cluster`.
+_GROUPS = {"base": "services.inference.admin", "database": "services.common.admin.database"}
 
 
 class Commands(click.Group):
-    """Loads the group of a service on its first use."""
+    """Loads a listed group on its first use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names for the help page."""
         return sorted([*super().list_commands(ctx), *_GROUPS])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported if it belongs to a service."""
+        """The command, imported now if it is a listed one."""
         if cmd_name in _GROUPS:
             command = import_module(_GROUPS[cmd_name]).group
             return command if isinstance(command, click.Command) else None

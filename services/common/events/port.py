@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,10 +32,6 @@ class Consumer(Protocol):
         """Delivers again what was polled and not committed."""
         ...
 
-    def lag(self) -> int:
-        """How many events of the group's topics are not committed yet."""
-        ...
-
     def close(self) -> None:
         """Gives the topics back to the group."""
         ...
@@ -52,6 +48,10 @@ class EventBus(Protocol):
         """A consumer that continues where its group stopped."""
         ...
 
+    def lags(self) -> Mapping[tuple[str, str], int]:
+        """By (group, topic), how many events are not committed yet; of groups that have committed or polled."""
+        ...
+
     def close(self) -> None:
         """Releases connections."""
         ...
@@ -63,4 +63,8 @@ def open_bus(url: str) -> EventBus:
         from services.common.events.sqlite import SqliteBus
 
         return SqliteBus(url)
-    raise ValueError(f"VOICEHUB_EVENTS_URL: unknown scheme in {url!r}; use sqlite:///path")
+    if url.startswith("kafka://"):
+        from services.common.events.kafka import KafkaBus
+
+        return KafkaBus(url)
+    raise ValueError("VOICEHUB_EVENTS_URL: unknown scheme; use sqlite:///path or kafka://host:port/name")

@@ -11,7 +11,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -45,10 +45,10 @@ class SqliteBus:
         self._connection.executescript(_SCHEMA)
 
     def publish(self, events: Sequence[Event]) -> None:
-        """Appends events in one transaction; an event id that is there already is left as it is."""
+        """Appends events in one transaction; an event id that is there already moves to the end, to come once more."""
         rows = [(e.topic, e.id, e.key, e.type, e.source, e.time.isoformat(), e.trace, e.data) for e in events]
         statement = (
-            "INSERT OR IGNORE INTO log(topic, id, key, type, source, time, trace, data) VALUES (?,?,?,?,?,?,?,?)"
+            "INSERT OR REPLACE INTO log(topic, id, key, type, source, time, trace, data) VALUES (?,?,?,?,?,?,?,?)"
         )
         with self._lock, _transaction(self._connection):
             self._connection.executemany(statement, rows)
@@ -56,6 +56,13 @@ class SqliteBus:
     def consumer(self, group: str, topics: Sequence[str]) -> SqliteConsumer:
         """A consumer of the group."""
         return SqliteConsumer(self._connect(), group, topics)
+
+    def lags(self) -> Mapping[tuple[str, str], int]:
+        """Uncommitted events by group and topic."""
+        join = "positions p LEFT JOIN log l ON l.topic = p.topic AND l.position > p.position"
+        query = f"SELECT p.grp, p.topic, count(l.position) FROM {join} GROUP BY p.grp, p.topic"  # noqa: S608 - constant
+        with self._lock:
+            return {(group, topic): count for group, topic, count in self._connection.execute(query)}
 
     def close(self) -> None:
         """Closes the publishing connection."""
@@ -108,12 +115,6 @@ class SqliteConsumer:
     def rewind(self) -> None:
         """Forgets what was polled."""
         self._next.clear()
-
-    def lag(self) -> int:
-        """Uncommitted events."""
-        join = "positions p JOIN log l ON l.topic = p.topic AND l.position > p.position"
-        query = f"SELECT count(*) FROM {join} WHERE p.grp = ?"  # noqa: S608 - constant text
-        return int(self._connection.execute(query, (self._group,)).fetchone()[0])
 
     def close(self) -> None:
         """Gives the leases back."""

@@ -27,14 +27,17 @@ class ObjectInfo:
 
 
 class ObjectStore(Protocol):
-    """Content-addressed storage. A put is durable when it returns; putting the same bytes twice is no error."""
+    """Content-addressed storage. A put is durable when it returns; putting the same bytes twice is no error.
+
+    All methods raise OSError when the store cannot be reached or refuses.
+    """
 
     def put(self, area: Area, chunks: Iterable[bytes]) -> ObjectInfo:
         """Stores the bytes and answers their digest."""
         ...
 
     def open(self, area: Area, digest: str, offset: int = 0) -> BinaryIO:
-        """A stream from `offset`; KeyError if the object is not there."""
+        """A seekable stream from `offset`; KeyError if the object is not there."""
         ...
 
     def info(self, area: Area, digest: str) -> ObjectInfo:
@@ -57,7 +60,11 @@ def open_store(url: str) -> ObjectStore:
         from services.common.objects.folder import FolderStore
 
         return FolderStore.from_url(url)
-    raise ValueError(f"VOICEHUB_OBJECTS_URL: unknown scheme {scheme!r}; use file:///path")
+    if scheme in ("s3", "s3+http"):
+        from services.common.objects.s3 import S3Store
+
+        return S3Store.from_url(url)
+    raise ValueError(f"VOICEHUB_OBJECTS_URL: unknown scheme {scheme!r}; use file:///path or s3://host/bucket")
 
 
 def chunks_of(stream: BinaryIO, size: int = CHUNK) -> Iterator[bytes]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from services.common.admin.main import main
 from services.common.admin.place import settings_at
 from services.common.database import Database
-from services.common.events import make_event
+from services.common.events import Event, make_event, open_bus
+from services.common.outbox import Relay
 from services.common.subscriptions import Subscriber, Subscription
 from services.common.tables import metadata
 from services.stubs.voicehub.catalog.v1 import events_pb2
@@ -36,3 +38,58 @@ def test_a_parked_event_is_listed_with_its_reason(tmp_path: Path) -> None:
     assert [(entry["service"], entry["key"], entry["reason"]) for entry in listed] == [
         ("scanner", "v1", "it was broken")
     ]
+
+
+def test_a_parked_event_is_tried_again_by_the_subscription_that_failed_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.common.subscriptions.BACKOFF_SECONDS", 0.0001)
+    settings = settings_at("scanner", tmp_path)
+    database, bus = Database(settings.database_url), open_bus(settings.events_url)
+    metadata.create_all(database.engine)
+    event = make_event("versions", "v1", events_pb2.VersionPublished(version_id="v1"), "catalog")
+    bus.publish([event])
+    handled: list[str] = []
+    broken = {"is": True}
+
+    def fails(_event: Event) -> None:
+        if broken["is"]:
+            raise OSError("the disk is full")
+        handled.append("failed")
+
+    def works(_event: Event) -> None:
+        handled.append("worked")
+
+    handlers = {"failed": fails, "worked": works}
+    members = {
+        name: Subscriber(Subscription(name, {("versions", event.type): handler}), database, bus)
+        for name, handler in handlers.items()
+    }
+    consumers = {name: bus.consumer(name, ["versions"]) for name in members}
+
+    def deliver() -> None:
+        for name, member in members.items():
+            for delivery in consumers[name].poll(limit=10, timeout=0):
+                member.process(delivery.event)
+                consumers[name].commit(delivery)
+
+    deliver()
+    assert handled == ["worked"]
+    broken["is"] = False
+    result = CliRunner().invoke(main, ["events", "replay", "--data", str(tmp_path), "--event", event.id])
+    assert (result.exit_code, result.output.split()[0]) == (0, "1")
+    Relay(database, bus).relay_once()
+    deliver()
+    assert handled == ["worked", "failed"]
+    assert CliRunner().invoke(main, ["events", "replay", "--data", str(tmp_path)]).output.startswith("0 ")
+    assert CliRunner().invoke(main, ["events", "replay", "--data", str(tmp_path), "--event", event.id]).exit_code == 1
+
+
+def test_the_lag_of_a_subscription_is_what_it_has_not_committed(tmp_path: Path) -> None:
+    bus = open_bus(settings_at("catalog", tmp_path).events_url)
+    message = events_pb2.VersionPublished(version_id="v1")
+    bus.publish([make_event("versions", "v1", message, "catalog") for _ in range(3)])
+    consumer = bus.consumer("scanner", ["versions"])
+    consumer.commit(consumer.poll(limit=1, timeout=0)[0])
+    result = CliRunner().invoke(main, ["events", "lag", "--data", str(tmp_path), "--json"])
+    assert json.loads(result.output) == [{"group": "scanner", "topic": "versions", "lag": 2}]

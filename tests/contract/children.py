@@ -1,19 +1,10 @@
-"""The adapters that each contract suite runs against: name → how to make a URL of a fresh one below a folder.
-
-A further engine joins by one entry here; it is listed only where it runs.
-"""
+"""Real processes that the suites start and kill."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-
-Url = Callable[[Path], str]
-EVENTS: dict[str, Url] = {"sqlite": lambda folder: f"sqlite:///{folder / 'events.sqlite'}"}
-OBJECTS: dict[str, Url] = {"folder": lambda folder: f"file://{folder / 'objects'}"}
-DATABASES: dict[str, Url] = {"sqlite": lambda folder: f"sqlite:///{folder / 'service.sqlite'}"}
 
 
 def child(program: str, *arguments: str) -> subprocess.Popen[str]:
