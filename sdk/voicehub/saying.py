@@ -74,6 +74,11 @@ class Speaker:
         """The languages its base speaks."""
         return tuple(self._voice.facts.languages)
 
+    @property
+    def sample_rate(self) -> int:
+        """Of everything it says, in Hz."""
+        return self._voice.facts.sample_rate
+
     def say(self, text: str, language: str = "", *, seed: int | None = None, speed: float = 1.0) -> Said:
         """Speaks a text; `language` defaults to the first of the card."""
         with engine():
