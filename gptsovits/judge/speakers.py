@@ -16,7 +16,7 @@ from gptsovits.judge.similarity import SAMPLE_RATE, windows
 
 Floats = npt.NDArray[np.float32]
 
-FAR_APART = 0.80
+FAR_APART = 0.82
 SMALLEST_SHARE = 0.12
 QUIET_SHARE = 0.1
 ROUNDS = 25
