@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.common.database import Database
 from services.common.events import Event, EventBus
-from services.common.tables import outbox
+from services.common.tables import event_columns, outbox
 
 log = logging.getLogger(__name__)
 BATCH = 256
@@ -21,18 +21,7 @@ RETRY_SECONDS = 1.0
 
 def record(session: Session, event: Event) -> None:
     """Puts the event into the outbox; it leaves the house if and only if the transaction commits."""
-    session.execute(
-        insert(outbox).values(
-            id=event.id,
-            topic=event.topic,
-            key=event.key,
-            type=event.type,
-            source=event.source,
-            time=event.time,
-            trace=event.trace,
-            data=event.data,
-        )
-    )
+    session.execute(insert(outbox).values(id=event.id, time=event.time, **event_columns(event)))
 
 
 class Relay:

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from services.common.clock import now
 from services.common.database import Database
 from services.common.events import Consumer, Delivery, Event, EventBus
-from services.common.tables import dead_letters, inbox
+from services.common.tables import dead_letters, event_columns, inbox
 from services.common.telemetry import set_traceparent
 
 log = logging.getLogger(__name__)
@@ -128,13 +128,8 @@ class Subscriber:
             insert(dead_letters).values(
                 subscription=self._subscription.name,
                 event_id=event.id,
-                topic=event.topic,
-                key=event.key,
-                type=event.type,
-                source=event.source,
                 event_time=event.time,
-                trace=event.trace,
-                data=event.data,
+                **event_columns(event),
                 reason=reason,
                 time=now(),
             )

@@ -41,7 +41,8 @@ class Person:
         """Runs `voicehub …  --json`."""
         environment = {**self.environment, "VOICEHUB_HOME": str(self.home), "VOICEHUB_URL": self.url}
         if without_torch:
-            environment["PYTHONPATH"] = str(no_torch(self.home))
+            places = [str(no_torch(self.home)), environment.get("PYTHONPATH", "")]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
         command = [*VOICEHUB, *map(str, arguments), "--json"]
         done = subprocess.run(
             command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
