@@ -2,7 +2,8 @@
 
 Thresholds are starting points for connected speech; the figures stay beside each tag, so that a reader sees what stood
 behind a word. Those of hoarseness are not calibrated on voices that a listener called hoarse, and the card says so; a
-trained clear voice lies far from them (HNR 15 dB, CPPS 9 dB, jitter 2 %, shimmer 7 %). References: Boersma (1993) for pitch and harmonicity; Maryn & Weenink (2015) for CPPS.
+trained clear voice lies far from them (HNR 15 dB, CPPS 9 dB, jitter 2 %, shimmer 7 %).
+References: Boersma (1993) for pitch and harmonicity; Maryn & Weenink (2015) for CPPS.
 """
 
 from __future__ import annotations
