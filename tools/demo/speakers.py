@@ -12,9 +12,9 @@ from gptsovits.judge.artists import ARTISTS, ArtistsMissing, prompts, speech
 from gptsovits.judge.similarity import embedding, similarity
 from tools.demo.recording import Floats, Source, read_16k
 
-SECONDS = 60.0
+SECONDS = 20.0
 SAME_PERSON = 0.85
-"""Two minutes of one person lie above it (0.95 to 0.99 here), those of two people below (0.76 at most)."""
+"""Two halves of the speech of one person lie above it (0.95 to 0.99 here), those of two people below (0.76 at most)."""
 
 
 @dataclass(frozen=True)
