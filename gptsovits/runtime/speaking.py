@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from gptsovits.runtime.sampling import Floats, Sampling, Tokens
 from gptsovits.runtime.voice import Voice
 from gptsovits.text import phonemize
 from gptsovits.text.cutting import pieces as text_pieces
+from gptsovits.text.lexicon import Lexicon
 
 PAUSE_SECONDS = 0.3
 
@@ -118,14 +119,19 @@ def check_language(voice: Voice, language: str) -> None:
         raise MissingInput(f"This voice does not speak {language!r}; it speaks: {spoken}.")
 
 
-def text_frontend(text: str, language: str) -> list[Piece]:
-    """Pieces by the cutting method ``cut5`` with phones of this project's text front end."""
+def text_frontend(text: str, language: str, lexicon: Lexicon | None = None) -> list[Piece]:
+    """Pieces by the cutting method ``cut5`` with phones of this project's text front end, and of the ``lexicon``."""
     made = []
     for part in text_pieces(text, language):
-        sequence = phonemize(part, language, guard_short=True)
+        sequence = phonemize(part, language, lexicon, guard_short=True)
         if sequence.ids:
             made.append(Piece(part, np.array(sequence.ids, np.int64)))
     return made
+
+
+def frontend_with(lexicons: Mapping[str, Lexicon]) -> Frontend:
+    """A front end that knows a voice's own words, by language (``lexicon.yaml``)."""
+    return lambda text, language: text_frontend(text, language, lexicons.get(language.lower().removeprefix("all_")))
 
 
 def _speak_group(

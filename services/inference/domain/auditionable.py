@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from services.inference.domain.voices import PromptChoice
+from gptsovits.formats.prompt_files import PromptFile
 
 STORED_ONLY = ("v1", "v3", "v4")
 SPEAKER_EMBEDDED = ("v2Pro", "v2ProPlus")
@@ -33,7 +33,7 @@ def version_obstacle(family: str, stages: Sequence[str]) -> str:
     return ""
 
 
-def prompt_obstacle(family: str, prompt: PromptChoice | None) -> str:
+def prompt_obstacle(family: str, prompt: PromptFile | None) -> str:
     """What is wrong with the prompt; empty if nothing."""
     if prompt is None:
         return said(

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from transformers import HubertConfig, HubertModel
+from transformers import HubertModel
 
+from gptsovits.conftest import write_small_hubert
 from gptsovits.runtime.content import ContentEncoder
 from services.inference.admin import group
 from services.inference.base_adding import add
@@ -27,15 +28,8 @@ def registry(tmp_path: Path) -> BaseRegistry:
 
 
 def hubert(folder: Path, weights: str) -> Any:
-    torch.manual_seed(1)
-    torch.set_num_threads(1)
-    config = HubertConfig(
-        hidden_size=96, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128, conv_dim=(16,) * 7,
-        num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4,
-    )  # fmt: skip
-    model = HubertModel(config)
+    model = HubertModel.from_pretrained(write_small_hubert(folder))
     model.train(False)
-    model.save_pretrained(folder)
     if weights == "pytorch_model.bin":
         torch.save(model.state_dict(), folder / weights)
         (folder / "model.safetensors").unlink()
