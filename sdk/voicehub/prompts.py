@@ -13,6 +13,7 @@ from voicehub.errors import NotAuditionable, Unreadable
 from voicehub.models import Version
 
 if TYPE_CHECKING:
+    from gptsovits.runtime.bert import BertFeatures
     from gptsovits.runtime.content import ContentEncoder
     from gptsovits.runtime.prompt import Conditioning
     from gptsovits.runtime.voice import Voice
@@ -46,7 +47,9 @@ def choose(version: Version, folder: Path, wanted: str = "") -> PromptFile:
     raise NotAuditionable(message, hint=f"It has: {names}." if names else "Its owner can push a version with one.")
 
 
-def condition(voice: Voice, prompt: PromptFile, encoder: ContentEncoder | None) -> Conditioning:
+def condition(
+    voice: Voice, prompt: PromptFile, encoder: ContentEncoder | None, bert: BertFeatures | None = None
+) -> Conditioning:
     """The conditioning of a prompt: features as they are, audio through encoder and text front end."""
     if prompt.path.suffix == FEATURES:
         return _from_features(voice, prompt.path)
@@ -56,7 +59,9 @@ def condition(voice: Voice, prompt: PromptFile, encoder: ContentEncoder | None) 
     wave = read_audio(prompt.path, voice.facts.sample_rate)
     sequence = phonemize(prompt.text, prompt.language) if prompt.text else None
     phones = None if sequence is None else np.array(sequence.ids, np.int64)
-    return voice.prepare(Prompt(wave, phones=phones, text=prompt.text, language=prompt.language), encoder)
+    features = None if sequence is None or bert is None else bert.of_sequence(sequence)
+    given = Prompt(wave, phones=phones, bert=features, text=prompt.text, language=prompt.language)
+    return voice.prepare(given, encoder)
 
 
 def read_audio(path: Path, rate: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:

@@ -17,6 +17,7 @@ from voicehub.names import VoiceName
 from voicehub.prompts import choose, condition
 
 if TYPE_CHECKING:
+    from gptsovits.runtime.bert import BertFeatures
     from gptsovits.runtime.content import ContentEncoder
     from gptsovits.runtime.prompt import Conditioning
     from gptsovits.runtime.sampling import Sampling
@@ -67,6 +68,7 @@ class Speaker:
         self._cache, self._name = cache, name
         with engine():
             self._voice = self._open(threads)
+            self._bert = self._bert_features(threads)
             self._conditioning = self._prepare(prompt, threads)
 
     @property
@@ -77,11 +79,11 @@ class Speaker:
     def say(self, text: str, language: str = "", *, seed: int | None = None, speed: float = 1.0) -> Said:
         """Speaks a text; `language` defaults to the first of the card."""
         with engine():
-            from gptsovits.runtime.speaking import Manner, speak
+            from gptsovits.runtime.speaking import Manner, frontend, speak
 
             language = language or self._own_language()
             manner = Manner(sampling=self._sampling(seed), speed=speed)
-            speech = speak(self._voice, text, language, self._conditioning, manner)
+            speech = speak(self._voice, text, language, self._conditioning, manner, frontend(bert=self._bert))
         tokens = tuple(int(c) for piece in speech.pieces for c in piece.codes)
         return Said(np.asarray(speech.wave, np.float32), speech.sample_rate, tokens)
 
@@ -113,7 +115,7 @@ class Speaker:
 
     def _prepare(self, wanted: str, threads: int) -> Conditioning:
         prompt = choose(self.version, self._folder, wanted)
-        return condition(self._voice, prompt, self._encoder(threads))
+        return condition(self._voice, prompt, self._encoder(threads), self._bert)
 
     def _sampling(self, seed: int | None) -> Sampling:
         """What the bundle recommends, else the usual; a voice's stage 1 may be trained for other odds."""
@@ -127,6 +129,15 @@ class Speaker:
 
         folder = self._cache.base(str(self.version.requires.get("content_encoder", "-")))
         return ContentEncoder.load(folder, threads) if (folder / "base.json").exists() else None
+
+    def _bert_features(self, threads: int) -> BertFeatures | None:
+        from gptsovits.runtime.bert import BertFeatures
+
+        folder = self._cache.base(str(self.version.requires.get("bert", "-")))
+        if not (folder / "base.json").exists():
+            return None
+        bert = BertFeatures.load(folder, threads)
+        return bert if bert.feature_dim == self._voice.facts.bert_dim else None
 
     def _own_language(self) -> str:
         declared = [str(code).split("-")[0] for code in self.version.card.get("languages") or ()]

@@ -10,6 +10,7 @@ import soundfile
 
 from gptsovits.errors import VoiceError
 from gptsovits.formats.features import read_conditioning, read_prompt_features
+from gptsovits.runtime.bert import BertFeatures
 from gptsovits.runtime.content import ContentEncoder, resampled
 from gptsovits.runtime.prompt import Conditioning, Prompt
 from gptsovits.runtime.voice import Voice
@@ -17,7 +18,9 @@ from gptsovits.text import phonemize
 from services.inference.domain.voices import PromptChoice
 
 
-def condition(voice: Voice, prompt: PromptChoice, path: Path, encoder: ContentEncoder | None) -> Conditioning:
+def condition(
+    voice: Voice, prompt: PromptChoice, path: Path, encoder: ContentEncoder | None, bert: BertFeatures | None = None
+) -> Conditioning:
     """Features and private prompts as they are; recordings through the content encoder and the text front end.
 
     Raises:
@@ -31,7 +34,10 @@ def condition(voice: Voice, prompt: PromptChoice, path: Path, encoder: ContentEn
         return voice.prepare(Prompt(mono))
     sequence = phonemize(prompt.text, prompt.language or "auto")
     phones = np.array(sequence.ids, np.int64)
-    return voice.prepare(Prompt(mono, phones=phones, text=prompt.text, language=prompt.language), encoder)
+    features = None if bert is None else bert.of_sequence(sequence)
+    return voice.prepare(
+        Prompt(mono, phones=phones, bert=features, text=prompt.text, language=prompt.language), encoder
+    )
 
 
 def _from_features(voice: Voice, path: Path) -> Conditioning:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import subprocess
 import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -71,9 +73,28 @@ def test_threads_do_not_mix(bundle_of: BundleOf) -> None:
 
     alone = [spoken(cut) for cut in range(8)]
     assert len(set(alone)) > 1
-    with ThreadPoolExecutor(16) as pool:
+    with ThreadPoolExecutor(64) as pool:
         together = list(pool.map(spoken, range(64)))
     assert together == alone * 8
+
+
+def test_several_references_are_averaged(bundle_of: BundleOf) -> None:
+    voice, prompt = Voice.load(bundle_of(V2)), recorded_prompt(GOLDEN)
+    other = replace(prompt, wave=prompt.wave[:64000][::-1].copy())
+    found = voice.prepare(prompt, others=[other])
+    expected = (voice.timbre(prompt.wave) + voice.timbre(other.wave)) / 2
+    np.testing.assert_allclose(found.ge, expected, atol=1e-6)
+    np.testing.assert_array_equal(found.codes, voice.prepare(prompt).codes)
+
+
+def test_voices_share_equal_graphs_and_let_them_go(bundle_of: BundleOf) -> None:
+    one, two = Bundle.open(bundle_of(V2), 1, True), Bundle.open(bundle_of("tiny_v2Pro_e8_s128.pth"), 1, True)
+    assert one.graphs["s1_step"] is two.graphs["s1_step"]
+    assert one.graphs["s2"] is not two.graphs["s2"]
+    gone = weakref.ref(one.graphs["s2"])
+    del one
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_batch_equals_single_sentences(bundle_of: BundleOf) -> None:
