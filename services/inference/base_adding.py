@@ -138,7 +138,8 @@ def _add_stages(registry: BaseRegistry, files: Sequence[Path], about: Mapping[st
                 raise BaseRefused(
                     f"{path} is a {identity.kind}; a voice base is one stage-1, one stage-2 and its discriminator."
                 )
-            safetensors.numpy.save_file(dict(found.tensors), out / target)
+            # With its configuration, so that training and export read it as they read the original file.
+            safetensors.numpy.save_file(dict(found.tensors), out / target, {"config": json.dumps(found.config)})
             configs[identity.kind] = found.config
             family = identity.family or family if identity.kind == "s2" else family
         _describe(out, {**about, "kind": "voice", "family": family, "config": configs})

@@ -55,7 +55,7 @@ def test_every_graph_was_compared_with_torch(bundle_of: BundleOf) -> None:
 
 
 def test_runtime_text_and_formats_never_import_torch() -> None:
-    modules = "runtime.speaking runtime.content formats.features formats.checkpoint formats.checkpoint_writer text"
+    modules = "runtime.streaming runtime.content formats.features formats.checkpoint formats.checkpoint_writer text"
     code = f"import sys\nfor name in {modules.split()!r}: __import__('gptsovits.' + name)\n"
     code += "print(sorted(name for name in sys.modules if name.split('.')[0] in ('torch', 'transformers', 'onnx')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
