@@ -110,14 +110,21 @@ class Step(nn.Module):
 def _cached_layer(
     layer: TransformerLayer, x: Tensor, keys: Tensor, values: Tensor, blocked: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Attention over cache and new token apart, so that the two are never concatenated."""
-    query, key, value = layer.self_attn.project(x)
-    query = query * (query.shape[-1] ** -0.5)
+    """Attention over cache and new token apart, so that the two are never concatenated.
+
+    One position needs no transposition, and shapes that name no extent of the input leave no arithmetic in the graph.
+    """
+    attention = layer.self_attn
+    width = attention.out_proj.in_features // attention.heads
+    stacked = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
+    query, key, value = (part.reshape(-1, attention.heads, 1, width) for part in stacked.split(attention.heads * width, -1))
+    query = query * (width**-0.5)
     past = query @ keys.transpose(-1, -2) + blocked
     own = query @ key.transpose(-1, -2)
     weights = F.softmax(torch.cat((past, own), -1), -1)
     heads = weights[..., :-1] @ values + weights[..., -1:] * value
-    return layer.feed_forward(x, layer.self_attn.merge(heads)), key, value
+    attended: Tensor = attention.out_proj(heads.reshape(-1, 1, attention.heads * width))
+    return layer.feed_forward(x, attended), key, value
 
 
 class Decode(nn.Module):

@@ -34,6 +34,7 @@ def reduce_precision(path: Path, precision: Precision) -> None:
 
 def _halve(model: onnx.ModelProto) -> None:
     """Large float32 weights become float16 with a Cast that is done once, when the graph is loaded."""
+    _constants_to_weights(model)
     casts = []
     kept = {name for node in model.graph.node if node.domain for name in node.input}
     for tensor in model.graph.initializer:
@@ -45,6 +46,21 @@ def _halve(model: onnx.ModelProto) -> None:
             casts.append(helper.make_node("Cast", [name + ".half"], [name], to=onnx.TensorProto.FLOAT))
     for node in reversed(casts):
         model.graph.node.insert(0, node)
+
+
+def _constants_to_weights(model: onnx.ModelProto) -> None:
+    """Folded weights are written as Constant nodes."""
+    left = []
+    for node in model.graph.node:
+        values = [attribute.t for attribute in node.attribute if attribute.name == "value"]
+        if node.op_type == "Constant" and values and np.prod(values[0].dims) > _SMALL:
+            values[0].name = node.output[0]
+            model.graph.initializer.append(values[0])
+        else:
+            left.append(node)
+    kept = [onnx.NodeProto.FromString(node.SerializeToString()) for node in left]
+    del model.graph.node[:]
+    model.graph.node.extend(kept)
 
 
 def _quantise_linear(model: onnx.ModelProto) -> None:
