@@ -117,7 +117,8 @@ def _cached_layer(
     attention = layer.self_attn
     width = attention.out_proj.in_features // attention.heads
     stacked = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
-    query, key, value = (part.reshape(-1, attention.heads, 1, width) for part in stacked.split(attention.heads * width, -1))
+    parts = torch.split(stacked, attention.heads * width, -1)
+    query, key, value = (part.reshape(-1, attention.heads, 1, width) for part in parts)
     query = query * (width**-0.5)
     past = query @ keys.transpose(-1, -2) + blocked
     own = query @ key.transpose(-1, -2)

@@ -98,8 +98,8 @@ class Voice:
             inputs = self._after_prompt(row, given, conditioning)
             phones.append(inputs[0])
             bert.append(inputs[1])
-        features = bert if self.facts.bert_dim else None
-        rows_out = generate_batch(self._bundle, phones, features, conditioning.codes, chosen, race, self._reading(target_phones))
+        features, reading = bert if self.facts.bert_dim else None, self._reading(target_phones)
+        rows_out = generate_batch(self._bundle, phones, features, conditioning.codes, chosen, race, reading)
         return [row.semantic(chosen.drop_first_on_early_stop) for row in rows_out]
 
     def stream_tokens(
@@ -113,7 +113,8 @@ class Voice:
         """The tokens of :meth:`generate_tokens`, each as soon as it is there; after an early stop the first is kept."""
         phones, bert = self._after_prompt(target_phones, target_bert, conditioning)
         features, reading = bert if self.facts.bert_dim else None, self._reading([target_phones])
-        return generate_stream(self._bundle, phones, features, conditioning.codes, sampling or Sampling(), race, reading)
+        chosen = sampling or Sampling()
+        return generate_stream(self._bundle, phones, features, conditioning.codes, chosen, race, reading)
 
     def decode(
         self,
