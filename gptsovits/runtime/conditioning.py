@@ -11,6 +11,7 @@ import soundfile
 from gptsovits.errors import BrokenVoice, VoiceError
 from gptsovits.formats.features import read_conditioning, read_prompt_features
 from gptsovits.formats.prompt_files import PromptFile
+from gptsovits.runtime.bert import BertFeatures
 from gptsovits.runtime.content import ContentEncoder, resampled
 from gptsovits.runtime.prompt import Conditioning, Prompt
 from gptsovits.runtime.sampling import Floats
@@ -23,11 +24,12 @@ def condition(
     folder: Path,
     encoder: ContentEncoder | None = None,
     speaker: Floats | None = None,
+    bert: BertFeatures | None = None,
 ) -> Conditioning:
     """Feature files and private prompts as they are; recordings through the content encoder and the text front end.
 
     Without its words a recording gives the timbre only, and needs no encoder. ``speaker (1, 20480)`` is the speaker
-    embedding that a recording for a Pro version lacks.
+    embedding that a recording for a Pro version lacks; ``bert`` reads the words of a Mandarin one.
 
     Raises:
         VoiceError, TextError: the prompt does not fit the voice, or something that it needs is missing.
@@ -40,8 +42,11 @@ def condition(
         return voice.prepare(Prompt(wave, speaker=speaker))
     from gptsovits.text import phonemize  # late: the front ends' dictionaries are not needed for a timbre
 
-    phones = np.array(phonemize(prompt.text, prompt.language or "auto").ids, np.int64)
-    spoken = Prompt(wave, phones=phones, speaker=speaker, text=prompt.text, language=prompt.language)
+    read = phonemize(prompt.text, prompt.language or "auto")
+    phones, features = np.array(read.ids, np.int64), None if bert is None else bert.of_sequence(read)
+    spoken = Prompt(
+        wave, phones=phones, bert=features, speaker=speaker, text=prompt.text, language=prompt.language
+    )
     return voice.prepare(spoken, encoder)
 
 

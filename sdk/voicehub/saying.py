@@ -19,6 +19,7 @@ from voicehub.names import VoiceName
 from voicehub.prompts import choose
 
 if TYPE_CHECKING:
+    from gptsovits.runtime.bert import BertFeatures
     from gptsovits.runtime.content import ContentEncoder
     from gptsovits.runtime.prompt import Conditioning
     from gptsovits.runtime.sampling import Sampling
@@ -70,6 +71,7 @@ class Speaker:
         self._cache, self._name = cache, name
         with engine():
             self._voice = self._open(threads)
+            self._bert = self._bert_features(threads)
             self._conditioning = self._prepare(prompt, threads)
 
     @property
@@ -85,12 +87,12 @@ class Speaker:
     def say(self, text: str, language: str = "", *, seed: int | None = None, speed: float = 1.0) -> Said:
         """Speaks a text; `language` defaults to the first of the card."""
         with engine():
-            from gptsovits.runtime.speaking import Manner, frontend_with, speak
+            from gptsovits.runtime.speaking import Manner, frontend, speak
 
             language = language or self._own_language()
             manner = Manner(sampling=self._sampling(seed), speed=speed)
-            frontend = frontend_with(self._lexicons())
-            speech = speak(self._voice, text, language, self._conditioning, manner, frontend)
+            reader = frontend(self._lexicons(), self._bert)
+            speech = speak(self._voice, text, language, self._conditioning, manner, reader)
         tokens = tuple(int(c) for piece in speech.pieces for c in piece.codes)
         return Said(np.asarray(speech.wave, np.float32), speech.sample_rate, tokens)
 
@@ -123,7 +125,8 @@ class Speaker:
     def _prepare(self, wanted: str, threads: int) -> Conditioning:
         from gptsovits.runtime.conditioning import condition
 
-        return condition(self._voice, choose(self.version, wanted), self._folder, self._encoder(threads))
+        prompt, encoder = choose(self.version, wanted), self._encoder(threads)
+        return condition(self._voice, prompt, self._folder, encoder, bert=self._bert)
 
     def _sampling(self, seed: int | None) -> Sampling:
         """What the bundle recommends, else the usual; a voice's stage 1 may be trained for other odds."""
@@ -142,6 +145,15 @@ class Speaker:
 
         folder = self._cache.base(str(self.version.requires.get("content_encoder", "-")))
         return ContentEncoder.load(folder, threads) if (folder / "base.json").exists() else None
+
+    def _bert_features(self, threads: int) -> BertFeatures | None:
+        from gptsovits.runtime.bert import BertFeatures
+
+        folder = self._cache.base(str(self.version.requires.get("bert", "-")))
+        if not (folder / "base.json").exists():
+            return None
+        bert = BertFeatures.load(folder, threads)
+        return bert if bert.feature_dim == self._voice.facts.bert_dim else None
 
     def _own_language(self) -> str:
         declared = [str(code).split("-")[0] for code in self.version.card.get("languages") or ()]

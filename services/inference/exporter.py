@@ -77,7 +77,7 @@ class Exporter:
         obstacle = auditionable.version_obstacle(scan.family, sorted(stages)) or auditionable.prompt_obstacle(
             scan.family, prompt
         )
-        requires, encodes = dict(scan.requires), not obstacle and prompt is not None and prompt.needs_encoder
+        requires, encodes = self._bind_bert(scan), not obstacle and prompt is not None and prompt.needs_encoder
         if encodes:
             requires, obstacle = self._bind_encoder(scan, requires, str(card.get("base", "")))
         voice = Voice(scan.version_id, scan.family, (), files, requires, card)
@@ -95,6 +95,16 @@ class Exporter:
                 required, width, [f"{b.name} {b.digest[:12]}" for b in fitting]
             )
         return {**requires, "content_encoder": fitting[0].digest}, ""
+
+    def _bind_bert(self, scan: scanner_pb2.StaticScanCompleted) -> dict[str, str]:
+        """The requirements with the digest of the only BERT that fits; without one Mandarin has plainer prosody."""
+        requires = dict(scan.requires)
+        shapes = {tensor.name: tensor.shape for tensor in scan.tensors}
+        if "bert" in requires:
+            fitting = self._bases.berts(requires["bert"], auditionable.bert_dim_of(shapes))
+            if len(fitting) == 1:
+                requires["bert"] = fitting[0].digest
+        return requires
 
     def _run(self, scan: scanner_pb2.StaticScanCompleted, voice: Voice, folder: Path) -> str:
         """Runs the worker; answers why it failed, or nothing."""

@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 
 from gptsovits.formats.prompt_files import PromptFile
+from gptsovits.runtime.bert import BertFeatures
 from gptsovits.runtime.bundle import read_header
 from gptsovits.runtime.conditioning import condition
 from gptsovits.runtime.content import ContentEncoder
@@ -33,6 +34,7 @@ class OpenVoice:
     conditioning: Conditioning
     sampling: Sampling
     lexicons: Mapping[str, Mapping[str, Sequence[str]]]
+    bert: BertFeatures | None = None
 
 
 class Shelf:
@@ -67,14 +69,20 @@ class Shelf:
         self._fetch(prompt_object(voice.files, prompt), folder / "files" / prompt.path)
         engine = EngineVoice.load(folder / "bundle")
         sampling = Sampling(**read_header(folder / "bundle").get("sampling", {}))
-        conditioning = condition(engine, prompt, folder / "files", self._encoder(voice, prompt))
-        return OpenVoice(engine, conditioning, sampling, self._lexicons(voice))
+        bert = self._bert(voice, engine.facts.bert_dim)
+        encoder = self._encoder(voice, prompt)
+        conditioning = condition(engine, prompt, folder / "files", encoder, bert=bert)
+        return OpenVoice(engine, conditioning, sampling, self._lexicons(voice), bert)
 
     def _encoder(self, voice: Voice, prompt: PromptFile) -> ContentEncoder | None:
         if not prompt.needs_encoder:
             return None
         fitting = self._bases.encoders(voice.requires.get("content_encoder", ""), voice.family, 0)
         return ContentEncoder.load(fitting[0].folder) if fitting else None
+
+    def _bert(self, voice: Voice, feature_dim: int) -> BertFeatures | None:
+        fitting = self._bases.berts(voice.requires.get("bert", "-"), feature_dim) if feature_dim else []
+        return BertFeatures.load(fitting[0].folder) if len(fitting) == 1 else None
 
     def _lexicons(self, voice: Voice) -> dict[str, Any]:
         file = lexicon_file(voice.files)

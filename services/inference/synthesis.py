@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from gptsovits.errors import VoiceError
 from gptsovits.runtime.label import labelled_wav
-from gptsovits.runtime.speaking import Manner, frontend_with, speak
+from gptsovits.runtime.speaking import Manner, frontend, speak
 from gptsovits.text import TextError
 from services.common.errors import Invalid, TooMany, Unprocessable
 from services.inference.domain.voices import Voice
@@ -67,8 +67,9 @@ class Synthesizer:
         spoken = opened.engine.facts.languages
         language = wish.language or next((code for code in voice.languages if code in spoken), spoken[0])
         manner = Manner(sampling=replace(opened.sampling, seed=wish.seed), speed=wish.speed)
-        frontend = frontend_with(opened.lexicons)
-        speech = speak(opened.engine, wish.text, language, opened.conditioning, manner, frontend)
+        speech = speak(
+            opened.engine, wish.text, language, opened.conditioning, manner, frontend(opened.lexicons, opened.bert)
+        )
         return Recording(
             labelled_wav(speech.wave, speech.sample_rate, voice.version_id), speech.sample_rate, speech.seconds
         )

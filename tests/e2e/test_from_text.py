@@ -24,7 +24,7 @@ from gptsovits.conftest import write_small_hubert
 from gptsovits.formats.checkpoint import read_voice_file
 from gptsovits.runtime.prompt import Prompt
 from gptsovits.runtime.sampling import Sampling, seeded_race
-from gptsovits.runtime.speaking import text_frontend
+from gptsovits.runtime.speaking import frontend
 from gptsovits.text import phonemize
 from tests.e2e.golden import CHECKPOINTS, S1
 from tests.e2e.house import DECLARED, PATIENCE, House, Person
@@ -96,7 +96,7 @@ def _by_torch(encoder: Path, recording: Path) -> list[int]:
     prompt = Prompt(wave, phones=words, text=SAID_IN_PROMPT, language="en")
     conditioning = engine.prepare(prompt, load_content_network(encoder))
     tokens: list[int] = []
-    for number, piece in enumerate(text_frontend(SENTENCE, "en", LEXICON)):
+    for number, piece in enumerate(frontend({"en": LEXICON})(SENTENCE, "en")):
         race = seeded_race(SEED + number)
         spoken = engine.generate_tokens(piece.phones, None, conditioning, Sampling(), race)
         tokens += [int(t) for t in spoken]

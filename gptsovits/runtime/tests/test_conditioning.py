@@ -16,7 +16,7 @@ from gptsovits.parity.recorded_synthesis import recorded_prompt
 from gptsovits.runtime.conditioning import condition
 from gptsovits.runtime.content import ContentEncoder
 from gptsovits.runtime.prompt import Conditioning, Prompt
-from gptsovits.runtime.speaking import frontend_with, text_frontend
+from gptsovits.runtime.speaking import frontend, text_frontend
 from gptsovits.runtime.tests.conftest import GOLDEN, BundleOf
 from gptsovits.runtime.voice import Voice
 from gptsovits.text import phonemize
@@ -56,11 +56,11 @@ def test_what_cannot_be_read_is_said(bundle_of: BundleOf, tmp_path: Path) -> Non
 
 
 def test_the_own_words_of_a_voice_are_spoken_as_they_say_and_only_in_their_language() -> None:
-    frontend = frontend_with({"en": {"Zorbla": ["K", "AE1", "T"]}})
-    ids = [piece.phones.tolist() for piece in frontend("Hello zorbla.", "en")]
+    reader = frontend({"en": {"Zorbla": ["K", "AE1", "T"]}})
+    ids = [piece.phones.tolist() for piece in reader("Hello zorbla.", "en")]
     assert ids == [piece.phones.tolist() for piece in text_frontend("Hello cat.", "en")]
     assert ids != [piece.phones.tolist() for piece in text_frontend("Hello zorbla.", "en")]
-    other = frontend_with({"ja": {"Zorbla": ["K"]}})
+    other = frontend({"ja": {"Zorbla": ["K"]}})
     assert [piece.phones.tolist() for piece in other("Zorbla.", "en")] == [
         piece.phones.tolist() for piece in text_frontend("Zorbla.", "en")
     ]

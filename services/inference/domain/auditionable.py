@@ -81,3 +81,9 @@ def feature_dim_of(shapes: Mapping[str, Sequence[int]]) -> int:
     """Width of the content features that a stage-2 model takes; 0 if its tensors do not tell."""
     shape = shapes.get("s2/ssl_proj.weight", ())
     return int(shape[1]) if len(shape) == 3 else 0
+
+
+def bert_dim_of(shapes: Mapping[str, Sequence[int]]) -> int:
+    """Width of the BERT features that a stage-1 model takes; 0 if it takes none."""
+    shape = shapes.get("s1/model.bert_proj.weight", ())
+    return int(shape[1]) if len(shape) == 2 else 0
