@@ -177,10 +177,15 @@ RULES: dict[str, Rule] = {
     "executable": Rule(
         "malicious", "This is a program, not a voice model: {detail}.", "这是程序，不是声音模型：{detail}。"
     ),
-    "nested-archive": Rule(
-        "suspicious",
+    "archive": Rule(
+        "note",
         "The model is wrapped in another archive: {detail}. Upload the model file itself.",
         "模型被包在另一个压缩包中：{detail}。请直接上传模型文件。",
+    ),
+    "closed-archive": Rule(
+        "suspicious",
+        "The model is wrapped in an archive that is not opened here: {detail}. Unpack it and use the model itself.",
+        "模型被包在此处不会打开的压缩包中：{detail}。请解压后使用模型文件本身。",
     ),
     "too-deep": Rule(
         "suspicious",
