@@ -122,8 +122,9 @@ def arrays() -> Iterator[Case]:
         np.save(buffer, np.zeros((2, 3)).astype(kind))
         yield Case("arrays", f"numpy-{kind}", "a.npy", buffer.getvalue())
     stored, packed = io.BytesIO(), io.BytesIO()
-    np.savez(stored, a=np.zeros(3), b=np.ones((2, 2)))
-    np.savez_compressed(packed, a=np.zeros(3), b=np.ones((2, 2)))
+    arrays_held = {"a": np.zeros(3), "b": np.ones((2, 2))}
+    np.savez(stored, **arrays_held)
+    np.savez_compressed(packed, **arrays_held)
     yield Case("arrays", "numpy-pack", "a.npz", stored.getvalue())
     yield Case("arrays", "numpy-pack-compressed", "a.npz", packed.getvalue())
 
