@@ -1,4 +1,4 @@
-"""`python -m tools.soak MINUTES`: the slow tests, a leg of fuzzing, then the road of a voice under kill -9 again and again.
+"""`python -m tools.soak MINUTES`: slow tests, a leg of fuzzing, and the road of a voice under kill -9 again and again.
 
 The leg of fuzzing (at most 45 minutes, resumable) writes docs/reports/fuzzing.md.
 """

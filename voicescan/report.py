@@ -8,9 +8,8 @@ from dataclasses import dataclass
 
 from voicescan.findings import Finding, Severity, Verdict, verdict_of
 from voicescan.inspection import Inspection
-from voicescan.rules import RULES
+from voicescan.rules import RULES, RULES_VERSION
 
-RULES_VERSION = "1"
 _MAX_FINDINGS = 200
 _LEVELS: dict[Severity, str] = {"note": "note", "unreadable": "warning", "suspicious": "warning", "malicious": "error"}
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"

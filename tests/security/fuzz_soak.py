@@ -1,7 +1,7 @@
 """A long fuzzing run in resumable legs: ``python -m tests.security.fuzz_soak MINUTES [REPORT]``.
 
-Every reader gets an equal share of the leg (at most 45 minutes). What was found interesting is kept in the cache folder,
-so the next leg goes on from there; the report adds up all legs of the same commit.
+Every reader gets an equal share of the leg (at most 45 minutes). What was found interesting is kept in the cache
+folder, so the next leg goes on from there; the report adds up all legs of the same commit.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = Path(os.environ.get("VOICEHUB_CACHE", Path.home() / ".cache" / "voicehub")) / "fuzz"
@@ -29,14 +30,14 @@ def main(minutes: float, report: Path) -> int:
     legs = json.loads(ledger.read_text()) if ledger.exists() else []
     seconds = int(60 * min(minutes, _LONGEST_LEG) / len(READERS))
     began = datetime.now(UTC)
-    leg = {"began": began.isoformat(timespec="seconds"), "load": round(os.getloadavg()[0], 1)}
-    leg["readers"] = {reader: _fuzz(reader, seconds) for reader in READERS}
-    legs.append(leg)
+    load = round(os.getloadavg()[0], 1)
+    readers = {reader: _fuzz(reader, seconds) for reader in READERS}
+    legs.append({"began": began.isoformat(timespec="seconds"), "load": load, "readers": readers})
     KEPT.mkdir(parents=True, exist_ok=True)
     ledger.write_text(json.dumps(legs))
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text(_told(commit, legs))
-    return 1 if any(one["failed"] for one in leg["readers"].values()) else 0
+    return 1 if any(one["failed"] for one in readers.values()) else 0
 
 
 def _commit() -> str:
@@ -62,8 +63,8 @@ def _fuzz(reader: str, seconds: int) -> dict[str, object]:
     }
 
 
-def _told(commit: str, legs: list[dict[str, object]]) -> str:
-    rows: dict[str, list[dict[str, int]]] = {reader: [leg["readers"][reader] for leg in legs] for reader in READERS}  # type: ignore[index]
+def _told(commit: str, legs: list[dict[str, Any]]) -> str:
+    rows: dict[str, list[dict[str, int]]] = {reader: [leg["readers"][reader] for leg in legs] for reader in READERS}
     total = sum(one["seconds"] for found in rows.values() for one in found)
     lines = [
         "# Fuzzing of the readers",
@@ -71,8 +72,8 @@ def _told(commit: str, legs: list[dict[str, object]]) -> str:
         f"Commit {commit}. {len(legs)} leg(s), {total / 60:.1f} minutes in all, on {os.cpu_count()} cores.",
         *(f"Leg of {leg['began']}, load average at its start {leg['load']}." for leg in legs),
         "",
-        "Bounds: no exception but a refusal, at most 2 CPU seconds an input (all are at most 64 KiB), at most four times the",
-        "input and a fixed 24 MB allocated (measured on every eighth input), at most 512 MB for the process.",
+        "Bounds: no exception but a refusal; at most 2 CPU seconds an input (all are at most 64 KiB); at most four",
+        "times the input and a fixed 24 MB allocated (measured on every eighth input); 512 MB for the process.",
         "",
         "| reader | seconds | inputs | peak MB of the process | broken bounds |",
         "|---|---:|---:|---:|---:|",
