@@ -51,8 +51,8 @@ def _fuzz(reader: str, seconds: int) -> dict[str, object]:
     fuzzer = [sys.executable, "-m", "tests.security.fuzz", reader, str(seconds), str(folder)]
     start = time.monotonic()
     run = subprocess.run(["sh", "-c", '"$@"; exit $?', "sh", *fuzzer], cwd=ROOT, capture_output=True, text=True)
-    executed = re.search(r"number_of_executed_units: (\d+)", run.stderr)
-    peak = re.search(r"peak_rss_mb: (\d+)", run.stderr)
+    executed = re.search(r"number_of_executed_units:\s*(\d+)", run.stderr)
+    peak = re.search(r"peak_rss_mb:\s*(\d+)", run.stderr)
     if run.returncode:
         print(run.stderr[-3000:], file=sys.stderr)
     return {
