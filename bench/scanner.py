@@ -166,7 +166,7 @@ def main(megabytes: int) -> dict[str, object]:
         print(f"own memory grown by a scan of {length / 1e6:.0f} MB: {grown / 1e6:.1f} MB", file=out)
     print(out.getvalue())
     least, most = (memory[length] for length in sorted(memory))
-    assert most <= least + FLAT, f"memory grows with the file: {least} bytes for the small one, {most} for the large one"
+    assert most <= least + FLAT, f"memory grows with the file: from {least} to {most} bytes"
     return {"bytes": size, "steps": rows, "memory": memory}
 
 

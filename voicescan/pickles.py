@@ -80,7 +80,8 @@ def hides_pickle_within(data: memoryview) -> str | None:
         return at_start
     ends = [data] if len(data) <= 2 * HIDING_PLACE else [data[:HIDING_PLACE], data[-HIDING_PLACE:]]
     for end in map(bytes, ends):
-        for start in itertools.islice(_START.finditer(end), _MAX_STARTS):
+        starts = itertools.chain.from_iterable(pattern.finditer(end) for pattern in _STARTS)
+        for start in itertools.islice(starts, _MAX_STARTS):
             hidden = hides_pickle(end[start.start() : start.start() + _LOOK])
             if hidden:
                 return hidden
@@ -88,7 +89,10 @@ def hides_pickle_within(data: memoryview) -> str | None:
 
 
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]+\Z")
-_START = re.compile(rb"\x80[\x01-\x05][\x95\x8cc}\](X]|c[A-Za-z_][A-Za-z0-9_.]+\n[A-Za-z_][A-Za-z0-9_.]+\n")
-"""A protocol header before a usual first opcode, or a name as text opcodes write it."""
+_STARTS = (
+    re.compile(rb"\x80[\x01-\x05][\x95\x8cc}\](X]"),
+    re.compile(rb"c[A-Za-z_][A-Za-z0-9_.]+\n[A-Za-z_][A-Za-z0-9_.]+\n"),
+)
+"""A protocol header before a usual first opcode, or a name as text opcodes write it; two patterns, because each begins with a byte that is searched for fast."""
 _MAX_STARTS = 64
 _LOOK = 4096

@@ -230,7 +230,7 @@ def code_folders() -> list[Path]:
 
 
 def _interpreter() -> str:
-    """This Python by a path that is below one of the code folders, even if its environment is reached by a link."""
+    """The running Python, named below one of the code folders even if its environment is reached by a link."""
     executable, prefix = Path(sys.executable), Path(sys.prefix)
     return str(prefix.resolve() / executable.relative_to(prefix) if executable.is_relative_to(prefix) else executable)
 
