@@ -93,6 +93,9 @@ _STARTS = (
     re.compile(rb"\x80[\x01-\x05][\x95\x8cc}\](X]"),
     re.compile(rb"c[A-Za-z_][A-Za-z0-9_.]+\n[A-Za-z_][A-Za-z0-9_.]+\n"),
 )
-"""A protocol header before a usual first opcode, or a name as text opcodes write it; two patterns, because each begins with a byte that is searched for fast."""
+"""A protocol header before a usual first opcode, or a name as text opcodes write it.
+
+Two patterns, because each begins with a byte that is searched for fast.
+"""
 _MAX_STARTS = 64
 _LOOK = 4096
