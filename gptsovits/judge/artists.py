@@ -98,7 +98,7 @@ def read_g722(path: Path) -> Floats:
 
     with av.open(str(path), format="g722") as container:
         frames = [frame.to_ndarray().reshape(-1) for frame in container.decode(container.streams.audio[0])]
-    return np.asarray(np.concatenate(frames) / 32768, np.float32)
+    return np.concatenate(frames).astype(np.float32) / np.float32(32768)
 
 
 def _fetch(artist: Artist, target: Path) -> None:

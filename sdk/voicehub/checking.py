@@ -94,10 +94,10 @@ def check_speech(cache: Cache, samples: Path, bases: Sequence[Base] = ()) -> Ite
         fresh = [language for language in speaker.languages if language not in spoken]
         spoken.update(fresh)
         yield from (_speak(speaker, name, language, samples) for language in fresh)
-    promised = {language: base for base in bases for language in base.languages}
+    promised = {language: one for one in bases for language in one.languages}
     for language in sorted(set(promised) - spoken):
-        name = promised[language].name or promised[language].digest[:12]
-        message = f"the base {name} speaks it, but no voice on this machine does"
+        base = promised[language].name or promised[language].digest[:12]
+        message = f"the base {base} speaks it, but no voice on this machine does"
         yield Check(f"speech {language}", "optional", message, "voicehub search, then voicehub pull owner/name")
     if not spoken and not promised:
         yield Check("speech", "optional", "no voice is on this machine yet", "voicehub pull owner/name")

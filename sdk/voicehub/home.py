@@ -75,7 +75,7 @@ def write_private(path: Path, text: str) -> None:
 def _load() -> dict[str, Any]:
     path = home() / "hubs.json"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, RecursionError) as error:
@@ -83,7 +83,7 @@ def _load() -> dict[str, Any]:
     hubs = data.get("hubs", {}) if isinstance(data, dict) else None
     if not isinstance(hubs, dict) or not all(isinstance(entry, dict) for entry in hubs.values()):
         raise Unreadable(f"{path} is not what this program wrote.", hint="Remove it and log in again.")
-    return data
+    return dict(data)
 
 
 def _running() -> str:

@@ -78,7 +78,7 @@ def test_a_machine_without_apt_is_told_where_to_put_the_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("VOICEHUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(artists.shutil, "which", lambda program: None)
+    monkeypatch.setattr("shutil.which", lambda program: None)
     with pytest.raises(ArtistsMissing, match=str(tmp_path)):
         prompts(ARTISTS[0])
 
