@@ -50,7 +50,7 @@ def prepare(folder: Path) -> None:
     for precision in ("fp32", "int8"):
         out = folder / precision
         if not (out / "bundle.json").is_file():
-            export_bundle(one.tensors, one.config, two.tensors, two.config, out, precision=precision)  # type: ignore[arg-type]
+            export_bundle(one.tensors, one.config, two.tensors, two.config, out, precision=precision)
     convert(*files, folder / "genie")
 
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gptsovits.judge import artists
 from gptsovits.judge.artists import ARTISTS, ArtistsMissing, prompts, speech
 from gptsovits.judge.mixtures import SECONDS, rate, render, turns
 from gptsovits.judge.speakers import Split
