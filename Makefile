@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 export ORT_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup demo test lint soak nano stubs clean unit contract e2e engines security browser cluster engines-up engines-down
+.PHONY: help setup demo test lint soak nano wheel stubs clean unit contract e2e engines security browser cluster engines-up engines-down
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -38,6 +38,9 @@ soak: setup ## The slow tests and the road of a voice under kill -9, again and a
 nano: setup ## Train the nano base again, in resumable legs (FOR=45m each)
 	@$(PY) -m gptsovits.corpus
 	@$(PY) -m gptsovits.pretrain --for $${FOR:-45m}
+
+wheel: setup ## Build the wheel, start a hub from it alone, weigh an installation without the trainer
+	@$(PY) -m tools.wheel
 
 stubs: setup ## Regenerate services/stubs from protos/
 	@$(PY) tools/generate_stubs.py

@@ -26,6 +26,8 @@ from voicescan.dtypes import BY_NAME
 from voicescan.safetensors import header_bytes
 
 _REPEATS = 5
+FLAT = 16 << 20
+"""How much more own memory a file of ten times the size may take (bytes)."""
 
 
 def write_checkpoint(path: Path, megabytes: int) -> None:
@@ -163,6 +165,8 @@ def main(megabytes: int) -> dict[str, object]:
     for length, grown in memory.items():
         print(f"own memory grown by a scan of {length / 1e6:.0f} MB: {grown / 1e6:.1f} MB", file=out)
     print(out.getvalue())
+    least, most = (memory[length] for length in sorted(memory))
+    assert most <= least + FLAT, f"memory grows with the file: from {least} to {most} bytes"
     return {"bytes": size, "steps": rows, "memory": memory}
 
 

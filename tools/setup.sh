@@ -53,4 +53,6 @@ say "Installing the locked dependencies into .venv (once) …"
 [ -x .venv/bin/python ] || "$uv" venv --quiet --python "$PYTHON" .venv
 "$uv" pip install --quiet --python .venv/bin/python --require-hashes -r requirements.lock
 "$uv" pip install --quiet --python .venv/bin/python --no-deps -e .
+# Recordings of voice artists that the demo compares with; without them it says what is missing.
+.venv/bin/python -m gptsovits.judge.artists || true
 printf '%s' "$stamp" > .venv/.setup-stamp

@@ -1,4 +1,7 @@
-"""`python -m tools.soak MINUTES`: the slow tests, then the road of a voice under kill -9, again and again."""
+"""`python -m tools.soak MINUTES`: slow tests, a leg of fuzzing, and the road of a voice under kill -9 again and again.
+
+The leg of fuzzing (at most 45 minutes, resumable) writes docs/reports/fuzzing.md.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,11 @@ def main(arguments: list[str]) -> int:
     minutes = float(arguments[0]) if arguments else 10.0
     deadline = time.monotonic() + 60 * minutes
     slow = _pytest("-m", "slow", "services", "gptsovits", "voicescan", "sdk", "tests")
+    if (
+        slow in (0, 5)
+        and subprocess.run([sys.executable, "-m", "tests.security.fuzz_soak", str(minutes / 2)]).returncode
+    ):
+        return 1
     rounds = 0
     while slow in (0, 5) and (rounds == 0 or time.monotonic() < deadline):
         rounds += 1

@@ -10,20 +10,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from voicescan.contents import parts_of, storages_in
 from voicescan.dtypes import Array
 from voicescan.findings import Finding, Place, Refused, deciding
 from voicescan.limits import MAX_FILE
-from voicescan.plain import Plainer
 from voicescan.rules import found, refuse
 from voicescan.safetensors import config_of, looks_like_safetensors, read_safetensors
 from voicescan.tensors import StorageBytes, StoredTensor, TensorMap, materialise
 from voicescan.torch_legacy import TorchLegacy, looks_legacy, read_legacy
 from voicescan.torch_zip import TorchZip, read_torch_zip, require_root
-from voicescan.values import Bag, Pairs, TensorRef
 from voicescan.zip_directory import looks_like_zip, read_directory
 
 Container = Literal["torch-zip", "torch-legacy", "torch-tar", "safetensors"]
-_PLAIN_EXTRAS = frozenset({"lora_rank", "iteration", "learning_rate", "epoch", "step"})
 
 
 @dataclass(frozen=True)
@@ -109,56 +107,19 @@ def from_torch(container: TorchZip | TorchLegacy, kind: Container) -> Checkpoint
     top = container.parsed.value
     head = container.head if isinstance(container, TorchZip) else "PK"
     try:
-        parts = _parts(top, container.entry)
-        stored, wrong = materialise(parts.weights, container.storage, container.entry)
-        findings += wrong + _unused(container, parts.weights)
-        config = _config(parts.config, container.entry)
-        extra = {key: Plainer(Place(container.entry)).convert(value) for key, value in parts.extra.items()}
+        if not container.parsed.complete:
+            raise refuse("structure", Place(container.entry), "a saved object that does not end")
+        parts = parts_of(top, container.entry)
+        stored, wrong = materialise(parts.weights, parts.aside, container.storage, container.entry)
+        findings += wrong + _unused(container)
     except Refused as refused:
         raise Refused([*findings, *refused.findings]) from refused
-    return Checkpoint(stored, config, parts.info, head, kind, extra, parts.stripped, tuple(findings))
+    return Checkpoint(stored, parts.config, parts.info, head, kind, parts.extra, parts.stripped, tuple(findings))
 
 
-@dataclass(frozen=True)
-class _Parts:
-    weights: Pairs
-    config: object
-    info: str
-    extra: dict[str, object]
-    stripped: tuple[str, ...]
-
-
-def _parts(top: object, entry: str) -> _Parts:
-    """Weights, settings and the rest. A bare state dict (encoders, some bases) has weights only."""
-    items = top.text_items() if isinstance(top, Pairs) else None
-    if not items:
-        raise refuse("structure", Place(entry), "not a table of weights and settings")
-    if all(isinstance(value, TensorRef) for value in items.values()):
-        assert isinstance(top, Pairs)
-        return _Parts(top, Pairs(), "", {}, _metadata_of(top))
-    weights, info = items.pop("weight", None), items.pop("info", "")
-    config = items.pop("config", Pairs())
-    if not isinstance(weights, Pairs) or not isinstance(info, str) or not isinstance(config, (Pairs, Bag)):
-        raise refuse("structure", Place(entry), "weight, config or info is not what it should be")
-    extra = {key: value for key, value in items.items() if key in _PLAIN_EXTRAS}
-    stripped = [f"item {key[:80]}" for key in items if key not in _PLAIN_EXTRAS]
-    return _Parts(weights, config, info[:200], extra, (*stripped, *_metadata_of(weights)))
-
-
-def _metadata_of(weights: Pairs) -> tuple[str, ...]:
-    return () if weights.state is None else ("the version table of the weights",)
-
-
-def _config(value: object, entry: str) -> dict[str, object]:
-    plain = Plainer(Place(entry)).convert(value)
-    assert isinstance(plain, dict)
-    return plain
-
-
-def _unused(container: TorchZip | TorchLegacy, weights: Pairs) -> list[Finding]:
-    """Storages that no weight refers to."""
-    used = {value.storage.key for _, value in weights.items if isinstance(value, TensorRef)}
-    spare = sorted(set(container.storages) - used)
+def _unused(container: TorchZip | TorchLegacy) -> list[Finding]:
+    """Storages that nothing in the object refers to."""
+    spare = sorted(set(container.storages) - storages_in(container.parsed.value).keys())
     return [found("storage-unused", Place(container.entry), f"storage {key}") for key in spare[:8]]
 
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from voicescan.dtypes import TORCH_STORAGES
+from voicescan import numpy_values
+from voicescan.dtypes import TORCH_STORAGES, TORCH_TYPES
 from voicescan.limits import MAX_DIMENSIONS
+from voicescan.mismatch import Mismatch
 from voicescan.values import Bag, Collection, Global, Pairs, Storage, TensorRef
 
 _LOCATION = re.compile(r"(cpu|cuda(:\d{1,3})?|mps(:\d{1,3})?|meta|xpu(:\d{1,3})?)\Z")
 _MAX_INDEX = 1 << 48
-
-
-class Mismatch(Exception):
-    """Arguments that no saved model has."""
+_BUILTINS = ("builtins", "__builtin__")
+_BAGS = frozenset({("utils", "HParams"), ("GPT_SoVITS.utils", "HParams")})
 
 
 def natural(value: object) -> int:
@@ -99,12 +99,53 @@ def _reconstructor(args: tuple[object, ...], offset: int) -> object:
 
 
 def is_bag(value: object) -> bool:
-    """Whether the value is the class ``utils.HParams``."""
-    return isinstance(value, Global) and (value.module, value.name) == ("utils", "HParams")
+    """Whether the value is the class ``HParams`` of GPT-SoVITS."""
+    return isinstance(value, Global) and (value.module, value.name) in _BAGS
 
 
 def _is_object(value: object) -> bool:
-    return isinstance(value, Global) and value.name == "object" and value.module in ("__builtin__", "builtins")
+    return isinstance(value, Global) and value.name == "object" and value.module in _BUILTINS
+
+
+def _set(args: tuple[object, ...], offset: int) -> object:
+    """``set([…])`` and ``frozenset([…])``: protocols below 4."""
+    if not args:
+        return Collection("set")
+    if len(args) == 1 and isinstance(args[0], Collection) and args[0].kind == "list":
+        return Collection("set", args[0].items)
+    raise Mismatch("not a list")
+
+
+def _bytes(args: tuple[object, ...], offset: int) -> object:
+    """``bytes()``, ``bytearray(b"…")`` and ``bytearray("…", "latin-1")``: protocols below 5."""
+    if not args:
+        return b""
+    if len(args) == 1 and isinstance(args[0], bytes):
+        return args[0]
+    return _encoded(args, offset)
+
+
+def _encoded(args: tuple[object, ...], offset: int) -> object:
+    """``_codecs.encode("…", "latin1")``: bytes in protocols below 3."""
+    if len(args) == 2 and isinstance(args[0], str) and args[1] in ("latin1", "latin-1"):
+        try:
+            return args[0].encode("latin-1")
+        except UnicodeEncodeError as error:
+            raise Mismatch("text that is no bytes") from error
+    raise Mismatch("not text and latin1")
+
+
+def _complex(args: tuple[object, ...], offset: int) -> object:
+    if len(args) == 2 and isinstance(args[0], float) and isinstance(args[1], float):
+        return complex(args[0], args[1])
+    raise Mismatch("not two numbers")
+
+
+def _device(args: tuple[object, ...], offset: int) -> object:
+    known = bool(args) and isinstance(args[0], str) and _LOCATION.match(args[0])
+    if known and (len(args) == 1 or (len(args) == 2 and type(args[1]) is int and 0 <= args[1] < 1000)):
+        return ":".join(map(str, args))
+    raise Mismatch("not a device")
 
 
 Constructor = Callable[[tuple[object, ...], int], object]
@@ -117,9 +158,22 @@ CONSTRUCTORS: dict[tuple[str, str], Constructor] = {
     ("torch", "Size"): _size,
     ("copy_reg", "_reconstructor"): _reconstructor,
     ("copyreg", "_reconstructor"): _reconstructor,
+    ("torch", "device"): _device,
+    ("_codecs", "encode"): _encoded,
+    **{(module, name): _set for module in _BUILTINS for name in ("set", "frozenset")},
+    **{(module, name): _bytes for module in _BUILTINS for name in ("bytes", "bytearray")},
+    **{(module, "complex"): _complex for module in _BUILTINS},
+    **numpy_values.CONSTRUCTORS,
 }
 
-_NAMES = frozenset({("utils", "HParams"), ("__builtin__", "object"), ("builtins", "object")})
+_NAMES = frozenset(
+    {
+        *_BAGS,
+        *((module, "object") for module in _BUILTINS),
+        *(("torch", name) for name in TORCH_TYPES),
+        *numpy_values.NAMES,
+    }
+)
 
 
 def is_allowed(name: Global) -> bool:

@@ -32,7 +32,8 @@ BY_NAME: dict[str, ElementType] = {
     name: ElementType(name, np.dtype(raw))
     for name, raw in {
         "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
-        "U8": "|u1", "BOOL": "|b1",
+        "U8": "|u1", "BOOL": "|b1", "U64": "<u8", "U32": "<u4", "U16": "<u2", "F8_E4M3": "|u1", "F8_E5M2": "|u1",
+        "C64": "<c8", "C128": "<c16",
     }.items()
 }  # fmt: skip
 
@@ -47,7 +48,14 @@ TORCH_STORAGES: dict[str, ElementType] = {
     "CharStorage": BY_NAME["I8"],
     "ByteStorage": BY_NAME["U8"],
     "BoolStorage": BY_NAME["BOOL"],
+    "ComplexFloatStorage": BY_NAME["C64"],
+    "ComplexDoubleStorage": BY_NAME["C128"],
 }
+TORCH_TYPES = frozenset(
+    {"float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64"}
+    | {"complex128", "double", "float", "half", "long", "int", "short", "cfloat", "cdouble"}
+)
+"""Names of ``torch.dtype`` values, which a file may mention."""
 
 FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 

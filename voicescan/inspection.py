@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from voicescan.checkpoint import Checkpoint, from_safetensors, from_torch
-from voicescan.documents import parse_json, parse_yaml
+from voicescan.contents import storages_in
 from voicescan.findings import Finding, Place, Refused, verdict_of
+from voicescan.health import check_numbers
 from voicescan.kinds import Identity, identify, is_features
-from voicescan.limits import MAX_DOCUMENT, MAX_NESTING
+from voicescan.limits import MAX_NESTING, MAX_PICKLE
 from voicescan.magic import AUDIO, COMPRESSED, Signature, signature_of
 from voicescan.numpy_files import read_npy
 from voicescan.onnx_graphs import looks_like_onnx, read_onnx
@@ -17,13 +18,19 @@ from voicescan.pickles import hides_pickle, read_one, read_whole
 from voicescan.rebuild import examine
 from voicescan.rules import found
 from voicescan.safetensors import looks_like_safetensors, read_safetensors
+from voicescan.texts import read_document
 from voicescan.torch_legacy import looks_legacy, read_legacy
 from voicescan.torch_zip import read_torch_zip, root_of
 from voicescan.unpack import decompress, looks_like_tar, room_for, tar_members
-from voicescan.zip_directory import Directory, Entry, find_end, looks_like_zip, read_directory
+from voicescan.zip_directory import Directory, Entry, archive_start, looks_like_zip, read_directory
 from voicescan.zip_members import check_sums, content
 
 _MAX_MEMBERS = 256
+_PICKLED = frozenset({"torch-zip", "torch-legacy", "pickle"})
+_ARCHIVES = frozenset({"zip", "torch-zip", "tar"})
+"""Formats whose members are all looked into, so that none of them is hidden."""
+_MAX_MENDED = 64 << 20
+"""Archives whose first bytes were overwritten are looked into up to this size, because it takes a copy."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,7 @@ def inspect(view: memoryview, entry: str, depth: int = 0, room: int | None = Non
     except Refused as refused:
         result = Inspection("unknown", refused.findings)
     hidden = _hidden_archive(view, result.format, entry, depth, room)
-    if verdict_of(result.findings) in ("clean", "unreadable") and result.format not in ("torch-zip", "torch-legacy"):
+    if verdict_of(result.findings) in ("clean", "unreadable") and result.format not in _PICKLED:
         name = hides_pickle(view)
         hidden += [found("pickle-hidden", Place(entry, 0), name)] if name else []
     return result if not hidden else Inspection(result.format, (*result.findings, *hidden))
@@ -80,7 +87,7 @@ def _signed(view: memoryview, signature: Signature, entry: str, depth: int, room
         unfolded = decompress(view, kind, entry, room)
         left = room - len(unfolded.data)
         inner = inspect(memoryview(unfolded.data), f"{entry}!{kind}", depth + 1, left)
-        wrapped = found("nested-archive", Place(entry), f"{inner.format} inside {kind}")
+        wrapped = found("archive", Place(entry), f"{inner.format} inside {kind}")
         return Inspection(kind, (wrapped, *unfolded.findings, *inner.findings))
     if kind == "tar":
         return _tar(view, entry, depth, room)
@@ -110,10 +117,10 @@ def _zip(view: memoryview, entry: str, depth: int, room: int) -> Inspection:
 
 
 def _archive(view: memoryview, directory: Directory, entry: str, depth: int, room: int) -> Inspection:
-    """A zip that torch did not save: a finding, and every member is looked into."""
+    """A zip that torch did not save: every member is looked into."""
     names = {member.name for member in directory.entries}
     program = any(name.endswith(("constants.pkl", "model.json", "archive_format")) for name in names)
-    rule = "torchscript" if program else "nested-archive"
+    rule = "torchscript" if program else "archive"
     findings = [found(rule, Place(entry), f"{len(names)} members"), *directory.findings]
     findings += check_sums(view, directory.entries, entry)
     return Inspection("zip", (*findings, *_members(view, directory.entries, entry, depth, room)))
@@ -135,9 +142,11 @@ def _members(view: memoryview, members: tuple[Entry, ...], entry: str, depth: in
 
 
 def _tar(view: memoryview, entry: str, depth: int, room: int) -> Inspection:
-    findings = [found("nested-archive", Place(entry), "a tar archive")]
+    findings = [found("archive", Place(entry), "a tar archive")]
     for number, member in enumerate(tar_members(view, entry)):
         findings += member.findings
+        if number == _MAX_MEMBERS:
+            findings.append(found("too-deep", Place(entry), f"more than {number} members"))
         if number < _MAX_MEMBERS and len(member.data):
             findings += inspect(member.data, f"{entry}!{member.name[:80]}", depth + 1, room).findings
     return Inspection("tar", tuple(findings))
@@ -151,7 +160,8 @@ def _safetensors(view: memoryview, entry: str) -> Inspection:
         checkpoint = from_safetensors(view, entry)
         if identify(checkpoint.stored, checkpoint.config).kind == "unknown":
             note = found("not-auditionable", Place(entry), "it holds plain arrays, no voice model")
-            return Inspection("safetensors", (*read.findings, note), identity=Identity("arrays", ""))
+            sick = check_numbers(read.tensors, entry)
+            return Inspection("safetensors", (*read.findings, note, *sick), identity=Identity("arrays", ""))
         return _model(checkpoint, "safetensors", entry)
     except Refused as refused:
         return Inspection("safetensors", refused.findings)
@@ -165,34 +175,27 @@ def _pickle_or_text(view: memoryview, entry: str) -> Inspection:
             return Inspection("torch-legacy", refused.findings)
     probe = read_one(view, entry)
     if probe.names or probe.complete or (len(view) > 0 and view[0] == 0x80):
-        bare = found("structure", Place(entry), "a bare saved object")
-        return Inspection("pickle", (bare, *read_whole(bytes(view[: (16 << 20) + 1]), entry).findings))
-    return _text(view, entry)
+        return _bare(view, entry)
+    return Inspection(*read_document(view, entry))
 
 
-def _text(view: memoryview, entry: str) -> Inspection:
-    if not len(view):
-        return Inspection("empty", (found("unreadable-file", Place(entry), "it is empty"),))
-    start = bytes(view[:64]).lstrip(b" \t\r\n\xef\xbb\xbf")[:1]
-    if start in (b"{", b"["):
-        parse_json(bytes(view[: MAX_DOCUMENT + 1]), entry)
-        return Inspection("json", ())
-    if entry.lower().endswith((".yaml", ".yml")):
-        parse_yaml(bytes(view[: MAX_DOCUMENT + 1]), entry)
-        return Inspection("yaml", ())
-    return Inspection("unknown", (found("unknown-format", Place(entry), f"it begins with {bytes(view[:8]).hex()}"),))
+def _bare(view: memoryview, entry: str) -> Inspection:
+    """A pickle without a container: harmless if it is plain data, but no model; storages must come along."""
+    parsed = read_whole(bytes(view[: MAX_PICKLE + 1]), entry)
+    note = found("not-auditionable", Place(entry), "it is a bare saved object, no voice model")
+    away = [found("storage-missing", Place(entry), f"storage {key}") for key in list(storages_in(parsed.value))[:8]]
+    return Inspection("pickle", (*parsed.findings, *away, note))
 
 
 def _hidden_archive(view: memoryview, form: str, entry: str, depth: int, room: int) -> list[Finding]:
     """A zip archive behind something else: readers that search for its end would open it."""
-    end = find_end(view) if form not in ("zip", "torch-zip") else -1
-    if end < 0 or end + 22 > len(view):
-        return []
-    size, offset = (int.from_bytes(view[end + at : end + at + 4], "little") for at in (12, 16))
-    start = end - size - offset
-    if start < 0 or bytes(view[end - size : end - size + 4]) != b"PK\x01\x02":
+    start = -1 if form in _ARCHIVES else archive_start(view)
+    if start < 0:
         return []
     findings = [found("zip-structure", Place(entry, start), "an archive is hidden behind other content")]
     if start > 0:
-        findings += inspect(view[start:], f"{entry}!hidden", depth + 1, room).findings
+        return findings + list(inspect(view[start:], f"{entry}!hidden", depth + 1, room).findings)
+    if len(view) <= _MAX_MENDED:
+        mended = memoryview(b"PK" + bytes(view[2:]))
+        findings += inspect(mended, f"{entry}!hidden", depth + 1, room).findings
     return findings

@@ -1,8 +1,7 @@
 """Which model a set of tensors is, and whether its names and shapes form a known layout at any size.
 
-Sources: the parameter tables of the published models. A name that no known model has is a finding. A known model with
-missing or
-mismatched parts is harmless data that cannot be spoken: a note.
+Sources: the parameter tables of the published models. Tensors that no known model has, and missing or mismatched parts,
+are harmless data that cannot be spoken: notes.
 """
 
 from __future__ import annotations
@@ -79,7 +78,7 @@ def check_layout(tensors: Mapping[str, StoredTensor], identity: Identity, entry:
     """Findings about names, element types and shapes."""
     if identity.kind == "unknown":
         names = ", ".join(list(tensors)[:3]) or "no weights at all"
-        return [found("layout", Place(entry), names)]
+        return [_unspeakable(entry, f"no known model holds {names}")]
     if identity.kind in ("content_encoder", "bert", "features", "arrays"):
         return []
     not_numbers = [name for name, tensor in tensors.items() if tensor.element.name not in FLOATS]
@@ -87,20 +86,20 @@ def check_layout(tensors: Mapping[str, StoredTensor], identity: Identity, entry:
         return [found("layout", Place(entry), name) for name in tensors if not _NANO_NAME.match(name)][:8]
     if identity.family in ("v3", "v4"):
         not_numbers = []
-    findings = [found("layout", Place(entry), f"{name} holds whole numbers") for name in not_numbers[:8]]
+    findings = [_unspeakable(entry, f"{name} holds no fractions") for name in not_numbers[:8]]
     return findings + _check_names(tensors, identity, entry)
 
 
 def _check_names(tensors: Mapping[str, StoredTensor], identity: Identity, entry: str) -> list[Finding]:
     if identity.kind == "s2_discriminator":
         strange = [name for name in tensors if not re.fullmatch(r"discriminators\.\d{1,3}\.[A-Za-z0-9_.]+", name)]
-        return [found("layout", Place(entry), name) for name in strange[:8]]
+        return [_unspeakable(entry, f"no known model holds {name}") for name in strange[:8]]
     if identity.family in ("v3", "v4"):
         strange = [name for name in tensors if not FLOW_MATCHING.fullmatch(name)]
-        findings = [found("layout", Place(entry), name) for name in strange[:8]]
-        return [*findings, found("not-auditionable", Place(entry), f"it is a {identity.family} voice")]
+        findings = [_unspeakable(entry, f"no known model holds {name}") for name in strange[:8]]
+        return [*findings, _unspeakable(entry, f"it is a {identity.family} voice")]
     if identity.family == "v1":
-        note = [found("not-auditionable", Place(entry), "it is a v1 voice")] if identity.kind == "s2" else []
+        note = [_unspeakable(entry, "it is a v1 voice")] if identity.kind == "s2" else []
         return note + _check_patterns(tensors, STAGE1 if identity.kind == "s1" else VITS, entry)
     patterns = STAGE1 if identity.kind == "s1" else VITS + PRO if identity.family.startswith("v2Pro") else VITS
     return _check_patterns(tensors, patterns, entry)
@@ -113,15 +112,18 @@ def _check_patterns(tensors: Mapping[str, StoredTensor], patterns: tuple[Pattern
     for name, tensor in tensors.items():
         pattern = next((one for one in patterns if one.name.fullmatch(name)), None)
         if pattern is None:
-            findings.append(found("layout", Place(entry), name))
+            findings.append(_unspeakable(entry, f"no known model holds {name}"))
             continue
         seen.add(pattern)
         if not pattern.fits(tensor.bits.shape, sizes):
-            findings.append(found("not-auditionable", Place(entry), f"{name} has the shape {tensor.bits.shape}"))
+            findings.append(_unspeakable(entry, f"{name} has the shape {tensor.bits.shape}"))
     missing = [one.label for one in patterns if one.required and one not in seen]
-    findings += [found("not-auditionable", Place(entry), f"{label} is missing") for label in missing]
-    strange = [one for one in findings if one.severity != "note"]
-    return [*strange[:8], *[one for one in findings if one.severity == "note"][:8]]
+    findings += [_unspeakable(entry, f"{label} is missing") for label in missing]
+    return findings[:8]
+
+
+def _unspeakable(entry: str, why: str) -> Finding:
+    return found("not-auditionable", Place(entry), why)
 
 
 def is_features(tensors: Mapping[str, StoredTensor], metadata: Mapping[str, str]) -> bool:

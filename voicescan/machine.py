@@ -12,9 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from voicescan.constructors import CONSTRUCTORS, Mismatch, is_allowed, is_bag, storage
+from voicescan.constructors import CONSTRUCTORS, is_allowed, is_bag, storage
 from voicescan.findings import Finding, Place
 from voicescan.limits import MAX_CONTAINERS, MAX_OPCODES
+from voicescan.mismatch import Mismatch
+from voicescan.numpy_values import NumberArray, NumberType
 from voicescan.rules import found
 from voicescan.values import Bag, Collection, Global, Opaque, Pairs
 
@@ -178,7 +180,11 @@ class Machine:
             return Opaque("a storage reference")
 
     def build(self, target: object, state: object) -> None:
-        """BUILD: attributes of an HParams, or the ``_metadata`` of a state dict."""
+        """BUILD: attributes of an HParams, the ``_metadata`` of a state dict, or what fills a numpy value."""
+        if isinstance(target, (NumberType, NumberArray)):
+            if not target.build(state):
+                self.report("pickle-state", describe(target))
+            return
         fresh = isinstance(target, Bag) and isinstance(state, Pairs) and target.state is None
         labelled = isinstance(target, Pairs) and target.ordered and _is_metadata(state)
         if isinstance(target, (Bag, Pairs)) and isinstance(state, Pairs) and (fresh or labelled):

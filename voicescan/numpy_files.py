@@ -33,9 +33,9 @@ def read_npy(view: memoryview, entry: str) -> list[Finding]:
     if _OBJECT.search(header) or (match and match[2] == b"O"):
         findings = read_whole(bytes(view[start:]), f"{entry}!objects").findings
         return [found("numpy-objects", Place(entry, start), header[:80].decode("latin-1")), *findings]
-    if match is None or match[2] not in b"biufc":
+    if match is None or match[2] not in b"biufcSU":
         return [found("numpy-broken", Place(entry, 8 + width), "elements that are not numbers")]
     count = math.prod(int(item) for item in match[5].replace(b" ", b"").split(b",") if item)
-    if count * int(match[3] or 1) != len(view) - start:
+    if count * int(match[3] or 1) * (4 if match[2] == b"U" else 1) != len(view) - start:
         return [found("numpy-broken", Place(entry, start), "its size does not match its shape")]
     return []

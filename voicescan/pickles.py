@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from dataclasses import dataclass
 
@@ -72,5 +73,29 @@ def hides_pickle(data: bytes | memoryview) -> str | None:
     return None
 
 
-_STARTS = frozenset({0x80, *b"(c}]di"})
+def hides_pickle_within(data: memoryview) -> str | None:
+    """Like ``hides_pickle`` at the start of data and at every likely start near its two ends."""
+    at_start = hides_pickle(data[:HIDING_PLACE])
+    if at_start:
+        return at_start
+    ends = [data] if len(data) <= 2 * HIDING_PLACE else [data[:HIDING_PLACE], data[-HIDING_PLACE:]]
+    for end in map(bytes, ends):
+        starts = itertools.chain.from_iterable(pattern.finditer(end) for pattern in _STARTS)
+        for start in itertools.islice(starts, _MAX_STARTS):
+            hidden = hides_pickle(end[start.start() : start.start() + _LOOK])
+            if hidden:
+                return hidden
+    return None
+
+
 _MODULE = re.compile(r"[A-Za-z_][A-Za-z0-9_.]+\Z")
+_STARTS = (
+    re.compile(rb"\x80[\x01-\x05][\x95\x8cc}\](X]"),
+    re.compile(rb"c[A-Za-z_][A-Za-z0-9_.]+\n[A-Za-z_][A-Za-z0-9_.]+\n"),
+)
+"""A protocol header before a usual first opcode, or a name as text opcodes write it.
+
+Two patterns, because each begins with a byte that is searched for fast.
+"""
+_MAX_STARTS = 64
+_LOOK = 4096

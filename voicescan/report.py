@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from voicescan.findings import Finding, Severity, Verdict, verdict_of
 from voicescan.inspection import Inspection
-from voicescan.rules import RULES
+from voicescan.rules import RULES, RULES_VERSION
 
-RULES_VERSION = "1"
 _MAX_FINDINGS = 200
 _LEVELS: dict[Severity, str] = {"note": "note", "unreadable": "warning", "suspicious": "warning", "malicious": "error"}
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -97,7 +97,7 @@ def sarif(reports: Iterable[Report]) -> dict[str, object]:
 def _sarif_result(path: str, finding: Finding) -> dict[str, object]:
     region = {} if finding.place.offset is None else {"region": {"byteOffset": finding.place.offset, "byteLength": 1}}
     location = {
-        "physicalLocation": {"artifactLocation": {"uri": path}, **region},
+        "physicalLocation": {"artifactLocation": {"uri": quote(path)}, **region},
         "logicalLocations": [{"fullyQualifiedName": str(finding.place)}],
     }
     return {

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from voicescan.findings import Finding, Place, Refused, Severity
 
+RULES_VERSION = "2"
+"""To be raised with every change of what is found: a hub scans its versions again when it starts with other rules."""
 _SHOWN = 200
 
 
@@ -177,10 +179,15 @@ RULES: dict[str, Rule] = {
     "executable": Rule(
         "malicious", "This is a program, not a voice model: {detail}.", "这是程序，不是声音模型：{detail}。"
     ),
-    "nested-archive": Rule(
-        "suspicious",
+    "archive": Rule(
+        "note",
         "The model is wrapped in another archive: {detail}. Upload the model file itself.",
         "模型被包在另一个压缩包中：{detail}。请直接上传模型文件。",
+    ),
+    "closed-archive": Rule(
+        "suspicious",
+        "The model is wrapped in an archive that is not opened here: {detail}. Unpack it and use the model itself.",
+        "模型被包在此处不会打开的压缩包中：{detail}。请解压后使用模型文件本身。",
     ),
     "too-deep": Rule(
         "suspicious",

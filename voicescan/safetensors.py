@@ -118,8 +118,8 @@ def _check_spans(spans: list[tuple[int, int, str]], size: int, place: Place) -> 
 
 def config_of(metadata: dict[str, str], entry: str) -> dict[str, object]:
     """The settings kept as JSON under ``config``; empty if there are none. Raises ``Refused``."""
-    text = metadata.get("config")
-    if text is None:
+    text = metadata.get("config", "")
+    if not text.lstrip().startswith("{"):
         return {}
     value = parse_json(text.encode(), f"{entry}!config")
     if not isinstance(value, dict):

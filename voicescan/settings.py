@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from voicescan.findings import Finding, Place
+from voicescan.plain import FORMATIVE
 from voicescan.rules import found
 
 
@@ -114,7 +115,7 @@ SECTIONS: dict[str, dict[str, Check]] = {
         "resblock": _Either((_Text(8), _COUNT)),
         **_table(_ListOf(_WIDTH), "resblock_kernel_sizes resblock_dilation_sizes upsample_rates upsample_kernel_sizes"),
         **_table(_FLAG, "use_spectral_norm freeze_quantizer use_sdp"),
-        **_table(_Text(32), "semantic_frame_rate version"),
+        **_table(_Either((_Text(32), None)), "semantic_frame_rate version"),
     },
     "ext": _table(
         _WIDTH,
@@ -129,10 +130,6 @@ TOP: dict[str, Check] = {
     **_table(_ANY_TEXT, "s2_ckpt_dir content_module save_weight_dir name version pretrain resume_step"),
     **_table(_ANY_TEXT, "pretrained_s1 train_semantic_path train_phoneme_path output_dir"),
 }
-
-
-_FORMATIVE = frozenset({"data", "model", "ext"})
-"""Sections that size the network: a wrong value there is a finding. Elsewhere it is dropped and listed."""
 
 
 @dataclass(frozen=True)
@@ -165,15 +162,17 @@ class _Validation:
                 kept |= self.checked(name, name, value, TOP.get(name), formative=False)
             elif isinstance(value, dict):
                 kept[name] = self.section(name, value)
-            else:
+            elif name in FORMATIVE:
                 self.findings.append(found("config", Place(self.entry), f"{name} is not a table"))
+            else:
+                self.dropped.append(f"setting {name}")
         return Settings(kept, tuple(self.dropped), tuple(self.findings))
 
     def section(self, title: str, values: Mapping[str, object]) -> dict[str, object]:
         kept: dict[str, object] = {}
         for name, value in values.items():
             check = SECTIONS[title].get(name)
-            kept |= self.checked(name, f"{title}.{name}", value, check, title in _FORMATIVE)
+            kept |= self.checked(name, f"{title}.{name}", value, check, title in FORMATIVE)
         return kept
 
     def checked(self, name: str, label: str, value: object, check: Check | None, formative: bool) -> dict[str, object]:

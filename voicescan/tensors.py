@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from voicescan.values import Pairs, Storage, TensorRef
 
 _MAX_TENSOR_NAME = 256
 _MAX_SHARING = 4
+_SMALL = 1 << 20
 
 StorageBytes = Callable[[str], memoryview | None]
 
@@ -55,9 +56,12 @@ class TensorMap(Mapping[str, Array]):
 
 
 def materialise(
-    weights: Pairs, storage_bytes: StorageBytes, entry: str
+    weights: Pairs, aside: Iterable[TensorRef], storage_bytes: StorageBytes, entry: str
 ) -> tuple[dict[str, StoredTensor], list[Finding]]:
-    """The tensors of a state dict, in file order, and what is wrong with those that were left out."""
+    """The tensors of a state dict, in file order, and what is wrong with those that were left out.
+
+    Tensors ``aside`` (an optimizer's, say) are checked like the others, because a loader would make them too.
+    """
     place = Place(entry)
     named = weights.text_items()
     if named is None or len(named) > MAX_TENSORS:
@@ -72,7 +76,12 @@ def materialise(
             findings += refused.findings
             continue
         used += tensors[name].bits.nbytes
-    if used > _MAX_SHARING * stored.size + 4096:
+    for ref in aside:
+        try:
+            _tensor("aside", ref, stored, entry)
+        except Refused as refused:
+            findings += refused.findings
+    if used > _MAX_SHARING * stored.size + _SMALL:
         findings.append(found("bomb", place, f"{stored.size} bytes of storage unfold to {used}"))
     return tensors, findings
 
@@ -115,7 +124,9 @@ def _tensor(name: str, value: object, storages: _Storages, entry: str) -> Stored
     elements = storages.get(value.storage)
     count = math.prod(value.shape)
     last = value.start + sum((size - 1) * step for size, step in zip(value.shape, value.strides, strict=True))
-    if count == 0 or count > len(elements) or last >= len(elements):
+    if count == 0 and value.start <= len(elements) and max(value.shape) < 1 << 31:
+        return StoredTensor(name, value.storage.element, np.empty(value.shape, value.storage.element.raw))
+    if count > max(_MAX_SHARING * len(elements), _SMALL >> 4) or last >= len(elements):
         raise refuse("tensor-shape", place, f"{name}: {value.shape} on {len(elements)} numbers")
     bits = np.lib.stride_tricks.as_strided(
         elements[value.start :],

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from voicescan.contents import storages_in
 from voicescan.findings import Finding, Place, Refused
-from voicescan.pickles import HIDING_PLACE, Parsed, hides_pickle, read_one
+from voicescan.pickles import Parsed, hides_pickle_within, read_one
 from voicescan.rules import found, refuse
-from voicescan.values import Collection, Pairs, Storage, TensorRef
+from voicescan.values import Collection, Pairs, Storage
 
 MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
@@ -55,32 +56,16 @@ def read_legacy(view: memoryview, entry: str) -> TorchLegacy:
     if not system or system.get("little_endian") is not True:
         findings.append(found("structure", Place(entry), "numbers that are not little-endian"))
     try:
-        storages, position = _storages(view, position, values[4], _elements(values[3]), entry)
+        storages, position = _storages(view, position, values[4], storages_in(values[3]), entry)
     except Refused as refused:
         raise Refused([*findings, *refused.findings]) from refused
     if position != len(view):
         findings.append(found("pickle-trailing", Place(entry, position), f"{len(view) - position} bytes"))
     for key, data in storages.items():
-        hidden = hides_pickle(data[:HIDING_PLACE])
+        hidden = hides_pickle_within(data)
         if hidden:
             findings.append(found("pickle-hidden", Place(f"{entry}!{key}"), hidden))
     return TorchLegacy(parsed[3], entry, storages, tuple(findings))
-
-
-def _elements(value: object) -> dict[str, Storage]:
-    """Storage references by key, found by walking dicts (nothing else holds tensors in a saved voice)."""
-    known: dict[str, Storage] = {}
-    waiting, seen = [value], set[int]()
-    while waiting:
-        item = waiting.pop()
-        if id(item) in seen:
-            continue
-        seen.add(id(item))
-        if isinstance(item, Pairs):
-            waiting += [entry for _, entry in item.items]
-        elif isinstance(item, TensorRef):
-            known.setdefault(item.storage.key, item.storage)
-    return known
 
 
 def _storages(

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 
 from voicescan.findings import Finding, Place, Refused
-from voicescan.pickles import HIDING_PLACE, Parsed, hides_pickle, read_whole
+from voicescan.pickles import Parsed, hides_pickle, hides_pickle_within, read_whole
 from voicescan.rules import found, refuse
 from voicescan.zip_directory import Directory, Entry, head_of
 from voicescan.zip_members import check_sums, content
@@ -116,7 +116,7 @@ def _hidden(view: memoryview, storages: dict[str, Entry], entry: str) -> list[Fi
     findings: list[Finding] = []
     for member in storages.values():
         try:
-            hidden = hides_pickle(content(view, member, entry)[:HIDING_PLACE])
+            hidden = hides_pickle_within(content(view, member, entry))
         except Refused as refused:
             findings += refused.findings
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import lzma
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,7 +16,11 @@ from voicescan.rules import found, refuse
 
 _MAX_MEMBERS = 64
 _BLOCK = 512
+_MAX_ATTRIBUTES = 1 << 16
 _PLAIN_KINDS = (b"0", b"\x00", b"5", b"x", b"g", b"L")
+_NAMING = {b"L": "long name", b"x": "attributes", b"g": "attributes"}
+_RESIZING = re.compile(rb"(?m)^\d+ (size|GNU\.sparse[.a-z]*|SCHILY\.realsize|linkpath|hdrcharset)=")
+_NAMED = re.compile(rb"(?m)^\d+ path=([^\n]*)$")
 
 
 class _Stream(Protocol):
@@ -101,20 +106,51 @@ def _octal(raw: memoryview) -> int:
 
 
 def tar_members(view: memoryview, entry: str) -> Iterator[TarMember]:
-    """The files of a tar archive; links, devices and odd names come with findings."""
+    """The files of a tar archive; links, devices, odd names and whatever two readers may see differently: findings."""
     at = count = 0
+    given = ""
     while at + _BLOCK <= len(view) and any(view[at : at + _BLOCK]):
         header = view[at : at + _BLOCK]
-        name = bytes(header[:100]).split(b"\x00")[0].decode("utf-8", "replace")
-        size, kind = _octal(header[124:136]), bytes(header[156:157])
+        name, size, kind = given or _name(header), _octal(header[124:136]), bytes(header[156:157])
         place = Place(f"{entry}!{name[:80]}", at)
         count += 1
         sound = size >= 0 and at + _BLOCK + size <= len(view) and _checksum(header) == _octal(header[148:156])
         if not sound or count > MAX_ENTRIES:
             yield TarMember(name, view[:0], (found("zip-broken", place, "a tar header that makes no sense"),))
             return
-        wrong = [] if kind in _PLAIN_KINDS else [found("zip-name", place, f"{name} is a link or a device")]
-        if name.startswith("/") or ".." in name.split("/") or not name.isprintable():
-            wrong.append(found("zip-name", place, name))
-        yield TarMember(name, view[at + _BLOCK : at + _BLOCK + size], tuple(wrong))
+        data = view[at + _BLOCK : at + _BLOCK + size]
         at += _BLOCK + -(-size // _BLOCK) * _BLOCK
+        if kind in _NAMING:
+            given, wrong = _given_name(kind, bytes(data[:_MAX_ATTRIBUTES]), given, place)
+            if size > _MAX_ATTRIBUTES or wrong:
+                yield TarMember(name, view[:0], wrong or (found("zip-broken", place, "attributes without end"),))
+            continue
+        given = ""
+        yield TarMember(name, data, tuple(_odd(name, kind, place)))
+    if view[at:].tobytes().strip(b"\x00"):
+        behind = found("zip-structure", Place(entry, at), "there are bytes behind its end")
+        yield TarMember("", view[:0], (behind,))
+
+
+def _name(header: memoryview) -> str:
+    """The name of a header, with the prefix that POSIX archives may give."""
+    name = bytes(header[:100]).split(b"\x00")[0]
+    prefix = bytes(header[345:500]).split(b"\x00")[0] if bytes(header[257:263]) == b"ustar\x00" else b""
+    return (prefix + b"/" + name if prefix else name).decode("utf-8", "replace")
+
+
+def _given_name(kind: bytes, data: bytes, given: str, place: Place) -> tuple[str, tuple[Finding, ...]]:
+    """The name that a special member gives to the next one; attributes that change more than that are a finding."""
+    if kind == b"L":
+        return data.split(b"\x00")[0].decode("utf-8", "replace"), ()
+    if _RESIZING.search(data):
+        return given, (found("zip-structure", place, "tar attributes that change what a member holds"),)
+    named = _NAMED.search(data)
+    return (named[1].decode("utf-8", "replace") if named and kind == b"x" else given), ()
+
+
+def _odd(name: str, kind: bytes, place: Place) -> Iterator[Finding]:
+    if kind not in _PLAIN_KINDS:
+        yield found("zip-name", place, f"{name} is a link or a device")
+    if name.startswith("/") or ".." in name.split("/") or not name.isprintable():
+        yield found("zip-name", place, name)

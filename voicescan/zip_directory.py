@@ -69,6 +69,23 @@ def find_end(view: memoryview) -> int:
     return -1 if position < 0 else tail_start + position
 
 
+def archive_start(view: memoryview) -> int:
+    """Where an archive begins that a reader would find from the end of the file, whatever stands before it; or -1."""
+    end = find_end(view)
+    if end < 0 or end + 22 > len(view):
+        return -1
+    count, size, offset = struct.unpack("<H2I", view[end + 10 : end + 20])
+    at = end
+    if end >= 76 and view[end - 20 : end - 16].tobytes() == b"PK\x06\x07":
+        at = end - 76
+        if view[at : at + 4].tobytes() == b"PK\x06\x06":
+            count, size, offset = struct.unpack("<3Q", view[at + 32 : at + 56])
+    start = at - int(size) - int(offset)
+    if start < 0 or (count and view[at - size : at - size + 4].tobytes() != b"PK\x01\x02"):
+        return -1
+    return start
+
+
 def read_directory(view: memoryview, entry: str) -> Directory:
     """The members of the archive in ``view``. Raises ``Refused`` if it cannot be read at all."""
     findings: list[Finding] = []

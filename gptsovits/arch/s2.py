@@ -173,7 +173,9 @@ class Synthesizer(nn.Module):
         mask = length_mask(batch.spec_lengths, batch.spec.shape[2])
         text_mask = length_mask(batch.phone_lengths, batch.phones.shape[1])
         ge = self.timbre(batch.spec, mask, batch.speaker)
-        quantized = self.quantizer(self.ssl_proj(batch.ssl))
+        # Never in half precision: the tokens must be those of every other voice of the base.
+        with torch.autocast(batch.ssl.device.type, enabled=False):
+            quantized = self.quantizer(self.ssl_proj(batch.ssl))
         content = quantized.values.repeat_interleave(2, dim=2)
         prior = self.enc_p(content, mask, batch.phones, text_mask, self.text_timbre(ge))
         z, mean_q, log_deviation_q = self.enc_q(batch.spec, mask, ge, noise)

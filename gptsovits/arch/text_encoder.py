@@ -79,10 +79,15 @@ def frames_at_speed(frames: int, speed: float) -> int:
 
 
 def stretch(x: Tensor, frames: int) -> Tensor:
-    """Linear interpolation of ``(B, C, T)`` to ``frames``, frame centres aligned; written out to be exportable."""
+    """Linear interpolation of ``(B, C, T)`` to ``frames``, frame centres aligned."""
+    return stretched(x, frames, x.shape[2] / frames)
+
+
+def stretched(x: Tensor, frames: int, step: float | Tensor, first: int | Tensor = 0) -> Tensor:
+    """``frames`` frames of ``x (B, C, T)`` from ``first`` on, read at every ``step``; written out to be exportable."""
     length = x.shape[2]
-    centre = torch.arange(frames, device=x.device, dtype=x.dtype) + 0.5
-    source = (centre * (length / frames) - 0.5).clamp_min(0)
+    centre = torch.arange(frames, device=x.device, dtype=x.dtype) + 0.5 + first
+    source = (centre * step - 0.5).clamp_min(0)
     left = source.long().clamp_max(length - 1)
     right = (left + 1).clamp_max(length - 1)
     weight = source - left

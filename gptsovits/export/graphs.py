@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from gptsovits.arch.s1 import Text2Semantic, TransformerLayer
 from gptsovits.arch.s2 import Synthesizer
-from gptsovits.arch.text_encoder import stretch
+from gptsovits.arch.text_encoder import stretched
 
 
 class Quantise(nn.Module):
@@ -110,31 +110,42 @@ class Step(nn.Module):
 def _cached_layer(
     layer: TransformerLayer, x: Tensor, keys: Tensor, values: Tensor, blocked: Tensor
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Attention over cache and new token apart, so that the two are never concatenated."""
-    query, key, value = layer.self_attn.project(x)
-    query = query * (query.shape[-1] ** -0.5)
+    """Attention over cache and new token apart, so that the two are never concatenated.
+
+    One position needs no transposition, and shapes that name no extent of the input leave no arithmetic in the graph.
+    """
+    attention = layer.self_attn
+    width = attention.out_proj.in_features // attention.heads
+    stacked = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
+    parts = torch.split(stacked, attention.heads * width, -1)
+    query, key, value = (part.reshape(-1, attention.heads, 1, width) for part in parts)
+    query = query * (width**-0.5)
     past = query @ keys.transpose(-1, -2) + blocked
     own = query @ key.transpose(-1, -2)
     weights = F.softmax(torch.cat((past, own), -1), -1)
     heads = weights[..., :-1] @ values + weights[..., -1:] * value
-    return layer.feed_forward(x, layer.self_attn.merge(heads)), key, value
+    attended: Tensor = attention.out_proj(heads.reshape(-1, 1, attention.heads * width))
+    return layer.feed_forward(x, attended), key, value
 
 
 class Decode(nn.Module):
     """Tokens ``(1, T)``, phones ``(1, N)``, timbre ``(1, G, 1)`` -> wave ``(1, 1, F * hop)``.
 
-    ``noise (1, C, F)`` is unit normal, and its length sets the number of frames: 2T at speed 1, else
-    ``int(2T / speed) + 1``. ``noise_scale (1,)``.
+    ``noise (1, C, F)`` is unit normal, and its length sets the number of frames. ``timeline (2,)`` says which: frame i
+    lies at ``(timeline[0] + i) * timeline[1]`` of the 2T latent frames. Whole: 0 and 2T / F; from the middle: the
+    first frame and the speed. ``noise_scale (1,)``.
     """
 
     def __init__(self, network: Synthesizer) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, codes: Tensor, phones: Tensor, ge: Tensor, noise: Tensor, noise_scale: Tensor) -> Tensor:
+    def forward(
+        self, codes: Tensor, phones: Tensor, ge: Tensor, noise: Tensor, noise_scale: Tensor, timeline: Tensor
+    ) -> Tensor:
         """Once per sentence or chunk."""
         network = self.network
         content = network.content(codes.unsqueeze(0))
         latent = network.enc_p.content_latent(content, None, phones, None, network.text_timbre(ge))
-        prior = network.enc_p.prior(stretch(latent, noise.shape[2]), None)
+        prior = network.enc_p.prior(stretched(latent, noise.shape[2], timeline[1], timeline[0]), None)
         return network.render(prior, ge, noise, noise_scale)

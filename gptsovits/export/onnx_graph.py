@@ -13,11 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from gptsovits.errors import BrokenVoice
+from gptsovits.export.precision import TOLERANCES, Precision, reduce_precision
 from gptsovits.formats.digests import file_digest
 
 OPSET = 17
-TOLERANCE = 2e-4
-"""Largest allowed difference between torch and onnxruntime, relative to outputs above 1."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ class Exported:
         }
 
 
-def export_graph(graph: Graph, folder: Path) -> Exported:
-    """Writes ``folder/<name>.onnx`` and compares it; raises when it differs from torch."""
+def export_graph(graph: Graph, folder: Path, precision: Precision = "fp32") -> Exported:
+    """Writes ``folder/<name>.onnx`` and compares it; raises when it differs from torch by more than its precision."""
     path = folder / f"{graph.name}.onnx"
     with warnings.catch_warnings(), torch.no_grad():
         # The tracer warns about every shape it records; the second set of inputs is the real check.
@@ -68,8 +67,9 @@ def export_graph(graph: Graph, folder: Path) -> Exported:
             opset_version=OPSET,
             dynamo=False,
         )
+    reduce_precision(path, precision)
     error, largest = _difference(graph, path)
-    if error > TOLERANCE * max(1.0, largest):
+    if error > TOLERANCES[precision] * max(1.0, largest):
         raise BrokenVoice(f"The exported graph {graph.name} differs from the network by {error:.1e}; it was not kept.")
     return Exported(path.name, file_digest(path), path.stat().st_size, error, largest)
 

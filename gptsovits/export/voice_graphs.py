@@ -104,17 +104,18 @@ def _style(network: Synthesizer) -> Graph:
 def _decode(network: Synthesizer) -> Graph:
     config = network.config
 
-    def inputs(tokens: int, phones: int, frames: int) -> dict[str, Tensor]:
+    def inputs(tokens: int, phones: int, frames: int, first: int) -> dict[str, Tensor]:
         return {
             "codes": _ids(config.codebook_size, 1, tokens),
             "phones": _ids(config.n_symbols, 1, phones),
             "ge": torch.randn(1, config.gin_channels, 1) * 0.3,
             "noise": torch.randn(1, config.inter_channels, frames),
             "noise_scale": torch.tensor([0.5]),
+            "timeline": torch.tensor([first, 2 * tokens / (frames + first)]),
         }
 
     dynamic = {"codes": {1: "tokens"}, "phones": {1: "phones"}, "noise": {2: "frames"}, "wave": {2: "samples"}}
-    return Graph("s2", Decode(network), inputs(6, 9, 12), ("wave",), inputs(9, 5, 15), dynamic)
+    return Graph("s2", Decode(network), inputs(6, 9, 12, 0), ("wave",), inputs(9, 5, 15, 5), dynamic)
 
 
 def _ids(limit: int, *shape: int) -> Tensor:

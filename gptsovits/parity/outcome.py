@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from safetensors import SafetensorError
+
+from gptsovits.errors import VoiceError
+from voicescan import Refused
 
 Status = Literal["equal", "exceeds", "input", "not run"]
 
@@ -13,6 +18,11 @@ MODULE_TOLERANCE = 1e-4
 WAVE_TOLERANCE = 2e-4
 LOSS_TOLERANCE = 1e-4
 GRADIENT_TOLERANCE = 5e-3
+FAILURES = (
+    VoiceError, Refused, SafetensorError, ValueError, TypeError, RuntimeError, LookupError, ArithmeticError,
+    AttributeError, AssertionError, OSError,
+)  # fmt: skip
+"""What a check may raise on recordings that do not fit; it becomes a line of the report."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +41,14 @@ class Outcome:
             return f"{self.status:8} {self.case:44} {self.note}".rstrip()
         figures = f"error {self.error:9.2e}  tolerance {self.tolerance:8.1e}"
         return f"{self.status:8} {self.case:44} {figures}  {self.note}".rstrip()
+
+
+def attempted(case: str, check: Callable[[], Iterator[Outcome]]) -> Iterator[Outcome]:
+    """The outcomes of ``check``; where it fails to run, a line that says so, so that the next case still runs."""
+    try:
+        yield from check()
+    except FAILURES as error:
+        yield Outcome(case, "not run", note=f"{type(error).__name__}: {error}")
 
 
 class Comparison:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ Case = Mapping[str, Tensor]
 class Group:
     """The cases of one file of the manifest, next to the ``expected.json`` of its folder."""
 
-    def __init__(self, root: Path, file: str, names: list[str]) -> None:
+    def __init__(self, root: Path, file: str, cases: Mapping[str, Any]) -> None:
         self.file = file
-        self.names = names
+        self.names = list(cases)
+        self.about = {name: str((facts or {}).get("about", "")) for name, facts in cases.items()}
         self.folder = (root / file).parent
         self._tensors = load_file(root / file)
         self.expected: dict[str, Any] = read_json(self.folder / "expected.json", {})
@@ -36,6 +38,15 @@ class Group:
     def has(self, *names: str) -> bool:
         """Whether all these cases were recorded."""
         return all(name in self.names for name in names)
+
+    def starting(self, *prefixes: str) -> list[str]:
+        """The recorded cases whose names start so."""
+        return [name for name in self.names if name.startswith(prefixes)]
+
+    def number_in(self, name: str, words: str, default: float) -> float:
+        """The number after ``words`` in what the manifest says about a case."""
+        found = re.search(re.escape(words) + r"\s*(\d+(?:\.\d+)?)", self.about.get(name, ""))
+        return float(found[1]) if found else default
 
     def load_weights(self, network: nn.Module, stage: str) -> None:
         """Fills ``network`` from ``<stage>_weights.safetensors`` beside the cases, else by the fill rule."""

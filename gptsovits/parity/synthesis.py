@@ -10,13 +10,12 @@ from torch import Tensor
 
 from gptsovits.export.bundle import export_bundle
 from gptsovits.formats.checkpoint import VoiceFile, read_voice_file
-from gptsovits.parity.outcome import Comparison, Outcome
+from gptsovits.parity.outcome import Comparison, Outcome, attempted
 from gptsovits.parity.recordings import Group
+from gptsovits.runtime.generation import MAX_TOKENS
 from gptsovits.runtime.prompt import Prompt
 from gptsovits.runtime.sampling import Sampling
 from gptsovits.runtime.voice import Voice
-
-RECORDED_SAMPLING = Sampling(greedy=True, early_stop=60)
 
 
 def synthesis_cases(group: Group) -> Iterator[Outcome]:
@@ -24,10 +23,20 @@ def synthesis_cases(group: Group) -> Iterator[Outcome]:
     yield Outcome("in", "input")
     stage1 = next(read_voice_file(path) for path in sorted(group.folder.glob("*.ckpt")))
     for path in sorted(group.folder.glob("*.pth")):
-        stage2 = read_voice_file(path)
-        if group.has(stage2.kind):
-            yield spoken_case(path.name, stage1, stage2, group)
-            yield Outcome(stage2.kind, "input")
+        yield from attempted(path.name, lambda path=path: _spoken(path, stage1, group))  # type: ignore[misc]
+
+
+def _spoken(path: Path, stage1: VoiceFile, group: Group) -> Iterator[Outcome]:
+    stage2 = read_voice_file(path)
+    if group.has(stage2.kind):
+        yield spoken_case(path.name, stage1, stage2, group)
+        yield Outcome(stage2.kind, "input")
+
+
+def recorded_sampling(case: dict[str, Tensor]) -> Sampling:
+    """Greedy, with the limit that the recording shows: an early stop leaves one token more than its steps."""
+    new, steps = case["all_tokens"].shape[1] - case["prompt_semantic"].shape[1], int(case["idx"])
+    return Sampling(greedy=True, early_stop=steps if new > steps else MAX_TOKENS)
 
 
 def spoken_case(name: str, stage1: VoiceFile, stage2: VoiceFile, group: Group) -> Outcome:
@@ -38,7 +47,7 @@ def spoken_case(name: str, stage1: VoiceFile, stage2: VoiceFile, group: Group) -
         voice = Voice.load(bundle)
     conditioning = voice.prepare(_prompt(given, case))
     phones = given["text_phones"][0].numpy()
-    tokens = voice.generate_tokens(phones, given["text_bert"].numpy(), conditioning, RECORDED_SAMPLING)
+    tokens = voice.generate_tokens(phones, given["text_bert"].numpy(), conditioning, recorded_sampling(case))
     comparison = Comparison(name).exact("prompt tokens", conditioning.codes, case["prompt_semantic"][0])
     comparison.exact("tokens", tokens, case["semantic"][0, 0])
     for key, scale in (("wav", 0.5), ("wav_noise0", 0.0)):

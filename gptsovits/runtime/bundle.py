@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import numpy as np
 import onnxruntime
@@ -127,6 +129,19 @@ class Graph:
             ) from error
 
 
+_OPEN: WeakValueDictionary[tuple[str, int], Graph] = WeakValueDictionary()
+_OPENING = threading.Lock()
+
+
+def shared_graph(path: Path, digest: str, threads: int) -> Graph:
+    """The graph with this verified digest: one session for all voices that hold the same file."""
+    with _OPENING:
+        graph = _OPEN.get((digest, threads))
+        if graph is None:
+            graph = _OPEN[digest, threads] = Graph(path, threads)
+        return graph
+
+
 def _first_line(error: Exception) -> str:
     return str(error).splitlines()[0][:200]
 
@@ -144,7 +159,10 @@ class Bundle:
         content = read_header(folder)
         facts = VoiceFacts.from_json(content)
         paths = {name: _graph_path(folder, content, name, verify) for name in GRAPHS}
-        return cls(facts, {name: Graph(path, threads) for name, path in paths.items()})
+        if not verify:
+            return cls(facts, {name: Graph(path, threads) for name, path in paths.items()})
+        digests = {name: str(content["graphs"][name]["blake3"]) for name in GRAPHS}
+        return cls(facts, {name: shared_graph(path, digests[name], threads) for name, path in paths.items()})
 
 
 def read_header(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -64,6 +64,25 @@ def generate(
     sees the penalised logits of each step. ``reading`` holds the rows to their phones in order. Rows that end leave the
     batch; the others do not notice.
     """
+    running = generating(stepper, first_logits, prompt, eos, sampling, race, on_logits, reading)
+    while True:
+        try:
+            next(running)
+        except StopIteration as end:
+            return list(end.value)
+
+
+def generating(
+    stepper: Stepper,
+    first_logits: Floats,
+    prompt: Tokens,
+    eos: int,
+    sampling: Sampling,
+    race: Race | None = None,
+    on_logits: LogitsSeen | None = None,
+    reading: MonotonicReading | None = None,
+) -> Generator[tuple[NDArray[np.int64], Tokens], None, list[Generated]]:
+    """As :func:`generate`, step by step: yields rows and the token that each of them says now."""
     draw_noise = race or seeded_race(sampling.seed)
     history, logits = prompt.astype(np.int64), first_logits
     alive = np.arange(len(prompt))
@@ -84,6 +103,7 @@ def generate(
         cut = step == MAX_TOKENS - 1 or (sampling.early_stop != -1 and step + 1 > sampling.early_stop)
         for row in np.flatnonzero(ended | cut):
             finished[int(alive[row])] = _ended(history[row], prompt.shape[1], bool(ended[row]), step)
+        yield alive[~ended], tokens[~ended]
         going = ~(ended | cut)
         if not going.any():
             break

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,11 +10,15 @@ from numpy.typing import NDArray
 
 from gptsovits.audio.dsp import limited, pcm16
 from gptsovits.errors import MissingInput
+from gptsovits.runtime.bert import BertFeatures
 from gptsovits.runtime.prompt import Conditioning
 from gptsovits.runtime.sampling import Floats, Sampling, Tokens
+from gptsovits.runtime.timing import WordTime, word_times
 from gptsovits.runtime.voice import Voice
 from gptsovits.text import phonemize
 from gptsovits.text.cutting import pieces as text_pieces
+from gptsovits.text.lexicon import Lexicon
+from gptsovits.text.sequence import WordSpan
 
 PAUSE_SECONDS = 0.3
 
@@ -26,6 +30,7 @@ class Piece:
     text: str
     phones: Tokens
     bert: Floats | None = None
+    words: tuple[WordSpan, ...] = ()
 
 
 Frontend = Callable[[str, str], Sequence[Piece]]
@@ -34,12 +39,16 @@ Frontend = Callable[[str, str], Sequence[Piece]]
 
 @dataclass(frozen=True)
 class SpokenPiece:
-    """Where a piece lies in the whole wave, in samples, and the tokens that it was decoded from."""
+    """Where a piece lies in the whole wave, in samples, the tokens that it was decoded from, and when its words come.
+
+    The times of ``words`` are seconds from the start of the whole wave.
+    """
 
     text: str
     start: int
     end: int
     codes: Tokens
+    words: tuple[WordTime, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,12 @@ class Manner:
     pause: float = PAUSE_SECONDS
     batch: int = 1
 
+    def of_piece(self, number: int) -> Manner:
+        """Each piece draws other random numbers, and the same ones again in the next call."""
+        if self.sampling.seed is None:
+            return self
+        return replace(self, sampling=replace(self.sampling, seed=self.sampling.seed + number))
+
 
 def speak(
     voice: Voice,
@@ -77,16 +92,16 @@ def speak(
     language: str,
     conditioning: Conditioning,
     manner: Manner | None = None,
-    frontend: Frontend | None = None,
+    reader: Frontend | None = None,
 ) -> Speech:
     """Speaks a text of any length. With a seed in ``manner.sampling`` the same call gives the same wave."""
     chosen = manner or Manner()
     waves: list[Floats] = []
     spoken: list[SpokenPiece] = []
     start = 0
-    for piece, codes, wave in speak_pieces(voice, text, language, conditioning, chosen, frontend):
-        spoken.append(SpokenPiece(piece.text, start, start + len(wave), codes))
-        padded = np.concatenate((wave, _silence(voice, chosen.pause)))
+    for piece, codes, wave in speak_pieces(voice, text, language, conditioning, chosen, reader):
+        spoken.append(_placed(voice, piece, codes, wave, start))
+        padded = np.concatenate((wave, silence(voice, chosen.pause)))
         start += len(padded)
         waves.append(padded)
     return Speech(np.concatenate(waves), voice.facts.sample_rate, tuple(spoken))
@@ -98,10 +113,10 @@ def speak_pieces(
     language: str,
     conditioning: Conditioning,
     manner: Manner,
-    frontend: Frontend | None = None,
+    reader: Frontend | None = None,
 ) -> Iterator[tuple[Piece, Tokens, Floats]]:
     """Yields each piece with its tokens and levelled wave as soon as it is ready (streaming by sentences)."""
-    pieces = list((frontend or text_frontend)(text, language))
+    pieces = list((reader or text_frontend)(text, language))
     if not pieces:
         raise MissingInput("The text has no words that can be spoken; write at least one word.")
     check_language(voice, language)
@@ -118,23 +133,30 @@ def check_language(voice: Voice, language: str) -> None:
         raise MissingInput(f"This voice does not speak {language!r}; it speaks: {spoken}.")
 
 
-def text_frontend(text: str, language: str) -> list[Piece]:
-    """Pieces by the cutting method ``cut5`` with phones of this project's text front end."""
-    made = []
-    for part in text_pieces(text, language):
-        sequence = phonemize(part, language, guard_short=True)
-        if sequence.ids:
-            made.append(Piece(part, np.array(sequence.ids, np.int64)))
-    return made
+def frontend(lexicons: Mapping[str, Lexicon] | None = None, bert: BertFeatures | None = None) -> Frontend:
+    """Text to pieces; ``lexicons`` by language are a voice's own words, ``bert`` serves Mandarin."""
+    own = lexicons or {}
+
+    def read(text: str, language: str) -> list[Piece]:
+        made = []
+        for part in text_pieces(text, language):
+            sequence = phonemize(part, language, own.get(language.lower().removeprefix("all_")), guard_short=True)
+            if sequence.ids:
+                features = None if bert is None else bert.of_sequence(sequence)
+                made.append(Piece(part, np.array(sequence.ids, np.int64), features, sequence.words))
+        return made
+
+    return read
+
+
+text_frontend = frontend()
+"""Without own words and without BERT; pieces by the cutting method ``cut5``."""
 
 
 def _speak_group(
     voice: Voice, group: list[Piece], conditioning: Conditioning, manner: Manner, first: int
 ) -> Iterator[tuple[Piece, Tokens, Floats]]:
-    sampling = manner.sampling
-    if sampling.seed is not None:
-        # Each group draws other numbers, and the same ones again in the next call.
-        sampling = replace(sampling, seed=sampling.seed + first)
+    sampling = manner.of_piece(first).sampling
     phones, bert = [piece.phones for piece in group], [piece.bert for piece in group]
     tokens = voice.generate_many(phones, bert, conditioning, sampling)
     for offset, (piece, codes) in enumerate(zip(group, tokens, strict=True)):
@@ -147,5 +169,14 @@ def _speak_group(
         yield piece, codes, limited(wave)
 
 
-def _silence(voice: Voice, seconds: float) -> Floats:
+def _placed(voice: Voice, piece: Piece, codes: Tokens, wave: Floats, start: int) -> SpokenPiece:
+    rate = voice.facts.sample_rate
+    begin = start / rate
+    times = word_times(wave, rate, piece.phones.tolist(), piece.words)
+    words = tuple(WordTime(word.text, begin + word.start, begin + word.end) for word in times)
+    return SpokenPiece(piece.text, start, start + len(wave), codes, words)
+
+
+def silence(voice: Voice, seconds: float) -> Floats:
+    """Zeros of that length."""
     return np.zeros(int(seconds * voice.facts.sample_rate), np.float32)

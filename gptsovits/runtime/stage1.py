@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gptsovits.runtime.bundle import Bundle, Graph
-from gptsovits.runtime.generation import Generated, generate
+from gptsovits.runtime.generation import Generated, generate, generating
 from gptsovits.runtime.monotonic import MonotonicReading
 from gptsovits.runtime.sampling import Floats, Race, Sampling, Tokens
 
@@ -74,6 +75,29 @@ def generate_batch(
     ``phones[i] (N_i,)`` are prompt and target phones, ``bert[i] (bert_dim, N_i)``; rows are padded on the left, and do
     not influence each other.
     """
+    stepper, logits, prompts = started(bundle, phones, bert, prompt)
+    return generate(stepper, logits, prompts, bundle.facts.eos, sampling, race, reading=reading)
+
+
+def generate_stream(
+    bundle: Bundle,
+    phones: Tokens,
+    bert: Floats | None,
+    prompt: Tokens,
+    sampling: Sampling,
+    race: Race | None = None,
+    reading: MonotonicReading | None = None,
+) -> Iterator[int]:
+    """The tokens of one sentence, each as soon as it is chosen."""
+    stepper, logits, prompts = started(bundle, [phones], None if bert is None else [bert], prompt)
+    for _, tokens in generating(stepper, logits, prompts, bundle.facts.eos, sampling, race, reading=reading):
+        yield from tokens.tolist()
+
+
+def started(
+    bundle: Bundle, phones: list[Tokens], bert: list[Floats] | None, prompt: Tokens
+) -> tuple[OnnxStepper, Floats, Tokens]:
+    """The running batch, the first logits and the prompt of every row."""
     longest = max(len(row) for row in phones)
     padding = np.array([longest - len(row) for row in phones], np.int64)
     stacked = np.stack([np.pad(row, (longest - len(row), 0)) for row in phones]).astype(np.int64)
@@ -84,8 +108,7 @@ def generate_batch(
     logits, keys, values = bundle.graphs["s1_prefill"].run(
         phones=stacked, bert=features, prompt=prompts, padding=padding
     )
-    stepper = OnnxStepper(bundle.graphs["s1_step"], keys, values, padding)
-    return generate(stepper, logits, prompts, bundle.facts.eos, sampling, race, reading=reading)
+    return OnnxStepper(bundle.graphs["s1_step"], keys, values, padding), logits, prompts
 
 
 def _grown(cache: Floats, by: int) -> Floats:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from gptsovits.audio.dsp import reference_level, spectrogram
 from gptsovits.errors import MissingInput
+from gptsovits.runtime import limits
 from gptsovits.runtime.bundle import Bundle, VoiceFacts
 from gptsovits.runtime.content import ContentEncoder
 from gptsovits.runtime.monotonic import MonotonicReading
+from gptsovits.runtime.noise import FrameNoise
 from gptsovits.runtime.prompt import Conditioning, Prompt, bert_for
 from gptsovits.runtime.sampling import Floats, Race, Sampling, Tokens
-from gptsovits.runtime.stage1 import generate_batch
+from gptsovits.runtime.stage1 import generate_batch, generate_stream
 
 
 class Voice:
@@ -33,9 +35,14 @@ class Voice:
         """Rates, sizes and languages of the voice."""
         return self._bundle.facts
 
-    def prepare(self, prompt: Prompt, encoder: ContentEncoder | None = None) -> Conditioning:
-        """Timbre and prompt tokens; ``encoder`` is needed when the prompt has words but neither features nor codes."""
-        ge = self.timbre(prompt.wave, prompt.speaker)
+    def prepare(
+        self, prompt: Prompt, encoder: ContentEncoder | None = None, others: Sequence[Prompt] = ()
+    ) -> Conditioning:
+        """Timbre and prompt tokens; ``encoder`` is needed when the prompt has words but neither features nor codes.
+
+        ``others`` are more references of the speaker: their timbre is averaged, rhythm and manner stay the prompt's.
+        """
+        ge = self.mean_timbre((prompt, *others))
         if prompt.phones is None or len(prompt.phones) == 0:
             return Conditioning.timbre_only(ge, self.facts.bert_dim)
         phones = self._known_phones(prompt.phones)
@@ -49,6 +56,7 @@ class Voice:
                 f"A {self.facts.family} voice needs the speaker embedding of its reference: add sv_emb to the prompt."
             )
         magnitudes = spectrogram(reference_level(np.asarray(wave, np.float32)), self.facts.spectrogram)
+        limits.within("frames of reference", magnitudes.shape[1], limits.REFERENCE_FRAMES)
         low = magnitudes[None, : self.facts.spectrogram_bins]
         ge: Floats = self._bundle.graphs["style"].run(spectrogram=low, sv_emb=speaker)[0]
         return ge
@@ -84,16 +92,29 @@ class Voice:
     ) -> list[Tokens]:
         """Semantic tokens of several sentences in one batch; rows do not influence each other."""
         chosen = sampling or Sampling()
-        dim = self.facts.bert_dim
-        phones = [np.concatenate((conditioning.phones, self._known_phones(row))) for row in target_phones]
-        bert = None
-        if dim:
-            rows = zip(target_phones, target_bert, strict=True)
-            bert = [np.concatenate((conditioning.bert, bert_for(row, given, dim)), 1) for row, given in rows]
-        classes = self.facts.token_classes
-        reading = None if classes is None else MonotonicReading([classes[row] for row in target_phones], self.facts.eos)
-        rows_out = generate_batch(self._bundle, phones, bert, conditioning.codes, chosen, race, reading)
+        limits.within("sentences", len(target_phones), limits.BATCH)
+        phones, bert = [], []
+        for row, given in zip(target_phones, target_bert, strict=True):
+            inputs = self._after_prompt(row, given, conditioning)
+            phones.append(inputs[0])
+            bert.append(inputs[1])
+        features, reading = bert if self.facts.bert_dim else None, self._reading(target_phones)
+        rows_out = generate_batch(self._bundle, phones, features, conditioning.codes, chosen, race, reading)
         return [row.semantic(chosen.drop_first_on_early_stop) for row in rows_out]
+
+    def stream_tokens(
+        self,
+        target_phones: Tokens,
+        target_bert: Floats | None,
+        conditioning: Conditioning,
+        sampling: Sampling | None = None,
+        race: Race | None = None,
+    ) -> Iterator[int]:
+        """The tokens of :meth:`generate_tokens`, each as soon as it is there; after an early stop the first is kept."""
+        phones, bert = self._after_prompt(target_phones, target_bert, conditioning)
+        features, reading = bert if self.facts.bert_dim else None, self._reading([target_phones])
+        chosen = sampling or Sampling()
+        return generate_stream(self._bundle, phones, features, conditioning.codes, chosen, race, reading)
 
     def decode(
         self,
@@ -112,17 +133,53 @@ class Voice:
         frames = frames_at_speed(2 * len(codes), speed)
         shape = (1, self.facts.latent_channels, frames)
         if noise is None:
-            noise = np.random.default_rng(seed).standard_normal(shape, np.float32)
+            noise = FrameNoise(seed, self.facts.latent_channels).until(frames)
         if noise.shape != shape:
             raise MissingInput(f"The noise is {noise.shape}, but {len(codes)} tokens at speed {speed} need {shape}.")
+        return self._render(codes, target_phones, ge, noise_scale, noise, 0, 2 * len(codes) / max(frames, 1))
+
+    def decode_window(
+        self, codes: Tokens, target_phones: Tokens, ge: Floats, noise_scale: float, noise: Floats, first: int,
+        speed: float = 1.0,
+    ) -> Floats:  # fmt: skip
+        """The wave from latent frame ``first`` on, where ``noise (1, C, frames)`` covers all frames from the start.
+
+        A graph that cannot begin in the middle decodes all of it.
+        """
+        if "timeline" in self._bundle.graphs["s2"].inputs:
+            return self._render(codes, target_phones, ge, noise_scale, noise[:, :, first:], first, speed)
+        whole = self._render(codes, target_phones, ge, noise_scale, noise, 0, speed)
+        return whole[first * self.facts.samples_per_token // 2 :]
+
+    def _render(
+        self, codes: Tokens, target_phones: Tokens, ge: Floats, noise_scale: float, noise: Floats, first: int,
+        step: float,
+    ) -> Floats:  # fmt: skip
+        """Frame i of the result lies at latent frame ``(first + i) * step``."""
         wave: Floats = self._bundle.graphs["s2"].run(
             codes=np.asarray(codes, np.int64)[None],
             phones=self._known_phones(target_phones)[None],
             ge=ge,
-            noise=np.asarray(noise, np.float32),
+            noise=np.ascontiguousarray(noise, np.float32),
             noise_scale=np.array([noise_scale], np.float32),
+            timeline=np.array([first, step], np.float32),
         )[0][0, 0]
         return wave
+
+    def _reading(self, target_phones: Sequence[Tokens]) -> MonotonicReading | None:
+        """Holds voices whose tokens tell their phone to the order of the text."""
+        classes = self.facts.token_classes
+        return None if classes is None else MonotonicReading([classes[row] for row in target_phones], self.facts.eos)
+
+    def _after_prompt(
+        self, target_phones: Tokens, target_bert: Floats | None, conditioning: Conditioning
+    ) -> tuple[Tokens, Floats]:
+        """Phones and BERT features of prompt and target, one after the other."""
+        dim = self.facts.bert_dim
+        phones = np.concatenate((conditioning.phones, self._known_phones(target_phones)))
+        limits.within("phones", len(phones), limits.PHONES)
+        limits.within("prompt tokens", len(conditioning.codes), limits.PROMPT_TOKENS)
+        return phones, np.concatenate((conditioning.bert, bert_for(target_phones, target_bert, dim)), 1)
 
     def _known_phones(self, phones: Tokens) -> Tokens:
         ids = np.asarray(phones, np.int64)
@@ -149,6 +206,7 @@ class Voice:
 
 def frames_at_speed(frames: int, speed: float) -> int:
     """Latent frames after the change of speed; unchanged at 1."""
-    if not 0.25 <= speed <= 4:
-        raise MissingInput(f"The speed is {speed}, but must lie between 0.25 and 4.")
+    slowest, fastest = limits.SPEED
+    if not slowest <= speed <= fastest:
+        raise MissingInput(f"The speed is {speed}, but must lie between {slowest:g} and {fastest:g}.")
     return frames if speed == 1.0 else int(frames / speed) + 1

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gptsovits.arch.s1 import Text2Semantic
 from gptsovits.arch.s1_loss import S1Batch, S1Loss, preference_loss, training_loss
+from gptsovits.train.precision import MixedPrecision
 from gptsovits.train.scaled_adam import ScaledAdam, ScaledAdamOptions
 
 Schedule = Callable[[int], float]
@@ -31,6 +32,8 @@ class S1Options:
     preference: bool = False
     clip_main_step: bool = False
     seed: int = 1234
+    mixed: bool = False
+    """Mixed precision: float16 with a scaler on a GPU, bfloat16 on a CPU."""
 
 
 class S1Trainer:
@@ -47,15 +50,18 @@ class S1Trainer:
         self.optimiser = ScaledAdam(learned, schedule(0), settings)
         self.updates = 0
         self.batch_of_epoch = 0
+        self.device = next(network.parameters()).device
+        self._precision = MixedPrecision(self.device, self.options.mixed)
         self._spoiler = random.Random(self.options.seed)
 
     def step(self, batch: S1Batch) -> S1Loss:
         """Adds the gradient of a batch; updates after the batches 4, 8, 12, ... of an epoch (counted from 0)."""
-        if self.options.preference:
-            result = preference_loss(self.network, batch, *spoiled(batch, self._spoiler))
-        else:
-            result = training_loss(self.network, batch)
-        result.loss.backward()  # type: ignore[no-untyped-call]
+        with self._precision.forward():
+            if self.options.preference:
+                result = preference_loss(self.network, batch, *spoiled(batch, self._spoiler))
+            else:
+                result = training_loss(self.network, batch)
+        self._precision.backward(result.loss)
         if self.batch_of_epoch > 0 and self.batch_of_epoch % ACCUMULATED == 0:
             self._update()
         self.batch_of_epoch += 1
@@ -75,6 +81,7 @@ class S1Trainer:
             "batch_of_epoch": self.batch_of_epoch,
             "random": torch.get_rng_state(),
             "spoiler": self._spoiler.getstate(),
+            "precision": self._precision.state(),
         }
 
     def resume(self, state: dict[str, Any]) -> None:
@@ -82,16 +89,18 @@ class S1Trainer:
         self.network.load_state_dict(state["model"])
         for name, parameter in self.network.named_parameters():
             gradient = state["gradients"][name]
-            parameter.grad = None if gradient is None else gradient.clone()
+            parameter.grad = None if gradient is None else gradient.to(parameter.device, copy=True)
         self.optimiser.load_state_dict(state["optimiser"])
         self.updates, self.batch_of_epoch = int(state["updates"]), int(state["batch_of_epoch"])
         torch.set_rng_state(state["random"])
         self._spoiler.setstate(state["spoiler"])
+        self._precision.resume(state["precision"])
 
     def _update(self) -> None:
         for group in self.optimiser.param_groups:
             group["lr"] = self.schedule(self.updates)
-        self.optimiser.step()
+        self._precision.step(self.optimiser)
+        self._precision.update()
         self.optimiser.zero_grad()
         self.updates += 1
 

@@ -39,7 +39,8 @@ def real_crop(batch: S2Batch, output: TrainingOutput, hop: int) -> Tensor:
 def discriminator_loss(judge: Discriminator, real: Tensor, generated: Tensor) -> Tensor:
     """``sum(mean((1 - D(y))^2) + mean(D(g)^2))``; no gradient reaches the generator."""
     judged = zip(judge(real), judge(generated.detach()), strict=True)
-    return torch.stack([(1 - yes).square().mean() + no.square().mean() for (yes, _), (no, _) in judged]).sum()
+    terms = [(1 - yes.float()).square().mean() + no.float().square().mean() for (yes, _), (no, _) in judged]
+    return torch.stack(terms).sum()
 
 
 def generator_losses(
@@ -50,7 +51,7 @@ def generator_losses(
     on_real, on_generated = judge(real), judge(output.wave)
     real_mel, generated_mel = mel_pair(front_end, batch, output)
     return GeneratorLosses(
-        adversarial=torch.stack([(1 - verdict).square().mean() for verdict, _ in on_generated]).sum(),
+        adversarial=torch.stack([(1 - verdict.float()).square().mean() for verdict, _ in on_generated]).sum(),
         features=feature_loss(on_real, on_generated),
         mel=(real_mel - generated_mel).abs().mean() * mel_weight,
         kl=kl_loss(output) * kl_weight,
@@ -60,14 +61,15 @@ def generator_losses(
 
 def mel_pair(front_end: MelFrontEnd, batch: S2Batch, output: TrainingOutput) -> tuple[Tensor, Tensor]:
     """Mel of the real crop (cut from the clip's own spectrogram) and of the generated wave, ``(B, n_mel, T)``."""
-    generated = front_end(output.wave.squeeze(1))
-    return crops(front_end.log_mel(batch.spec), output.start, generated.shape[2]), generated
+    with torch.autocast(output.wave.device.type, enabled=False):
+        generated = front_end(output.wave.float().squeeze(1))
+        return crops(front_end.log_mel(batch.spec), output.start, generated.shape[2]), generated
 
 
 def feature_loss(on_real: list[Verdict], on_generated: list[Verdict]) -> Tensor:
     """Twice the mean absolute distance of all feature maps, the output included."""
     distances = [
-        (real.detach() - generated).abs().mean()
+        (real.detach().float() - generated.float()).abs().mean()
         for (_, reals), (_, fakes) in zip(on_real, on_generated, strict=True)
         for real, generated in zip(reals, fakes, strict=True)
     ]
@@ -76,7 +78,7 @@ def feature_loss(on_real: list[Verdict], on_generated: list[Verdict]) -> Tensor:
 
 def kl_loss(output: TrainingOutput) -> Tensor:
     """KL of posterior and prior, summed over channels, divided by the number of valid frames."""
-    prior = output.prior
-    divergence = prior.log_deviation - output.log_deviation_q - 0.5
-    divergence = divergence + 0.5 * (output.z_p - prior.mean).square() * torch.exp(-2 * prior.log_deviation)
+    mean, log_deviation = output.prior.mean.float(), output.prior.log_deviation.float()
+    divergence = log_deviation - output.log_deviation_q.float() - 0.5
+    divergence = divergence + 0.5 * (output.z_p.float() - mean).square() * torch.exp(-2 * log_deviation)
     return (divergence * output.mask).sum() / output.mask.sum()

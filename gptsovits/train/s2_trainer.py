@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from gptsovits.arch.discriminator import Discriminator
 from gptsovits.arch.s2 import S2Batch, Synthesizer
 from gptsovits.train.mel import MelFrontEnd
+from gptsovits.train.precision import MixedPrecision
 from gptsovits.train.s2_losses import KL_WEIGHT, MEL_WEIGHT, discriminator_loss, generator_losses, real_crop
 
 TEXT_PARTS = ("enc_p.text_embedding.", "enc_p.encoder_text.", "enc_p.mrte.")
@@ -29,6 +30,8 @@ class S2Options:
     text_low_lr_rate: float = 0.4
     c_mel: float = MEL_WEIGHT
     c_kl: float = KL_WEIGHT
+    mixed: bool = False
+    """Mixed precision: float16 with a scaler on a GPU, bfloat16 on a CPU."""
 
 
 @dataclass(frozen=True)
@@ -52,25 +55,32 @@ class S2Trainer:
     def __init__(self, network: Synthesizer, judge: Discriminator, options: S2Options | None = None) -> None:
         self.network, self.judge = network.train(), judge.train()
         self.options = options or S2Options()
-        self.front_end = MelFrontEnd(network.config.spectrogram)
+        self.device = next(network.parameters()).device
+        self.front_end = MelFrontEnd(network.config.spectrogram).to(self.device)
+        self._precision = MixedPrecision(self.device, self.options.mixed)
         shared = {"lr": self.options.learning_rate, "betas": self.options.betas, "eps": self.options.eps}
         self.generator_optimiser = torch.optim.AdamW(list(self._groups()), **shared)  # type: ignore[arg-type]
         self.judge_optimiser = torch.optim.AdamW(judge.parameters(), **shared)  # type: ignore[arg-type]
         self.epoch = 0
+        self.updates = 0
         # The original also decays once before the first epoch.
         self._decay()
 
     def step(self, batch: S2Batch) -> S2Step:
         """Forward, discriminator step, generator step."""
         noise = torch.randn(len(batch.spec), self.network.config.inter_channels, batch.spec.shape[2])
-        output = self.network(batch, noise.to(batch.spec), torch.rand(len(batch.spec)).to(batch.spec))
-        real = real_crop(batch, output, self.network.config.spectrogram.hop_length)
-        judged = discriminator_loss(self.judge, real, output.wave)
-        _descend(self.judge_optimiser, judged)
-        losses = generator_losses(
-            self.judge, self.front_end, batch, output, real, self.options.c_mel, self.options.c_kl
-        )
-        _descend(self.generator_optimiser, losses.total)
+        with self._precision.forward():
+            output = self.network(batch, noise.to(batch.spec), torch.rand(len(batch.spec)).to(batch.spec))
+            real = real_crop(batch, output, self.network.config.spectrogram.hop_length)
+            judged = discriminator_loss(self.judge, real, output.wave)
+        self._descend(self.judge_optimiser, judged)
+        with self._precision.forward():
+            losses = generator_losses(
+                self.judge, self.front_end, batch, output, real, self.options.c_mel, self.options.c_kl
+            )
+        self._descend(self.generator_optimiser, losses.total)
+        self._precision.update()
+        self.updates += 1
         terms = (judged, losses.adversarial, losses.features, losses.mel, losses.kl)
         return S2Step(*(float(term.detach()) for term in terms))
 
@@ -87,7 +97,9 @@ class S2Trainer:
             "generator_optimiser": self.generator_optimiser.state_dict(),
             "judge_optimiser": self.judge_optimiser.state_dict(),
             "epoch": self.epoch,
+            "updates": self.updates,
             "random": torch.get_rng_state(),
+            "precision": self._precision.state(),
         }
 
     def resume(self, state: dict[str, Any]) -> None:
@@ -96,8 +108,14 @@ class S2Trainer:
         self.judge.load_state_dict(state["judge"])
         self.generator_optimiser.load_state_dict(state["generator_optimiser"])
         self.judge_optimiser.load_state_dict(state["judge_optimiser"])
-        self.epoch = int(state["epoch"])
+        self.epoch, self.updates = int(state["epoch"]), int(state["updates"])
         torch.set_rng_state(state["random"])
+        self._precision.resume(state["precision"])
+
+    def _descend(self, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
+        optimiser.zero_grad()
+        self._precision.backward(loss)
+        self._precision.step(optimiser)
 
     def _groups(self) -> Iterator[dict[str, Any]]:
         learned = [(name, value) for name, value in self.network.named_parameters() if value.requires_grad]
@@ -116,9 +134,3 @@ def freeze_all_but(network: nn.Module, prefixes: tuple[str, ...]) -> None:
     """Leaves only parameters under ``prefixes`` to be learned: everything else stays bit-identical."""
     for name, parameter in network.named_parameters():
         parameter.requires_grad_(parameter.requires_grad and name.startswith(prefixes))
-
-
-def _descend(optimiser: torch.optim.Optimizer, loss: Tensor) -> None:
-    optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimiser.step()

@@ -13,6 +13,7 @@ from typing import Literal
 from voicehub.cache import MANIFEST, Cache
 from voicehub.client import Client
 from voicehub.errors import VoiceHubError
+from voicehub.models import Base
 from voicehub.names import VoiceName, parse_name
 from voicehub.saying import Speaker
 
@@ -57,14 +58,16 @@ def check_machine() -> Iterator[Check]:
     yield Check("bubblewrap", "ok" if wall else "optional", wall or "a hub here tests no voice's behaviour", remedy)
 
 
-def check_hub(client: Client) -> Iterator[Check]:
-    """The hub, the account, and the bases."""
+def reach(client: Client) -> tuple[Check, list[Base]]:
+    """Whether the hub answers, and its bases."""
     try:
-        bases = client.bases()
-        yield Check("hub", "ok", client.url)
+        return Check("hub", "ok", client.url), client.bases()
     except VoiceHubError as error:
-        yield Check("hub", "missing", error.message, error.hint)
-        return
+        return Check("hub", "missing", error.message, error.hint), []
+
+
+def check_hub(client: Client, bases: Sequence[Base]) -> Iterator[Check]:
+    """The account on a hub that answers, and its bases."""
     try:
         yield Check("account", "ok", client.me().name)
     except VoiceHubError:
@@ -76,8 +79,11 @@ def check_hub(client: Client) -> Iterator[Check]:
         yield Check("bases", "missing", "the hub has no base", "voicehub-admin base add PATH")
 
 
-def check_speech(cache: Cache, samples: Path) -> Iterator[Check]:
-    """Speaks a sentence in each language that the bases on this machine speak, into `samples`."""
+def check_speech(cache: Cache, samples: Path, bases: Sequence[Base] = ()) -> Iterator[Check]:
+    """Speaks a sentence in each language that the installed bases speak, into `samples`.
+
+    A base has no voice of its own: where no voice on this machine speaks one of its languages, that is said.
+    """
     spoken: set[str] = set()
     for name in pulled_voices(cache):
         try:
@@ -88,7 +94,12 @@ def check_speech(cache: Cache, samples: Path) -> Iterator[Check]:
         fresh = [language for language in speaker.languages if language not in spoken]
         spoken.update(fresh)
         yield from (_speak(speaker, name, language, samples) for language in fresh)
-    if not spoken:
+    promised = {language: one for one in bases for language in one.languages}
+    for language in sorted(set(promised) - spoken):
+        base = promised[language].name or promised[language].digest[:12]
+        message = f"the base {base} speaks it, but no voice on this machine does"
+        yield Check(f"speech {language}", "optional", message, "voicehub search, then voicehub pull owner/name")
+    if not spoken and not promised:
         yield Check("speech", "optional", "no voice is on this machine yet", "voicehub pull owner/name")
 
 

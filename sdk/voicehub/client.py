@@ -18,6 +18,7 @@ from voicehub.models import (
     Declaration,
     Hit,
     Job,
+    Page,
     Progress,
     Repository,
     SearchPage,
@@ -228,8 +229,9 @@ class Client:
     def _items(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[Any]:
         cursor = ""
         while True:
-            page = self.transport.json("GET", path, params={**(params or {}), "cursor": cursor, "size": 100})
-            yield from page["items"]
-            cursor = page.get("next_cursor", "")
+            query = {**(params or {}), "cursor": cursor, "size": 100}
+            page = decode(Page, self.transport.json("GET", path, params=query))
+            yield from page.items
+            cursor = page.next_cursor
             if not cursor:
                 return

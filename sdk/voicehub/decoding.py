@@ -18,17 +18,17 @@ def decode(kind: type[T], data: object) -> T:
     """The dataclass `kind` from a JSON object; absent keys take their defaults, unknown keys are left out.
 
     Raises:
-        Unreadable: `data` is not an object, or a required key is absent.
+        Unreadable: `data` is not an object, a value has another type, or a required key is absent.
     """
     if not isinstance(data, Mapping):
         raise Unreadable(f"The hub's answer is no {kind.__name__}.", hint="Is the address that of a VoiceHub?")
     hints = typing.get_type_hints(kind)
     names = [f.name for f in dataclasses.fields(cast(Any, kind))]
-    values = {name: _value(hints[name], data[name]) for name in names if data.get(name) is not None}
     try:
-        return kind(**values)
-    except TypeError as error:
-        raise Unreadable(f"The hub's answer is no {kind.__name__}: {error}.") from error
+        return kind(**{name: _value(hints[name], data[name]) for name in names if data.get(name) is not None})
+    except (TypeError, ValueError, AttributeError, OverflowError) as error:
+        message = f"The hub's answer is no {kind.__name__}: {error}."
+        raise Unreadable(message, hint="Is the address that of a VoiceHub?") from error
 
 
 def _value(hint: Any, value: Any) -> Any:

@@ -75,14 +75,15 @@ def write_private(path: Path, text: str) -> None:
 def _load() -> dict[str, Any]:
     path = home() / "hubs.json"
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Unreadable(f"{path} cannot be read: {error}.", hint="Remove it and log in again.") from error
-    if not isinstance(data, dict):
+    hubs = data.get("hubs", {}) if isinstance(data, dict) else None
+    if not isinstance(hubs, dict) or not all(isinstance(entry, dict) for entry in hubs.values()):
         raise Unreadable(f"{path} is not what this program wrote.", hint="Remove it and log in again.")
-    return data
+    return dict(data)
 
 
 def _running() -> str:

@@ -154,6 +154,14 @@ class SearchPage:
 
 
 @dataclass(frozen=True)
+class Page:
+    """A part of a list: its items as they came, and where the next part begins."""
+
+    items: tuple[Any, ...] = ()
+    next_cursor: str = ""
+
+
+@dataclass(frozen=True)
 class Comment:
     """What somebody said about a voice."""
 

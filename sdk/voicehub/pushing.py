@@ -42,6 +42,8 @@ def parse_part(text: str) -> Part:
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file that holds a mapping; Unreadable otherwise."""
     try:
+        if path.exists() and not path.is_file():
+            raise Unreadable(f"{path} is no file.", hint="Name a YAML file.")
         if path.stat().st_size > CARD_BYTES:
             raise Unreadable(f"{path} is larger than a card can be (1 MiB).", hint="Is it the right file?")
         data = yaml.safe_load(path.read_text(encoding="utf-8"))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from voicehub.cache import Cache
@@ -14,13 +16,15 @@ from voicehub.errors import NotAuditionable, Unreadable
 from voicehub.local import engine
 from voicehub.models import Version
 from voicehub.names import VoiceName
-from voicehub.prompts import choose, condition
+from voicehub.prompts import choose
 
 if TYPE_CHECKING:
+    from gptsovits.runtime.bert import BertFeatures
     from gptsovits.runtime.content import ContentEncoder
     from gptsovits.runtime.prompt import Conditioning
     from gptsovits.runtime.sampling import Sampling
     from gptsovits.runtime.voice import Voice
+    from gptsovits.text.lexicon import Lexicon
 
 Wave = NDArray[np.float32]
 
@@ -67,6 +71,7 @@ class Speaker:
         self._cache, self._name = cache, name
         with engine():
             self._voice = self._open(threads)
+            self._bert = self._bert_features(threads)
             self._conditioning = self._prepare(prompt, threads)
 
     @property
@@ -74,14 +79,20 @@ class Speaker:
         """The languages its base speaks."""
         return tuple(self._voice.facts.languages)
 
+    @property
+    def sample_rate(self) -> int:
+        """Of everything it says, in Hz."""
+        return self._voice.facts.sample_rate
+
     def say(self, text: str, language: str = "", *, seed: int | None = None, speed: float = 1.0) -> Said:
         """Speaks a text; `language` defaults to the first of the card."""
         with engine():
-            from gptsovits.runtime.speaking import Manner, speak
+            from gptsovits.runtime.speaking import Manner, frontend, speak
 
             language = language or self._own_language()
             manner = Manner(sampling=self._sampling(seed), speed=speed)
-            speech = speak(self._voice, text, language, self._conditioning, manner)
+            reader = frontend(self._lexicons(), self._bert)
+            speech = speak(self._voice, text, language, self._conditioning, manner, reader)
         tokens = tuple(int(c) for piece in speech.pieces for c in piece.codes)
         return Said(np.asarray(speech.wave, np.float32), speech.sample_rate, tokens)
 
@@ -112,8 +123,10 @@ class Speaker:
         return Voice.load(self._folder / "onnx", threads)
 
     def _prepare(self, wanted: str, threads: int) -> Conditioning:
-        prompt = choose(self.version, self._folder, wanted)
-        return condition(self._voice, prompt, self._encoder(threads))
+        from gptsovits.runtime.conditioning import condition
+
+        prompt, encoder = choose(self.version, wanted), self._encoder(threads)
+        return condition(self._voice, prompt, self._folder, encoder, bert=self._bert)
 
     def _sampling(self, seed: int | None) -> Sampling:
         """What the bundle recommends, else the usual; a voice's stage 1 may be trained for other odds."""
@@ -122,11 +135,25 @@ class Speaker:
 
         return Sampling(**read_header(self._folder / "onnx").get("sampling", {}), seed=seed)
 
+    def _lexicons(self) -> Mapping[str, Lexicon]:
+        """The voice's own words by language: its `lexicon.yaml`, as the scan wrote it anew."""
+        path = next((self._folder / f.path for f in self.version.files if f.path.startswith("lexicon/")), None)
+        return dict(yaml.safe_load(path.read_text(encoding="utf-8")) or {}) if path else {}
+
     def _encoder(self, threads: int) -> ContentEncoder | None:
         from gptsovits.runtime.content import ContentEncoder
 
         folder = self._cache.base(str(self.version.requires.get("content_encoder", "-")))
         return ContentEncoder.load(folder, threads) if (folder / "base.json").exists() else None
+
+    def _bert_features(self, threads: int) -> BertFeatures | None:
+        from gptsovits.runtime.bert import BertFeatures
+
+        folder = self._cache.base(str(self.version.requires.get("bert", "-")))
+        if not (folder / "base.json").exists():
+            return None
+        bert = BertFeatures.load(folder, threads)
+        return bert if bert.feature_dim == self._voice.facts.bert_dim else None
 
     def _own_language(self) -> str:
         declared = [str(code).split("-")[0] for code in self.version.card.get("languages") or ()]

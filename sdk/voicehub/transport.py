@@ -71,7 +71,7 @@ class Transport:
             return None
         try:
             return response.json()
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Unreadable(
                 f"{self.url} does not answer as a VoiceHub does.", hint="Check the address with `voicehub doctor`."
             ) from error
@@ -137,7 +137,7 @@ class Transport:
             return response
         try:
             problem = response.json()
-        except ValueError:
+        except (ValueError, RecursionError):
             problem = {}
         raise from_problem(response.status_code, problem if isinstance(problem, dict) else {})
 

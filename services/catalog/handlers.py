@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from services.catalog import events
 from services.catalog.domain.card import problems
-from services.catalog.domain.road import Facts, State, may_become, state_of
+from services.catalog.domain.road import NOT_RUN, PASSED, Facts, State, may_become, state_of
 from services.catalog.messages import from_struct
 from services.catalog.store import repositories, versions
 from services.catalog.store.tables import FileRow, FindingRow, SampleRow, TensorRow, VersionRow
@@ -70,18 +70,24 @@ def scanned(session: Session, version: VersionRow, fact: StaticScanCompleted) ->
 
 
 def exported(session: Session, version: VersionRow, fact: ExportCompleted) -> None:
-    """The export is done, or was declined with a reason."""
+    """The export is done, or was declined with a reason.
+
+    A version that was declined may be exported later, when its base is registered: it stays silent until the behaviour
+    test of that export has passed, whichever of both facts arrives first.
+    """
+    silent = version.not_auditionable if version.behaviour == NOT_RUN else ""
     version.exported = True
     version.family = version.family or fact.family
     version.requires = {**version.requires, **fact.requires}
-    version.not_auditionable = fact.not_auditionable
+    version.not_auditionable = fact.not_auditionable or silent
     _replace_files(session, version, versions.BUNDLE, fact.bundle)
 
 
 def behaved(session: Session, version: VersionRow, fact: BehaviourTestCompleted) -> None:
-    """The behaviour test is done."""
+    """The behaviour test is done; what it has passed can be heard, once its bundle is known."""
     version.behaviour = fact.outcome or "failed"
-    version.not_auditionable = version.not_auditionable or fact.not_auditionable
+    heard = version.behaviour == PASSED and versions.has_bundle(session, version.id)
+    version.not_auditionable = fact.not_auditionable or ("" if heard else version.not_auditionable)
     _replace_findings(session, version, BEHAVIOUR, fact.findings)
 
 
@@ -116,7 +122,10 @@ def _effect(session: Session, fact: M, apply: Callable[[Session, VersionRow, M],
     if version is None:
         log.warning("an event names a version that is not here", extra={"version": fact.version_id})
         return
+    silent = version.not_auditionable
     apply(session, version, fact)
+    if version.state == State.PUBLISHED and silent and not version.not_auditionable:
+        _say_published(session, version)
     _advance(session, version)
 
 
@@ -135,6 +144,13 @@ def _advance(session: Session, version: VersionRow) -> None:
     elif state is State.QUARANTINED:
         repositories.withdraw_from_main(session, version, State.PUBLISHED.value)
         events.quarantined(session, repository, version)
+    repositories.mark_stale(session, repository.id)
+
+
+def _say_published(session: Session, version: VersionRow) -> None:
+    """Says again that the version is there: it can be heard now, and samples of it can be made."""
+    repository = repositories.by_id(session, version.repository_id)
+    events.published(session, repository, version)
     repositories.mark_stale(session, repository.id)
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from datetime import UTC
-from typing import Any
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from services.common.database import Database
 from services.common.events import Event, EventBus
-from services.common.tables import outbox
+from services.common.tables import event_columns, outbox
 
 log = logging.getLogger(__name__)
 BATCH = 256
@@ -22,12 +21,7 @@ RETRY_SECONDS = 1.0
 
 def record(session: Session, event: Event) -> None:
     """Puts the event into the outbox; it leaves the house if and only if the transaction commits."""
-    session.execute(insert(outbox).values(id=event.id, time=event.time, **content(event)))
-
-
-def content(event: Event) -> dict[str, Any]:
-    """The columns of an event that outbox and dead letters call by the same names."""
-    return {name: getattr(event, name) for name in ("topic", "key", "type", "source", "trace", "data")}
+    session.execute(insert(outbox).values(id=event.id, time=event.time, **event_columns(event)))
 
 
 class Relay:

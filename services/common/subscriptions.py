@@ -17,11 +17,10 @@ from functools import partial
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from services.common import outbox
 from services.common.clock import now
 from services.common.database import Database
 from services.common.events import Consumer, Delivery, Event, EventBus
-from services.common.tables import dead_letters, inbox
+from services.common.tables import dead_letters, event_columns, inbox
 from services.common.telemetry import set_traceparent
 
 log = logging.getLogger(__name__)
@@ -130,8 +129,8 @@ class Subscriber:
                 subscription=self._subscription.name,
                 event_id=event.id,
                 event_time=event.time,
+                **event_columns(event),
                 reason=reason,
                 time=now(),
-                **outbox.content(event),
             )
         )

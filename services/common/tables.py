@@ -5,7 +5,11 @@ Each service's Alembic folder makes them with `create_messaging_tables` in its f
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import Column, DateTime, Integer, LargeBinary, MetaData, String, Table, Text
+
+from services.common.events import Event
 
 metadata = MetaData()
 
@@ -47,3 +51,8 @@ dead_letters = Table(
     Column("reason", Text, nullable=False),
     Column("time", DateTime(timezone=True), nullable=False),
 )
+
+
+def event_columns(event: Event) -> dict[str, Any]:
+    """What outbox and dead letters hold of an event under the same names."""
+    return {name: getattr(event, name) for name in ("topic", "key", "type", "source", "trace", "data")}

@@ -17,7 +17,9 @@ from services.gateway.store.uploads import UploadRows
 from services.gateway.uploads import Uploads
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-PAGE = Path(__file__).resolve().parents[2] / "web" / "page"
+_INSTALLED = Path(__file__).resolve().parent / "page"
+PAGE = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).resolve().parents[2] / "web" / "page"
+"""A wheel brings the page inside the gateway; in a checkout it lies in `web/`."""
 
 
 def make_hub(house: House, environment: Mapping[str, str] | None = None) -> Hub:

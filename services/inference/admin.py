@@ -8,6 +8,8 @@ from pathlib import Path
 import click
 
 from services.common.admin.place import settings_at
+from services.common.database import Database
+from services.inference.announcing import announce
 from services.inference.base_adding import add as add_bases
 from services.inference.registry import BaseRefused, BaseRegistry, RegisteredBase
 
@@ -25,10 +27,12 @@ def group() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def add(paths: tuple[Path, ...], data: Path | None, name: str, license_name: str, as_json: bool) -> None:
     """Scan and register bases: a HuBERT or BERT folder, stage files, or a folder with base.json."""
+    settings = settings_at("inference", data)
     try:
-        added = add_bases(_registry(data), paths, name, license_name)
+        added = add_bases(BaseRegistry(settings.bases), paths, name, license_name)
     except BaseRefused as refused:
         raise click.ClickException(str(refused)) from refused
+    announce(Database(settings.database_url), added)
     _print(added, as_json)
 
 
@@ -37,11 +41,7 @@ def add(paths: tuple[Path, ...], data: Path | None, name: str, license_name: str
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(data: Path | None, as_json: bool) -> None:
     """List the registered bases."""
-    _print(_registry(data).all(), as_json)
-
-
-def _registry(data: Path | None) -> BaseRegistry:
-    return BaseRegistry(settings_at("inference", data).bases)
+    _print(BaseRegistry(settings_at("inference", data).bases).all(), as_json)
 
 
 def _print(bases: list[RegisteredBase], as_json: bool) -> None:

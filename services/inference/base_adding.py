@@ -22,7 +22,7 @@ from voicescan.documents import parse_json
 from voicescan.kinds import identify
 
 MODEL_FILES = ("model.safetensors", "pytorch_model.bin")
-BERT_TEXTS = ("vocab.txt", "tokenizer.json", "tokenizer_config.json")
+BERT_TEXTS = ("vocab.txt", "tokenizer.json")
 _TEXT_BYTES = 4 << 20
 _STAGES = {"s1": "s1.safetensors", "s2": "s2.safetensors", "s2_discriminator": "discriminator.safetensors"}
 
@@ -53,7 +53,7 @@ def _add_folder(registry: BaseRegistry, folder: Path, about: Mapping[str, str]) 
         if kind == "hubert":
             _export_encoder(clean, out, about)
         elif kind in ("bert", "roberta"):
-            _describe_bert(folder, clean, out, about)
+            _export_bert(folder, clean, out, about)
         else:
             raise BaseRefused(f"{folder} is a {kind or 'nameless'} model; a base is a HuBERT, a BERT, or stage files.")
         return registry.register(out)
@@ -91,9 +91,13 @@ def _scanned(path: Path) -> Checkpoint:
     return read_checkpoint(path)
 
 
-def _export_encoder(clean: Path, out: Path, about: Mapping[str, str]) -> None:
+def _needs_torch(what: str) -> None:
     if any(importlib.util.find_spec(module) is None for module in ("torch", "transformers", "onnx")):
-        raise BaseRefused("Adding a HuBERT needs torch; install it with: pip install 'voicehub[train]'.")
+        raise BaseRefused(f"Adding a {what} needs torch; install it with: pip install 'voicehub[train]'.")
+
+
+def _export_encoder(clean: Path, out: Path, about: Mapping[str, str]) -> None:
+    _needs_torch("HuBERT")
     from gptsovits.errors import VoiceError
     from gptsovits.export.content import export_content_encoder
 
@@ -108,12 +112,18 @@ def _export_encoder(clean: Path, out: Path, about: Mapping[str, str]) -> None:
         raise BaseRefused(str(error)) from error
 
 
-def _describe_bert(folder: Path, clean: Path, out: Path, about: Mapping[str, str]) -> None:
-    shutil.copytree(clean, out)
+def _export_bert(folder: Path, clean: Path, out: Path, about: Mapping[str, str]) -> None:
+    _needs_torch("BERT")
+    from gptsovits.errors import VoiceError
+    from gptsovits.export.bert import export_bert
+
     for text in BERT_TEXTS:
         if (folder / text).is_file() and (folder / text).stat().st_size <= _TEXT_BYTES:
-            shutil.copyfile(folder / text, out / text)
-    _describe(out, {**about, "kind": "bert", "family": "v2", "languages": ["zh"]})
+            shutil.copyfile(folder / text, clean / text)
+    try:
+        export_bert(clean, out, {**about, "family": "v2", "languages": ["zh"]})
+    except (VoiceError, ValueError, KeyError) as error:
+        raise BaseRefused(f"{folder} cannot be used as a BERT: {error}") from error
 
 
 def _add_stages(registry: BaseRegistry, files: Sequence[Path], about: Mapping[str, str]) -> RegisteredBase:
@@ -128,7 +138,8 @@ def _add_stages(registry: BaseRegistry, files: Sequence[Path], about: Mapping[st
                 raise BaseRefused(
                     f"{path} is a {identity.kind}; a voice base is one stage-1, one stage-2 and its discriminator."
                 )
-            safetensors.numpy.save_file(dict(found.tensors), out / target)
+            # With its configuration, so that training and export read it as they read the original file.
+            safetensors.numpy.save_file(dict(found.tensors), out / target, {"config": json.dumps(found.config)})
             configs[identity.kind] = found.config
             family = identity.family or family if identity.kind == "s2" else family
         _describe(out, {**about, "kind": "voice", "family": family, "config": configs})

@@ -30,10 +30,20 @@ WALL_SECONDS = 900
 
 @dataclass(frozen=True)
 class Export:
-    """A voice and the largest difference of each of its graphs to torch."""
+    """A voice, the largest difference of each of its graphs to torch, and whether it `waits` for a base."""
 
     voice: Voice
     parity: Mapping[str, float] = field(default_factory=dict)
+    waits: bool = False
+
+
+@dataclass(frozen=True)
+class _Judgement:
+    """A version before its export: the voice, why there is no export (empty if nothing), and whether a base lacks."""
+
+    voice: Voice
+    obstacle: str
+    waits: bool = False
 
 
 class Exporter:
@@ -45,16 +55,21 @@ class Exporter:
 
     def export(self, scan: scanner_pb2.StaticScanCompleted) -> Export:
         """The bundle of a clean version in the served area, or a voice that says why there is none."""
-        voice, obstacle = self._judge(scan)
-        if obstacle or not has_exporter():
-            return Export(_silent(voice, obstacle or auditionable.NO_EXPORTER))
+        judged = self._judge(scan)
+        voice = judged.voice
+        if judged.obstacle or not has_exporter():
+            return Export(_silent(voice, judged.obstacle or auditionable.NO_EXPORTER), waits=judged.waits)
         with tempfile.TemporaryDirectory(prefix="voicehub-export-") as folder:
             reason = self._run(scan, voice, Path(folder))
             if reason:
                 return Export(_silent(voice, auditionable.export_failed(reason)))
             return self._keep(voice, Path(folder) / "bundle")
 
-    def _judge(self, scan: scanner_pb2.StaticScanCompleted) -> tuple[Voice, str]:
+    def could_export(self, scan: scanner_pb2.StaticScanCompleted) -> bool:
+        """Whether everything that the version needs is here now."""
+        return not self._judge(scan).obstacle and has_exporter()
+
+    def _judge(self, scan: scanner_pb2.StaticScanCompleted) -> _Judgement:
         files = tuple(StoredFile(f.path, f.object.digest, f.object.size) for f in scan.files)
         card = whole_numbers(json_format.MessageToDict(scan.card))
         prompt = choose_prompt(files, card)
@@ -62,10 +77,11 @@ class Exporter:
         obstacle = auditionable.version_obstacle(scan.family, sorted(stages)) or auditionable.prompt_obstacle(
             scan.family, prompt
         )
-        requires = dict(scan.requires)
-        if not obstacle and prompt is not None and prompt.needs_encoder:
+        requires, encodes = self._bind_bert(scan), not obstacle and prompt is not None and prompt.needs_encoder
+        if encodes:
             requires, obstacle = self._bind_encoder(scan, requires, str(card.get("base", "")))
-        return Voice(scan.version_id, scan.family, (), files, requires, card), obstacle
+        voice = Voice(scan.version_id, scan.family, (), files, requires, card)
+        return _Judgement(voice, obstacle, waits=encodes and bool(obstacle))
 
     def _bind_encoder(
         self, scan: scanner_pb2.StaticScanCompleted, requires: dict[str, str], chosen: str
@@ -79,6 +95,16 @@ class Exporter:
                 required, width, [f"{b.name} {b.digest[:12]}" for b in fitting]
             )
         return {**requires, "content_encoder": fitting[0].digest}, ""
+
+    def _bind_bert(self, scan: scanner_pb2.StaticScanCompleted) -> dict[str, str]:
+        """The requirements with the digest of the only BERT that fits; without one Mandarin has plainer prosody."""
+        requires = dict(scan.requires)
+        shapes = {tensor.name: tensor.shape for tensor in scan.tensors}
+        if "bert" in requires:
+            fitting = self._bases.berts(requires["bert"], auditionable.bert_dim_of(shapes))
+            if len(fitting) == 1:
+                requires["bert"] = fitting[0].digest
+        return requires
 
     def _run(self, scan: scanner_pb2.StaticScanCompleted, voice: Voice, folder: Path) -> str:
         """Runs the worker; answers why it failed, or nothing."""

@@ -28,19 +28,52 @@ class Handlers:
     def subscriptions(self) -> list[Subscription]:
         """Two groups: samples of one voice do not hold up the export of the next."""
         return [
-            Subscription("inference", {("scans", _name(scanner_pb2.StaticScanCompleted)): self.scanned}),
+            Subscription(
+                "inference",
+                {
+                    ("scans", _name(scanner_pb2.StaticScanCompleted)): self.scanned,
+                    ("exports", _name(inference_pb2.BaseRegistered)): self.base_registered,
+                    ("exports", _name(inference_pb2.ExportRequested)): self.export_requested,
+                },
+            ),
             Subscription("inference-auditions", {("versions", _name(events_pb2.VersionPublished)): self.published}),
         ]
 
     def scanned(self, event: Event) -> Effect | None:
         """Exports a clean version."""
         scan = event.parse(scanner_pb2.StaticScanCompleted)
-        if scan.verdict != "clean":
-            return None
+        return self._export(scan) if scan.verdict == "clean" else None
+
+    def base_registered(self, event: Event) -> Effect:
+        """Asks for the export of every voice that waited and now has what it needs, each by an event of its own."""
+        event.parse(inference_pb2.BaseRegistered)
+        with self._database.read() as session:
+            scans = [scanner_pb2.StaticScanCompleted.FromString(scan) for scan in store.scans_waiting(session)]
+        ready = [scan.version_id for scan in scans if self._exporter.could_export(scan)]
+
+        def effect(session: Session) -> None:
+            for version_id in ready:
+                asked = inference_pb2.ExportRequested(version_id=version_id)
+                record(session, make_event("exports", version_id, asked, SOURCE))
+
+        return effect
+
+    def export_requested(self, event: Event) -> Effect | None:
+        """Exports a version that waited for a base."""
+        asked = event.parse(inference_pb2.ExportRequested)
+        with self._database.read() as session:
+            scan = store.scan_waiting(session, asked.version_id)
+        return None if scan is None else self._export(scanner_pb2.StaticScanCompleted.FromString(scan))
+
+    def _export(self, scan: scanner_pb2.StaticScanCompleted) -> Effect:
         export = self._exporter.export(scan)
 
         def effect(session: Session) -> None:
             store.save(session, export.voice)
+            if export.waits:
+                store.wait(session, scan.version_id, scan.SerializeToString())
+            else:
+                store.forget(session, scan.version_id)
             record(session, make_event("exports", scan.version_id, messages.export_completed(export), SOURCE))
 
         return effect

@@ -69,7 +69,7 @@ class RegisteredBase:
 
     @property
     def feature_dim(self) -> int:
-        """Width of its content features."""
+        """Width of its content or BERT features."""
         return int(self.description.get("feature_dim", 0))
 
 
@@ -105,6 +105,11 @@ class BaseRegistry:
             return [b for b in fitting if b.digest == required]
         root = "nano" if family == "nano" else "v2"
         return [b for b in fitting if b.family == root]
+
+    def berts(self, required: str, feature_dim: int) -> list[RegisteredBase]:
+        """BERT models of that width: the one of that digest, or all of them for an unverified kind."""
+        fitting = [b for b in self.all() if b.kind == "bert" and b.feature_dim == feature_dim]
+        return [b for b in fitting if b.digest == required] if _DIGEST.fullmatch(required) else fitting
 
     def _copy(self, source: Path, target: Path, description: dict[str, Any], files: Iterable[BaseFile]) -> None:
         partial = self._root / f".{target.name}.partial"

@@ -12,15 +12,17 @@ from typing import Any
 
 import yaml
 
+from gptsovits.formats.prompt_files import PromptFile
+from gptsovits.runtime.bert import BertFeatures
 from gptsovits.runtime.bundle import read_header
+from gptsovits.runtime.conditioning import condition
 from gptsovits.runtime.content import ContentEncoder
 from gptsovits.runtime.prompt import Conditioning
 from gptsovits.runtime.sampling import Sampling
 from gptsovits.runtime.voice import Voice as EngineVoice
 from services.common.errors import Unprocessable
 from services.common.objects import Area, ObjectStore
-from services.inference.conditioning import condition
-from services.inference.domain.voices import PromptChoice, StoredFile, Voice, choose_prompt, lexicon_file
+from services.inference.domain.voices import StoredFile, Voice, choose_prompt, lexicon_file, prompt_object
 from services.inference.registry import BaseRegistry
 
 
@@ -32,6 +34,7 @@ class OpenVoice:
     conditioning: Conditioning
     sampling: Sampling
     lexicons: Mapping[str, Mapping[str, Sequence[str]]]
+    bert: BertFeatures | None = None
 
 
 class Shelf:
@@ -63,17 +66,23 @@ class Shelf:
         folder = self._folder / voice.version_id
         for file in voice.bundle:
             self._fetch(file, folder / "bundle" / file.path)
-        path = self._fetch(prompt.file, folder / "files" / Path(prompt.file.path).name)
+        self._fetch(prompt_object(voice.files, prompt), folder / "files" / prompt.path)
         engine = EngineVoice.load(folder / "bundle")
         sampling = Sampling(**read_header(folder / "bundle").get("sampling", {}))
-        conditioning = condition(engine, prompt, path, self._encoder(voice, prompt))
-        return OpenVoice(engine, conditioning, sampling, self._lexicons(voice))
+        bert = self._bert(voice, engine.facts.bert_dim)
+        encoder = self._encoder(voice, prompt)
+        conditioning = condition(engine, prompt, folder / "files", encoder, bert=bert)
+        return OpenVoice(engine, conditioning, sampling, self._lexicons(voice), bert)
 
-    def _encoder(self, voice: Voice, prompt: PromptChoice) -> ContentEncoder | None:
+    def _encoder(self, voice: Voice, prompt: PromptFile) -> ContentEncoder | None:
         if not prompt.needs_encoder:
             return None
         fitting = self._bases.encoders(voice.requires.get("content_encoder", ""), voice.family, 0)
         return ContentEncoder.load(fitting[0].folder) if fitting else None
+
+    def _bert(self, voice: Voice, feature_dim: int) -> BertFeatures | None:
+        fitting = self._bases.berts(voice.requires.get("bert", "-"), feature_dim) if feature_dim else []
+        return BertFeatures.load(fitting[0].folder) if len(fitting) == 1 else None
 
     def _lexicons(self, voice: Voice) -> dict[str, Any]:
         file = lexicon_file(voice.files)

@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from services.inference.domain.voices import StoredFile, Voice
-from services.inference.tables import voices
+from services.inference.tables import voices, waiting
 
 
 def save(session: Session, voice: Voice) -> None:
@@ -41,3 +41,24 @@ def find(session: Session, version_id: str) -> Voice | None:
         card=dict(row["card"]),
         not_auditionable=row["not_auditionable"],
     )
+
+
+def wait(session: Session, version_id: str, scan: bytes) -> None:
+    """Keeps the scan of a voice until its base is registered."""
+    forget(session, version_id)
+    session.execute(insert(waiting).values(version_id=version_id, scan=scan))
+
+
+def forget(session: Session, version_id: str) -> None:
+    """The voice waits no longer."""
+    session.execute(delete(waiting).where(waiting.c.version_id == version_id))
+
+
+def scans_waiting(session: Session) -> list[bytes]:
+    """The scans of all voices that wait for a base, in order of their versions."""
+    return list(session.scalars(select(waiting.c.scan).order_by(waiting.c.version_id)))
+
+
+def scan_waiting(session: Session, version_id: str) -> bytes | None:
+    """The scan of one of them; None if it does not wait."""
+    return session.scalars(select(waiting.c.scan).where(waiting.c.version_id == version_id)).one_or_none()

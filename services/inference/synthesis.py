@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-
-import numpy as np
 
 from gptsovits.errors import VoiceError
 from gptsovits.runtime.label import labelled_wav
-from gptsovits.runtime.speaking import Manner, Piece, speak
-from gptsovits.text import TextError, phonemize, pieces
+from gptsovits.runtime.speaking import Manner, frontend, speak
+from gptsovits.text import TextError
 from services.common.errors import Invalid, TooMany, Unprocessable
 from services.inference.domain.voices import Voice
 from services.inference.shelf import OpenVoice, Shelf
@@ -71,7 +68,7 @@ class Synthesizer:
         language = wish.language or next((code for code in voice.languages if code in spoken), spoken[0])
         manner = Manner(sampling=replace(opened.sampling, seed=wish.seed), speed=wish.speed)
         speech = speak(
-            opened.engine, wish.text, language, opened.conditioning, manner, _frontend(opened.lexicons.get(language))
+            opened.engine, wish.text, language, opened.conditioning, manner, frontend(opened.lexicons, opened.bert)
         )
         return Recording(
             labelled_wav(speech.wave, speech.sample_rate, voice.version_id), speech.sample_rate, speech.seconds
@@ -90,19 +87,3 @@ def check(wish: Wish) -> None:
         )
     if not MIN_SPEED <= wish.speed <= MAX_SPEED:
         raise Invalid("The speed is out of bounds.", fields={"speed": f"{MIN_SPEED} to {MAX_SPEED}; 1 is natural"})
-
-
-def _frontend(lexicon: object) -> Callable[[str, str], list[Piece]] | None:
-    """The engine's own front end, or with a lexicon one that knows its words."""
-    if not isinstance(lexicon, dict) or not lexicon:
-        return None
-
-    def pronounce(text: str, language: str) -> list[Piece]:
-        made = []
-        for part in pieces(text, language):
-            sequence = phonemize(part, language, lexicon, guard_short=True)
-            if sequence.ids:
-                made.append(Piece(part, np.array(sequence.ids, np.int64)))
-        return made
-
-    return pronounce

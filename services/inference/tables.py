@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, MetaData, String, Table, Text
+from sqlalchemy import JSON, Column, LargeBinary, MetaData, String, Table, Text
 
 metadata = MetaData()
 
@@ -17,4 +17,12 @@ voices = Table(
     Column("requires", JSON, nullable=False),
     Column("card", JSON, nullable=False),
     Column("not_auditionable", Text, nullable=False),
+)
+
+waiting = Table(
+    "waiting",
+    metadata,
+    Column("version_id", String(64), primary_key=True),
+    # The StaticScanCompleted that it is exported from as soon as its base is there.
+    Column("scan", LargeBinary, nullable=False),
 )

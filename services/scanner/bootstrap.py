@@ -10,6 +10,7 @@ from services.common.settings import Settings
 from services.scanner.behaviour import BehaviourTest
 from services.scanner.handlers import Handlers
 from services.scanner.opinions import SecondOpinions
+from services.scanner.rescans import Rescans
 from services.scanner.sandbox import Sandbox
 from services.scanner.service import ScannerService
 from services.scanner.static_scan import StaticScanner
@@ -21,10 +22,12 @@ def bootstrap(house: House) -> Parts:
     """The parts of the scanner from the engines of the house."""
     sandbox = Sandbox()
     store = ReportStore(_signing_key(house.settings))
+    static = StaticScanner(house.objects, sandbox)
+    rescans = Rescans(house.database, store, static)
     handlers = Handlers(
         house.database,
         store,
-        StaticScanner(house.objects, sandbox),
+        static,
         BehaviourTest(house.objects, sandbox),
         SecondOpinions(house.objects, sandbox),
     )
@@ -32,7 +35,8 @@ def bootstrap(house: House) -> Parts:
     return Parts(
         register=lambda server: scanner_pb2_grpc.add_ScannerServiceServicer_to_server(service, server),
         names=[scanner_pb2.DESCRIPTOR.services_by_name["ScannerService"].full_name],
-        subscriptions=handlers.subscriptions(),
+        subscriptions=[*handlers.subscriptions(), rescans.subscription()],
+        start=rescans.request_all,
     )
 
 

@@ -37,6 +37,8 @@ WORKERS = {
 }
 # The clock is generous, because a busy machine is no fault of the file; the processor limit decides.
 LIMITS = Limits(cpu_seconds=120, wall_seconds=900.0)
+UNDECIDED = frozenset({"upload-missing", "sandbox-unavailable"})
+"""Rules that say nothing about a file: it could not be looked at."""
 AT_ONCE = 2
 WRITES_AT_ONCE = 16
 _DTYPE = re.compile(r"[a-z]+[0-9]{0,3}(_[a-z0-9]+)?")

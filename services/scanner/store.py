@@ -38,6 +38,11 @@ class ReportStore:
         row = session.execute(select(reports).where(reports.c.version_id == version_id)).mappings().first()
         return None if row is None else _report(row)
 
+    def outdated(self, session: Session, rules_version: str) -> list[str]:
+        """The versions whose report rests on other rules."""
+        chosen = select(reports.c.version_id).where(reports.c.rules_version != rules_version)
+        return [str(version_id) for version_id in session.execute(chosen.order_by(reports.c.create_time)).scalars()]
+
     def uploads(self, session: Session, version_id: str) -> list[Upload]:
         """The uploaded files that the report is about."""
         found = session.execute(select(reports.c.uploads).where(reports.c.version_id == version_id)).scalar()

@@ -107,6 +107,16 @@ def test_star_comment_and_audition(page: Page, site: Site) -> None:
     _look(page, "voice-signed-in")
 
 
+def test_the_scan_report_is_shown_whole(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/#/voices/anna/narrator")
+    card = page.locator("section.card", has_text="SARIF")
+    expect(card).to_contain_text("pickle-call")
+    expect(card.get_by_role("strong")).to_contain_text("malicious")
+    with page.expect_download() as saved:
+        card.get_by_role("button", name="SARIF").click()
+    assert '"2.1.0"' in saved.value.path().read_text()
+
+
 def test_one_minute_from_the_microphone_becomes_a_job(page: Page, site: Site) -> None:
     _sign_up(page, site, "carla")
     page.goto(f"{site.url}/#/make")

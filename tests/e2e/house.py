@@ -37,22 +37,23 @@ class Person:
     url: str
     environment: Mapping[str, str]
 
-    def __call__(self, *arguments: str | Path, without_torch: bool = False) -> Answer:
+    def __call__(self, *arguments: str | Path, without_torch: bool = False, patience: float = PATIENCE) -> Answer:
         """Runs `voicehub …  --json`."""
         environment = {**self.environment, "VOICEHUB_HOME": str(self.home), "VOICEHUB_URL": self.url}
         if without_torch:
-            environment["PYTHONPATH"] = str(no_torch(self.home))
+            places = [str(no_torch(self.home)), environment.get("PYTHONPATH", "")]
+            environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
         command = [*VOICEHUB, *map(str, arguments), "--json"]
         done = subprocess.run(
-            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
+            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=patience, check=False
         )
         assert "Traceback" not in done.stderr + done.stdout, done.stderr + done.stdout
         value = json.loads(done.stdout) if done.stdout.strip() else None
         return Answer(done.returncode, value, done.stdout + done.stderr)
 
-    def ok(self, *arguments: str | Path, without_torch: bool = False) -> Any:
+    def ok(self, *arguments: str | Path, without_torch: bool = False, patience: float = PATIENCE) -> Any:
         """As a call, for one that must succeed; answers its JSON."""
-        answer = self(*arguments, without_torch=without_torch)
+        answer = self(*arguments, without_torch=without_torch, patience=patience)
         assert answer.code == 0, f"voicehub {' '.join(map(str, arguments))}: {answer.text}"
         return answer.json
 

@@ -39,8 +39,10 @@ def test_the_road_survives(
     parts = [Part("s1", S1), Part("s2", V2), Part("prompt", recorded["v2"].prompt)]
     declaration = Declaration("made by a test", "CC0-1.0", "public-domain")
     full = {**read_yaml(card), **vars(declaration), "prompts": [{"file": "prompt.safetensors"}]}
-    with Client(ann.url, _token(ann)) as client:
+    with Client(ann.url, _token(ann), cache=ann.home / f"cache-{service}") as client:
         version = client.create_version(name, [(p, client.upload(p.path)) for p in parts], full, declaration)
+        client.star(name)
+        comment = client.comment(name, f"Heard before {service} fell.")
         if WHEN[service] == "pushed":
             own_house.kill(service)
         for state in client.states(name, version.id):
@@ -49,7 +51,11 @@ def test_the_road_survives(
         final = client.version(f"{name}@{version.id}")
         assert final.state == "published", final.findings
         assert len(client.versions(name)) == 1
-        assert client.repository(name).head == version.id
+        repository = client.repository(name)
+        assert (repository.head, repository.stars) == (version.id, 1)
+        assert client.comments(name) == [comment]
+        pulled = client.pull(name)  # checks the digest of every byte
+        assert pulled.received > 500_000
         assert [hit.repository.name for hit in client.search(f"kill-{service}").items][:1] == [f"kill-{service}"]
     assert own_house.services()[service]["restarts"] > restarts
     _nothing_twice(own_house, version.id)

@@ -1,15 +1,18 @@
 """Coverage-guided fuzzing (atheris) of the readers: ``python -m tests.security.fuzz READER SECONDS [FOLDER]``.
 
-Any exception but ``Refused``, more than two CPU seconds for an input (all are below 1 MB), or more than 512 MB memory
+Any exception but ``Refused``, more than two CPU seconds for an input (all are below 1 MB), more memory than four times
+the input and a fixed 24 MB (allocated by Python, measured on every eighth input), or more than 512 MB for the process
 ends the run with a non-zero exit code; libFuzzer then leaves the input in ``build/fuzz``.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +35,7 @@ from tests.security.attacks.pickled import opcode_tricks
 
 BUILD = Path(__file__).resolve().parents[2] / "build" / "fuzz"
 _SECONDS, _MEGABYTES, _LONGEST = 2.0, 512, 1 << 16
+_TIMES, _FLOOR, _MEASURED_ONE_IN = 4, 24 << 20, 8
 
 
 def _documents(data: bytes) -> None:
@@ -67,16 +71,37 @@ def seeds(reader: str) -> list[bytes]:
     return found.get(reader, everything)
 
 
-def _checked(read: Callable[[bytes], object]) -> Callable[[bytes], None]:
+def checked(read: Callable[[bytes], object]) -> Callable[[bytes], None]:
+    """The reader with its bounds of time and memory; AssertionError when one does not hold."""
+    turns = itertools.cycle(range(_MEASURED_ONE_IN))
+
     def once(data: bytes) -> None:
         start = time.process_time()
-        with contextlib.suppress(Refused):
-            read(data)
+        if next(turns):
+            _read(read, data)
+        else:
+            _measured(read, data)
         spent = time.process_time() - start
         if spent > _SECONDS:
             raise AssertionError(f"{len(data)} bytes took {spent:.1f} s")
 
     return once
+
+
+def _read(read: Callable[[bytes], object], data: bytes) -> None:
+    with contextlib.suppress(Refused):
+        read(data)
+
+
+def _measured(read: Callable[[bytes], object], data: bytes) -> None:
+    tracemalloc.start()
+    try:
+        _read(read, data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    if peak > _TIMES * len(data) + _FLOOR:
+        raise AssertionError(f"{len(data)} bytes took {peak >> 20} MB")
 
 
 def main(reader: str, seconds: int, folder: Path) -> None:
@@ -88,7 +113,7 @@ def main(reader: str, seconds: int, folder: Path) -> None:
         f"-max_total_time={seconds}", f"-max_len={_LONGEST}", f"-rss_limit_mb={_MEGABYTES}", "-timeout=20",
         f"-artifact_prefix={BUILD}/{reader}-", "-print_final_stats=1", str(folder),
     ]  # fmt: skip
-    atheris.Setup([sys.argv[0], *options], _checked(READERS[reader]))
+    atheris.Setup([sys.argv[0], *options], checked(READERS[reader]))
     atheris.Fuzz()
 
 

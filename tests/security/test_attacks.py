@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,15 @@ def _write(folder: Path, case: Case) -> Path:
     path = folder / case.filename
     path.write_bytes(case.content)
     return path
+
+
+def _benign() -> Iterator[Case]:
+    """Imported late: torch is needed to write them only."""
+    from tests.security.attacks.benign import benign
+    from tests.security.attacks.benign_more import benign_more
+
+    yield from benign()
+    yield from benign_more()
 
 
 def _judge(case: Case, report: Report) -> str | None:
@@ -69,10 +79,8 @@ def test_payload_of_the_corpus_is_live(tmp_path: Path) -> None:
 
 @pytest.mark.timeout(1800)
 def test_every_honest_file_is_clean(tmp_path: Path) -> None:
-    from tests.security.attacks.benign import benign
-
     refused, count = [], 0
-    for case in benign():
+    for case in _benign():
         path = _write(tmp_path, case)
         report = scan(path)
         path.unlink()
@@ -89,14 +97,12 @@ def test_every_honest_file_is_clean(tmp_path: Path) -> None:
 @pytest.mark.timeout(3000)
 def test_beside_the_other_scanners(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """What picklescan, modelscan and fickling say of the same files in the same run: shown, never decisive."""
-    from tests.security.attacks.benign import benign
-
     marker, opinions = tmp_path / "marker", [Opinion(tool) for tool in TOOLS]
     said: dict[str, Counter[str]] = {
         f"{kind} {tool}": Counter() for kind in ("attacks", "honest") for tool in ("voicescan", *TOOLS)
     }
     try:
-        for kind, corpus in (("attacks", attacks(marker)), ("honest", benign())):
+        for kind, corpus in (("attacks", attacks(marker)), ("honest", _benign())):
             for case in corpus:
                 path = _write(tmp_path, case)
                 said[f"{kind} voicescan"]["clean" if scan(path).verdict == "clean" else "flagged"] += 1

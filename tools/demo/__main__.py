@@ -23,7 +23,8 @@ FOLDER = Path("build/demo")
 
 def main() -> int:
     """0 when the story went as told (and, in full length, the voice passes its thresholds), else 1."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the hub is stopped on the way out
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.default_int_handler)  # the hub is stopped on the way out
     quick = os.environ.get("QUICK") == "1"
     out = Output()
     shutil.rmtree(FOLDER, ignore_errors=True)
@@ -59,8 +60,7 @@ def _conclude(report: dict[str, object], out: Output, seconds: float, quick: boo
 
 def _stay(stage: Stage, out: Output) -> None:
     out.say(f"The page is open: {stage.url}   (stop: Ctrl-C)")
-    while True:
-        time.sleep(3600)
+    signal.pause()
 
 
 if __name__ == "__main__":

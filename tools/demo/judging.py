@@ -19,10 +19,11 @@ JUDGES = {"similarity": "Resemblyzer", "word_error_rate": "pocketsphinx en-us", 
 
 @dataclass(frozen=True)
 class Spoken:
-    """A sentence and the file in which it is spoken."""
+    """A sentence, the file in which it is spoken, and the semantic tokens it was decoded from."""
 
     text: str
     path: Path
+    tokens: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -35,8 +35,8 @@ DECLARATION = {
     "license": "MIT",
     "consent": "licensed",
 }
-OTHERS = ("beckett.wav", "endgame_nagg_nell.wav", "clone-test.wav")
-"""Other voices of the same wheel, to be farther away than the speaker himself."""
+OTHERS = ("endgame_nagg_nell.wav",)
+"""Another voice of the same wheel. Its `beckett.wav` may be the same reader (Resemblyzer 0.76) and is left out."""
 Floats = NDArray[np.float32]
 
 

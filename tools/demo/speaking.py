@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from voicehub.names import parse_name
 from voicehub.saying import Speaker
 
 SEED = 20
+THREADS = os.cpu_count() or 1
 OnClip = Callable[[float], None]
 
 
@@ -30,38 +33,37 @@ class Booth:
 
     def speak(self, sentences: Sequence[str], on_clip: OnClip) -> list[Spoken]:
         """Each sentence with a seed of its own, as `voicehub say` does it."""
-        speaker = Speaker(self.cache, parse_name(self.voice))
+        speaker = Speaker(self.cache, parse_name(self.voice), threads=THREADS)
         spoken = []
         for number, text in enumerate(sentences):
             said = speaker.say(text, "en", seed=SEED + number)
-            spoken.append(self._keep(number, text, labelled_wav(said.wave, said.sample_rate, self.voice)))
+            wav = labelled_wav(said.wave, said.sample_rate, self.voice)
+            spoken.append(self._keep(number, text, wav, said.tokens))
             on_clip((number + 1) / len(sentences))
         return spoken
 
-    def speak_shuffled(self, sentences: Sequence[str], on_clip: OnClip) -> list[Spoken]:
-        """The same with the semantic tokens of each sentence in disorder: what intelligibility must not survive."""
-        speaker = Speaker(self.cache, parse_name(self.voice))
+    def speak_shuffled(self, said: Sequence[Spoken], on_clip: OnClip) -> list[Spoken]:
+        """The clips of `speak` with their semantic tokens in disorder: what intelligibility must not survive."""
+        speaker = Speaker(self.cache, parse_name(self.voice), threads=THREADS)
         spoken = []
-        for number, text in enumerate(sentences):
-            said = speaker.say(text, "en", seed=SEED + number)
-            tokens = np.random.default_rng(number).permutation(np.array(said.tokens, np.int64))
-            phones = np.array(phonemize(text, "en").ids, np.int64)
+        for number, one in enumerate(said):
+            tokens = np.random.default_rng(number).permutation(np.array(one.tokens, np.int64))
+            phones = np.array(phonemize(one.text, "en").ids, np.int64)
             wave = speaker.decode(tokens, np.random.default_rng(number).permutation(phones), seed=SEED)
-            spoken.append(self._keep(number, text, labelled_wav(wave, said.sample_rate, self.voice)))
-            on_clip((number + 1) / len(sentences))
+            wav = labelled_wav(wave, speaker.sample_rate, self.voice)
+            spoken.append(self._keep(number, one.text, wav, tuple(map(int, tokens))))
+            on_clip((number + 1) / len(said))
         return spoken
 
-    def _keep(self, number: int, text: str, wav: bytes) -> Spoken:
+    def _keep(self, number: int, text: str, wav: bytes, tokens: tuple[int, ...]) -> Spoken:
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"{number:02d}.wav"
         path.write_bytes(wav)
-        return Spoken(text, path)
+        return Spoken(text, path, tokens)
 
 
 def write_base_pair(base: Path, folder: Path) -> tuple[Path, Path]:
     """The two stages of the base without any fine-tuning, as files that can be pushed."""
-    import json
-
     from safetensors.numpy import load_file
 
     folder.mkdir(parents=True, exist_ok=True)

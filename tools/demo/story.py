@@ -13,11 +13,12 @@ import yaml
 
 import gptsovits
 from gptsovits.judge.sentences import TEST_SENTENCES
-from gptsovits.judge.similarity import embedding
 from tools.demo.judging import JUDGES, Row, Spoken, distances, gain, judge
 from tools.demo.recording import CARD, DECLARATION, TRANSCRIPT, Source, cut, read_16k
+from tools.demo.speakers import Compared, Other, compare, others
 from tools.demo.speaking import Booth, write_base_pair
 from tools.demo.stage import Person, Stage, StoryEnded
+from tools.demo.table import OWN
 from voicehub.cli.output import Output, Steps
 
 QUICK_SENTENCES = 5
@@ -73,11 +74,13 @@ class Story:
 
     def _refusals(self, creator: Person) -> None:
         short = cut(self.source.recording, self.folder / "too-short.wav", 10)
-        flags = _flags(DECLARATION)
-        undeclared = creator.run("train", f"creator/{VOICE}", short, "-t", TRANSCRIPT, "-l", "en", code=4)
-        refused = creator.run("train", f"creator/{VOICE}", short, "-t", TRANSCRIPT, "-l", "en", *flags, code=4)
-        for answer in (undeclared, refused):
+        words = ["-t", TRANSCRIPT, "-l", "en"]
+        undeclared = creator.run("train", f"creator/{VOICE}", self.source.recording, *words, code=4)
+        refused = creator.run("train", f"creator/{VOICE}", short, *words, *_flags(DECLARATION), code=4)
+        for answer, reason in ((undeclared, "declaration"), (refused, "30 s")):
             self.out.say(f"  refused: {answer['error']} → {answer['hint']}")
+            if reason not in answer["error"] + answer["hint"]:
+                raise StoryEnded(f"The recording is refused, but not for its {reason}: {answer['error']}")
         self.report["refusals"] = [undeclared, refused]
 
     def _train(self, creator: Person) -> None:
@@ -112,9 +115,15 @@ class Story:
         path = self.folder / "audition.wav"
         with developer.client() as client:
             path.write_bytes(client.synthesise(f"creator/{VOICE}", AUDITION, "en", seed=1))
+            if not read_16k(path).any():
+                raise StoryEnded("The audition is silent.")
         developer.show("pull", f"creator/{VOICE}")
         stars = developer.run("star", f"creator/{VOICE}")["stars"]
         comment = developer.run("comment", f"creator/{VOICE}", "A narrator for my audiobook: thank you!")
+        with developer.client() as client:
+            said = [one.text for one in client.comments(f"creator/{VOICE}")]
+        if stars != 1 or said != [comment["text"]]:
+            raise StoryEnded(f"The voice has {stars} stars and the comments {said}.")
         self.out.say(f"  {path}\n  {stars} star; “{comment['text']}”")
         self.report["audition"] = {"text": AUDITION, "path": str(path)}
 
@@ -130,7 +139,7 @@ class Story:
             spoken["fine-tuned"] = voice.speak(self.sentences, _mover(steps, "voice"))
             spoken["base"] = Booth(cache, base, wavs / "base").speak(self.sentences, _mover(steps, "base"))
             control = Booth(cache, f"creator/{VOICE}", wavs / "shuffled")
-            spoken["shuffled"] = control.speak_shuffled(self.sentences, _mover(steps, "control"))
+            spoken["shuffled"] = control.speak_shuffled(spoken["fine-tuned"], _mover(steps, "control"))
         return spoken
 
     def _push_base(self, creator: Person, developer: Person) -> str:
@@ -147,8 +156,9 @@ class Story:
         return name
 
     def _judge(self, spoken: dict[str, list[Spoken]]) -> None:
-        own = embedding(read_16k(self.source.recording))
-        speakers = {"own": own} | {path.stem: embedding(read_16k(path)) for path in self.source.others}
+        people = self._people()
+        speakers = {one.name: one.embedding for one in people}
+        own = speakers[OWN]
         recording = [Spoken(TRANSCRIPT, self.source.recording)]
         rows: list[Row] = []
         with self.out.steps() as steps:
@@ -159,6 +169,7 @@ class Story:
         by_name = {row.name: row for row in rows}
         self.report |= {
             "judges": JUDGES,
+            "speakers": [{k: v for k, v in vars(one).items() if k != "embedding"} for one in people],
             "table": [asdict(row) for row in rows],
             "gain_over_base": asdict(gain(by_name["fine-tuned"], by_name["base"])),
             "nearness": {k: asdict(v) for k, v in distances(spoken["fine-tuned"], speakers).items()},
@@ -167,6 +178,14 @@ class Story:
                 for name, clips in {"recording": recording, **spoken}.items()
             },
         }
+
+    def _people(self) -> list[Compared]:
+        """The creator first, then everybody the voice is compared with."""
+        recording = self.source.recording
+        people = compare(Other(OWN, str(recording), read_16k(recording)), others(self.source, self.out.say))
+        for one in people[1:]:
+            self.out.say(f"  compared with {one.name}: {one.source}")
+        return people
 
 
 def _mover(steps: Steps, name: str) -> Callable[[float], None]:

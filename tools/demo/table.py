@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from tools.demo.judging import Row
+from tools.demo.speakers import SAME_PERSON
 
 MOST_WORD_ERRORS = 0.45
 LEAST_SHUFFLED_WORD_ERRORS = 0.8
 FEWEST_OTHERS = 4
+OWN = "own"
+"""Name of the creator among the speakers compared."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,10 @@ def thresholds(report: Mapping[str, Any]) -> list[Threshold]:
     rows = {row["name"]: row for row in report["table"]}
     tuned, shuffled = rows["fine-tuned"]["word_error_rate"], rows["shuffled"]["word_error_rate"]
     gain_low = report["gain_over_base"]["low"]
-    own = report["nearness"]["own"]["mean"]
-    others = [value["mean"] for name, value in report["nearness"].items() if name != "own"]
+    own = report["nearness"][OWN]["mean"]
+    others = [value["mean"] for name, value in report["nearness"].items() if name != OWN]
     nearest = max(others, default=1.0)
+    alike = max((speaker["likeness"] for speaker in report["speakers"]), default=1.0)
     return [
         Threshold("word error rate of the voice, at most", tuned, MOST_WORD_ERRORS, tuned <= MOST_WORD_ERRORS),
         Threshold(
@@ -39,6 +43,7 @@ def thresholds(report: Mapping[str, Any]) -> list[Threshold]:
         ),
         Threshold("similarity gained over the base (low end of 95 %), above", gain_low, 0.0, gain_low > 0),
         Threshold("other speakers compared with, at least", len(others), FEWEST_OTHERS, len(others) >= FEWEST_OTHERS),
+        Threshold("likeness of any two speakers compared, below", alike, SAME_PERSON, alike < SAME_PERSON),
         Threshold("similarity to its own speaker, above every other's", own, nearest, own > nearest),
     ]  # fmt: skip
 

@@ -13,6 +13,7 @@ import torch
 from blake3 import blake3
 
 from voicescan import Refused, read_checkpoint, rebuild, scan, scan_bytes
+from voicescan.settings import validate
 
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "data" / "golden" / "checkpoints"
 FILES = {
@@ -123,13 +124,13 @@ def test_sick_numbers_are_refused(value: float, rule: str) -> None:
         rebuild(read_checkpoint(_save(content)))
 
 
-def test_a_foreign_weight_name_is_refused() -> None:
+def test_a_foreign_weight_name_is_harmless_data_that_is_remarked_on() -> None:
     content = _stage1(torch.float16)
     weight = content["weight"]
     assert isinstance(weight, OrderedDict)
     weight["backdoor.weight"] = torch.zeros(4)
     report = scan_bytes(_save(content), "voice.ckpt")
-    assert (report.verdict, report.findings[0].rule) == ("suspicious", "layout")
+    assert (report.verdict, report.findings[0].rule) == ("clean", "not-auditionable")
 
 
 def test_a_missing_part_is_a_note() -> None:
@@ -140,3 +141,10 @@ def test_a_missing_part_is_a_note() -> None:
     report = scan_bytes(_save(content), "voice.ckpt")
     assert report.verdict == "clean"
     assert [finding.rule for finding in report.findings] == ["not-auditionable"]
+
+
+def test_what_a_nano_voice_requires_is_kept() -> None:
+    requires = {"content_encoder": "ab" * 32}
+    kept = validate({"model": {"version": "nano"}, "requires": requires}, "voice.pth", nano=True)
+    assert kept.config["requires"] == requires
+    assert not kept.dropped

@@ -22,7 +22,7 @@ GOLDEN = Path(__file__).parents[3] / "tests" / "data" / "golden"
 
 
 def _group(file: str) -> Group:
-    return Group(GOLDEN, file, list(read_manifest(GOLDEN)["files"][file]))
+    return Group(GOLDEN, file, read_manifest(GOLDEN)["files"][file])
 
 
 def test_small_stage_1_equals_the_recordings() -> None:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from transformers import HubertConfig, HubertModel
 
 from gptsovits.arch.content import load_content_network
 from gptsovits.arch.torch_voice import TorchVoice
@@ -24,19 +22,6 @@ from gptsovits.text import phonemize
 FILE = "tiny_v2_e8_s128.pth"
 
 
-@pytest.fixture(scope="module")
-def encoder_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.set_num_threads(1)
-    torch.manual_seed(11)
-    config = HubertConfig(
-        hidden_size=96, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128,
-        conv_dim=(32,) * 7, num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4,
-    )  # fmt: skip
-    folder = tmp_path_factory.mktemp("hubert")
-    HubertModel(config).save_pretrained(folder)
-    return folder
-
-
 def _recording() -> np.ndarray:
     """Four seconds at 32 kHz with a changing pitch and loudness."""
     time = np.arange(4 * 32000) / 32000
@@ -47,7 +32,7 @@ def _recording() -> np.ndarray:
 
 @pytest.mark.parametrize(("greedy", "speed"), [(True, 1.0), (False, 1.2)])
 def test_runtime_equals_torch_from_a_wav_and_a_sentence(
-    bundle_of: BundleOf, encoder_folder: Path, tmp_path: Path, greedy: bool, speed: float
+    bundle_of: BundleOf, small_hubert: Path, tmp_path: Path, greedy: bool, speed: float
 ) -> None:
     stage1 = read_voice_file(GOLDEN / "checkpoints" / "tiny-e15.ckpt")
     stage2 = read_voice_file(GOLDEN / "checkpoints" / FILE)
@@ -56,8 +41,8 @@ def test_runtime_equals_torch_from_a_wav_and_a_sentence(
     words = np.array(phonemize("She walked along the river.", "en").ids, np.int64)
     prompt = Prompt(_recording(), phones=words, text="She walked along the river.", language="en")
 
-    expected = engine.prepare(prompt, load_content_network(encoder_folder))
-    found = voice.prepare(prompt, ContentEncoder.load(export_content_encoder(encoder_folder, tmp_path / "base")))
+    expected = engine.prepare(prompt, load_content_network(small_hubert))
+    found = voice.prepare(prompt, ContentEncoder.load(export_content_encoder(small_hubert, tmp_path / "base")))
     np.testing.assert_array_equal(found.codes, expected.codes)
     np.testing.assert_allclose(found.ge, expected.ge, atol=1e-4)
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import subprocess
 import sys
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -53,7 +55,7 @@ def test_every_graph_was_compared_with_torch(bundle_of: BundleOf) -> None:
 
 
 def test_runtime_text_and_formats_never_import_torch() -> None:
-    modules = "runtime.speaking runtime.content formats.features formats.checkpoint formats.checkpoint_writer text"
+    modules = "runtime.streaming runtime.content formats.features formats.checkpoint formats.checkpoint_writer text"
     code = f"import sys\nfor name in {modules.split()!r}: __import__('gptsovits.' + name)\n"
     code += "print(sorted(name for name in sys.modules if name.split('.')[0] in ('torch', 'transformers', 'onnx')))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -71,9 +73,28 @@ def test_threads_do_not_mix(bundle_of: BundleOf) -> None:
 
     alone = [spoken(cut) for cut in range(8)]
     assert len(set(alone)) > 1
-    with ThreadPoolExecutor(16) as pool:
+    with ThreadPoolExecutor(64) as pool:
         together = list(pool.map(spoken, range(64)))
     assert together == alone * 8
+
+
+def test_several_references_are_averaged(bundle_of: BundleOf) -> None:
+    voice, prompt = Voice.load(bundle_of(V2)), recorded_prompt(GOLDEN)
+    other = replace(prompt, wave=prompt.wave[:64000][::-1].copy())
+    found = voice.prepare(prompt, others=[other])
+    expected = (voice.timbre(prompt.wave) + voice.timbre(other.wave)) / 2
+    np.testing.assert_allclose(found.ge, expected, atol=1e-6)
+    np.testing.assert_array_equal(found.codes, voice.prepare(prompt).codes)
+
+
+def test_voices_share_equal_graphs_and_let_them_go(bundle_of: BundleOf) -> None:
+    one, two = Bundle.open(bundle_of(V2), 1, True), Bundle.open(bundle_of("tiny_v2Pro_e8_s128.pth"), 1, True)
+    assert one.graphs["s1_step"] is two.graphs["s1_step"]
+    assert one.graphs["s2"] is not two.graphs["s2"]
+    gone = weakref.ref(one.graphs["s2"])
+    del one
+    gc.collect()
+    assert gone() is None
 
 
 def test_a_batch_equals_single_sentences(bundle_of: BundleOf) -> None:

@@ -77,7 +77,7 @@ def test_spoiled_rows_repeat_or_lose_a_span() -> None:
 
 def _stage2() -> tuple[S2Trainer, S2Batch]:
     file = "small/s2_cases.safetensors"
-    group = Group(GOLDEN, file, list(read_manifest(GOLDEN)["files"][file]))
+    group = Group(GOLDEN, file, read_manifest(GOLDEN)["files"][file])
     network = load_network(group)
     torch.manual_seed(2)
     return S2Trainer(network, Discriminator(periods=(2,))), read_batch(group, network.config.spectrogram)

@@ -47,6 +47,7 @@ class Output:
         """The answer for programs; nothing without `--json`."""
         if self.as_json:
             sys.stdout.write(json.dumps(encode(value), ensure_ascii=False, indent=1) + "\n")
+            sys.stdout.flush()  # `up` answers and goes on; its reader shall not wait for the end
 
     def table(self, columns: list[str], rows: list[list[str]]) -> None:
         """Rows under headings, for people."""

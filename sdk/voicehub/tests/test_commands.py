@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+import voicescan
 from voicehub import home
 from voicehub.cli.main import cli
 from voicehub.tests.hub import Hub
@@ -45,7 +46,6 @@ def test_light_import_needs_no_heavy_package() -> None:
         (("push", "a/b", "x.pth", "--card", "absent.yaml"), 5),
         (("search", "x", "--hub", "http://127.0.0.1:9"), 3),
         (("search", "x", "--hub", "ftp://nowhere"), 2),
-        (("scan", "absent.pth"), 5),
         (("train", "a/b", "absent.wav", "-t", "x", "-l", "en", *DECLARED), 1),
         (("train", "a/b", "absent.wav", "-t", "@absent.txt", "-l", "en"), 4),
         (("say", "a/b"), 2),
@@ -63,19 +63,20 @@ def test_what_goes_wrong_is_said_without_a_traceback(arguments: tuple[str, ...],
         assert problem["error"]
 
 
-def test_scan_says_clean_suspicious_and_unreadable(tmp_path: Path) -> None:
-    clean = GOLDEN / "tiny-e15.ckpt"
-    assert _run("scan", str(clean)).exit_code == 0
-    junk = tmp_path / "junk.pth"
+def test_scan_gives_the_reports_and_the_exit_code_of_voicescan(tmp_path: Path) -> None:
+    clean, junk, bad = GOLDEN / "tiny-e15.ckpt", tmp_path / "junk.pth", tmp_path / "bad.pth"
     junk.write_bytes(b"no model")
-    assert _run("scan", str(junk)).exit_code == 5
-    bad = tmp_path / "bad.pth"
-    bad.write_bytes(clean.read_bytes().replace(b"torch._utils\n_rebuild_tensor_v2", b"os\nsystem", 1))
-    answer = _run("scan", "--json", str(bad), str(clean))
-    assert answer.exit_code in (1, 5)
-    verdicts = [entry["verdict"] for entry in json.loads(answer.stdout)]
-    assert verdicts[0] != "clean"
-    assert verdicts[1] == "clean"
+    bad.write_bytes(b"\x80\x02cos\nsystem\nX\x02\x00\x00\x00id\x85R.")
+    cases = {(clean,): 0, (clean, junk): 5, (clean, tmp_path / "absent"): 5, (junk, bad, clean): 1, (tmp_path,): 1}
+    for paths, code in cases.items():
+        answer = _run("scan", "--json", *map(str, paths))
+        reports, expected = voicescan.cli_scan(paths)
+        assert answer.exit_code == expected == code
+        assert json.loads(answer.stdout) == reports
+        assert {"path", "verdict", "findings", "format", "tensors"} <= set(reports[0])
+    told = _run("scan", str(clean), str(junk), str(bad)).stdout
+    assert [line[0] for line in told.splitlines() if not line.startswith(" ")] == ["✓", "✗", "✗"]
+    assert "malicious" in told
 
 
 def test_search_prints_hits_and_says_no_with_one(hub: Hub) -> None:

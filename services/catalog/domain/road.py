@@ -21,7 +21,8 @@ class State(StrEnum):
 
 
 CLEAN = "clean"
-BEHAVIOUR_ACCEPTED = frozenset({"passed", "not-run"})
+PASSED, NOT_RUN = "passed", "not-run"
+BEHAVIOUR_ACCEPTED = frozenset({PASSED, NOT_RUN})
 NEXT: dict[State, frozenset[State]] = {
     State.PUSHED: frozenset({State.SCANNED, State.QUARANTINED}),
     State.SCANNED: frozenset({State.EXPORTED, State.QUARANTINED}),

@@ -92,6 +92,12 @@ def parts_of(session: Session, version_id: str) -> Parts:
     )
 
 
+def has_bundle(session: Session, version_id: str) -> bool:
+    """Whether the version has an ONNX bundle."""
+    query = select(FileRow).where(FileRow.version_id == version_id, FileRow.kind == BUNDLE).limit(1)
+    return session.scalars(query).first() is not None
+
+
 def samples_of(session: Session, version_id: str) -> Sequence[SampleRow]:
     """The audition samples of a version."""
     return _ordered(session, SampleRow, SampleRow.version_id == version_id, SampleRow.position)

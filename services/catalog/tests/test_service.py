@@ -14,6 +14,7 @@ from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from services.stubs.voicehub.catalog.v1 import events_pb2
 from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.inference.v1 import inference_pb2
+from services.stubs.voicehub.scanner.v1 import scanner_pb2
 
 
 def refusal(call: object, request: object) -> VoiceHubError:
@@ -87,6 +88,33 @@ def test_facts_in_any_order_end_in_the_same_state(hub: Hub) -> None:
     hub.publish("scans", hub.scanned(made.id), "scanner")
     hub.until(ann, "ann", "jumbled", made.id, pb.VERSION_STATE_PUBLISHED)
     assert events_of(hub, made.id) == ["VersionPushed", "VersionPublished"]
+
+
+@pytest.mark.parametrize("export_first", [True, False])
+def test_a_voice_whose_encoder_comes_later_is_heard_after_its_test_and_said_again(hub: Hub, export_first: bool) -> None:
+    ann, name = hub.stub("ann"), f"patient-{export_first}".lower()
+    made = ann.CreateVersion(hub.push_request("ann", name)).version
+    why = "the content encoder is not registered"
+    hub.publish("scans", hub.scanned(made.id), "scanner")
+    declined = inference_pb2.ExportCompleted(version_id=made.id, family="v2", not_auditionable=why)
+    hub.publish("exports", declined, "inference")
+    not_run = scanner_pb2.BehaviourTestCompleted(version_id=made.id, outcome="not-run", not_auditionable=why)
+    hub.publish("scans", not_run, "scanner")
+    silent = hub.until(ann, "ann", name, made.id, pb.VERSION_STATE_PUBLISHED)
+    assert silent.not_auditionable == why
+    request = pb.GetVersionRequest(owner="ann", name=name)
+    facts = [("exports", hub.exported(made.id), "inference"), ("scans", hub.behaved(made.id), "scanner")]
+    first, second = facts if export_first else facts[::-1]
+    hub.publish(*first)
+    if export_first:
+        between = hub.eventually(lambda: ann.GetVersion(request).version, lambda found: bool(found.bundle))
+        assert between.not_auditionable == why  # not before the behaviour test of this export
+    hub.publish(*second)
+    heard = hub.eventually(lambda: ann.GetVersion(request).version, lambda found: not found.not_auditionable)
+    assert (heard.state, [f.path for f in heard.bundle]) == (pb.VERSION_STATE_PUBLISHED, ["s2.onnx"])
+    hub.eventually(
+        lambda: heard, lambda _: events_of(hub, made.id) == ["VersionPushed", "VersionPublished", "VersionPublished"]
+    )
 
 
 @pytest.mark.parametrize("stage", ["static", "behaviour"])

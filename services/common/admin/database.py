@@ -64,7 +64,7 @@ def _there(connection: Connection, query: str, name: str) -> bool:
 
 def _run(connection: Connection, statement: str, *names: str) -> None:
     """A statement with identifiers, quoted by the driver."""
-    written = sql.SQL(statement).format(*map(sql.Identifier, names))  # type: ignore[arg-type] # constant text
+    written = sql.SQL(statement).format(*map(sql.Identifier, names))
     connection.exec_driver_sql(written.as_string())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from services.inference.domain.voices import PromptChoice
+from gptsovits.formats.prompt_files import PromptFile
 
 STORED_ONLY = ("v1", "v3", "v4")
 SPEAKER_EMBEDDED = ("v2Pro", "v2ProPlus")
@@ -33,7 +33,7 @@ def version_obstacle(family: str, stages: Sequence[str]) -> str:
     return ""
 
 
-def prompt_obstacle(family: str, prompt: PromptChoice | None) -> str:
+def prompt_obstacle(family: str, prompt: PromptFile | None) -> str:
     """What is wrong with the prompt; empty if nothing."""
     if prompt is None:
         return said(
@@ -81,3 +81,9 @@ def feature_dim_of(shapes: Mapping[str, Sequence[int]]) -> int:
     """Width of the content features that a stage-2 model takes; 0 if its tensors do not tell."""
     shape = shapes.get("s2/ssl_proj.weight", ())
     return int(shape[1]) if len(shape) == 3 else 0
+
+
+def bert_dim_of(shapes: Mapping[str, Sequence[int]]) -> int:
+    """Width of the BERT features that a stage-1 model takes; 0 if it takes none."""
+    shape = shapes.get("s1/model.bert_proj.weight", ())
+    return int(shape[1]) if len(shape) == 2 else 0

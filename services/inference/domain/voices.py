@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
-AUDIO = (".flac", ".wav")
-FEATURES = ".safetensors"
+from gptsovits.formats.prompt_files import PromptFile, prompt_files
+
 _ENGINE_LANGUAGES = {"zh": "zh", "cmn": "zh", "yue": "yue", "en": "en", "ja": "ja", "ko": "ko"}
 
 
@@ -40,34 +39,15 @@ class Voice:
         return list(dict.fromkeys(_ENGINE_LANGUAGES[tag] for tag in primary if tag in _ENGINE_LANGUAGES))
 
 
-@dataclass(frozen=True)
-class PromptChoice:
-    """A prompt file and, for audio, what is said in it and in which language."""
-
-    file: StoredFile
-    text: str = ""
-    language: str = ""
-
-    @property
-    def is_audio(self) -> bool:
-        """A recording; otherwise a feature file or a private prompt."""
-        return PurePosixPath(self.file.path).suffix in AUDIO
-
-    @property
-    def needs_encoder(self) -> bool:
-        """A recording with words is turned into tokens by the content encoder of a base."""
-        return self.is_audio and bool(self.text)
-
-
-def choose_prompt(files: Sequence[StoredFile], card: Mapping[str, Any]) -> PromptChoice | None:
+def choose_prompt(files: Sequence[StoredFile], card: Mapping[str, Any]) -> PromptFile | None:
     """The first prompt of the card whose file is there, else the first prompt file."""
-    candidates = [f for f in files if PurePosixPath(f.path).suffix in (*AUDIO, FEATURES)]
-    for entry in card.get("prompts") or ():
-        wanted = PurePosixPath(str(entry.get("file", "")))
-        for file in candidates:
-            if file.path == str(wanted) or PurePosixPath(file.path).stem == wanted.stem:
-                return PromptChoice(file, str(entry.get("text", "")), str(entry.get("language", "")))
-    return PromptChoice(candidates[0]) if candidates else None
+    found = prompt_files([file.path for file in files], card.get("prompts") or ())
+    return found[0] if found else None
+
+
+def prompt_object(files: Sequence[StoredFile], prompt: PromptFile) -> StoredFile:
+    """The stored file of a prompt chosen from `files`."""
+    return next(file for file in files if file.path == prompt.path)
 
 
 def lexicon_file(files: Sequence[StoredFile]) -> StoredFile | None:

@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
-from transformers import HubertConfig, HubertModel
+from transformers import BertConfig, BertModel, HubertModel
 
+from gptsovits.conftest import write_small_hubert
+from gptsovits.runtime.bert import BertFeatures
 from gptsovits.runtime.content import ContentEncoder
+from gptsovits.text import phonemize
 from services.inference.admin import group
 from services.inference.base_adding import add
 from services.inference.registry import BaseRefused, BaseRegistry
@@ -27,15 +30,8 @@ def registry(tmp_path: Path) -> BaseRegistry:
 
 
 def hubert(folder: Path, weights: str) -> Any:
-    torch.manual_seed(1)
-    torch.set_num_threads(1)
-    config = HubertConfig(
-        hidden_size=96, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128, conv_dim=(16,) * 7,
-        num_conv_pos_embeddings=16, num_conv_pos_embedding_groups=4,
-    )  # fmt: skip
-    model = HubertModel(config)
+    model = HubertModel.from_pretrained(write_small_hubert(folder))
     model.train(False)
-    model.save_pretrained(folder)
     if weights == "pytorch_model.bin":
         torch.save(model.state_dict(), folder / weights)
         (folder / "model.safetensors").unlink()
@@ -56,6 +52,25 @@ def test_a_hubert_becomes_a_content_encoder(registry: BaseRegistry, tmp_path: Pa
     assert registry.encoders(base.digest, "v2Pro", 96) == [base]
     assert registry.encoders("unverified:cnhubert", "v2", 768) == []
     assert registry.encoders("unverified:nano", "nano", 96) == []
+
+
+def test_a_bert_becomes_features_for_voices_of_its_width(registry: BaseRegistry, tmp_path: Path) -> None:
+    folder = tmp_path / "roberta"
+    torch.manual_seed(2)
+    BertModel(BertConfig(vocab_size=6, hidden_size=32, num_hidden_layers=3, num_attention_heads=2,
+                         intermediate_size=16)).save_pretrained(folder)  # fmt: skip
+    (folder / "vocab.txt").write_text("[PAD]\n[UNK]\n[CLS]\n[SEP]\n海\n天\n")
+    base = add(registry, [folder])[0]
+    assert (base.kind, base.name, base.feature_dim) == ("bert", "roberta", 32)
+    assert {file.path for file in base.files} == {"base.json", "bert.onnx", "vocab.txt"}
+    sequence = phonemize("海天", "zh")
+    assert BertFeatures.load(base.folder).of_sequence(sequence).shape == (32, len(sequence.phones))
+    assert registry.berts("unverified:chinese-roberta-wwm-ext-large", 32) == [base]
+    assert registry.berts(base.digest, 32) == [base]
+    assert registry.berts(base.digest, 1024) == []
+    (folder / "vocab.txt").unlink()
+    with pytest.raises(BaseRefused, match="no vocabulary"):
+        add(registry, [folder])
 
 
 def test_stage_files_become_a_voice_base(registry: BaseRegistry) -> None:

@@ -29,10 +29,10 @@ def test_the_prompt_is_the_first_of_the_card_that_is_there() -> None:
     card = {"prompts": [{"file": "gone.wav"}, {"file": "b.mp3", "text": "hi", "language": "en"}]}
     chosen = choose_prompt(files, card)
     assert chosen is not None
-    assert (chosen.file.path, chosen.text, chosen.needs_encoder) == ("prompts/b.flac", "hi", True)
+    assert (chosen.path, chosen.text, chosen.needs_encoder) == ("prompts/b.flac", "hi", True)
     bare = choose_prompt(files, {})
     assert bare is not None
-    assert (bare.file.path, bare.needs_encoder) == ("prompts/a.flac", False)
+    assert (bare.path, bare.needs_encoder) == ("prompts/a.flac", False)
     assert choose_prompt(stored("lexicon/l.yaml"), {}) is None
 
 

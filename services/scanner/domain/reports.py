@@ -12,8 +12,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from services.scanner.domain.findings import Finding
+from voicescan.rules import RULES_VERSION
 
-RULES_VERSION = "1"
+__all__ = ["RULES_VERSION", "Report", "canonical", "is_genuine", "sign"]
 
 
 @dataclass(frozen=True)

@@ -85,7 +85,7 @@ class _Run:
             "result": result_write,
             "control": inside.fileno(),
         }
-        command = [sys.executable, "-B", "-s", "-m", "services.scanner.sandbox.enter", json.dumps(order)]
+        command = [_interpreter(), "-B", "-s", "-m", "services.scanner.sandbox.enter", json.dumps(order)]
         environment = _environment()
         if bubblewrap:
             command = outer.wrap(bubblewrap, command, readable, environment)
@@ -227,6 +227,12 @@ def code_folders() -> list[Path]:
         if spec is not None and spec.submodule_search_locations:
             folders.update(Path(place).resolve() for place in spec.submodule_search_locations)
     return sorted(folders)
+
+
+def _interpreter() -> str:
+    """The running Python, named below one of the code folders even if its environment is reached by a link."""
+    executable, prefix = Path(sys.executable), Path(sys.prefix)
+    return str(prefix.resolve() / executable.relative_to(prefix) if executable.is_relative_to(prefix) else executable)
 
 
 def _environment() -> dict[str, str]:

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.fft  # loaded on first use otherwise, which is behind the walls
 import numpy.random
-import soundfile
 from onnxruntime.capi import onnxruntime_pybind11_state as onnx_errors
 
 from gptsovits.errors import VoiceError
-from gptsovits.formats.features import read_conditioning, read_prompt_features
-from gptsovits.runtime.content import resampled
-from gptsovits.runtime.prompt import Conditioning, Prompt
+from gptsovits.formats.prompt_files import prompt_files
+from gptsovits.runtime.conditioning import condition
+from gptsovits.runtime.prompt import Conditioning
 from gptsovits.runtime.sampling import Floats, Sampling
 from gptsovits.runtime.voice import Voice
 from services.scanner.sandbox.channel import Channel
@@ -67,20 +66,8 @@ def _speak(root: Path) -> tuple[Floats, int, int]:
 
 def _conditioning(voice: Voice, files: Path) -> Conditioning:
     """From the first prompt; of a recording the timbre only, because content encoders are not in here."""
-    for path in sorted(files.rglob("*")):
-        if path.suffix == ".safetensors":
-            return _from_features(voice, path)
-        if path.suffix in (".flac", ".wav"):
-            wave, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
-            mono = resampled(wave.mean(axis=1, dtype=np.float32), rate, voice.facts.sample_rate)
-            speaker = np.zeros((1, voice.facts.speaker_dim), np.float32) if voice.facts.speaker_dim else None
-            return voice.prepare(Prompt(mono, speaker=speaker))
+    paths = [path.relative_to(files).as_posix() for path in sorted(files.rglob("*"))]
+    speaker = np.zeros((1, voice.facts.speaker_dim), np.float32) if voice.facts.speaker_dim else None
+    for prompt in prompt_files(paths, ()):
+        return condition(voice, prompt, files, speaker=speaker)
     raise VoiceError("The version has no prompt to speak with.")
-
-
-def _from_features(voice: Voice, path: Path) -> Conditioning:
-    try:
-        found = read_prompt_features(path)
-    except VoiceError:
-        return read_conditioning(path)
-    return voice.prepare(found.prompt)

@@ -170,7 +170,6 @@ def wrappings(payload: Payload) -> Iterator[Case]:
         yield Case("wrappings", f"{name}-of-pickle", "voice.pth", pack(bare), "malicious")
         yield Case("wrappings", f"gzip-of-{name}", "voice.pth", gzip.compress(pack(bare)), "malicious")
         yield Case("wrappings", f"zip-of-{name}", "voice.zip", archive([Member("a", pack(bare))]), "malicious")
-        yield Case("wrappings", f"{name}-of-honest", "voice.pth", pack(golden()))
     deep = bare
     for _ in range(30):
         deep = gzip.compress(deep)

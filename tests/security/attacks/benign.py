@@ -39,7 +39,7 @@ _OWN_HEADS = {
 }
 
 
-def _small(file: str) -> Tensors:
+def small(file: str) -> Tensors:
     """The recorded tensors, each extent cut to four, but for the phone table, whose length tells the version."""
     tensors = {}
     for name, array in read_checkpoint(GOLDEN / file).tensors.items():
@@ -56,7 +56,7 @@ def _small(file: str) -> Tensors:
 
 
 def _kinds() -> dict[str, Tensors]:
-    v2, pro = _small(S2), _small("tiny_v2Pro_e8_s128.pth")
+    v2, pro = small(S2), small("tiny_v2Pro_e8_s128.pth")
     table = "enc_p.text_embedding.weight"
     front = {
         name: tensor
@@ -79,10 +79,10 @@ def _kinds() -> dict[str, Tensors]:
         for side in "AB"
     }
     return {
-        "s1": _small(S1),
+        "s1": small(S1),
         "v1": {**v2, table: v2[table][:322]},
         "v2": v2,
-        "v2-base": _small("tiny_v2_pretrained_style.pth"),
+        "v2-base": small("tiny_v2_pretrained_style.pth"),
         "v3": {**front, **flow},
         "v4": {**front, **flow},
         "v3-lora": lora,
@@ -93,7 +93,8 @@ def _kinds() -> dict[str, Tensors]:
     }
 
 
-def _config(kind: str) -> dict[str, Any]:
+def settings_of(kind: str) -> dict[str, Any]:
+    """The recorded settings with the version of a kind of file."""
     recorded = json.loads((GOLDEN / "checkpoints.json").read_text())
     if kind == "s1":
         return dict(recorded["s1"]["config"])
@@ -123,14 +124,15 @@ def _original_class() -> Iterator[type]:
             sys.modules["utils"] = before
 
 
-def _saved(content: object, **options: Any) -> bytes:
+def saved(content: object, **options: Any) -> bytes:
+    """What ``torch.save`` writes."""
     buffer = io.BytesIO()
     torch.save(content, buffer, **options)
     return buffer.getvalue()
 
 
 def _content(kind: str, tensors: Tensors, bag: Callable[[Mapping[str, Any]], object] | None) -> dict[str, Any]:
-    config = _config(kind)
+    config = settings_of(kind)
     content = {"weight": OrderedDict(tensors), "config": bag(config) if bag else config, "info": "8epoch_128iteration"}
     return {**content, "lora_rank": 32} if kind.endswith("-lora") else content
 
@@ -143,7 +145,7 @@ def by_kind() -> Iterator[Case]:
         for (kind, tensors), (precision, dtype) in itertools.product(_kinds().items(), _TYPES.items()):
             typed = {name: tensor.to(dtype) for name, tensor in tensors.items()}
             for index, form in enumerate(forms):
-                content = _saved(_content(kind, typed, bag if index % 2 and kind != "s1" else None), **form)
+                content = saved(_content(kind, typed, bag if index % 2 and kind != "s1" else None), **form)
                 heads = _OWN_HEADS[kind] if "pickle_protocol" in form else ("PK",)
                 ending = "ckpt" if kind == "s1" else "pth"
                 for head in heads if index == 1 else heads[-1:]:
@@ -181,7 +183,7 @@ def variations() -> Iterator[Case]:
         "chinese": {**content, "config": {**content["config"], "output_dir": "日志/声音"}},
         "unknown-setting": {**content, "config": {**content["config"], "brand_new": {"x": [1, 2]}}},
     }.items():
-        yield Case("variations", name, "voice.ckpt", _saved(value))
+        yield Case("variations", name, "voice.ckpt", saved(value))
     device = data_pickle().replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0")
     yield Case("variations", "saved-on-gpu", "voice.ckpt", hostile(device))
     yield Case("variations", "repacked", "voice.ckpt", _repacked(zipfile.ZIP_STORED))
@@ -200,7 +202,7 @@ def _repacked(method: int) -> bytes:
 
 
 def _safetensors(tensors: Tensors) -> bytes:
-    header: dict[str, object] = {"__metadata__": {"config": json.dumps(_config("s1"))}}
+    header: dict[str, object] = {"__metadata__": {"config": json.dumps(settings_of("s1"))}}
     data = b""
     for name, tensor in tensors.items():
         raw = tensor.contiguous().numpy().tobytes()

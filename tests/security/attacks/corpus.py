@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.security.attacks import archives, other_formats, pickled
+from tests.security.attacks import archives, deeper, other_formats, pickled
 from tests.security.attacks.case import Case, Payload
 
 
@@ -15,3 +15,4 @@ def attacks(marker: Path) -> Iterator[Case]:
     yield from pickled.everything(payload)
     yield from archives.everything(payload)
     yield from other_formats.everything(payload)
+    yield from deeper.everything(payload)

@@ -167,7 +167,6 @@ def numpy_and_joblib(payload: Payload) -> Iterator[Case]:
     yield Case("numpy", "joblib-zlib", "a.joblib", zlib.compress(attack), "malicious")
     array = pickle.dumps(np.array([{"a": 1}], dtype=object))
     yield Case("numpy", "pickled-object-array", "a.pkl", array)
-    yield Case("numpy", "pickled-array", "a.pkl", pickle.dumps(np.zeros(3)))
 
 
 def _npy(header: bytes, body: bytes, version: int) -> bytes:

@@ -9,11 +9,17 @@ from tools.demo.table import render, thresholds
 
 
 def _report(
-    tuned: float = 0.3, shuffled: float = 0.95, low: float = 0.05, own: float = 0.8, others: int = 4
+    tuned: float = 0.3,
+    shuffled: float = 0.95,
+    low: float = 0.05,
+    own: float = 0.8,
+    others: int = 4,
+    alike: float = 0.7,
 ) -> dict[str, Any]:
     nearness = {"own": {"mean": own}} | {f"other-{n}": {"mean": 0.6 + n / 100} for n in range(others)}
     table = [{"name": "fine-tuned", "word_error_rate": tuned}, {"name": "shuffled", "word_error_rate": shuffled}]
-    return {"table": table, "gain_over_base": {"low": low}, "nearness": nearness}
+    speakers = [{"name": "own", "likeness": 0.6}, {"name": "other-0", "likeness": alike}]
+    return {"table": table, "speakers": speakers, "gain_over_base": {"low": low}, "nearness": nearness}
 
 
 def test_a_good_voice_passes_every_line() -> None:
@@ -21,7 +27,7 @@ def test_a_good_voice_passes_every_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "worse", [{"tuned": 0.46}, {"shuffled": 0.8}, {"low": 0.0}, {"own": 0.62}, {"others": 3}]
+    "worse", [{"tuned": 0.46}, {"shuffled": 0.8}, {"low": 0.0}, {"own": 0.62}, {"others": 3}, {"alike": 0.85}]
 )  # fmt: skip
 def test_each_line_can_fail(worse: dict[str, float]) -> None:
     assert [line.passed for line in thresholds(_report(**worse))].count(False) == 1  # type: ignore[arg-type]

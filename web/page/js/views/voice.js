@@ -4,6 +4,7 @@ import { Problem, blob, call, follow, get, session } from "../api.js";
 import { add, field, fill, h, select } from "../dom.js";
 import { LANGUAGES, has, localised, t } from "../i18n.js";
 import { announce, attempt, baseLine, player, repoPath, stateBadge, tagList } from "../ui.js";
+import { scanCard } from "./report.js";
 
 const FACTS = ["languages", "gender", "age", "persona", "emotions", "styles", "timbres", "license", "source", "consent", "base"];
 
@@ -65,7 +66,7 @@ async function aboutVersion(repo, version) {
   const samples = version.samples.map((/** @type {any} */ sample) => h("div.field", {}, h("p.small", {}, `“${sample.text}”`), player(repo, version.id, sample)));
   const heard = h("section.card", {}, h("h2", {}, t("listen")), ...(samples.length ? samples : [h("p.note", {}, version.not_auditionable || t("noSample"))]), await baseLine(version));
   const mayTry = version.state === "published" && !version.not_auditionable;
-  return [heard, mayTry && auditionCard(repo, version), factsCard(version), figuresCard(version), findingsCard(version)];
+  return [heard, mayTry && auditionCard(repo, version), factsCard(version), figuresCard(version), scanCard(repoPath(repo), version)];
 }
 
 /** @param {any} repo @param {any} version */
@@ -113,13 +114,6 @@ function worded(key, value) {
 function figuresCard(version) {
   const rows = Object.entries(version.figures || {}).map(([key, value]) => [named(key), typeof value === "object" ? shown(value) : number(value)]);
   return rows.length ? h("section.card", {}, h("h2", {}, t("figures")), table([t("whatCol"), t("value")], rows)) : null;
-}
-
-/** @param {any} version */
-function findingsCard(version) {
-  const rows = version.findings.map((/** @type {any} */ finding) => [finding.severity, localised(finding, "message"), finding.place]);
-  const body = rows.length ? table(["", "", ""], rows) : h("p.note", {}, version.verdict === "clean" ? t("clean") : version.verdict || t(`state_${version.state}`));
-  return h("section.card", {}, h("h2", {}, t("findings")), body);
 }
 
 /** @param {any} repo */

@@ -311,6 +311,54 @@ class ExportCompleted(_message.Message):
 Global___ExportCompleted: _TypeAlias = ExportCompleted  # noqa: Y015
 
 @_typing.final
+class BaseRegistered(_message.Message):
+    """Topic `exports`, key = digest of the base: voices that waited for it are exported now."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIGEST_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    FAMILY_FIELD_NUMBER: _builtins.int
+    digest: _builtins.str
+    kind: _builtins.str
+    family: _builtins.str
+    def __init__(
+        self,
+        *,
+        digest: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        family: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "family", b"family", "kind", b"kind"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BaseRegistered: _TypeAlias = BaseRegistered  # noqa: Y015
+
+@_typing.final
+class ExportRequested(_message.Message):
+    """Topic `exports`, key = version id: what the version waited for is there."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_ID_FIELD_NUMBER: _builtins.int
+    version_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        version_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["version_id", b"version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExportRequested: _TypeAlias = ExportRequested  # noqa: Y015
+
+@_typing.final
 class AuditionsCompleted(_message.Message):
     """Topic `synthesis`, key = version id."""
 

@@ -269,3 +269,27 @@ class BehaviourTestCompleted(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___BehaviourTestCompleted: _TypeAlias = BehaviourTestCompleted  # noqa: Y015
+
+@_typing.final
+class RescanRequested(_message.Message):
+    """Topic `scans`, key = version id: the rules have changed since this version was scanned; it is to be scanned again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_ID_FIELD_NUMBER: _builtins.int
+    RULES_VERSION_FIELD_NUMBER: _builtins.int
+    version_id: _builtins.str
+    rules_version: _builtins.str
+    def __init__(
+        self,
+        *,
+        version_id: _builtins.str = ...,
+        rules_version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rules_version", b"rules_version", "version_id", b"version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RescanRequested: _TypeAlias = RescanRequested  # noqa: Y015

@@ -1,0 +1,99 @@
+"""A list of recordings to training clips: phones, content features, tokens, BERT features for Mandarin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+
+from gptsovits.arch.content import ContentNetwork, content_features
+from gptsovits.arch.s2 import Synthesizer
+from gptsovits.errors import BrokenVoice
+from gptsovits.runtime.bert import BertFeatures
+from gptsovits.runtime.content import CONTENT_RATE, resampled
+from gptsovits.runtime.sampling import Floats
+from gptsovits.text import phonemize
+from gptsovits.text.lexicon import Lexicon
+from gptsovits.train.batches import matched
+from gptsovits.train.clips import TrainingClip
+
+LOUDEST = 2.2
+"""Recordings with a higher peak are broken and left out."""
+CONTENT_SCALE = 1145.14
+FIELDS = 4
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a list file: ``wav_path|speaker|language|text``."""
+
+    wave: Path
+    language: str
+    text: str
+
+
+def read_list(path: Path, waves: Path | None = None) -> list[Line]:
+    """The lines with four fields; with a folder ``waves`` only the names of the files count."""
+    lines = []
+    for row in path.read_text(encoding="utf-8").splitlines():
+        fields = row.split("|")
+        if len(fields) == FIELDS:
+            place = Path(fields[0])
+            lines.append(Line(waves / place.name if waves else place, _language(fields[2]), fields[3]))
+    if not lines:
+        raise BrokenVoice(f"{path} has no line of the form `wav_path|speaker|language|text`.")
+    return lines
+
+
+def _language(code: str) -> str:
+    """Codes of both spellings that lists use."""
+    return {"jp": "ja"}.get(code.lower(), code.lower())
+
+
+@dataclass(frozen=True)
+class Preparer:
+    """What turns recordings into clips; ``lexicons`` by language override pronunciations."""
+
+    content: ContentNetwork
+    stage2: Synthesizer
+    bert: BertFeatures | None = None
+    lexicons: Mapping[str, Lexicon] = field(default_factory=dict)
+
+    def clips(self, lines: list[Line]) -> Iterator[TrainingClip]:
+        """A clip for each line, numbered in their order."""
+        for number, line in enumerate(lines):
+            clip = self._clip(f"{number:05d}_{line.wave.stem}", line)
+            if clip is not None:
+                yield clip
+
+    def _clip(self, name: str, line: Line) -> TrainingClip | None:
+        rate = self.stage2.config.spectrogram.sampling_rate
+        wave = load_mono(line.wave, rate)
+        peak = float(np.abs(wave).max(initial=0.0))
+        if not 0 < peak <= LOUDEST:
+            return None
+        blended = 0.5 * 0.95 * wave / np.float32(peak) + 0.5 * wave
+        at_16k = resampled(blended * np.float32(CONTENT_SCALE / 32768), rate, CONTENT_RATE)
+        ssl = content_features(self.content, torch.from_numpy(at_16k)[None])
+        frames = len(blended) // self.stage2.config.spectrogram.hop_length
+        fitted = matched(ssl[0].numpy(), frames)
+        with torch.inference_mode():
+            codes = self.stage2.extract_latent(torch.from_numpy(fitted)[None])[0, 0].numpy()
+        sequence = phonemize(line.text, line.language, self.lexicons.get(line.language))
+        bert = None if self.bert is None else self.bert.of_sequence(sequence)
+        # The training wave is 16 bit, as it would be on disk.
+        wave16: Floats = (blended * 32768).astype(np.int16).astype(np.float32) / np.float32(32768)
+        return TrainingClip(name, wave16, fitted, np.array(sequence.ids, np.int64), codes, bert)
+
+
+def load_mono(path: Path, rate: int) -> Floats:
+    """A recording as float32 mono at ``rate``."""
+    try:
+        wave, source = soundfile.read(str(path), dtype="float32", always_2d=True)
+    except (OSError, soundfile.LibsndfileError) as error:
+        raise BrokenVoice(f"{path} cannot be read ({error}); give WAV or FLAC files.") from error
+    return resampled(wave.mean(axis=1, dtype=np.float32), source, rate)
