@@ -46,7 +46,7 @@ def reduced(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
     centred = vectors - vectors.mean(axis=0)
     directions = np.linalg.svd(centred[::3], full_matrices=False)[2][:DIMENSIONS]
     found = centred @ directions.T
-    return np.round(found / np.abs(found).max(axis=1, keepdims=True) * 127).astype(np.int8)
+    return np.asarray(np.round(found / np.abs(found).max(axis=1, keepdims=True) * 127), np.int8)
 
 
 def _han(word: str) -> bool:

@@ -186,7 +186,7 @@ def _everything(record: SearchRecord) -> str:
 
 
 def _gain(grades: Sequence[int]) -> float:
-    return sum((2**grade - 1) / math.log2(rank + 2) for rank, grade in enumerate(grades[:TOP]))
+    return math.fsum((2.0**grade - 1) / math.log2(rank + 2) for rank, grade in enumerate(grades[:TOP]))
 
 
 def _means(pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:

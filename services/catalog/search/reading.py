@@ -103,7 +103,7 @@ class Reader:
         for start in range(len(run)):
             for length in range(1, min(LONGEST, len(run) - start) + 1):
                 piece = run[start : start + length]
-                if any(len(unit) > 6 or unit in self.lexicon.stopwords for unit in piece) and length > 1:
+                if any(len(unit) > 6 or (unit,) in self.lexicon.stopwords for unit in piece) and length > 1:
                     continue
                 new = length > 1 or (piece not in self.lexicon.terms and piece[0] not in self.words)
                 if new and self.sounds.term(piece):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -216,7 +217,7 @@ def test_another_order(index: SearchIndex) -> None:
 
 
 def test_neighbours_by_sound_respect_conditions_and_privacy(index: SearchIndex) -> None:
-    def sounding(id_: str, *embedding: float, **facts: object) -> SearchRecord:
+    def sounding(id_: str, *embedding: float, **facts: Any) -> SearchRecord:
         return fixture(id_, embedding=embedding, **facts)
 
     plan = planned(index, LEXICON, understand("gender:male", LEXICON))

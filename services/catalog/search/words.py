@@ -54,7 +54,7 @@ class WordTable:
         if not numbers:
             return None
         if "".join(piece) in self._numbers:
-            return self.vectors[numbers[0]]
+            return np.asarray(self.vectors[numbers[0]], np.float32)
         mean = self.vectors[numbers].mean(axis=0)
         return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-6), dtype=np.float32)
 

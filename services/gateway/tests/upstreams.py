@@ -206,6 +206,17 @@ class Catalog(catalog_grpc.CatalogServiceServicer):
         found, filename, media = listed[request.digest]
         return catalog.ResolveDownloadResponse(object=found, media_type=media, filename=filename)
 
+    def SuggestQueries(
+        self, request: catalog.SuggestQueriesRequest, context: grpc.ServicerContext
+    ) -> catalog.SuggestQueriesResponse:
+        return catalog.SuggestQueriesResponse(suggestions=[f"{request.prefix}…"])
+
+    def ListSimilarVoices(
+        self, request: catalog.ListSimilarVoicesRequest, context: grpc.ServicerContext
+    ) -> catalog.ListSimilarVoicesResponse:
+        self.world.repository(request.owner, request.name)
+        return catalog.ListSimilarVoicesResponse(unavailable="No speaker embedding.")
+
     def SearchVoices(
         self, request: catalog.SearchVoicesRequest, context: grpc.ServicerContext
     ) -> catalog.SearchVoicesResponse:
