@@ -234,9 +234,10 @@ class Catalog(catalog_grpc.CatalogServiceServicer):
             for key, versions in self.world.versions.items()
             if self.world.repositories[key].visibility == catalog.VISIBILITY_PUBLIC
         ]
-        return catalog.SearchVoicesResponse(
-            hits=hits, total=len(hits), understood={"language": "en"} if request.query else {}
-        )
+        if not request.query:
+            return catalog.SearchVoicesResponse(hits=hits, total=len(hits))
+        chip = catalog.Chip(key="language", value="en", without="male narrator")
+        return catalog.SearchVoicesResponse(hits=hits, total=len(hits), understood={"language": "en"}, chips=[chip])
 
     def SetStar(self, request: catalog.SetStarRequest, context: grpc.ServicerContext) -> catalog.SetStarResponse:
         self.world.repository(request.owner, request.name)
