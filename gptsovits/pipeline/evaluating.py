@@ -33,9 +33,13 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Judged:
-    """Figures by name, as they stand on the card; the judges are named in them."""
+    """Figures by name, as they stand on the card; the judges are named in them.
+
+    ``speaker`` is the Resemblyzer embedding (256,) of what the voice said (not of the person's recording), of length 1.
+    """
 
     figures: Mapping[str, float]
+    speaker: tuple[float, ...]
 
 
 def evaluate(request: Request, clips: Clips, tuned: Tuned, folder: Path, report: Callable[[Progress], None]) -> Judged:
@@ -49,7 +53,8 @@ def evaluate(request: Request, clips: Clips, tuned: Tuned, folder: Path, report:
     for number, wave in enumerate(waves):
         soundfile.write(folder / "evaluation" / f"line-{number}.wav", wave, SAMPLE_RATE)
     report(Progress("evaluate", 0.6, "listening"))
-    judged = Judged(_figures(clips, waves))
+    speaker = embedding(np.concatenate(waves))
+    judged = Judged(_figures(clips, waves), tuple(round(float(value), 4) for value in speaker))
     report(Progress("evaluate", 1.0, "judged", judged.figures))
     return judged
 

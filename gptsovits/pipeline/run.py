@@ -92,7 +92,12 @@ def run(
     figures = measure(cleaned.wave, cleaned.sample_rate, words, cleaned.seconds)
     card = compose_card(request, figures, judged, checked)
     result = {
-        "figures": {**judged.figures, "seconds": checked.seconds, "epochs": float(tuned.epochs)},
+        "figures": {
+            **judged.figures,
+            "seconds": checked.seconds,
+            "epochs": float(tuned.epochs),
+            "speaker_embedding": judged.speaker,
+        },
         "held_out": [clip.text for clip in clips.held_out],
         "base": request.base.name,
         "quick": request.quick,

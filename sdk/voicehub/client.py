@@ -95,10 +95,18 @@ class Client:
         answer = self.transport.json("GET", f"{parse_name(name).version_path}/report", params=params)
         return dict(answer)
 
-    def search(self, query: str, *, size: int = 20, cursor: str = "") -> SearchPage:
-        """Voices by words in Chinese or English: language, age, gender, manner, name, tags."""
-        params = {"q": query, "size": size, "cursor": cursor}
+    def search(self, query: str, *, size: int = 20, cursor: str = "", order: str = "relevance") -> SearchPage:
+        """Voices by words in Chinese or English: language, age, gender, manner, name, tags.
+
+        `order` is relevance, newest, stars, downloads or mos.
+        """
+        params = {"q": query, "size": size, "cursor": cursor, "order": order}
         return decode(SearchPage, self.transport.json("GET", "/v1/search", params=params))
+
+    def similar(self, name: str | VoiceName, query: str = "") -> tuple[Hit, ...]:
+        """Voices that sound most like one, among those that `query` admits; none where no speaker was measured."""
+        path = f"{parse_name(name).path}/similar"
+        return decode(SearchPage, self.transport.json("GET", path, params={"q": query})).items
 
     def search_all(self, query: str) -> Iterator[Hit]:
         """Every hit, page by page."""

@@ -127,15 +127,29 @@ class Hit:
     language: str = ""
     score: float = 0.0
     sample: Sample | None = None
+    near: bool = False
+    explanation: Mapping[str, float] = field(default_factory=dict)
+    forks: int = 0
+    highlights: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class FacetCount:
+    """How many of the exact hits have a property, such as `lang` `yue`."""
+
+    key: str
+    value: str
+    count: int = 0
 
 
 @dataclass(frozen=True)
 class SearchPage:
-    """Hits in order, and how the question was understood."""
+    """Hits in order, how the question was understood, and what the `total` exact hits have in common."""
 
     items: tuple[Hit, ...] = ()
     total: int = 0
     understood: Mapping[str, str] = field(default_factory=dict)
+    facets: tuple[FacetCount, ...] = ()
     next_cursor: str = ""
 
 

@@ -120,6 +120,18 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
         """Published voices that the caller may read."""
         return self._search.search(rpc.caller(), request)
 
+    def SuggestQueries(
+        self, request: pb.SuggestQueriesRequest, context: grpc.ServicerContext
+    ) -> pb.SuggestQueriesResponse:
+        """What a query may become."""
+        return self._search.suggest(rpc.caller(), request)
+
+    def ListSimilarVoices(
+        self, request: pb.ListSimilarVoicesRequest, context: grpc.ServicerContext
+    ) -> pb.ListSimilarVoicesResponse:
+        """Voices that sound like one that the caller may read."""
+        return self._search.similar(rpc.caller(), request)
+
     def SetStar(self, request: pb.SetStarRequest, context: grpc.ServicerContext) -> pb.SetStarResponse:
         """Gives or takes back a star."""
         identity = rpc.caller()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,9 +11,12 @@ from typing import Any
 
 import yaml
 
-from services.catalog.search.tokens import is_single, units
+from services.catalog.search.ages import spellings
+from services.catalog.search.tokens import clauses, is_single, units
 
 LEXICON = Path(__file__).with_name("lexicon.yaml")
+MARK = "~"
+DENIED_WITHIN = 8  # units between a sign of denial and what it denies
 Units = tuple[str, ...]
 
 
@@ -25,37 +28,70 @@ class Facet:
     value: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Lexicon:
     """Known terms.
 
     Attributes:
         terms: units of a word → what it means.
-        broader: a facet → the facets that contain it.
+        broader: a facet → the marked facets that contain it.
+        marked: a facet that contains others → itself as a mark.
+        near: a facet → those that resemble it, and how much (0 to 1).
+        weights: what a facet of a key counts for among others; 1 unless told.
+        negations: units that deny what follows.
+        silent: units without a meaning (stopwords, and words that only look like a denial).
         stopwords: units that say nothing.
+        hints: units of a query that make a facet likelier.
+        query_only: terms that mean something in a query, and too little in prose.
         longest: units of the longest term.
         digest: of the data, so that an index knows by which lexicon it was made.
     """
 
     terms: Mapping[Units, tuple[Facet, ...]]
     broader: Mapping[Facet, tuple[Facet, ...]]
+    marked: Mapping[Facet, Facet]
+    near: Mapping[Facet, Mapping[Facet, float]]
+    weights: Mapping[str, float]
+    negations: frozenset[Units]
+    silent: frozenset[Units]
     stopwords: frozenset[Units]
+    hints: Mapping[Units, Facet]
+    query_only: frozenset[Units]
     longest: int
     digest: str
 
-    def segments(self, text: Sequence[str]) -> Iterator[tuple[Units, tuple[Facet, ...]]]:
-        """Cuts units into known terms (with their facets) and single unknown units (with none), longest terms first."""
+    def segments(
+        self, text: Sequence[str], words: Collection[Units] = frozenset()
+    ) -> Iterator[tuple[Units, tuple[Facet, ...]]]:
+        """Cuts units into known terms (with their facets) and unknown ones (with none), longest first.
+
+        `words` are ordinary words: one of them that is longer than a known term at its place stays whole, so that the
+        city 苏州 is not read as 苏 (charming) and 州.
+        """
         start = 0
         while start < len(text):
-            length = self._match(text, start)
+            length = self._match(text, start, words)
             piece = tuple(text[start : start + max(length, 1)])
-            yield piece, self.terms.get(piece, ()) if length else ()
+            yield piece, self.terms.get(piece, ())
             start += len(piece)
 
     def facets(self, text: str) -> frozenset[Facet]:
-        """All known terms of a text. A single Han character or a language code is too weak a sign in prose."""
-        found = (f for piece, facets in self.segments(units(text)) if not _weak(piece) for f in facets)
+        """All that a prose affirms. A single Han character or a language code is too weak a sign in prose."""
+        found: set[Facet] = set()
+        for clause in clauses(text):
+            for piece, facets, denied in self.readings(clause):
+                if not (denied or weak(piece) or piece in self.query_only):
+                    found.update(facets)
         return frozenset(found)
+
+    def readings(
+        self, clause: Sequence[str], words: Collection[Units] = frozenset()
+    ) -> Iterator[tuple[Units, tuple[Facet, ...], bool]]:
+        """The segments of one statement, each with whether it is denied."""
+        since = DENIED_WITHIN + 1
+        for piece, facets in self.segments(clause, words):
+            yield piece, facets, bool(facets) and since <= DENIED_WITHIN
+            since = 0 if piece in self.negations else since + len(piece)
 
     def canonical(self, key: str, value: str) -> Facet:
         """`value` in the lexicon's own word for it under this key, else as it is."""
@@ -63,18 +99,37 @@ class Lexicon:
         return meanings[0] if meanings else Facet(key, " ".join(value.lower().split()))
 
     def widened(self, facets: frozenset[Facet]) -> frozenset[Facet]:
-        """The facets with all that contain them."""
-        return facets | {wide for facet in facets for wide in self.broader.get(facet, ())}
+        """The facets with all that contain them, marked (`~zh`): found as `zh`, behind those that say so."""
+        return facets | {wide for facet in facets for wide in self.broader.get(facet, ()) if _bare(wide) not in facets}
 
-    def _match(self, text: Sequence[str], start: int) -> int:
+    def weight(self, facet: Facet) -> float:
+        """What the facet counts for."""
+        return self.weights.get(facet.key, 1.0)
+
+    def _match(self, text: Sequence[str], start: int, words: Collection[Units]) -> int:
         for length in range(min(self.longest, len(text) - start), 0, -1):
             piece = tuple(text[start : start + length])
-            if piece in self.terms or piece in self.stopwords:
+            if piece in self.terms or piece in self.silent or piece in self.negations:
+                return length
+            if length > 1 and piece in words and not self._composed(piece):
                 return length
         return 0
 
+    def _composed(self, piece: Units) -> bool:
+        """Whether a word is made of known terms throughout, as 女教师 is of 女 and 教师."""
+        cuts = {0}
+        for end in range(1, len(piece) + 1):
+            if any(piece[cut:end] in self.terms for cut in cuts):
+                cuts.add(end)
+        return len(piece) in cuts
 
-def _weak(piece: Units) -> bool:
+
+def _bare(facet: Facet) -> Facet:
+    return Facet(facet.key, facet.value.removeprefix(MARK))
+
+
+def weak(piece: Units) -> bool:
+    """Whether a term is too short to mean anything in running prose."""
     return len(piece) == 1 and (is_single(piece[0]) or len(piece[0]) <= 2)
 
 
@@ -91,11 +146,47 @@ def load(path: Path = LEXICON) -> Lexicon:
     for compound in data["compounds"]:
         meaning = tuple(Facet(key, value) for key, value in compound["means"].items())
         terms.update({units(word): meaning for word in compound["words"]})
+    for text, name in spellings(data["years"]):
+        terms.setdefault(units(text), (Facet("age", name),))
+    for term in [term for term in terms if len(term[-1]) > 3 and term[-1].isascii() and term[-1].isalpha()]:
+        terms.setdefault((*term[:-1], term[-1] + "s"), terms[term])
     broader = {
-        Facet(key, value): (Facet(key, wide),)
+        Facet(key, value): (Facet(key, f"{MARK}{wide}"),)
         for key, pairs in data["broader"].items()
         for value, wide in pairs.items()
     }
-    stopwords = frozenset(units(word) for word in data["stopwords"])
-    longest = max(len(term) for term in [*terms, *stopwords])
-    return Lexicon(terms, broader, stopwords, longest, hashlib.sha256(raw).hexdigest())
+    stopwords, affirmations = _words(data["stopwords"]), _words(data["affirmations"])
+    negations = _words(data["negations"]) - terms.keys()
+    longest = max(len(term) for term in [*terms, *stopwords, *affirmations, *negations])
+    return Lexicon(
+        terms,
+        broader,
+        {_bare(wide): wide for wides in broader.values() for wide in wides},
+        _near(data["near"]),
+        data["weights"],
+        negations,
+        stopwords | affirmations,
+        stopwords,
+        {
+            units(word): Facet(key, value)
+            for hint in data["hints"]
+            for word in hint["words"]
+            for key, value in hint["means"].items()
+        },
+        _words(data["query_only"]),
+        longest,
+        hashlib.sha256(raw).hexdigest(),
+    )
+
+
+def _words(words: Sequence[str]) -> frozenset[Units]:
+    return frozenset(units(word) for word in words)
+
+
+def _near(pairs: Sequence[tuple[str, str, str, str, float]]) -> dict[Facet, dict[Facet, float]]:
+    found: dict[Facet, dict[Facet, float]] = {}
+    for key, value, other_key, other, share in pairs:
+        one, two = Facet(key, value), Facet(other_key, other)
+        found.setdefault(one, {})[two] = share
+        found.setdefault(two, {})[one] = share
+    return found

@@ -6,11 +6,12 @@ lost or deleted at any time: what it misses is still marked, and an index that w
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from services.catalog.domain.road import State
@@ -22,6 +23,7 @@ from services.catalog.store.tables import RefRow, RepositoryRow, StaleRow, Versi
 from services.common.database import Database
 
 BATCH = 500
+EMBEDDING = "speaker_embedding"
 
 
 class Projection:
@@ -30,19 +32,33 @@ class Projection:
     def __init__(self, database: Database, index: SearchIndex) -> None:
         self._database, self._index = database, index
         self._lock = threading.Lock()
-        if not index.stamp():
-            self.rebuild()
+        self._filled = False
 
     def rebuild(self) -> None:
         """Fills the index anew from the tables; what changes meanwhile stays marked and is applied afterwards."""
-        with self._lock, self._database.read() as session:
-            self._index.rebuild(all_records(session))
+        with self._lock:
+            self._rebuild()
 
     def catch_up(self) -> None:
-        """Applies everything that was committed before this call."""
+        """Applies everything that was committed before this call; fills an index that is empty or outdated first.
+
+        Raises Unavailable while the engine does not answer: what it missed stays marked.
+        """
         with self._lock:
+            if not self._filled and not self._index.stamp():
+                self._rebuild()
+            self._filled = True
             while self._apply_batch() == BATCH:
                 pass
+
+    def lag(self) -> int:
+        """How many changes of the tables the index has not seen yet."""
+        with self._database.read() as session:
+            return int(session.scalar(select(func.count()).select_from(StaleRow)) or 0)
+
+    def _rebuild(self) -> None:
+        with self._database.read() as session:
+            self._index.rebuild(all_records(session))
 
     def _apply_batch(self) -> int:
         with self._database.read() as session:
@@ -107,7 +123,18 @@ def record_of(repository: RepositoryRow, version: VersionRow) -> SearchRecord:
         mos=_mos({**card.get("measured", {}), **version.figures}),
         stars=repository.stars,
         downloads=repository.downloads,
+        family=repository.id,
+        embedding=_embedding(version.figures),
     )
+
+
+def _embedding(figures: Mapping[str, Any]) -> tuple[float, ...]:
+    """The speaker embedding among a version's figures, scaled to length 1; empty where nobody measured one."""
+    told = figures.get(EMBEDDING)
+    if not isinstance(told, list) or not told or not all(isinstance(one, int | float) for one in told):
+        return ()
+    length = math.hypot(*told)
+    return tuple(one / length for one in told) if length and math.isfinite(length) else ()
 
 
 def _mos(figures: Mapping[str, Any]) -> float | None:

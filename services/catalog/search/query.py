@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.catalog.domain.declaration import canonical_license
 from services.catalog.search.lexicon import Facet, Lexicon, Units
-from services.catalog.search.tokens import fold, is_single, units
+from services.catalog.search.reading import Reader
+from services.catalog.search.tokens import clauses, fold, is_single, units
 
 MAX_QUERY = 500
 NAMES = {"lang": "language"}
@@ -26,7 +27,7 @@ KEYS = {
     "tag": "tag",
     "owner": "owner",
 }
-NUMBERS = ("stars", "mos")
+NUMBERS = ("stars", "mos", "downloads")
 ALTERNATIVES = frozenset({"gender", "age"})
 _PIECE = re.compile(
     r'(?P<minus>-)?(?:(?P<key>[a-z]+)[::](?P<value>"[^"]*"|\S+)|"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))', re.IGNORECASE
@@ -45,11 +46,21 @@ class Bound:
 
 
 @dataclass(frozen=True)
+class Chip:
+    """One part of an understood query, and the query text without it."""
+
+    key: str
+    value: str
+    without: str = ""
+
+
+@dataclass(frozen=True)
 class Query:
     """What is searched for.
 
     Attributes:
-        facets: all wanted, except that values of one key in `ALTERNATIVES` are alternatives.
+        facets: what words and keys ask for; all wanted, but values of one key in `ALTERNATIVES` are alternatives.
+        required: those of the facets that a `key:value` named: never relaxed.
         without: none of them wanted.
         text: wanted phrases (units each) of free text, any of them.
         phrases: quoted phrases, all of them.
@@ -57,6 +68,7 @@ class Query:
         bounds: conditions on numbers.
         name: units of a text that looks like `owner/name` or `some-name`; who is called so is found whatever else
             the words mean.
+        hints: facets that the way of writing makes likelier; not asked for, and not shown.
     """
 
     facets: frozenset[Facet] = frozenset()
@@ -66,44 +78,66 @@ class Query:
     without_text: tuple[Units, ...] = ()
     bounds: tuple[Bound, ...] = ()
     name: Units = ()
+    required: frozenset[Facet] = frozenset()
+    hints: frozenset[Facet] = frozenset()
 
     @property
     def understood(self) -> dict[str, str]:
         """The query as the hub took it, by name: {"language": "yue", "gender": "male", "text": "…"}."""
         shown: dict[str, list[str]] = {}
-        for sign, facets in (("", self.facets), ("-", self.without)):
-            for facet in sorted(facets):
-                shown.setdefault(NAMES.get(facet.key, facet.key), []).append(sign + facet.value)
-        for bound in self.bounds:
-            shown.setdefault(bound.name, []).append(f"{bound.operator}{bound.value:g}")
-        words = [_joined(p) for p in self.text] + [f'"{_joined(p)}"' for p in self.phrases]
-        words += [f"-{_joined(p)}" for p in self.without_text]
-        return {name: ",".join(values) for name, values in shown.items()} | ({"text": " ".join(words)} if words else {})
+        for key, value in self._parts():
+            shown.setdefault(NAMES.get(key, key), []).append(value)
+        return {name: (" " if name == "text" else ",").join(values) for name, values in shown.items()}
+
+    @property
+    def chips(self) -> tuple[Chip, ...]:
+        """The parts of the query, each with the text of the query that is left when it is taken away."""
+        parts = self._parts()
+        return tuple(
+            Chip(NAMES.get(key, key), value, " ".join(_typed(*other) for other in parts if other != (key, value)))
+            for key, value in parts
+        )
+
+    def _parts(self) -> list[tuple[str, str]]:
+        parts = [(facet.key, facet.value) for facet in sorted(self.facets)]
+        parts += [(facet.key, f"-{facet.value}") for facet in sorted(self.without)]
+        parts += [(bound.name, f"{bound.operator}{bound.value:g}") for bound in self.bounds]
+        parts += [("text", joined(p)) for p in self.text]
+        parts += [("text", f'"{joined(p)}"') for p in self.phrases]
+        return parts + [("text", f"-{joined(p)}") for p in self.without_text]
 
 
+def _typed(key: str, value: str) -> str:
+    """A part as one would type it."""
+    if key == "text":
+        return f'-"{value[1:]}"' if value.startswith("-") and " " in value else value
+    minus, bare = ("-", value[1:]) if value.startswith("-") else ("", value)
+    return f'{minus}{key}:"{bare}"' if " " in bare else f"{minus}{key}:{bare}"
+
+
+@dataclass
 class _Builder:
-    def __init__(self, lexicon: Lexicon) -> None:
-        self.lexicon = lexicon
-        self.facets: set[Facet] = set()
-        self.without: set[Facet] = set()
-        self.text: list[Units] = []
-        self.phrases: list[Units] = []
-        self.without_text: list[Units] = []
-        self.bounds: list[Bound] = []
+    lexicon: Lexicon
+    reader: Reader
+    facets: set[Facet] = field(default_factory=set)
+    required: set[Facet] = field(default_factory=set)
+    without: set[Facet] = field(default_factory=set)
+    hints: set[Facet] = field(default_factory=set)
+    text: list[Units] = field(default_factory=list)
+    phrases: list[Units] = field(default_factory=list)
+    without_text: list[Units] = field(default_factory=list)
+    bounds: list[Bound] = field(default_factory=list)
 
     def words(self, text: str) -> None:
-        run: list[str] = []
-        for piece, facets in self.lexicon.segments(units(text)):
-            unknown = not facets and piece not in self.lexicon.stopwords
-            if not (unknown and is_single(piece[0])):
-                self._end(run)
-            if facets:
-                self.facets.update(facets)
-            elif unknown and is_single(piece[0]):
-                run.append(piece[0])
-            elif unknown:
-                self.text.append(piece)
-        self._end(run)
+        for clause in clauses(text):
+            self.hints.update(self.lexicon.hints[(unit,)] for unit in clause if (unit,) in self.lexicon.hints)
+            for reading in self.reader.read(clause):
+                if reading.denied:
+                    self.without.update(reading.facets)
+                elif reading.facets:
+                    self.facets.update(reading.facets)
+                else:
+                    self.text.append(reading.piece)
 
     def unwanted(self, text: str) -> None:
         whole = units(text)
@@ -120,13 +154,8 @@ class _Builder:
         if key not in KEYS:
             return False
         facet = wanted(self.lexicon, KEYS[key], value)
-        (self.without if minus else self.facets).add(facet)
+        (self.without if minus else self.required).add(facet)
         return True
-
-    def _end(self, run: list[str]) -> None:
-        if run:
-            self.text.append(tuple(run))
-            run.clear()
 
 
 def wanted(lexicon: Lexicon, key: str, value: str) -> Facet:
@@ -138,7 +167,7 @@ def wanted(lexicon: Lexicon, key: str, value: str) -> Facet:
 
 def understand(text: str, lexicon: Lexicon) -> Query:
     """The query of a text of at most `MAX_QUERY` characters; what is longer is cut."""
-    builder = _Builder(lexicon)
+    builder = _Builder(lexicon, Reader.of(lexicon))
     plain: list[str] = []
     folded = fold(text[:MAX_QUERY])
     for match in _PIECE.finditer(folded):
@@ -153,13 +182,15 @@ def understand(text: str, lexicon: Lexicon) -> Query:
             plain.append(match[0])
     builder.words(" ".join(plain))
     return Query(
-        frozenset(builder.facets),
-        frozenset(builder.without),
+        frozenset(builder.facets | builder.required),
+        frozenset(builder.without - builder.facets),
         _unique(builder.text),
         _unique(builder.phrases),
         _unique(builder.without_text),
         tuple(builder.bounds),
         units(folded) if _NAME.fullmatch(folded.strip()) else (),
+        frozenset(builder.required),
+        frozenset(hint for hint in builder.hints if all(hint.key != facet.key for facet in builder.facets)),
     )
 
 
@@ -167,5 +198,6 @@ def _unique(pieces: Iterable[Units]) -> tuple[Units, ...]:
     return tuple(dict.fromkeys(pieces))
 
 
-def _joined(piece: Units) -> str:
+def joined(piece: Units) -> str:
+    """A piece as one would write it."""
     return ("" if all(is_single(unit) for unit in piece) else " ").join(piece)

@@ -7,14 +7,18 @@ from datetime import datetime
 
 from services.catalog.domain.declaration import licenses
 from services.catalog.search.lexicon import Facet, Lexicon
-from services.catalog.search.tokens import units
+from services.catalog.search.tokens import stems, units
 
 SINGLE_VALUED = ("gender", "age")
 
 
 @dataclass(frozen=True)
 class SearchRecord:
-    """A published voice. Any fact may be empty; `languages` are BCP 47; `mos` is a predicted opinion score, 1 to 5."""
+    """A published voice. Any fact may be empty.
+
+    `languages` are BCP 47; `mos` is a predicted opinion score, 1 to 5; `family` is the id of the repository that this
+    one was forked from in the end (its own if none); `embedding` is the speaker's, of length 1.
+    """
 
     id: str
     version: str
@@ -36,6 +40,8 @@ class SearchRecord:
     mos: float | None = None
     stars: int = 0
     downloads: int = 0
+    family: str = ""
+    embedding: tuple[float, ...] = ()
 
     @property
     def title(self) -> str:
@@ -74,13 +80,18 @@ def facets_of(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
     """Stated facets, and those that the tags and the prose name where the fields leave room."""
     fields = stated(record, lexicon)
     taken = {key for key in (*SINGLE_VALUED, "lang") if any(f.key == key for f in fields)}
-    told = lexicon.facets(" | ".join((record.prose, record.name, *record.tags)))
+    told = lexicon.facets(" | ".join((record.description_zh, record.description_en, record.name, *record.tags)))
     return lexicon.widened(fields | {f for f in told if f.key not in taken and f.key != "commercial"})
 
 
-def text_of(record: SearchRecord) -> tuple[str, str]:
-    """Title and prose as space-separated units, ready for a full-text index that splits at spaces."""
-    return " ".join(units(record.title)), " ".join(units(record.prose))
+def text_of(record: SearchRecord) -> str:
+    """Title and prose as space-separated stems, ready for a full-text index that splits at spaces."""
+    return " ".join(stems(units(f"{record.title} {record.prose}")))
+
+
+def title_of(record: SearchRecord) -> str:
+    """Owner and name likewise."""
+    return " ".join(stems(units(f"{record.owner} {record.name}")))
 
 
 def _language(tag: str, lexicon: Lexicon) -> set[Facet]:

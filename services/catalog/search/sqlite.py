@@ -1,56 +1,58 @@
-"""The embedded search index: SQLite FTS5 for words, a facet table for structured conditions.
+"""The embedded search index: SQLite keeps the entries and their text (FTS5), memory keeps what is counted and ranked.
 
-Public and private entries stand in full-text tables of their own: BM25 weighs a word by its rarity in the whole table,
-so in a shared table a private voice would shift the scores that strangers see. Private entries are scored by the share
-of the query's phrases that they hold.
+A search asks FTS5 only which rows have a phrase; everything else is arithmetic on `Columns`, which are read from the
+file when it is opened and follow every write after it is committed.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
-from contextlib import closing
-from itertools import groupby
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from services.catalog.search.lexicon import Lexicon, Units
-from services.catalog.search.port import Ranked, Viewer
-from services.catalog.search.query import ALTERNATIVES, Query
-from services.catalog.search.record import SearchRecord, facets_of, text_of
+import numpy as np
 
-LAYOUT = "1"
+from services.catalog.search.columns import Columns, Entry, Rows
+from services.catalog.search.lexicon import Facet, Lexicon, Units
+from services.catalog.search.port import Found, Neighbour, Viewer
+from services.catalog.search.ranking import Plan, standing
+from services.catalog.search.record import SearchRecord, facets_of, text_of, title_of
+from services.catalog.search.scoring import Run
+
+LAYOUT = 2
+KEPT_PHRASES = 512
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS entries(
-  number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, private INTEGER NOT NULL,
-  created REAL NOT NULL, stars INTEGER NOT NULL, mos REAL, standing REAL NOT NULL);
-CREATE INDEX IF NOT EXISTS entries_private ON entries(private, owner);
-CREATE TABLE IF NOT EXISTS facets(
-  key TEXT NOT NULL, value TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY(key, value, number)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS facets_of_entry ON facets(number);
-CREATE VIRTUAL TABLE IF NOT EXISTS text_public USING fts5(title, prose, tokenize = "unicode61 remove_diacritics 2");
-CREATE VIRTUAL TABLE IF NOT EXISTS text_private USING fts5(title, prose, tokenize = "unicode61 remove_diacritics 2");
+  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, name TEXT NOT NULL,
+  family TEXT NOT NULL, private INTEGER NOT NULL, numbers TEXT NOT NULL,
+  facets TEXT NOT NULL, embedding BLOB NOT NULL);
+CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(title, body, columnsize = 0,
+  tokenize = "unicode61 remove_diacritics 2");
 """
-TITLE_WEIGHT, PROSE_WEIGHT = 3.0, 1.0
-TEXT_WEIGHT = 4.0
-STAR_WEIGHT = 0.5
-AGE_WEIGHT_PER_YEAR = 0.1
-_SECONDS_PER_YEAR = 365.25 * 86400
-_COLUMNS = {"stars": "e.stars", "mos": "e.mos"}
-Condition = tuple[str, list[object]]
+_TABLES = ("text_public", "text_private", "facets", "entries", "texts", "meta")
 
 
 class SqliteIndex:
-    """The index in the file of `sqlite:///path`. A search opens a connection of its own; writers queue."""
+    """The index in the file of `sqlite:///path`. Writers and readers queue: each takes milliseconds."""
 
     def __init__(self, url: str, lexicon: Lexicon) -> None:
-        self._path = Path(url.removeprefix("sqlite:///"))
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        path = Path(url.removeprefix("sqlite:///"))
+        path.parent.mkdir(parents=True, exist_ok=True)
         self._lexicon = lexicon
         self._lock = threading.Lock()
-        self._connection = self._connect()
+        self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        self._connection.execute("PRAGMA journal_mode=WAL")
+        if self._connection.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
+            for table in _TABLES:
+                self._connection.execute(f"DROP TABLE IF EXISTS {table}")
+            self._connection.execute(f"PRAGMA user_version = {LAYOUT}")
         self._connection.executescript(_SCHEMA)
+        self._columns = self._load() if self.stamp() else Columns()
+        self._phrases: OrderedDict[tuple[str, Units], Rows] = OrderedDict()
 
     def stamp(self) -> str:
         """Layout and lexicon by which the entries were made, if they are the present ones; else empty."""
@@ -59,174 +61,138 @@ class SqliteIndex:
 
     def apply(self, upserts: Sequence[SearchRecord], removals: Sequence[str]) -> None:
         """Takes the old entries out and puts the new ones in, in one transaction."""
-        with self._lock, self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
-            for id_ in [*removals, *(record.id for record in upserts)]:
-                self._remove(id_)
-            for record in upserts:
-                self._insert(record)
+        last = {record.id: record for record in upserts}
+        with self._lock:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                for id_ in {*removals, *last}:
+                    self._remove(id_)
+                entries = [self._insert(record) for record in last.values()]
+            for id_ in removals:
+                self._columns.remove(id_)
+            for entry in entries:
+                self._columns.add(entry)
+            self._phrases.clear()
 
     def rebuild(self, records: Iterable[SearchRecord]) -> None:
-        """Empties and fills the index in one transaction; readers see the old one until it is done."""
-        with self._lock, self._connection:
-            self._connection.execute("BEGIN IMMEDIATE")
-            for table in ("entries", "facets", "text_public", "text_private"):
-                self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
-            for record in records:
-                self._insert(record)
-            self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('stamp', ?)", (self._stamp(),))
+        """Fills the index anew in one transaction; searches are answered from the old one until it is done."""
+        fresh = Columns()
+        with self._lock:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                for table in ("entries", "texts"):
+                    self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
+                self._connection.execute("DELETE FROM sqlite_sequence WHERE name = 'entries'")
+                for record in records:
+                    self._remove(record.id)
+                    fresh.add(self._insert(record))
+                self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('stamp', ?)", (self._stamp(),))
+            self._columns = fresh
+            self._phrases.clear()
 
-    def search(self, query: Query, viewer: Viewer, limit: int) -> tuple[Sequence[Ranked], int]:
+    def frequencies(self, phrases: Sequence[Units]) -> tuple[Mapping[Units, int], int]:
+        """Counted exactly, over the public entries only."""
+        with self._lock:
+            public = self._columns.visible("")
+            counts = {phrase: int(np.count_nonzero(public[self._rows("body", phrase)])) for phrase in phrases}
+            return counts, int(np.count_nonzero(public))
+
+    def search(self, plan: Plan, viewer: Viewer, limit: int, order: str = "relevance") -> Found:
         """Public entries and the viewer's own private ones, best first; equal scores in the order of ids."""
-        tables: list[tuple[str, str, list[object]]] = [("text_public", "e.private = 0", [])]
-        if viewer.account:
-            tables.append(("text_private", "e.private = 1 AND e.owner = ?", [viewer.account]))
-        found: list[Ranked] = []
-        total = 0
-        with closing(self._connect()) as connection:
-            connection.execute("BEGIN")
-            for table, scope, parameters in tables:
-                ranked, count = _select(connection, table, (scope, parameters), query, limit)
-                found += ranked
-                total += count
-        found.sort(key=lambda hit: (-hit.score, hit.id))
-        return found[:limit], total
+        with self._lock:
+            return self._run(plan, viewer).found(limit, order)
+
+    def nearest(self, embedding: Sequence[float], plan: Plan, viewer: Viewer, limit: int) -> Sequence[Neighbour]:
+        """An exact scan over the embeddings that the plan admits."""
+        with self._lock:
+            run = self._run(plan, viewer)
+            admitted = np.zeros(self._columns.capacity, np.bool_)
+            admitted[run.exact()] = True
+            rows, cosines = self._columns.similar(embedding, admitted)
+            rounded = np.round(cosines.astype(np.float64), 6)
+            if len(rows) > 4 * limit:
+                kept = np.flatnonzero(rounded >= np.partition(rounded, len(rows) - limit)[len(rows) - limit])
+                rows, rounded = rows[kept], rounded[kept]
+            found = [Neighbour(self._columns.ids[row], float(c)) for row, c in zip(rows, rounded, strict=True)]
+        return sorted(found, key=lambda one: (-one.similarity, one.id))[:limit]
+
+    def names(self, prefix: str, viewer: Viewer, limit: int) -> Sequence[str]:
+        """Names by their start."""
+        with self._lock:
+            stars, labels = self._columns.numbers["stars"], self._columns.labels
+            seen = np.flatnonzero(self._columns.visible(viewer.account)).tolist()
+            found = [row for row in seen if labels[row].startswith(prefix) or f"/{prefix}" in labels[row]]
+            found.sort(key=lambda row: (-stars[row], labels[row]))
+            return [labels[row] for row in found[:limit]]
 
     def close(self) -> None:
-        """Closes the writing connection."""
+        """Closes the connection."""
         self._connection.close()
 
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.create_function("text_score", 1, lambda rank: -rank / (1.0 - rank), deterministic=True)
-        return connection
+    def _run(self, plan: Plan, viewer: Viewer) -> Run:
+        return Run.of(self._columns, lambda p: self._rows("body", p), lambda p: self._rows("title", p), plan, viewer)
+
+    def _rows(self, column: str, phrase: Units) -> Rows:
+        """The rows whose text has a phrase, in order; kept until the next write."""
+        key = (column, phrase)
+        if key in self._phrases:
+            self._phrases.move_to_end(key)
+            return self._phrases[key]
+        found = self._connection.execute(
+            "SELECT rowid FROM texts WHERE texts MATCH ?", (f"{column} : {_match(phrase)}",)
+        )
+        rows = np.fromiter((row[0] for row in found), np.int64)
+        self._phrases[key] = rows
+        while len(self._phrases) > KEPT_PHRASES:
+            self._phrases.popitem(last=False)
+        return rows
 
     def _stamp(self) -> str:
         return f"{LAYOUT}:{self._lexicon.digest}"
 
     def _remove(self, id_: str) -> None:
         row = self._connection.execute("SELECT number FROM entries WHERE id = ?", (id_,)).fetchone()
-        if row is None:
-            return
-        for table, column in (
-            ("text_public", "rowid"),
-            ("text_private", "rowid"),
-            ("facets", "number"),
-            ("entries", "number"),
-        ):
-            self._connection.execute(f"DELETE FROM {table} WHERE {column} = ?", row)  # noqa: S608 - names from above
+        if row is not None:
+            self._connection.execute("DELETE FROM texts WHERE rowid = ?", row)
+            self._connection.execute("DELETE FROM entries WHERE number = ?", row)
 
-    def _insert(self, record: SearchRecord) -> None:
+    def _insert(self, record: SearchRecord) -> Entry:
+        numbers = {
+            "stars": float(record.stars),
+            "mos": record.mos,
+            "downloads": float(record.downloads),
+            "created": record.created.timestamp(),
+            "standing": standing(record),
+        }
+        facets = sorted(facets_of(record, self._lexicon))
+        embedding = np.asarray(record.embedding, np.float32).tobytes()
+        family = record.family or record.id
+        values = (record.id, record.owner, record.name, family, record.private)
         cursor = self._connection.execute(
-            "INSERT INTO entries(id, owner, private, created, stars, mos, standing) VALUES (?,?,?,?,?,?,?)",
-            (
-                record.id,
-                record.owner,
-                record.private,
-                record.created.timestamp(),
-                record.stars,
-                record.mos,
-                standing(record),
-            ),
+            "INSERT INTO entries(id, owner, name, family, private, numbers, facets, embedding)"
+            " VALUES (?,?,?,?,?,?,?,?)",
+            (*values, json.dumps(numbers), json.dumps([[f.key, f.value] for f in facets]), embedding),
         )
-        number = cursor.lastrowid
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO facets(key, value, number) VALUES (?,?,?)",
-            [(facet.key, facet.value, number) for facet in facets_of(record, self._lexicon)],
-        )
-        table = "text_private" if record.private else "text_public"
+        row = int(cursor.lastrowid or 0)
         self._connection.execute(
-            f"INSERT INTO {table}(rowid, title, prose) VALUES (?,?,?)",  # noqa: S608 - one of two names
-            (number, *text_of(record)),
+            "INSERT INTO texts(rowid, title, body) VALUES (?,?,?)", (row, title_of(record), text_of(record))
         )
+        return Entry(row, *values, {k: np.nan if v is None else v for k, v in numbers.items()}, facets, embedding)
 
+    def _load(self) -> Columns:
+        columns = Columns()
+        for entry in self._entries():
+            columns.add(entry)
+        return columns
 
-def standing(record: SearchRecord) -> float:
-    """What a voice is worth apart from the query: its stars (logarithmically) and its date.
-
-    The date counts absolutely, not as an age: what is newer stays ahead by the same amount at every time of asking.
-    """
-    stars = STAR_WEIGHT * (record.stars + 1).bit_length()
-    return stars + AGE_WEIGHT_PER_YEAR * record.created.timestamp() / _SECONDS_PER_YEAR
-
-
-def _select(
-    connection: sqlite3.Connection, table: str, scope: Condition, query: Query, limit: int
-) -> tuple[list[Ranked], int]:
-    conditions = [*_facet_conditions(query), *_bound_conditions(query), *_phrase_conditions(table, query)]
-    score, join, joined = _text_score(table, query)
-    if query.text and not query.facets and not query.bounds and not query.phrases:
-        conditions.append(("t.number IS NOT NULL", []))
-    where, values = _both(scope, _all_or_named(table, query, conditions))
-    parameters = [*joined, *values]
-    body = f"FROM entries e {join} WHERE {where}"
-    total = connection.execute(f"SELECT count(*) {body}", parameters).fetchone()[0]
-    rows = connection.execute(
-        f"SELECT e.id, e.standing + {TEXT_WEIGHT} * ({score}) AS score {body} ORDER BY score DESC, e.id LIMIT ?",
-        [*parameters, limit],
-    )
-    return [Ranked(id_, value) for id_, value in rows], int(total)
-
-
-def _all_or_named(table: str, query: Query, conditions: Sequence[Condition]) -> Condition:
-    """All the conditions, or the name that the query looks like."""
-    all_hold: Condition = ("1", [])
-    for condition in conditions:
-        all_hold = _both(all_hold, condition)
-    if not query.name:
-        return all_hold
-    named = f"e.number IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)"  # noqa: S608 - one of two names
-    return f"({all_hold[0]} OR {named})", [*all_hold[1], f"title : {_match(query.name)}"]
-
-
-def _both(left: Condition, right: Condition) -> Condition:
-    return f"({left[0]} AND {right[0]})", [*left[1], *right[1]]
-
-
-def _text_score(table: str, query: Query) -> tuple[str, str, list[object]]:
-    """Score expression, join and its parameters for the free text; 0 where there is none."""
-    wanted = [*query.text, *query.phrases]
-    if not wanted:
-        return "0", "", []
-    if table == "text_public":
-        rank = f"text_score(bm25({table}, {TITLE_WEIGHT}, {PROSE_WEIGHT}))"
-        inner = f"SELECT rowid AS number, {rank} AS score FROM {table} WHERE {table} MATCH ?"  # noqa: S608
-        parameters: list[object] = [" OR ".join(_match(p) for p in wanted)]
-    else:
-        hits = " UNION ALL ".join([f"SELECT rowid AS number FROM {table} WHERE {table} MATCH ?"] * len(wanted))  # noqa: S608
-        inner = f"SELECT number, count(*) / {len(wanted)}.0 AS score FROM ({hits}) GROUP BY number"  # noqa: S608
-        parameters = [_match(p) for p in wanted]
-    return "coalesce(t.score, 0)", f"LEFT JOIN ({inner}) t ON t.number = e.number", parameters
-
-
-def _facet_conditions(query: Query) -> list[Condition]:
-    found: list[Condition] = []
-    for key, facets in groupby(sorted(query.facets), key=lambda facet: facet.key):
-        values = [facet.value for facet in facets]
-        groups = [values] if key in ALTERNATIVES else [[value] for value in values]
-        found += [_holds(key, group) for group in groups]
-    return found + [_not(_holds(facet.key, [facet.value])) for facet in sorted(query.without)]
-
-
-def _holds(key: str, values: Sequence[str]) -> Condition:
-    marks = ",".join("?" * len(values))
-    condition = f"e.number IN (SELECT number FROM facets WHERE key = ? AND value IN ({marks}))"  # noqa: S608
-    return condition, [key, *values]
-
-
-def _bound_conditions(query: Query) -> list[Condition]:
-    return [(f"{_COLUMNS[bound.name]} {bound.operator} ?", [bound.value]) for bound in query.bounds]
-
-
-def _phrase_conditions(table: str, query: Query) -> list[Condition]:
-    inside = f"e.number IN (SELECT rowid FROM {table} WHERE {table} MATCH ?)"  # noqa: S608 - one of two names
-    wanted: list[Condition] = [(inside, [_match(phrase)]) for phrase in query.phrases]
-    return wanted + [_not((inside, [_match(phrase)])) for phrase in query.without_text]
-
-
-def _not(condition: Condition) -> Condition:
-    return f"NOT ({condition[0]})", condition[1]
+    def _entries(self) -> Iterator[Entry]:
+        rows = self._connection.execute(
+            "SELECT number, id, owner, name, family, private, numbers, facets, embedding FROM entries ORDER BY number"
+        )
+        for number, id_, owner, name, family, private, numbers, facets, embedding in rows:
+            told = {key: np.nan if value is None else value for key, value in json.loads(numbers).items()}
+            known = [Facet(key, value) for key, value in json.loads(facets)]
+            yield Entry(number, id_, owner, name, family, bool(private), told, known, bytes(embedding))
 
 
 def _match(phrase: Units) -> str:

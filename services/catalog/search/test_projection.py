@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 
 from services.catalog.domain.road import State
 from services.catalog.domain.visibility import Visibility
+from services.catalog.search.finding import find
 from services.catalog.search.lexicon import load
 from services.catalog.search.port import SearchIndex, Viewer, open_index
 from services.catalog.search.projection import Projection
@@ -46,7 +47,7 @@ def publish(database: Database, name: str, state: State = State.PUBLISHED) -> st
 
 
 def shown(index: SearchIndex, text: str = "") -> set[str]:
-    return {hit.id for hit in index.search(understand(text, load()), Viewer(), 10_000)[0]}
+    return {hit.id for hit in find(index, load(), understand(text, load()), Viewer(), 10_000).hits}
 
 
 def test_what_was_committed_before_is_found_after_catching_up(tmp_path: Path, database: Database) -> None:
@@ -65,6 +66,7 @@ def test_a_version_taken_back_leaves_the_index(tmp_path: Path, database: Databas
     index = open_index(f"sqlite:///{tmp_path / 'search.sqlite'}")
     first = publish(database, "first")
     projection = Projection(database, index)
+    projection.catch_up()
     assert shown(index) == {first}
     with database.write() as session:
         version = session.scalars(select(VersionRow)).one()
@@ -77,11 +79,12 @@ def test_a_version_taken_back_leaves_the_index(tmp_path: Path, database: Databas
 
 def test_a_lost_index_is_rebuilt_from_the_tables(tmp_path: Path, database: Database) -> None:
     index = open_index(f"sqlite:///{tmp_path / 'search.sqlite'}")
-    Projection(database, index)
+    Projection(database, index).catch_up()
     expected = {publish(database, f"r{n}") for n in range(7)}
     index.close()
     lost = open_index(f"sqlite:///{tmp_path / 'another.sqlite'}")
     projection = Projection(database, lost)
-    assert shown(lost) == expected
+    assert projection.lag() == len(expected)
     projection.catch_up()
+    assert projection.lag() == 0
     assert shown(lost) == expected

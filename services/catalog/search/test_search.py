@@ -5,15 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.catalog.search.finding import find, planned
+from services.catalog.search.forks import collapse
+from services.catalog.search.highlight import highlights
 from services.catalog.search.lexicon import Facet, load
-from services.catalog.search.port import SearchIndex, Viewer, open_index
+from services.catalog.search.port import Found, Ranked, SearchIndex, Viewer, open_index
 from services.catalog.search.query import Query, understand
 from services.catalog.search.record import SearchRecord, facets_of
+from services.catalog.search.suggest import suggestions
 from services.catalog.search.tokens import fold, units
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -46,10 +51,15 @@ def index(tmp_path: Path) -> SearchIndex:
     return made
 
 
+def look(index: SearchIndex, text: str, account: str = "", order: str = "relevance") -> Found:
+    return find(index, LEXICON, understand(text, LEXICON), Viewer(account), 100, order)
+
+
 def found(index: SearchIndex, text: str, account: str = "") -> list[str]:
-    hits, total = index.search(understand(text, LEXICON), Viewer(account), 100)
-    assert total == len(hits)
-    return [hit.id for hit in hits]
+    answer = look(index, text, account)
+    exact = [hit.id for hit in answer.hits if not hit.near]
+    assert answer.total == len(exact)
+    return exact
 
 
 def test_the_same_intent_in_two_languages_finds_the_same_in_the_same_order(index: SearchIndex) -> None:
@@ -91,19 +101,19 @@ def test_what_is_found(index: SearchIndex, text: str, expected: list[str]) -> No
     assert set(found(index, text)) == set(expected)
 
 
-def test_an_empty_query_lists_everything_most_stars_and_newest_first(index: SearchIndex) -> None:
+def test_an_empty_query_lists_everything_by_stars_quality_and_date(index: SearchIndex) -> None:
     everything = found(index, "")
-    assert everything[:2] == ["english-narrator", "canton-prose"]
+    assert everything[:2] == ["english-narrator", "english-reader"]
     assert set(everything) == {record.id for record in FIXTURES}
 
 
 def test_private_voices_change_nothing_that_others_see(index: SearchIndex) -> None:
-    texts = ["", "火锅", "english male", "老板娘 火锅店", "tag:fixture", '"火锅店"', "-angry"]
-    viewers = [Viewer(), Viewer("bob")]
-    seen = {(t, v): index.search(understand(t, LEXICON), v, 100) for t in texts for v in viewers}
+    texts = ["", "火锅", "english male", "老板娘 火锅店", "tag:fixture", '"火锅店"', "-angry", "sichuan 老板"]
+    viewers = ["", "bob"]
+    seen = {(t, v): look(index, t, v) for t in texts for v in viewers}
     secret = replace(fixture("secret", 99, description_zh="火锅店 火锅 老板娘", stars=1000), private=True, owner="ann")
     index.apply([secret, *(replace(secret, id=f"secret{n}") for n in range(20))], [])
-    assert seen == {(t, v): index.search(understand(t, LEXICON), v, 100) for t in texts for v in viewers}
+    assert seen == {(t, v): look(index, t, v) for t in texts for v in viewers}
     assert "secret" in found(index, "火锅", "ann")
 
 
@@ -137,6 +147,114 @@ def test_a_query_is_shown_as_it_was_understood() -> None:
         "text": '小巷 "tea house"',
     }
     assert understand("the voice of", LEXICON) == Query()
+
+
+def test_a_chip_taken_away_leaves_the_rest_of_the_query() -> None:
+    query = understand('粤语 男性 -angry "tea house" stars:>=10 小巷', LEXICON)
+    chips = {f"{chip.key}:{chip.value}": understand(chip.without, LEXICON) for chip in query.chips}
+    assert set(chips) == {
+        "language:yue",
+        "gender:male",
+        "emotion:-angry",
+        "stars:>=10",
+        "text:小巷",
+        'text:"tea house"',
+    }
+    without = chips["language:yue"]
+    assert without.understood == {k: v for k, v in query.understood.items() if k != "language"}
+    assert "stars" not in chips["stars:>=10"].understood
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "yueyu laonian nanxing", "yue yu lao nian nan xing", "jyut6 jyu5 lou5 nin4 naam4 sing3", "cantonse eldery male",
+        "月语 老年 男性", "yue4yu3 lao3nian2 nan2xing4", "粵語 老年 男性", "粤语elderly男",
+    ],
+)  # fmt: skip
+def test_one_intent_however_it_is_typed(text: str) -> None:
+    assert understand(text, LEXICON).understood == {"language": "yue", "gender": "male", "age": "senior"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a twenty-six-year-old man", {"male", "young"}),
+        ("四十来岁的大叔,声音不沙哑", {"male", "middle"}),
+        ("十五六岁的女高中生", {"female", "teen"}),
+        ("not hoarse at all, but warm", {"warm"}),
+        ("不疾不徐,一点也不低沉", {"calm"}),
+    ],
+)
+def test_what_prose_affirms_and_denies(text: str, expected: set[str]) -> None:
+    assert {facet.value for facet in LEXICON.facets(text)} == expected
+
+
+def test_a_voice_that_lacks_something_comes_near(index: SearchIndex) -> None:
+    answer = look(index, "粤语 老年 女 沙哑")
+    assert answer.total == 0
+    assert all(hit.near for hit in answer.hits)
+    assert answer.hits[0].id in {"canton-lady", "canton-grandpa", "canton-prose-en"}
+    assert answer.hits[0].parts["lang:yue"] > answer.hits[0].parts["standing"]
+
+
+def test_words_that_nobody_listed_find_what_means_the_same(index: SearchIndex) -> None:
+    index.apply([fixture("moon", 1, description_en="Explains rockets and planets.")], [])
+    answer = look(index, "航天 火箭")
+    assert (answer.total, answer.hits[0].id, answer.hits[0].near) == (0, "moon", True)
+
+
+def test_facets_are_counted_over_the_exact_hits(index: SearchIndex) -> None:
+    counts = look(index, "english male").facets
+    assert counts[Facet("style", "narrative")] == 2
+    assert counts[Facet("gender", "male")] == 3
+    assert Facet("lang", "yue") not in counts
+
+
+def test_another_order(index: SearchIndex) -> None:
+    hits = [hit.id for hit in look(index, "english male", order="mos").hits if not hit.near]
+    assert hits == ["english-reader", "english-angry", "english-narrator"]
+
+
+def test_neighbours_by_sound_respect_conditions_and_privacy(index: SearchIndex) -> None:
+    def sounding(id_: str, *embedding: float, **facts: Any) -> SearchRecord:
+        return fixture(id_, embedding=embedding, **facts)
+
+    plan = planned(index, LEXICON, understand("gender:male", LEXICON))
+    index.apply(
+        [
+            sounding("near", 0.8, 0.6, gender="male"), sounding("far", 0.0, 1.0, gender="male"),
+            sounding("woman", 1.0, 0.0, gender="female"),
+            replace(sounding("hidden", 1.0, 0.0, gender="male"), private=True, owner="ann"),
+        ],
+        [],
+    )  # fmt: skip
+    assert [n.id for n in index.nearest((1.0, 0.0), plan, Viewer(), 10)] == ["near", "far"]
+    assert [n.id for n in index.nearest((1.0, 0.0), plan, Viewer("ann"), 10)] == ["hidden", "near", "far"]
+    index.apply([], ["near"])
+    assert [n.similarity for n in index.nearest((1.0, 0.0), plan, Viewer(), 10)] == [0.0]
+
+
+def test_suggestions_are_terms_and_public_names(index: SearchIndex) -> None:
+    index.apply([replace(fixture("cantata"), private=True, owner="ann")], [])
+    assert "cantonese" in suggestions(index, LEXICON, "canto", Viewer())
+    assert "fixtures/canton-boy" in suggestions(index, LEXICON, "canton-b", Viewer())
+    assert suggestions(index, LEXICON, "cantata", Viewer()) == []
+    assert suggestions(index, LEXICON, "cantata", Viewer("ann")) == ["ann/cantata"]
+    assert "粤语 老年" in suggestions(index, LEXICON, "粤语 老", Viewer())
+
+
+def test_one_of_a_family_of_forks_stands_for_the_others() -> None:
+    hits = [Ranked("a", 3, "a"), Ranked("b", 2, "a"), Ranked("c", 1), Ranked("d", 0, "a")]
+    collapsed = collapse(hits)
+    assert [hit.id for hit in collapsed.hits] == ["a", "c"]
+    assert collapsed.forks == {"a": 2}
+
+
+def test_highlights_are_the_words_that_answer() -> None:
+    query = understand("粤语 沙哑 tea house", LEXICON)
+    told = ["講廣東話，嗓子沙哑，不是沙哑。", "Near the old tea house, loud."]
+    assert highlights(query, LEXICON, told) == ["廣東話", "沙哑", "Near the old tea house"]
 
 
 @settings(max_examples=60, deadline=None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import cache
 
 from opencc import OpenCC
@@ -12,6 +13,9 @@ _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _KANA_HANGUL = r"\u3040-\u30ff\uac00-\ud7af"
 _UNIT = re.compile(rf"[{_HAN}{_KANA_HANGUL}]|[^\W_{_HAN}{_KANA_HANGUL}]+")
 _SINGLE = re.compile(rf"[{_HAN}{_KANA_HANGUL}]")
+# Where one statement ends: what is denied before it is not denied after it.
+_CLAUSE = re.compile(r"[,;.!?:|，。；：！？、\n]+|\bbut\b|\bhowever\b|而是|但是|不过")
+_ENDINGS = ("ings", "ing", "ies", "ed", "es", "s")
 
 
 @cache
@@ -30,6 +34,34 @@ def units(text: str) -> tuple[str, ...]:
     return tuple(_UNIT.findall(fold(text)))
 
 
+def clauses(text: str) -> Iterable[tuple[str, ...]]:
+    """The units of each statement of a text."""
+    return (found for piece in _CLAUSE.split(fold(text)) if (found := tuple(_UNIT.findall(piece))))
+
+
 def is_single(unit: str) -> bool:
     """Whether a unit is one character of a script written without spaces."""
     return bool(_SINGLE.fullmatch(unit))
+
+
+def stem(unit: str) -> str:
+    """A Latin word without its inflection, so that `pirates` finds `pirate`; other units as they are."""
+    if len(unit) < 4 or not unit.isascii() or not unit.isalpha():
+        return unit
+    for ending in _ENDINGS:
+        root = unit.removesuffix(ending)
+        if root != unit and len(root) >= 3 and not root.endswith("s"):
+            return root + "i" if ending == "ies" else _bare(root)
+    return _bare(unit)
+
+
+def _bare(root: str) -> str:
+    """A root without its silent e, with i for y."""
+    if len(root) < 5:
+        return root
+    return root[:-1] + "i" if root.endswith("y") else root.removesuffix("e")
+
+
+def stems(pieces: Iterable[str]) -> tuple[str, ...]:
+    """The units as the full-text index holds them."""
+    return tuple(stem(piece) for piece in pieces)

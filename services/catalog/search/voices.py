@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,10 +17,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.catalog import messages, paging
-from services.catalog.search.lexicon import load
-from services.catalog.search.port import Ranked, SearchIndex, Viewer
-from services.catalog.search.projection import Projection
+from services.catalog.search.finding import find, planned
+from services.catalog.search.forks import Collapsed, collapse
+from services.catalog.search.highlight import highlights
+from services.catalog.search.lexicon import MARK, load
+from services.catalog.search.port import ORDERS, Found, Ranked, SearchIndex, Viewer
+from services.catalog.search.projection import Projection, records_of
 from services.catalog.search.query import MAX_QUERY, Query, understand
+from services.catalog.search.suggest import suggestions
 from services.catalog.store import repositories, versions
 from services.catalog.store.tables import RepositoryRow, VersionRow
 from services.common.database import Database
@@ -30,6 +34,11 @@ from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 
 MAX_HITS = 1000
 KEPT_RANKINGS = 256
+MAX_SIMILAR = 50
+NO_EMBEDDING = (
+    "This voice has no speaker embedding: its version carries no figure `speaker_embedding`, which a hub with the "
+    "trainer extra measures."
+)
 
 
 @dataclass(frozen=True)
@@ -38,8 +47,8 @@ class Ranking:
 
     account: str
     text: str
-    hits: Sequence[Ranked]
-    total: int
+    order: str
+    found: Found
 
 
 class VoiceSearch:
@@ -54,40 +63,94 @@ class VoiceSearch:
 
     def search(self, identity: Identity, request: pb.SearchVoicesRequest) -> pb.SearchVoicesResponse:
         """One page of hits; Invalid for a query that is too long or a cursor of another list."""
-        if len(request.query) > MAX_QUERY:
-            raise Invalid(
-                "The query is too long.", hint=f"Use at most {MAX_QUERY} characters.", reason="QUERY_TOO_LONG"
-            )
+        query = self._understood(request.query)
+        order = _order(request.order)
         size = paging.page_size(request.page.size)
         name, offset, last = _position(request.page.cursor)
         self._projection.catch_up()
-        query = understand(request.query, self._lexicon)
-        name, ranking = self._ranking(name, identity, request.query, query)
-        start = next((i + 1 for i, hit in enumerate(ranking.hits) if hit.id == last), offset)
-        page = ranking.hits[start : start + size]
-        more = start + size < len(ranking.hits)
+        name, ranking = self._ranking(name, identity, request.query, query, order)
+        found = ranking.found
+        shown = Collapsed(found.hits, {}) if request.forks else collapse(found.hits)
+        start = next((i + 1 for i, hit in enumerate(shown.hits) if hit.id == last), offset)
+        page = shown.hits[start : start + size]
+        more = start + size < len(shown.hits)
         with self._database.read() as session:
             hits = _hits(session, identity, page)
+        for hit in hits:
+            hit.forks = shown.forks.get(hit.repository.id, 0)
+            told = (hit.description_zh, hit.description_en, *hit.tags)
+            hit.highlights.extend(highlights(query, self._lexicon, told))
         return pb.SearchVoicesResponse(
             hits=hits,
             next_cursor=paging.encode("search", f"{name}:{start + size}:{page[-1].id}") if more else "",
-            total=ranking.total,
+            total=found.total,
             understood=query.understood,
+            chips=[pb.Chip(key=c.key, value=c.value, without=c.without) for c in query.chips],
+            facets=_counts(found),
         )
 
-    def _ranking(self, name: str, identity: Identity, text: str, query: Query) -> tuple[str, Ranking]:
+    def suggest(self, identity: Identity, request: pb.SuggestQueriesRequest) -> pb.SuggestQueriesResponse:
+        """Queries that begin as what was typed; Invalid for a text that is too long."""
+        self._understood(request.prefix)
+        self._projection.catch_up()
+        found = suggestions(self._index, self._lexicon, request.prefix, Viewer(identity.account))
+        return pb.SuggestQueriesResponse(suggestions=found)
+
+    def similar(self, identity: Identity, request: pb.ListSimilarVoicesRequest) -> pb.ListSimilarVoicesResponse:
+        """Voices that sound like one that the caller may read; NotFound for any other."""
+        query = self._understood(request.query)
+        size = min(paging.page_size(request.size), MAX_SIMILAR)
+        self._projection.catch_up()
+        with self._database.read() as session:
+            row = repositories.readable(session, identity, request.owner, request.name)
+            own = next(iter(records_of(session, [row.id])), None)
+            if own is None or not own.embedding:
+                return pb.ListSimilarVoicesResponse(unavailable=NO_EMBEDDING)
+            made = planned(self._index, self._lexicon, query)
+            near = self._index.nearest(own.embedding, made, Viewer(identity.account), size + 1)
+            ranked = [Ranked(one.id, one.similarity) for one in near if one.id != row.id][:size]
+            return pb.ListSimilarVoicesResponse(hits=_hits(session, identity, ranked))
+
+    def _understood(self, text: str) -> Query:
+        if len(text) > MAX_QUERY:
+            raise Invalid(
+                "The query is too long.", hint=f"Use at most {MAX_QUERY} characters.", reason="QUERY_TOO_LONG"
+            )
+        return understand(text, self._lexicon)
+
+    def _ranking(self, name: str, identity: Identity, text: str, query: Query, order: str) -> tuple[str, Ranking]:
         with self._lock:
             kept = self._rankings.get(name)
-        if kept is not None and (kept.account, kept.text) == (identity.account, text):
+        if kept is not None and (kept.account, kept.text, kept.order) == (identity.account, text, order):
             return name, kept
-        hits, total = self._index.search(query, Viewer(identity.account), MAX_HITS)
-        ranking = Ranking(identity.account, text, hits, total)
+        found = find(self._index, self._lexicon, query, Viewer(identity.account), MAX_HITS, order)
+        ranking = Ranking(identity.account, text, order, found)
         fresh = hashlib.sha256(repr(ranking).encode()).hexdigest()[:16]
         with self._lock:
             self._rankings[fresh] = ranking
             while len(self._rankings) > KEPT_RANKINGS:
                 self._rankings.popitem(last=False)
         return fresh, ranking
+
+
+def _order(name: str) -> str:
+    if name and name not in ORDERS:
+        raise Invalid(
+            f"There is no order {name!r}.",
+            hint=f"Use one of: {', '.join(ORDERS)}.",
+            reason="UNKNOWN_ORDER",
+            fields={"order": "unknown"},
+        )
+    return name or ORDERS[0]
+
+
+def _counts(found: Found) -> list[pb.FacetCount]:
+    """The counts by what one types: a voice that has a value only by containment counts for it."""
+    counts: Counter[tuple[str, str]] = Counter()
+    for facet, count in found.facets.items():
+        counts[facet.key, facet.value.removeprefix(MARK)] += count
+    ordered = sorted(counts.items(), key=lambda item: (item[0][0], -item[1], item[0][1]))
+    return [pb.FacetCount(key=key, value=value, count=count) for (key, value), count in ordered]
 
 
 def _position(cursor: str) -> tuple[str, int, str]:
@@ -123,5 +186,7 @@ def _hit(session: Session, row: RepositoryRow, version: VersionRow, ranked: Rank
         tags=version.card.get("tags", []),
         language=(version.card.get("languages") or [""])[0],
         score=ranked.score,
+        near=ranked.near,
+        explanation=dict(ranked.parts),
         sample=messages.sample(samples[0]) if samples else None,
     )

@@ -206,6 +206,17 @@ class Catalog(catalog_grpc.CatalogServiceServicer):
         found, filename, media = listed[request.digest]
         return catalog.ResolveDownloadResponse(object=found, media_type=media, filename=filename)
 
+    def SuggestQueries(
+        self, request: catalog.SuggestQueriesRequest, context: grpc.ServicerContext
+    ) -> catalog.SuggestQueriesResponse:
+        return catalog.SuggestQueriesResponse(suggestions=[f"{request.prefix}…"])
+
+    def ListSimilarVoices(
+        self, request: catalog.ListSimilarVoicesRequest, context: grpc.ServicerContext
+    ) -> catalog.ListSimilarVoicesResponse:
+        self.world.repository(request.owner, request.name)
+        return catalog.ListSimilarVoicesResponse(unavailable="No speaker embedding.")
+
     def SearchVoices(
         self, request: catalog.SearchVoicesRequest, context: grpc.ServicerContext
     ) -> catalog.SearchVoicesResponse:
@@ -223,9 +234,10 @@ class Catalog(catalog_grpc.CatalogServiceServicer):
             for key, versions in self.world.versions.items()
             if self.world.repositories[key].visibility == catalog.VISIBILITY_PUBLIC
         ]
-        return catalog.SearchVoicesResponse(
-            hits=hits, total=len(hits), understood={"language": "en"} if request.query else {}
-        )
+        if not request.query:
+            return catalog.SearchVoicesResponse(hits=hits, total=len(hits))
+        chip = catalog.Chip(key="language", value="en", without="male narrator")
+        return catalog.SearchVoicesResponse(hits=hits, total=len(hits), understood={"language": "en"}, chips=[chip])
 
     def SetStar(self, request: catalog.SetStarRequest, context: grpc.ServicerContext) -> catalog.SetStarResponse:
         self.world.repository(request.owner, request.name)

@@ -16,6 +16,7 @@ const TEXTS = {
   queryHint: ["e.g. English male narrator", "例如：英语 男性 叙事"],
   found: ["{n} voices", "{n} 个声音"],
   understood: ["Understood as", "理解为"],
+  removeChip: ["Search without this", "去掉这一条再搜"],
   nothing: ["No voice fits these words. Try fewer words, or make this voice yourself.", "没有符合的声音。试试少几个词，或者自己做一个。"],
   newest: ["Voices on this hub", "本站的声音"],
   noneYet: ["No voice is here yet. Be the first: it takes one minute of speech.", "这里还没有声音。只需一分钟录音，做第一个吧。"],

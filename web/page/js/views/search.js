@@ -48,7 +48,9 @@ async function page(query, cursor, head, list, foot) {
 
 /** @param {string} query @param {any} found */
 function summary(query, found) {
-  const understood = Object.entries(found.understood).map(([kind, value]) => h("span.tag", {}, `${kind}: ${value}`));
+  const understood = found.chips.map((/** @type {any} */ chip) =>
+    h("a.tag", { href: `#/search/${encodeURIComponent(chip.without)}`, title: t("removeChip") }, `${chip.key}: ${chip.value} ×`),
+  );
   const line = h("div.row", {}, h("h2", {}, query ? t("found", { n: found.total }) : t("newest")));
   if (understood.length) add(line, h("span.small", {}, t("understood")), ...understood);
   return line;

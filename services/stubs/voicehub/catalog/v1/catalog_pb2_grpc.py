@@ -81,6 +81,16 @@ class CatalogServiceStub:
                 request_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SearchVoicesRequest.SerializeToString,
                 response_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SearchVoicesResponse.FromString,
                 _registered_method=True)
+        self.SuggestQueries = channel.unary_unary(
+                '/voicehub.catalog.v1.CatalogService/SuggestQueries',
+                request_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SuggestQueriesRequest.SerializeToString,
+                response_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SuggestQueriesResponse.FromString,
+                _registered_method=True)
+        self.ListSimilarVoices = channel.unary_unary(
+                '/voicehub.catalog.v1.CatalogService/ListSimilarVoices',
+                request_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListSimilarVoicesRequest.SerializeToString,
+                response_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListSimilarVoicesResponse.FromString,
+                _registered_method=True)
         self.SetStar = channel.unary_unary(
                 '/voicehub.catalog.v1.CatalogService/SetStar',
                 request_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SetStarRequest.SerializeToString,
@@ -164,6 +174,20 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SuggestQueries(self, request, context):
+        """What a query that begins like this may become: known terms and names of voices.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListSimilarVoices(self, request, context):
+        """Voices whose speaker sounds most like that of a voice.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetStar(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -235,6 +259,16 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.SearchVoices,
                     request_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SearchVoicesRequest.FromString,
                     response_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SearchVoicesResponse.SerializeToString,
+            ),
+            'SuggestQueries': grpc.unary_unary_rpc_method_handler(
+                    servicer.SuggestQueries,
+                    request_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SuggestQueriesRequest.FromString,
+                    response_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SuggestQueriesResponse.SerializeToString,
+            ),
+            'ListSimilarVoices': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListSimilarVoices,
+                    request_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListSimilarVoicesRequest.FromString,
+                    response_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListSimilarVoicesResponse.SerializeToString,
             ),
             'SetStar': grpc.unary_unary_rpc_method_handler(
                     servicer.SetStar,
@@ -502,6 +536,60 @@ class CatalogService:
             '/voicehub.catalog.v1.CatalogService/SearchVoices',
             voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SearchVoicesRequest.SerializeToString,
             voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SearchVoicesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuggestQueries(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicehub.catalog.v1.CatalogService/SuggestQueries',
+            voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SuggestQueriesRequest.SerializeToString,
+            voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SuggestQueriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListSimilarVoices(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicehub.catalog.v1.CatalogService/ListSimilarVoices',
+            voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListSimilarVoicesRequest.SerializeToString,
+            voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListSimilarVoicesResponse.FromString,
             options,
             channel_credentials,
             insecure,

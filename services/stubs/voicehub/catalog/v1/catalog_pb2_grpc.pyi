@@ -46,6 +46,10 @@ class CatalogServiceStub:
     ResolveDownload: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ResolveDownloadRequest, _catalog_pb2.ResolveDownloadResponse]
     """Whether the caller may download this object as part of that version; answers its size and media type."""
     SearchVoices: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.SearchVoicesRequest, _catalog_pb2.SearchVoicesResponse]
+    SuggestQueries: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.SuggestQueriesRequest, _catalog_pb2.SuggestQueriesResponse]
+    """What a query that begins like this may become: known terms and names of voices."""
+    ListSimilarVoices: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListSimilarVoicesRequest, _catalog_pb2.ListSimilarVoicesResponse]
+    """Voices whose speaker sounds most like that of a voice."""
     SetStar: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.SetStarRequest, _catalog_pb2.SetStarResponse]
     ListComments: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListCommentsRequest, _catalog_pb2.ListCommentsResponse]
     CreateComment: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateCommentRequest, _catalog_pb2.CreateCommentResponse]
@@ -69,6 +73,10 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     ResolveDownload: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ResolveDownloadRequest, _catalog_pb2.ResolveDownloadResponse]  # type: ignore[assignment]
     """Whether the caller may download this object as part of that version; answers its size and media type."""
     SearchVoices: _aio.UnaryUnaryMultiCallable[_catalog_pb2.SearchVoicesRequest, _catalog_pb2.SearchVoicesResponse]  # type: ignore[assignment]
+    SuggestQueries: _aio.UnaryUnaryMultiCallable[_catalog_pb2.SuggestQueriesRequest, _catalog_pb2.SuggestQueriesResponse]  # type: ignore[assignment]
+    """What a query that begins like this may become: known terms and names of voices."""
+    ListSimilarVoices: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListSimilarVoicesRequest, _catalog_pb2.ListSimilarVoicesResponse]  # type: ignore[assignment]
+    """Voices whose speaker sounds most like that of a voice."""
     SetStar: _aio.UnaryUnaryMultiCallable[_catalog_pb2.SetStarRequest, _catalog_pb2.SetStarResponse]  # type: ignore[assignment]
     ListComments: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListCommentsRequest, _catalog_pb2.ListCommentsResponse]  # type: ignore[assignment]
     CreateComment: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateCommentRequest, _catalog_pb2.CreateCommentResponse]  # type: ignore[assignment]
@@ -143,6 +151,22 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.SearchVoicesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.SearchVoicesResponse, _abc.Awaitable[_catalog_pb2.SearchVoicesResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SuggestQueries(
+        self,
+        request: _catalog_pb2.SuggestQueriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.SuggestQueriesResponse, _abc.Awaitable[_catalog_pb2.SuggestQueriesResponse]]:
+        """What a query that begins like this may become: known terms and names of voices."""
+
+    @_abc_1.abstractmethod
+    def ListSimilarVoices(
+        self,
+        request: _catalog_pb2.ListSimilarVoicesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.ListSimilarVoicesResponse, _abc.Awaitable[_catalog_pb2.ListSimilarVoicesResponse]]:
+        """Voices whose speaker sounds most like that of a voice."""
 
     @_abc_1.abstractmethod
     def SetStar(

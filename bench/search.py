@@ -1,0 +1,113 @@
+"""`python -m bench.search [--engine URL] [--count N]`: how fast the search index fills and answers.
+
+The voices are those of the relevance set again and again under new names, each with a random speaker embedding. Printed
+are the index rate and, per kind of query and number of clients, the median and the 99th percentile of the wall time and
+of the processor time that the answering thread spent (on a busy machine the second is the one to compare).
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from services.catalog.search import evaluate
+from services.catalog.search.finding import find, planned
+from services.catalog.search.lexicon import load
+from services.catalog.search.port import SearchIndex, Viewer, open_index
+from services.catalog.search.query import understand
+from services.catalog.search.record import SearchRecord
+from tests.relevance.generate import generate
+
+DIMENSIONS = 256
+PAGE = 20
+QUERIES = {
+    "selective": ["owner:mika lang:hak age:child", "voice-17-3", "lang:nan gender:neutral timbre:nasal 海盗"],
+    "filter": ["lang:yue gender:male age:senior", "粤语 老年 男性", "English male narrator", "mos:>4 stars:>=10"],
+    "text": ["海盗 船长", "pirate captain", "让人起鸡皮疙瘩的深夜怪谈", "rockets and planets"],
+    "mixed": ["温柔的女生 讲睡前故事 瑜伽", "gravelly detective English man", "低沉 法庭 男声 license:cc-by-4.0"],
+}
+CLIENTS = (1, 8, 32)
+
+
+def voices(count: int) -> Iterator[SearchRecord]:
+    """So many voices, always the same."""
+    chance = np.random.default_rng(7)
+    kinds = [evaluate.record(raw, str(raw["id"])) for raw in generate().records]
+    for number in range(count):
+        kind, turn = kinds[number % len(kinds)], number // len(kinds)
+        vector = chance.standard_normal(DIMENSIONS, dtype=np.float32)
+        vector /= np.linalg.norm(vector)
+        id_ = f"{kind.id}-{turn}"
+        yield replace(
+            kind, id=id_, version=id_, name=f"{kind.name}-{turn}", family=id_, embedding=tuple(vector.tolist())
+        )
+
+
+def questions(index: SearchIndex) -> dict[str, list[Callable[[], object]]]:
+    """The queries of each kind, ready to be asked."""
+    lexicon, viewer = load(), Viewer()
+    probe = next(iter(voices(1))).embedding
+
+    def ask(text: str) -> Callable[[], object]:
+        return lambda: find(index, lexicon, understand(text, lexicon), viewer, PAGE)
+
+    def near(text: str) -> Callable[[], object]:
+        return lambda: index.nearest(probe, planned(index, lexicon, understand(text, lexicon)), viewer, PAGE)
+
+    asked = {kind: [ask(text) for text in texts] for kind, texts in QUERIES.items()}
+    return {**asked, "kNN": [near("")], "kNN + filter": [near("lang:yue gender:male")]}
+
+
+def times(calls: Sequence[Callable[[], object]], clients: int, rounds: int) -> tuple[list[float], list[float]]:
+    """Wall and processor seconds of each of `rounds` calls, by so many clients at once."""
+
+    def timed(number: int) -> tuple[float, float]:
+        wall, cpu = time.perf_counter(), time.thread_time()
+        calls[number % len(calls)]()
+        return time.perf_counter() - wall, time.thread_time() - cpu
+
+    with ThreadPoolExecutor(clients) as pool:
+        both = list(pool.map(timed, range(rounds)))
+    return [wall for wall, _ in both], [cpu for _, cpu in both]
+
+
+def bench(engine: str, count: int, rounds: int) -> None:
+    """Prints the table of one engine at one size."""
+    index = open_index(engine)
+    try:
+        begin, used = time.perf_counter(), time.process_time()
+        index.rebuild(voices(count))
+        wall, cpu = time.perf_counter() - begin, time.process_time() - used
+        print(f"\n{count} voices in {wall:.0f} s ({count / wall:.0f}/s; {count / cpu:.0f} per processor second)")
+        print(f"{'query':<14}{'clients':>8}{'p50 ms':>9}{'p99 ms':>9}{'cpu p50':>9}{'cpu p99':>9}")
+        for kind, calls in questions(index).items():
+            times(calls, 1, len(calls))  # the first of each reads the words and the file's pages
+            for clients in CLIENTS:
+                figures = [1000 * np.percentile(row, [50, 99]) for row in times(calls, clients, rounds)]
+                shown = "".join(f"{value:>9.1f}" for pair in figures for value in pair)
+                print(f"{kind:<14}{clients:>8}{shown}", flush=True)
+    finally:
+        index.close()
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engine", help="default: an embedded index in a temporary folder")
+    parser.add_argument("--count", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--rounds", type=int, default=200)
+    chosen = parser.parse_args()
+    for count in chosen.count:
+        with tempfile.TemporaryDirectory() as folder:
+            bench(chosen.engine or f"sqlite:///{Path(folder) / 'search.sqlite'}", count, chosen.rounds)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Ages in years as they are written: 二十六岁, 四十来岁, 26 岁, twenty-six-year-old, 26 years old."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+_DIGITS = "零一二三四五六七八九"
+_ONES = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["_", "_", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_SHORT_TENS = {2: "廿", 3: "卅"}
+
+
+def spellings(years: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str]]:
+    """Every written age with the name of its span; `years` are the spans, ends included."""
+    for name, (first, last) in years.items():
+        for number in range(first, last + 1):
+            for text in _chinese(number):
+                yield f"{text}岁", name
+            for text in (str(number), _english(number)):
+                yield f"{text} year old", name
+                yield f"{text} years old", name
+                yield f"{text} years of age", name
+                yield f"aged {text}", name
+            yield f"{number} 岁", name
+
+
+def _chinese(number: int) -> Iterator[str]:
+    tens, ones = divmod(number, 10)
+    after = _DIGITS[ones] if ones else ""
+    starts = [("" if tens < 2 else _DIGITS[tens]) + "十"] if tens else [""]
+    starts += [_SHORT_TENS[tens]] if tens in _SHORT_TENS else []
+    for start in starts:
+        yield start + after
+        if 0 < ones < 9:
+            yield start + after + _DIGITS[ones + 1]
+        if tens and not ones:
+            yield from (f"{start}{about}" for about in ("多", "来", "几", "出头的", "好几"))
+
+
+def _english(number: int) -> str:
+    tens, ones = divmod(number, 10)
+    if number < 20:
+        return _ONES[number]
+    return _TENS[tens] + (f" {_ONES[ones]}" if ones else "")

@@ -1,0 +1,173 @@
+"""The entries of the embedded index in memory, by column: facets as postings, numbers and embeddings as arrays.
+
+An entry that changes gets a new row and its old row dies, so that postings only ever grow at their end and stay sorted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from services.catalog.search.lexicon import Facet
+from services.catalog.search.query import Bound
+
+Rows = NDArray[np.int64]
+NUMBERS = ("stars", "mos", "downloads", "created", "standing")
+_FIRST_CAPACITY = 1024
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row: who owns it and who sees it, its numbers (NaN for a missing one) and its facets."""
+
+    row: int
+    id: str
+    owner: str
+    name: str
+    family: str
+    private: bool
+    numbers: Mapping[str, float]
+    facets: Collection[Facet]
+    embedding: bytes = b""
+
+
+@dataclass
+class Posting:
+    """The rows that have a facet, in order; the last ones wait to be joined to the others."""
+
+    _rows: Rows = field(default_factory=lambda: np.empty(0, np.int64))
+    _fresh: list[int] = field(default_factory=list)
+    _mask: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    _marked: int = 0
+
+    def add(self, row: int) -> None:
+        """Adds a row that comes after all others."""
+        self._fresh.append(row)
+
+    @property
+    def rows(self) -> Rows:
+        """All rows."""
+        if self._fresh:
+            self._rows = np.concatenate([self._rows, np.asarray(self._fresh, np.int64)])
+            self._fresh = []
+        return self._rows
+
+    def mask(self, capacity: int) -> NDArray[np.bool_]:
+        """Which of `capacity` rows have the facet."""
+        rows = self.rows
+        if len(self._mask) != capacity:
+            self._mask, self._marked = np.zeros(capacity, np.bool_), 0
+        self._mask[rows[self._marked :]] = True
+        self._marked = len(rows)
+        return self._mask
+
+
+class Columns:
+    """All entries. Not for several threads at once: its owner holds a lock."""
+
+    def __init__(self) -> None:
+        self._capacity = _FIRST_CAPACITY
+        self.ids: list[str] = [""] * self._capacity
+        self.labels: list[str] = [""] * self._capacity
+        self.families: list[str] = [""] * self._capacity
+        self.alive = np.zeros(self._capacity, np.bool_)
+        self.public = np.zeros(self._capacity, np.bool_)
+        self.numbers = {name: np.full(self._capacity, np.nan) for name in NUMBERS}
+        self.row_of: dict[str, int] = {}
+        self.rows_of_owner: dict[str, list[int]] = {}
+        self.postings: dict[Facet, Posting] = {}
+        self.end = 0
+        self._vectors = np.zeros((0, 0), np.float32)
+        self._vector_rows: list[int] = []
+
+    def add(self, entry: Entry) -> None:
+        """Adds a row; an older row of the same id dies."""
+        self.remove(entry.id)
+        self._reach(entry.row + 1)
+        row = entry.row
+        self.ids[row], self.families[row] = entry.id, entry.family
+        self.labels[row] = f"{entry.owner}/{entry.name}"
+        self.alive[row], self.public[row] = True, not entry.private
+        for name, value in entry.numbers.items():
+            self.numbers[name][row] = value
+        self.row_of[entry.id] = row
+        self.rows_of_owner.setdefault(entry.owner, []).append(row)
+        for facet in entry.facets:
+            self.postings.setdefault(facet, Posting()).add(row)
+        if entry.embedding:
+            self._add_vector(row, np.frombuffer(entry.embedding, np.float32))
+        self.end = max(self.end, row + 1)
+
+    def remove(self, id_: str) -> int | None:
+        """Takes an entry out; its row, or None if there is no such entry."""
+        row = self.row_of.pop(id_, None)
+        if row is not None:
+            self.alive[row] = False
+        return row
+
+    def visible(self, account: str) -> NDArray[np.bool_]:
+        """Which rows an account sees: the public ones and its own."""
+        seen: NDArray[np.bool_] = self.alive & self.public
+        if account:
+            own = np.asarray(self.rows_of_owner.get(account, []), np.int64)
+            seen[own] = self.alive[own]
+        return seen
+
+    def rows(self, facets: Iterable[Facet]) -> Rows:
+        """The rows that have any of the facets, in order."""
+        found = [self.postings[facet].rows for facet in facets if facet in self.postings]
+        if len(found) == 1:
+            return found[0]
+        return np.unique(np.concatenate(found)) if found else np.empty(0, np.int64)
+
+    def has(self, facet: Facet) -> NDArray[np.bool_]:
+        """Which rows have a facet."""
+        return self.postings[facet].mask(self._capacity)
+
+    def holds(self, bound: Bound, rows: Rows) -> NDArray[np.bool_]:
+        """For which of the rows a condition holds; a missing number satisfies none."""
+        values, wanted = self.numbers[bound.name][rows], bound.value
+        found: NDArray[np.bool_] = {
+            ">": values > wanted, ">=": values >= wanted, "<": values < wanted, "<=": values <= wanted,
+            "=": values == wanted,
+        }[bound.operator]  # fmt: skip
+        return found
+
+    def similar(self, embedding: Sequence[float], seen: NDArray[np.bool_]) -> tuple[Rows, NDArray[np.float32]]:
+        """The rows with an embedding among those seen, and the cosine of each: an exact scan."""
+        rows = np.asarray(self._vector_rows, np.int64)
+        if not len(rows) or self._vectors.shape[1] != len(embedding):
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        admitted = seen[rows]
+        vectors = self._vectors[: len(rows)]
+        cosines = (vectors if admitted.all() else vectors[admitted]) @ np.asarray(embedding, np.float32)
+        return rows[admitted], cosines
+
+    def _add_vector(self, row: int, vector: NDArray[np.float32]) -> None:
+        if not self._vectors.size:
+            self._vectors = np.zeros((64, len(vector)), np.float32)
+        if len(vector) != self._vectors.shape[1]:
+            return
+        count = len(self._vector_rows)
+        if count == len(self._vectors):
+            self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
+        self._vectors[count] = vector
+        self._vector_rows.append(row)
+
+    def _reach(self, count: int) -> None:
+        while count > self._capacity:
+            more = self._capacity
+            for texts in (self.ids, self.labels, self.families):
+                texts.extend([""] * more)
+            self.alive = np.concatenate([self.alive, np.zeros(more, np.bool_)])
+            self.public = np.concatenate([self.public, np.zeros(more, np.bool_)])
+            self.numbers = {k: np.concatenate([v, np.full(more, np.nan)]) for k, v in self.numbers.items()}
+            self._capacity += more
+
+    @property
+    def capacity(self) -> int:
+        """Length of the arrays."""
+        return self._capacity

@@ -1,0 +1,21 @@
+"""From a text to hits: understand, plan, run."""
+
+from __future__ import annotations
+
+from services.catalog.search.lexicon import Lexicon
+from services.catalog.search.port import Found, SearchIndex, Viewer
+from services.catalog.search.query import Query
+from services.catalog.search.ranking import Plan, plan
+from services.catalog.search.words import load_words
+
+
+def planned(index: SearchIndex, lexicon: Lexicon, query: Query) -> Plan:
+    """The plan of a query on an index."""
+    return plan(query, lexicon, load_words(), index.frequencies)
+
+
+def find(
+    index: SearchIndex, lexicon: Lexicon, query: Query, viewer: Viewer, limit: int, order: str = "relevance"
+) -> Found:
+    """The best `limit` hits of a query."""
+    return index.search(planned(index, lexicon, query), viewer, limit, order)

@@ -1,0 +1,101 @@
+"""Chinese written by its sound: pinyin (`yueyu`, `lao nian`, `yue4yu3`) and jyutping (`jyut6 jyu5`), tones ignored."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from pypinyin import lazy_pinyin
+from ToJyutping import get_jyutping_list
+
+from services.catalog.search.lexicon import Lexicon, Units
+from services.catalog.search.tokens import is_single
+from services.catalog.search.words import WordTable
+
+MIN_KEY = 4  # letters; shorter sounds name too much
+LONGEST = 6  # typed syllables of one word
+_DIGITS = re.compile(r"\d")
+_LETTERS = re.compile(r"[a-zü]+\d?")
+
+
+def pinyin(text: Sequence[str]) -> tuple[str, ...]:
+    """The toneless pinyin syllable of each Han character; ü is written v."""
+    return tuple(lazy_pinyin("".join(text), errors="ignore"))
+
+
+def _jyutping(text: Sequence[str]) -> tuple[str, ...]:
+    found = get_jyutping_list("".join(text))
+    return tuple(_DIGITS.sub("", syllable or "") for _, syllable in found)
+
+
+@dataclass(frozen=True)
+class Phonetics:
+    """Words by their sound.
+
+    Attributes:
+        known: sound → the lexicon's word for it, in pinyin and in jyutping.
+        syllables: sound of one character → that character, for those that are terms by themselves.
+        common: pinyin → the most frequent ordinary word of that sound.
+    """
+
+    known: Mapping[str, Units]
+    syllables: Mapping[str, Units]
+    common: Mapping[str, Units]
+
+    def term(self, typed: Sequence[str]) -> Units | None:
+        """The lexicon's word that was typed by its sound, in one piece or in several; None if there is none."""
+        key = _key(typed)
+        return self.known.get(key) if len(key) >= MIN_KEY else None
+
+    def word(self, typed: Sequence[str]) -> Units | None:
+        """The ordinary word that was typed by its pinyin."""
+        key = _key(typed)
+        return self.common.get(key) if len(key) >= MIN_KEY + 1 else None
+
+    def cut(self, typed: str) -> tuple[Units, ...]:
+        """`laoniannansheng` in words of the lexicon, as few as possible; empty if a part has no such sound."""
+        key = _key([typed])
+        best: dict[int, tuple[Units, ...]] = {0: ()}
+        for end in range(2, len(key) + 1):
+            for start in sorted(best):
+                found = self.known.get(key[start:end]) or self.syllables.get(key[start:end])
+                if found and (end not in best or len(best[start]) + 1 < len(best[end])):
+                    best[end] = (*best[start], found)
+        return best.get(len(key), ())
+
+    def homophone(self, run: Sequence[str]) -> tuple[Units, int] | None:
+        """The lexicon's word that sounds as the start of these Han characters, and how many of them it takes."""
+        for length in range(min(LONGEST, len(run)), 1, -1):
+            found = self.known.get("".join(pinyin(run[:length])))
+            if found is not None and len(found) == length:
+                return found, length
+        return None
+
+
+def _key(typed: Sequence[str]) -> str:
+    return _DIGITS.sub("", "".join(typed)).replace("ü", "v")
+
+
+@cache
+def phonetics(lexicon: Lexicon, words: WordTable) -> Phonetics:
+    """The sounds of a lexicon's Chinese words and of the ordinary ones."""
+    known: dict[str, Units] = {}
+    syllables: dict[str, Units] = {}
+    silent: dict[str, Units] = {}
+    for term in [*lexicon.terms, *lexicon.stopwords]:
+        if not all(is_single(unit) for unit in term):
+            continue
+        target = (silent if term in lexicon.stopwords else known) if len(term) > 1 else syllables
+        for sounds in (pinyin(term), _jyutping(term)):
+            for key in {"".join(sounds), "".join(sounds).replace("v", "u")}:
+                target.setdefault(key, term)
+    return Phonetics(
+        {**silent, **known}, {key: syllables[key] for key in ("nan", "nv", "nu") if key in syllables}, words.sounds
+    )
+
+
+def toned(unit: str) -> bool:
+    """Whether a Latin unit is written with tone digits (`jyut6jyu5`)."""
+    return bool(_LETTERS.match(unit)) and bool(_DIGITS.search(unit)) and unit[0].isalpha()

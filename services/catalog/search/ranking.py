@@ -1,0 +1,193 @@
+"""How voices are ranked, the same on every engine: weighted clauses, each worth the best of its alternatives.
+
+score = what the matching clauses are worth / what all are worth + standing, with standing = what the voice is worth
+whatever is asked (judged quality, stars, downloads, date). Nothing in it depends on voices that the viewer cannot see:
+a word's rarity is counted among the public ones. An engine adds constants, so that two engines give the same order.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from services.catalog.search.lexicon import Facet, Lexicon, Units
+from services.catalog.search.query import ALTERNATIVES, Bound, Query, joined
+from services.catalog.search.record import SearchRecord
+from services.catalog.search.spelling import speller
+from services.catalog.search.tokens import is_single, stems
+from services.catalog.search.words import WordTable
+
+EXACT_LEAST, CONTAINED_CREDIT = 0.82, 0.82
+ENOUGH = 50  # hits; fewer exact ones are followed by those that come near
+NEAR_LEAST = 0.3  # of the score of the clauses, for a hit that comes near
+TEXT_WEIGHT = 2.0  # of a word that no voice but one has
+ALIKE_LEAST, ALIKE_MOST, ALIKE_CREDIT = 0.55, 12, 0.8
+ALIKE_WEIGHT, SHORT_WEIGHT = 0.6, 0.3
+TEXT_MOST, TEXT_SHARE = 2.5, 0.7  # of all text together: at least the one, at most this share of the facets
+GUESS_CREDIT = 0.75
+HINT_WEIGHT, LEAST_WEIGHT = 0.4, 0.05
+MEANT_LEAST, MEANT_CREDIT = 0.62, 0.7
+MOS_WEIGHT, STAR_WEIGHT, DOWNLOAD_WEIGHT, YEAR_WEIGHT = 0.01, 0.004, 0.002, 0.01
+_SECONDS_PER_YEAR = 365.25 * 86400
+_NEUTRAL_MOS = 3.0
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One way to satisfy a clause: a facet or a phrase of the text (stems), and its share of the clause's weight."""
+
+    credit: float
+    facet: Facet | None = None
+    phrase: Units = ()
+
+
+@dataclass(frozen=True)
+class Clause:
+    """Something wanted. `exact` alternatives satisfy it whole; the others are those that come near."""
+
+    label: str
+    weight: float
+    alternatives: tuple[Alternative, ...]
+
+    @property
+    def exact(self) -> tuple[Alternative, ...]:
+        """The alternatives that are what was asked for."""
+        return tuple(a for a in self.alternatives if a.credit >= EXACT_LEAST)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A query as an engine runs it.
+
+    Attributes:
+        clauses: what adds to the score; weights add up to 1.
+        exact: numbers of the clauses that an exact hit satisfies, each of them.
+        any_text: numbers of clauses of which an exact hit satisfies one, if there are any.
+        required: facets, one of each group, of every hit.
+        without: facets that no hit has.
+        bounds: conditions on numbers, of every hit.
+        phrases: stems that every hit has, in this order.
+        without_text: stems that no hit has.
+        name: stems of a name; a voice called so is an exact hit whatever else is asked for.
+    """
+
+    clauses: tuple[Clause, ...] = ()
+    exact: tuple[int, ...] = ()
+    any_text: tuple[int, ...] = ()
+    required: tuple[tuple[Facet, ...], ...] = ()
+    without: tuple[Facet, ...] = ()
+    bounds: tuple[Bound, ...] = ()
+    phrases: tuple[Units, ...] = ()
+    without_text: tuple[Units, ...] = ()
+    name: Units = ()
+
+    @property
+    def texts(self) -> tuple[Alternative, ...]:
+        """Of the free text, what an exact hit has one of."""
+        return tuple(a for number in self.any_text for a in self.clauses[number].exact)
+
+
+Frequencies = Callable[[Sequence[Units]], tuple[Mapping[Units, int], int]]
+
+
+def standing(record: SearchRecord) -> float:
+    """What a voice is worth apart from the query: its judged quality, stars, downloads and date.
+
+    The date counts absolutely, not as an age: what is newer stays ahead by the same amount at every time of asking.
+    """
+    quality = MOS_WEIGHT * ((record.mos or _NEUTRAL_MOS) - _NEUTRAL_MOS)
+    fame = STAR_WEIGHT * math.log2(1 + record.stars) + DOWNLOAD_WEIGHT * math.log2(1 + record.downloads)
+    return round(quality + fame + YEAR_WEIGHT * (record.created.timestamp() / _SECONDS_PER_YEAR - 50), 6)
+
+
+def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequencies) -> Plan:
+    """The plan of a query; `frequencies` counts the public voices that have each phrase, and all of them."""
+    wanted = [_facet_clause(lexicon, group) for group in _groups(query.facets - query.required)]
+    options = [(piece, _options(piece, lexicon, words)) for piece in (*query.text, *query.phrases)]
+    counts, total = frequencies(list({a.phrase for _, found in options for a in found if a.phrase}))
+    texts = [_text_clause(piece, found, counts, total) for piece, found in options]
+    hints = [Clause(f"hint {h.value}", HINT_WEIGHT, (Alternative(1.0, facet=h),)) for h in sorted(query.hints)]
+    texts = _capped(texts, sum(clause.weight for clause in wanted))
+    everything = (*wanted, *texts, *(hints if wanted or texts else ()))
+    whole = sum(clause.weight for clause in everything) or 1.0
+    clauses = tuple(Clause(c.label, round(c.weight / whole, 6), c.alternatives) for c in everything)
+    return Plan(
+        clauses,
+        tuple(range(len(wanted))),
+        tuple(range(len(wanted), len(wanted) + len(texts))),
+        tuple(_with_marks(lexicon, group) for group in _groups(query.required)),
+        tuple(sorted(query.without)),
+        query.bounds,
+        tuple(stems(phrase) for phrase in query.phrases),
+        tuple(stems(phrase) for phrase in query.without_text),
+        stems(query.name),
+    )
+
+
+def _capped(texts: Sequence[Clause], facets: float) -> list[Clause]:
+    """Text clauses that together weigh no more than known words: a long description has many words that are chance."""
+    most = max(TEXT_MOST, TEXT_SHARE * facets)
+    whole = sum(clause.weight for clause in texts) or 1.0
+    return [Clause(c.label, c.weight * min(1.0, most / whole), c.alternatives) for c in texts]
+
+
+def _groups(facets: frozenset[Facet]) -> list[list[Facet]]:
+    """Facets that are wanted together: those of one key that are alternatives, and each of the others alone."""
+    found: list[list[Facet]] = []
+    for key, group in groupby(sorted(facets), key=lambda facet: facet.key):
+        values = list(group)
+        found += [values] if key in ALTERNATIVES else [[value] for value in values]
+    return found
+
+
+def _with_marks(lexicon: Lexicon, group: Sequence[Facet]) -> tuple[Facet, ...]:
+    return (*group, *(lexicon.marked[facet] for facet in group if facet in lexicon.marked))
+
+
+def _facet_clause(lexicon: Lexicon, group: Sequence[Facet]) -> Clause:
+    found = dict.fromkeys(group, 1.0) | {
+        lexicon.marked[facet]: CONTAINED_CREDIT for facet in group if facet in lexicon.marked
+    }
+    for facet in group:
+        for near, share in lexicon.near.get(facet, {}).items():
+            found[near] = max(found.get(near, 0.0), share)
+    alternatives = tuple(Alternative(credit, facet=facet) for facet, credit in sorted(found.items()))
+    label = ",".join(f"{facet.key}:{facet.value}" for facet in group)
+    return Clause(label, max(lexicon.weight(facet) for facet in group), alternatives)
+
+
+def _options(piece: Units, lexicon: Lexicon, words: WordTable) -> list[Alternative]:
+    """A piece of text itself, words that say nearly the same, and the facets that those mean."""
+    found = {stems(piece): 1.0}
+    guess = speller(lexicon, words).guess(piece[0]) if len(piece) == 1 else ""
+    if guess:
+        found[stems((guess,))] = GUESS_CREDIT
+    meant: dict[Facet, float] = {}
+    for like, cosine in words.like(guess or "".join(piece), ALIKE_LEAST, ALIKE_MOST):
+        phrase = stems(like)
+        found[phrase] = max(found.get(phrase, 0.0), round(ALIKE_CREDIT * cosine, 4))
+        for facet in lexicon.terms.get(like, ()) if cosine >= MEANT_LEAST else ():
+            meant[facet] = max(meant.get(facet, 0.0), round(MEANT_CREDIT * cosine, 4))
+    phrases = [Alternative(credit, phrase=phrase) for phrase, credit in found.items()]
+    return phrases + [Alternative(credit, facet=facet) for facet, credit in meant.items()]
+
+
+def _text_clause(piece: Units, options: Sequence[Alternative], counts: Mapping[Units, int], total: int) -> Clause:
+    """A clause of the piece itself and of those other options that some voice has.
+
+    Its weight is the rarity of the piece, or of the word nearest to it where no public voice has it. The piece stays
+    even then: the viewer's own private voices may have it.
+    """
+    there = tuple(a for a in options if a.credit == 1.0 or a.facet or counts.get(a.phrase, 0))
+    told = [a for a in there if counts.get(a.phrase, 0)]
+    best = max(told, key=lambda a: a.credit, default=None)
+    if best is None and not any(a.facet for a in there):
+        return Clause(joined(piece), LEAST_WEIGHT, there)
+    count = counts[best.phrase] if best else total // 20
+    rarity = math.log((total + 1) / (count + 1)) / math.log(total + 2)
+    sure = best is not None and best.credit == 1.0
+    short = len(piece) == 1 and is_single(piece[0])
+    weight = TEXT_WEIGHT * rarity * (1.0 if sure else ALIKE_WEIGHT) * (SHORT_WEIGHT if short else 1.0)
+    return Clause(joined(piece), max(weight, LEAST_WEIGHT), there)

@@ -1,0 +1,163 @@
+"""Reading a statement of a query: terms as they are written, misspelt, or written by their sound; the rest is text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+
+from services.catalog.search.lexicon import Facet, Lexicon, Units
+from services.catalog.search.phonetics import LONGEST, Phonetics, phonetics, toned
+from services.catalog.search.spelling import Speller, speller
+from services.catalog.search.tokens import is_single
+from services.catalog.search.words import WordTable, load_words
+
+_VARIANT_LEAST = 3  # characters of a word in which one may be wrong
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A piece of a statement: what it means, or nothing (free text), and whether it is denied."""
+
+    piece: Units
+    facets: tuple[Facet, ...] = ()
+    denied: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Reader:
+    """Reads statements by a lexicon, the ordinary words, their sounds and their spelling."""
+
+    lexicon: Lexicon
+    words: WordTable
+    sounds: Phonetics
+    speller: Speller
+    variants: dict[Units, Units]
+
+    @classmethod
+    def of(cls, lexicon: Lexicon) -> Reader:
+        """The reader of a lexicon; made once."""
+        return _reader(lexicon)
+
+    def read(self, clause: Sequence[str]) -> list[Reading]:
+        """The readings of one statement, in order; words that say nothing are left out."""
+        mended = tuple(unit for part in self._parts(clause) for unit in part)
+        found: list[Reading] = []
+        run: list[str] = []
+        for piece, facets, denied in self.lexicon.readings(mended, self.words.han):
+            known = facets or piece in self.lexicon.silent or piece in self.lexicon.negations
+            if not known and len(piece) == 1 and is_single(piece[0]):
+                run.append(piece[0])
+                continue
+            found += self._text(run)
+            run = []
+            if facets:
+                found.append(Reading(piece, facets, denied))
+            elif not known:
+                found.append(Reading(piece))
+        return found + self._text(run)
+
+    def _parts(self, clause: Sequence[str]) -> Iterator[Units]:
+        """The statement with sounds written as characters and slips mended."""
+        for han, group in groupby(clause, is_single):
+            run = tuple(group)
+            yield self._han(run) if han else self._latin(run)
+
+    def _latin(self, run: Units) -> Units:
+        """Latin words: those of the lexicon, then sounds in as many pieces as were typed, then spelling."""
+        found: list[str] = []
+        start = 0
+        spoken = any(toned(unit) for unit in run) or self._spoken(run)
+        while start < len(run):
+            taken, piece = self._latin_piece(run, start, spoken)
+            found += piece
+            start += taken
+        return tuple(found)
+
+    def _latin_piece(self, run: Units, start: int, spoken: bool) -> tuple[int, Units]:
+        if not spoken:
+            for length in range(min(self.lexicon.longest, len(run) - start), 0, -1):
+                piece = run[start : start + length]
+                if piece in self.lexicon.terms or piece in self.lexicon.silent or piece in self.lexicon.negations:
+                    return length, piece
+        for length in range(min(LONGEST, len(run) - start), 0, -1):
+            piece = run[start : start + length]
+            if not spoken and (length == 1) == (piece[0] in self.words):
+                continue
+            if heard := self.sounds.term(piece):
+                return length, heard
+        unit = run[start]
+        if spoken and unit in self.sounds.syllables:
+            return 1, self.sounds.syllables[unit]
+        if unit in self.words or (unit,) in self.lexicon.terms:
+            return 1, (unit,)
+        if parts := self.sounds.cut(unit):
+            return 1, tuple(character for part in parts for character in part)
+        if heard := self.sounds.word((unit,)):
+            return 1, heard
+        return 1, (self.speller.mend(unit),)
+
+    def _spoken(self, run: Units) -> bool:
+        """Whether the run is Chinese written by sound: some piece is, that is no English word and no known term."""
+        for start in range(len(run)):
+            for length in range(1, min(LONGEST, len(run) - start) + 1):
+                piece = run[start : start + length]
+                if any(len(unit) > 6 or (unit,) in self.lexicon.stopwords for unit in piece) and length > 1:
+                    continue
+                new = length > 1 or (piece not in self.lexicon.terms and piece[0] not in self.words)
+                if new and self.sounds.term(piece):
+                    return True
+        return False
+
+    def _han(self, run: Units) -> Units:
+        """Han characters, with homophones and single wrong characters of a longer word put right."""
+        found: list[str] = []
+        unknown: list[str] = []
+        for piece, facets in self.lexicon.segments(run, self.words.han):
+            if not facets and len(piece) == 1 and piece not in self.lexicon.silent:
+                unknown += piece
+                continue
+            if unknown and facets and len(piece) == 1:
+                unknown += piece
+                continue
+            found += self._unknown(unknown)
+            unknown = []
+            found += piece
+        return tuple(found + self._unknown(unknown))
+
+    def _unknown(self, run: Sequence[str]) -> list[str]:
+        found: list[str] = []
+        start = 0
+        while start < len(run):
+            rest = tuple(run[start:])
+            heard = self.sounds.homophone(rest) if (rest[0],) not in self.lexicon.terms or len(rest) > 1 else None
+            if heard is None:
+                heard = self._variant(rest)
+            piece, length = heard or ((run[start],), 1)
+            found += piece
+            start += length
+        return found
+
+    def _variant(self, run: Units) -> tuple[Units, int] | None:
+        for length in range(min(4, len(run)), _VARIANT_LEAST - 1, -1):
+            for wrong in range(length):
+                found = self.variants.get((*run[:wrong], "", *run[wrong + 1 : length]))
+                if found:
+                    return found, length
+        return None
+
+    def _text(self, run: Sequence[str]) -> list[Reading]:
+        return [Reading(tuple(run))] if run else []
+
+
+@cache
+def _reader(lexicon: Lexicon) -> Reader:
+    words = load_words()
+    variants = {
+        (*term[:place], "", *term[place + 1 :]): term
+        for term in lexicon.terms
+        if len(term) >= _VARIANT_LEAST and all(is_single(unit) for unit in term)
+        for place in range(len(term))
+    }
+    return Reader(lexicon, words, phonetics(lexicon, words), speller(lexicon, words), variants)

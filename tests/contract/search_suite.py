@@ -1,0 +1,162 @@
+"""What every search index promises. An engine joins by a class that inherits these tests and has a fixture `index`."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from services.catalog.search import evaluate
+from services.catalog.search.finding import find, planned
+from services.catalog.search.lexicon import load
+from services.catalog.search.port import Found, SearchIndex, Viewer
+from services.catalog.search.query import understand
+from services.catalog.search.record import SearchRecord
+from services.catalog.search.suggest import suggestions
+from tests.relevance.generate import generate
+
+LEXICON = load()
+START = datetime(2026, 1, 1, tzinfo=UTC)
+LEAST_NDCG = 0.80
+QUERIES = (
+    "", "粤语 老年 男性", "raspy cantonese", "tea house", '"tea house"', "-angry 英语", "stars:>=3 lang:yue", "zebra",
+    "owner:bob", "茶楼 沙哑", "bob/voice-1",
+)  # fmt: skip
+
+
+def voice(number: int, **facts: object) -> SearchRecord:
+    """A voice for tests; the facts of its number vary."""
+    chance = random.Random(number)
+    base = SearchRecord(
+        f"id{number:03d}", f"v{number}", chance.choice(["ann", "bob"]), f"voice-{number}", private=False,
+        created=START + timedelta(hours=number),
+        languages=(chance.choice(["yue", "en", "zh"]),),
+        gender=chance.choice(["male", "female", ""]),
+        age=chance.choice(["young", "senior", ""]),
+        description_en=chance.choice(["An old tea house.", "A raspy man", "Angry, of the harbour", ""]),
+        description_zh=chance.choice(["茶楼里的老先生", "声音沙哑", "不沙哑", ""]),
+        license=chance.choice(["CC-BY-4.0", "CC-BY-NC-4.0", ""]),
+        stars=chance.randrange(9),
+        embedding=(chance.choice([0.6, -0.6, 1.0]), chance.choice([0.8, 0.0])),
+    )  # fmt: skip
+    return replace(base, **facts)  # type: ignore[arg-type]
+
+
+VOICES = [voice(number) for number in range(40)]
+
+
+def look(index: SearchIndex, text: str, account: str = "", order: str = "relevance") -> Found:
+    return find(index, LEXICON, understand(text, LEXICON), Viewer(account), 100, order)
+
+
+def everything(index: SearchIndex, account: str, texts: Sequence[str] = QUERIES) -> list[object]:
+    """All that an account can be told: hits, totals, facets, explanations, neighbours, suggestions, word counts."""
+    return [
+        *(look(index, text, account, order) for text in texts for order in ("relevance", "stars")),
+        index.nearest((0.6, 0.8), planned(index, LEXICON, understand("", LEXICON)), Viewer(account), 50),
+        *(suggestions(index, LEXICON, start, Viewer(account)) for start in ("vo", "b", "ann", "secret")),
+        index.frequencies([("tea", "hous"), ("沙", "哑"), ("secret",)]),
+    ]
+
+
+class SearchContract:
+    """The promises of `services.catalog.search.port.SearchIndex`."""
+
+    @pytest.fixture
+    def filled(self, index: SearchIndex) -> SearchIndex:
+        index.rebuild(VOICES)
+        return index
+
+    def test_a_filled_index_has_a_stamp(self, index: SearchIndex) -> None:
+        assert index.stamp() == ""
+        index.rebuild([])
+        assert index.stamp()
+        assert look(index, "").total == 0
+
+    def test_hits_are_exactly_the_voices_with_all_facts(self, filled: SearchIndex) -> None:
+        filled.rebuild([replace(v, description_en="", description_zh="") for v in VOICES])
+        expected = {v.id for v in VOICES if (v.languages, v.gender, v.age) == (("yue",), "male", "senior")}
+        answer = look(filled, "粤语 老年 男性")
+        assert {hit.id for hit in answer.hits if not hit.near} == expected
+        assert answer.total == len(expected)
+        assert [h.id for h in answer.hits] == [h.id for h in look(filled, "elderly male Cantonese").hits]
+
+    def test_scores_are_the_sum_of_their_parts(self, filled: SearchIndex) -> None:
+        for hit in look(filled, "raspy cantonese tea house").hits:
+            assert hit.score == pytest.approx(sum(hit.parts.values()), abs=1e-3)
+
+    def test_the_order_asked_for(self, filled: SearchIndex) -> None:
+        stars = {v.id: v.stars for v in VOICES}
+        ranked = [stars[hit.id] for hit in look(filled, "lang:yue", order="stars").hits]
+        assert ranked == sorted(ranked, reverse=True)
+
+    def test_facets_count_the_exact_hits(self, filled: SearchIndex) -> None:
+        answer = look(filled, "lang:yue")
+        by_gender = {facet.value: count for facet, count in answer.facets.items() if facet.key == "gender"}
+        men = look(filled, "lang:yue gender:male").total
+        assert by_gender["male"] == men > 0
+        assert all(facet.key not in ("owner", "tag") for facet in answer.facets)
+
+    def test_nearest_speakers_among_the_admitted(self, filled: SearchIndex) -> None:
+        plan = planned(filled, LEXICON, understand("lang:yue", LEXICON))
+        found = filled.nearest((0.6, 0.8), plan, Viewer(), 5)
+        yue = {v.id: v for v in VOICES if v.languages == ("yue",)}
+        assert {one.id for one in found} <= yue.keys()
+        assert [one.similarity for one in found] == sorted((one.similarity for one in found), reverse=True)
+
+    def test_what_is_replayed_or_reordered_leaves_one_entry_each(self, filled: SearchIndex) -> None:
+        changed = replace(VOICES[3], languages=("fr",))
+        filled.apply([], [VOICES[5].id, "never-there"])
+        for _ in range(3):
+            filled.apply([VOICES[3], changed, *VOICES[:2]], [])
+        filled.apply([VOICES[5]], [VOICES[5].id])
+        ids = [hit.id for hit in look(filled, "").hits]
+        assert sorted(ids) == [v.id for v in VOICES]
+        assert [hit.id for hit in look(filled, "lang:fr").hits] == [changed.id]
+
+    def test_a_rebuild_is_never_seen_half_done(self, filled: SearchIndex) -> None:
+        totals: set[int] = set()
+        done = threading.Event()
+
+        def watch() -> None:
+            while not done.is_set():
+                totals.add(look(filled, "").total)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        for _ in range(2):
+            filled.rebuild(VOICES)
+        done.set()
+        watcher.join()
+        assert totals <= {len(VOICES)}
+
+    @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(st.lists(st.integers(100, 160), min_size=1, max_size=8, unique=True), st.integers(1, 500))
+    def test_private_voices_are_nowhere(self, filled: SearchIndex, numbers: list[int], stars: int) -> None:
+        ids = [voice(n).id for n in numbers]
+        filled.apply([], ids)
+        seen = {account: everything(filled, account) for account in ("", "bob")}
+        secret = [
+            voice(n, private=True, owner="ann", name=f"secret-{n}", stars=stars, description_zh="沙哑 茶楼 secret")
+            for n in numbers
+        ]
+        filled.apply(secret, [])
+        assert seen == {account: everything(filled, account) for account in seen}
+        assert {h.id for h in look(filled, "owner:ann", "ann").hits} >= set(ids)
+
+    def test_relevance_of_the_part_that_nothing_was_tuned_on(self, index: SearchIndex) -> None:
+        made = generate()
+        records = [evaluate.record(raw, str(raw["fork_of"] or raw["id"])) for raw in made.records]
+        queries = [evaluate.Judged(q.id, q.text, q.kind, made.grades[q.id]) for q in made.queries if q.part == "report"]
+        figures = evaluate.evaluate(index, records, queries)
+        print(evaluate.table(figures))
+        assert figures["ndcg@10"] >= LEAST_NDCG, figures
+        assert figures["bm25"]["ndcg@10"] < figures["ndcg@10"]
+        scripts = [look(index, text).hits[:10] for text in ("粤语 老太太", "粵語 老太太", "elderly Cantonese lady")]
+        assert [hit.id for hit in scripts[0]] == [hit.id for hit in scripts[1]] == [hit.id for hit in scripts[2]]

@@ -1,0 +1,27 @@
+"""The contract of the search index, on the embedded one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.catalog.search.port import SearchIndex, open_index
+from tests.contract.search_suite import VOICES, SearchContract, look
+
+
+class TestSqlite(SearchContract):
+    @pytest.fixture
+    def index(self, tmp_path: Path) -> Iterator[SearchIndex]:
+        made = open_index(f"sqlite:///{tmp_path / 'search.sqlite'}")
+        yield made
+        made.close()
+
+    def test_what_was_written_is_there_when_the_file_is_opened_again(self, tmp_path: Path, index: SearchIndex) -> None:
+        index.rebuild(VOICES)
+        index.apply([], [VOICES[0].id])
+        again = open_index(f"sqlite:///{tmp_path / 'search.sqlite'}")
+        assert look(again, "raspy cantonese tea house") == look(index, "raspy cantonese tea house")
+        assert look(again, "").total == len(VOICES) - 1
+        again.close()
