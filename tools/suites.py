@@ -39,7 +39,7 @@ class Suite:
 SUITES = (
     Suite("unit", 600, HOME_PACKAGES),
     Suite("contract", 180, ("tests/contract",)),
-    Suite("e2e", 900, ("tests/e2e",)),
+    Suite("e2e", 1000, ("tests/e2e",)),
     Suite("engines", 600, ("tests/engines",)),
     Suite("security", 420, ("tests/security",)),
     Suite("browser", 300, ("tests/browser",)),
