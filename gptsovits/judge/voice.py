@@ -56,6 +56,11 @@ def judge_voice(
         control.append(listener.judge(decode(voice, mixed, phones, conditioning.ge, seed), text))
     alike = similarities(waves, embedding(recording))
     return Judgement(
-        len(texts), pooled(errors), pooled(control) if shuffled else None, tuple(alike), interval(alike), mean_overall(waves),
-        len(recording) / 16000,
-    )  # fmt: skip
+        sentences=len(texts),
+        word_error_rate=pooled(errors),
+        shuffled_word_error_rate=pooled(control) if shuffled else None,
+        similarities=tuple(alike),
+        similarity=interval(alike),
+        opinion=mean_overall(waves),
+        reference_seconds=len(recording) / 16000,
+    )
