@@ -10,6 +10,7 @@ import argparse
 import fcntl
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from tests.engines.cache import cache, locked
+from tests.engines.cache import cache
 from tests.engines.elasticsearch import Elasticsearch
 from tests.engines.kafka import Kafka
 from tests.engines.maven import write_lock
@@ -76,9 +77,11 @@ def up(home: Path, names: Sequence[str]) -> int:
 def down(home: Path) -> int:
     """Ends what runs from this home, and waits for it."""
     if _is_held(home):
-        os.kill(int(json.loads((home / SAID).read_text())["pid"]), signal.SIGTERM)
-        with locked(home / "lock"):  # held by `run` until the last engine has ended
-            return 0
+        holder = os.pidfd_open(int(json.loads((home / SAID).read_text())["pid"]))
+        signal.pidfd_send_signal(holder, signal.SIGTERM)
+        select.select([holder], [], [])  # readable when `run` has ended, which it does after its last engine
+        os.close(holder)
+        return 0
     (home / SAID).unlink(missing_ok=True)
     return 0
 

@@ -13,7 +13,7 @@ from tempfile import NamedTemporaryFile
 
 from services.common.admin.database import prepare as prepare_roles
 from tests.engines.ports import LOOPBACK, free_ports
-from tests.engines.server import LOOK_SECONDS, Server
+from tests.engines.server import LOOK_SECONDS, START_SECONDS, Server
 from tests.engines.wheels import wheel
 
 DEBIAN = Path("/usr/lib/postgresql")
@@ -91,6 +91,7 @@ class PostgreSQL(Server):
 
     def start(self) -> float:
         """Starts it; the first time with the roles of the services."""
+        self._wait_for_the_last_one()
         seconds = super().start()
         marker = self.home / "roles"
         if not marker.exists():
@@ -98,12 +99,32 @@ class PostgreSQL(Server):
             marker.touch()
         return seconds
 
+    def _wait_for_the_last_one(self) -> None:
+        """A killed postmaster that nobody has reaped yet still counts as running for the next one."""
+        lock = self._data / "postmaster.pid"
+        if not lock.exists():
+            return
+        number = lock.read_text().partition("\n")[0]
+        deadline = time.monotonic() + START_SECONDS
+        while Path(f"/proc/{number}/stat").exists() and time.monotonic() < deadline:
+            if _name(number) not in ("postgres", ""):
+                return  # the number belongs to another program by now
+            time.sleep(LOOK_SECONDS)
+
     def kill(self) -> None:
         """kill -9 of the postmaster; its children see that and end, and until then its memory is in use."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split() if self.pid else []
         super().kill()
         while any(Path(f"/proc/{child}").exists() for child in children):
             time.sleep(LOOK_SECONDS)
+
+
+def _name(number: str) -> str:
+    """Of a process; '' when it has just ended."""
+    try:
+        return Path(f"/proc/{number}/comm").read_text().strip()
+    except FileNotFoundError:
+        return ""
 
 
 def _as_nobody() -> Sequence[str]:
