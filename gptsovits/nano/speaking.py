@@ -47,10 +47,14 @@ def tokens_of(
 ) -> Tensor:
     """Semantic tokens ``(T,)`` for phones ``(N,)``, after the prompt."""
     seeded = Sampling(**{**sampling.__dict__, "seed": seed})
-    together = torch.cat((prompt.phones, phones))[None]
     classes = voice.s2.token_classes()
-    reading = None if classes is None else MonotonicReading([classes[phones.numpy()]], voice.s1.config.EOS)
-    generated = infer(voice.s1, together, None, prompt.tokens[None], seeded, reading=reading)[0]
+    if classes is None:
+        together = torch.cat((prompt.phones, phones))[None]
+        generated = infer(voice.s1, together, None, prompt.tokens[None], seeded)[0]
+    else:
+        # As at synthesis (gptsovits.runtime.voice): the prompt gives the timbre, and the text is read from its start.
+        reading = MonotonicReading([classes[phones.numpy()]], voice.s1.config.EOS)
+        generated = infer(voice.s1, phones[None], None, prompt.tokens[None, :0], seeded, reading=reading)[0]
     return torch.from_numpy(generated.tokens[generated.prompt_length :].copy())
 
 

@@ -91,7 +91,7 @@ class Voice:
         race: Race | None = None,
     ) -> list[Tokens]:
         """Semantic tokens of several sentences in one batch; rows do not influence each other."""
-        chosen = sampling or Sampling()
+        chosen, conditioning = sampling or Sampling(), self._continued(conditioning)
         limits.within("sentences", len(target_phones), limits.BATCH)
         phones, bert = [], []
         for row, given in zip(target_phones, target_bert, strict=True):
@@ -111,9 +111,9 @@ class Voice:
         race: Race | None = None,
     ) -> Iterator[int]:
         """The tokens of :meth:`generate_tokens`, each as soon as it is there; after an early stop the first is kept."""
+        chosen, conditioning = sampling or Sampling(), self._continued(conditioning)
         phones, bert = self._after_prompt(target_phones, target_bert, conditioning)
         features, reading = bert if self.facts.bert_dim else None, self._reading([target_phones])
-        chosen = sampling or Sampling()
         return generate_stream(self._bundle, phones, features, conditioning.codes, chosen, race, reading)
 
     def decode(
@@ -165,6 +165,15 @@ class Voice:
             timeline=np.array([first, step], np.float32),
         )[0][0, 0]
         return wave
+
+    def _continued(self, conditioning: Conditioning) -> Conditioning:
+        """What stage 1 continues: the prompt, or nothing where tokens tell their phone.
+
+        What a small encoder mishears in a prompt would make such a stage 1 lose its place, and its pace is learned.
+        """
+        if self.facts.token_classes is None:
+            return conditioning
+        return Conditioning.timbre_only(conditioning.ge, self.facts.bert_dim)
 
     def _reading(self, target_phones: Sequence[Tokens]) -> MonotonicReading | None:
         """Holds voices whose tokens tell their phone to the order of the text."""

@@ -49,7 +49,7 @@ class Booth:
         for number, one in enumerate(said):
             tokens = np.random.default_rng(number).permutation(np.array(one.tokens, np.int64))
             phones = np.array(phonemize(one.text, "en").ids, np.int64)
-            wave = speaker.decode(tokens, np.random.default_rng(number).permutation(phones), seed=SEED)
+            wave = speaker.decode(tokens, phones, seed=SEED)
             wav = labelled_wav(wave, speaker.sample_rate, self.voice)
             spoken.append(self._keep(number, one.text, wav, tuple(map(int, tokens))))
             on_clip((number + 1) / len(said))
