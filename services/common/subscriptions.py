@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -89,11 +90,23 @@ class Subscriber:
                 self._drain(consumer)
             except Exception:  # edge of the thread: a bus or database that is away comes back
                 log.exception("subscription failed, trying again", extra={"subscription": self._subscription.name})
-                if consumer is not None:
-                    consumer.rewind()
+                consumer = self._rewound(consumer)
                 self._stop.wait(1.0)
         if consumer is not None:
             consumer.close()
+
+    def _rewound(self, consumer: Consumer | None) -> Consumer | None:
+        """The consumer at its group's position; None, to be made anew, when its bus is too far gone for that."""
+        if consumer is None:
+            return None
+        try:
+            consumer.rewind()
+        except Exception:  # edge of the thread, as above: what failed once may fail again here
+            log.exception("consumer given up", extra={"subscription": self._subscription.name})
+            with suppress(Exception):  # it is given up either way
+                consumer.close()
+            return None
+        return consumer
 
     def _drain(self, consumer: Consumer) -> None:
         for delivery in consumer.poll(limit=16, timeout=POLL_SECONDS):
