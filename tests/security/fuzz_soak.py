@@ -1,7 +1,8 @@
 """A long fuzzing run in resumable legs: ``python -m tests.security.fuzz_soak MINUTES [REPORT]``.
 
 Every reader gets an equal share of the leg (at most 45 minutes). What was found interesting is kept in the cache
-folder, so the next leg goes on from there; the report adds up all legs of the same commit.
+folder, so the next leg goes on from there; the report adds up all legs on the same readers (the last commit that
+changed them).
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def main(minutes: float, report: Path) -> int:
 
 
 def _commit() -> str:
-    command = ["git", "rev-parse", "--short=12", "HEAD"]
+    command = ["git", "log", "-1", "--format=%h", "--abbrev=12", "--", "voicescan", "tests/security/fuzz.py"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
