@@ -9,6 +9,7 @@ when it writes, and the outbox leaves the house in the order of the commits.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.orm import Session
+
+from services.common import metrics
 
 BUSY_TIMEOUT_MS = 30_000
 POSTGRESQL_OPTIONS = f"-c timezone=UTC -c lock_timeout={BUSY_TIMEOUT_MS}"
@@ -39,7 +42,10 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Session]:
         """One transaction that may write; commits at the end, rolls back on any error."""
+        began = time.perf_counter()
         with Session(self._writer, expire_on_commit=False) as session, session.begin():
+            session.connection()  # begins now, and waits for the writers before it
+            metrics.WRITE_WAIT.observe(time.perf_counter() - began)
             yield session
         self.committed.set()
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import contextvars
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from services.common import observe, outbox
 from services.common.errors import Unauthenticated, VoiceHubError, to_status
 from services.common.identity import METADATA_KEY, Identity, Verifier
-from services.common.telemetry import set_traceparent, traceparent
+from services.common.tracing import traceparent_of
 
 log = logging.getLogger(__name__)
 WORKERS = 16
@@ -40,8 +42,8 @@ def caller() -> Identity:
 class _ServerInterceptor(grpc.ServerInterceptor):
     """Verifies the identity, continues the trace and turns errors into typed statuses."""
 
-    def __init__(self, verifier: Verifier) -> None:
-        self._verifier = verifier
+    def __init__(self, verifier: Verifier, outbox_bound: int) -> None:
+        self._verifier, self._outbox_bound = verifier, outbox_bound
 
     def intercept_service(self, continuation: Callable[..., Any], details: grpc.HandlerCallDetails) -> Any:
         handler = continuation(details)
@@ -49,41 +51,47 @@ class _ServerInterceptor(grpc.ServerInterceptor):
             return handler
         metadata = {key: str(value) for key, value in details.invocation_metadata or ()}
         if handler.response_streaming:
-            stream = self._stream(handler.unary_stream, metadata)
+            stream = self._stream(details.method, handler.unary_stream, metadata)
             return grpc.unary_stream_rpc_method_handler(
                 stream, handler.request_deserializer, handler.response_serializer
             )
-        unary = self._unary(handler.unary_unary, metadata)
+        unary = self._unary(details.method, handler.unary_unary, metadata)
         return grpc.unary_unary_rpc_method_handler(unary, handler.request_deserializer, handler.response_serializer)
 
-    def _enter(self, metadata: dict[str, str]) -> None:
-        set_traceparent(metadata.get("traceparent", ""))
+    @contextmanager
+    def _served(self, method: str, metadata: Mapping[str, str], context: grpc.ServicerContext) -> Iterator[None]:
+        """Around the work of one call: what it raises becomes its status."""
+        with observe.serving(method, metadata) as served:
+            try:
+                identity = self._identity(metadata)
+                _caller.set(identity)
+                with outbox.bounded(self._outbox_bound if identity.service == "gateway" else 0):
+                    yield
+            except VoiceHubError as error:
+                served.code = error.code
+                context.abort_with_status(to_status(error))
+            except Exception:  # noqa: BLE001 - edge of the process: an unforeseen error is logged whole and answered without detail
+                served.code = grpc.StatusCode.INTERNAL
+                context.abort(served.code, _log_failure())
+            served.code = grpc.StatusCode.OK
+
+    def _identity(self, metadata: Mapping[str, str]) -> Identity:
         token = metadata.get(METADATA_KEY, "")
         if not token:
             raise Unauthenticated("This call carries no identity.")
-        _caller.set(self._verifier.verify(token))
+        return self._verifier.verify(token)
 
-    def _unary(self, method: Callable[..., Any], metadata: dict[str, str]) -> Callable[..., Any]:
+    def _unary(self, method: str, work: Callable[..., Any], metadata: Mapping[str, str]) -> Callable[..., Any]:
         def serve(request: Any, context: grpc.ServicerContext) -> Any:
-            try:
-                self._enter(metadata)
-                return method(request, context)
-            except VoiceHubError as error:
-                context.abort_with_status(to_status(error))
-            except Exception:  # noqa: BLE001 - edge of the process: an unforeseen error is logged whole and answered without detail
-                context.abort(grpc.StatusCode.INTERNAL, _log_failure())
+            with self._served(method, metadata, context):
+                return work(request, context)
 
         return serve
 
-    def _stream(self, method: Callable[..., Any], metadata: dict[str, str]) -> Callable[..., Any]:
+    def _stream(self, method: str, work: Callable[..., Any], metadata: Mapping[str, str]) -> Callable[..., Any]:
         def serve(request: Any, context: grpc.ServicerContext) -> Any:
-            try:
-                self._enter(metadata)
-                yield from method(request, context)
-            except VoiceHubError as error:
-                context.abort_with_status(to_status(error))
-            except Exception:  # noqa: BLE001 - edge of the process, as above
-                context.abort(grpc.StatusCode.INTERNAL, _log_failure())
+            with self._served(method, metadata, context):
+                yield from work(request, context)
 
         return serve
 
@@ -95,15 +103,21 @@ def _log_failure() -> str:
 
 
 def make_server(
-    address: str, verifier: Verifier, register: Callable[[grpc.Server], None], names: Sequence[str]
+    address: str,
+    verifier: Verifier,
+    register: Callable[[grpc.Server], None],
+    names: Sequence[str],
+    outbox_bound: int = 0,
 ) -> grpc.Server:
     """A started server for `address` (`host:port`).
 
     Args:
         register: adds the servicers.
         names: full names of the services, for health and reflection.
+        outbox_bound: how many events may wait in the outbox before writes of people are refused; 0 is no bound.
     """
-    server = grpc.server(ThreadPoolExecutor(WORKERS), interceptors=[_ServerInterceptor(verifier)], options=[*OPTIONS])
+    interceptor = _ServerInterceptor(verifier, outbox_bound)
+    server = grpc.server(ThreadPoolExecutor(WORKERS), interceptors=[interceptor], options=[*OPTIONS])
     register(server)
     checker = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)
@@ -130,14 +144,19 @@ class _ClientInterceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClien
         self._token = token
 
     def intercept_unary_unary(self, continuation: Any, details: Any, request: Any) -> Any:
-        return continuation(self._extend(details, DEADLINE_SECONDS), request)
+        return self._call(continuation, details, request, DEADLINE_SECONDS)
 
     def intercept_unary_stream(self, continuation: Any, details: Any, request: Any) -> Any:
-        return continuation(self._extend(details, None), request)
+        return self._call(continuation, details, request, None)
 
-    def _extend(self, details: Any, deadline: float | None) -> _CallDetails:
-        metadata = [*(details.metadata or ()), (METADATA_KEY, self._token()), ("traceparent", traceparent())]
-        return _CallDetails(details, metadata, details.timeout or deadline)
+    def _call(self, continuation: Any, details: Any, request: Any, deadline: float | None) -> Any:
+        span = observe.calling(details.method)
+        own = ((METADATA_KEY, self._token()), ("traceparent", traceparent_of(span)))
+        extended = _CallDetails(details, [*(details.metadata or ()), *own], details.timeout or deadline)
+        call = continuation(extended, request)
+        if span.is_recording():
+            call.add_done_callback(lambda done: observe.ended(span, done))
+        return call
 
 
 def make_channel(address: str, token: Callable[[], str]) -> grpc.Channel:

@@ -12,15 +12,17 @@ from pathlib import Path
 
 import grpc
 
-from services.common import migrations, rpc
+from services.common import metrics, migrations, rpc
 from services.common.database import Database
 from services.common.events import EventBus, open_bus
 from services.common.identity import Signer, Verifier, ensure_keys
 from services.common.objects import ObjectStore, open_store
 from services.common.outbox import Relay
+from services.common.sampler import Sampler
 from services.common.settings import Settings
 from services.common.subscriptions import Subscriber, Subscription
 from services.common.telemetry import configure_logging
+from services.common.tracing import configure_tracing
 
 log = logging.getLogger(__name__)
 
@@ -78,26 +80,31 @@ def open_house(settings: Settings, migration_scripts: Path) -> House:
 def run(settings: Settings, migration_scripts: Path, bootstrap: Callable[[House], Parts]) -> int:
     """Serves until SIGTERM or SIGINT, or until the parent process is gone; answers the exit code."""
     configure_logging(settings.service, settings.log_level)
+    configure_tracing(settings.service)
     house = open_house(settings, migration_scripts)
     parts = bootstrap(house)
     done = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
-    relay = Relay(house.database, house.bus)
-    subscribers = [Subscriber(s, house.database, house.bus) for s in parts.subscriptions]
-    server = rpc.make_server(settings.address(settings.service), house.verifier, parts.register, parts.names)
-    relay.start()
-    for subscriber in subscribers:
-        subscriber.start()
+    address = settings.address(settings.service)
+    server = rpc.make_server(address, house.verifier, parts.register, parts.names, settings.outbox_bound)
+    runners: list[Relay | Sampler | Subscriber] = [
+        Relay(house.database, house.bus),
+        Sampler(house.database, house.bus, [s.name for s in parts.subscriptions]),
+        *(Subscriber(s, house.database, house.bus) for s in parts.subscriptions),
+    ]
+    for runner in runners:
+        runner.start()
     parts.start()
-    log.info("serving", extra={"address": settings.address(settings.service)})
+    metrics.watch_disk(settings.data)
+    told = metrics.serve_metrics(settings.metrics_address)
+    log.info("serving", extra={"address": address, "metrics": told})
     parent = os.getppid()
     while not done.wait(1.0):
         if os.getppid() != parent:  # the launcher died without a word: do not live on as an orphan
             break
     server.stop(grace=5).wait()
     parts.stop()
-    for subscriber in subscribers:
-        subscriber.stop()
-    relay.stop()
+    for runner in reversed(runners):
+        runner.stop()
     return 0

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 SERVICES = ("catalog", "trainer", "scanner", "inference", "gateway")
+OUTBOX_BOUND = 100_000
+"""Events: about 100 MB of outbox."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,10 @@ class Settings:
     """What a service must know to start. URLs follow `scheme://…`; addresses are `host:port`.
 
     `{service}` in VOICEHUB_DATABASE_URL stands for the name of the service: each has a database, or a role, of its own.
+
+    Attributes:
+        metrics_address: where the process tells its Prometheus metrics; port 0 is a free one, named in the log.
+        outbox_bound: so many events may wait for the bus before people's writes are refused (VOICEHUB_OUTBOX_BOUND).
     """
 
     service: str
@@ -31,6 +37,8 @@ class Settings:
     http_address: str
     bases: Path
     log_level: str = "INFO"
+    metrics_address: str = "127.0.0.1:0"
+    outbox_bound: int = OUTBOX_BOUND
 
     def address(self, service: str) -> str:
         """The gRPC address of `service`; KeyError names the missing variable."""
@@ -60,4 +68,6 @@ def load(service: str, environment: Mapping[str, str] | None = None) -> Settings
         http_address=env.get("VOICEHUB_HTTP_ADDRESS", "127.0.0.1:0"),
         bases=Path(env.get("VOICEHUB_BASES", str(data / "bases"))),
         log_level=env.get("VOICEHUB_LOG_LEVEL", "INFO"),
+        metrics_address=env.get("VOICEHUB_METRICS_ADDRESS", "127.0.0.1:0"),
+        outbox_bound=int(env.get("VOICEHUB_OUTBOX_BOUND", str(OUTBOX_BOUND))),
     )

@@ -3,7 +3,10 @@
 A handler first *prepares* (slow work, no transaction: scanning, exporting) and answers an *effect*, a function that is
 applied to the database in the same transaction that marks the event as seen. A crash before that transaction means the
 event comes again; after it, the event is known. Failures are retried with backoff; what still fails is parked in the
-dead-letter table with the reason, and the road goes on.
+dead-letter table and in the group's dead-letter topic, both with the reason, and the road goes on.
+
+A handler works in a thread of its own, while the subscription keeps its place in the consumer group: however long it
+takes, no other member gets its events, and nothing more is fetched meanwhile.
 """
 
 from __future__ import annotations
@@ -11,18 +14,21 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from concurrent import futures
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
+from opentelemetry.trace import Span
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
+from services.common import metrics, tracing
 from services.common.clock import now
 from services.common.database import Database
 from services.common.events import Consumer, Delivery, Event, EventBus
 from services.common.tables import dead_letters, event_columns, inbox
-from services.common.telemetry import set_traceparent
+from services.common.worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +37,9 @@ Handler = Callable[[Event], Effect | None]
 ATTEMPTS = 5
 BACKOFF_SECONDS = 0.2
 POLL_SECONDS = 0.5
+POLL_EVENTS = 16
+KEEP_SECONDS = 1.0
+"""How often a subscription says that it is still there while a handler works."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,7 @@ class Subscriber:
     def __init__(self, subscription: Subscription, database: Database, bus: EventBus) -> None:
         self._subscription, self._database, self._bus = subscription, database, bus
         self._stop = threading.Event()
+        self._worker = Worker(f"handler-{subscription.name}")
         self._thread = threading.Thread(target=self._run, name=f"events-{subscription.name}", daemon=True)
 
     def start(self) -> None:
@@ -61,6 +71,7 @@ class Subscriber:
     def stop(self) -> None:
         """Stops after the event under way."""
         self._stop.set()
+        self._worker.stop()
         self._thread.join(timeout=10)
 
     def process(self, event: Event) -> None:
@@ -68,16 +79,33 @@ class Subscriber:
         handler = self._subscription.handlers.get((event.topic, event.type))
         if handler is None or self._seen(event):
             return
-        set_traceparent(event.trace)
+        about = {
+            "messaging.operation.type": "process",
+            "messaging.destination.name": event.topic,
+            "messaging.consumer.group.name": self._subscription.name,
+            "messaging.message.id": event.id,
+        }
+        labels = (self._subscription.name, event.topic)
+        with (
+            tracing.span(f"process {event.topic}", tracing.SpanKind.CONSUMER, event.trace, about) as span,
+            metrics.HANDLING_SECONDS.labels(*labels).time(),
+        ):
+            self._try(handler, event, span)
+
+    def _try(self, handler: Handler, event: Event, span: Span) -> None:
+        labels = (self._subscription.name, event.topic)
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 self._apply(event, handler(event))
+                metrics.HANDLED.labels(*labels).inc()
                 return
             except Exception as error:  # edge: any failure of a handler is retried, then parked
+                metrics.FAILED.labels(*labels).inc()
                 log.warning("event failed", extra={"event": event.id, "type": event.type, "attempt": attempt})
                 if attempt == ATTEMPTS:
                     log.exception("event parked as dead letter", extra={"event": event.id, "type": event.type})
-                    self._apply(event, partial(self._park, event=event, reason=repr(error)))
+                    tracing.fail(span, error)
+                    self._park_everywhere(event, repr(error))
                     return
                 if self._stop.wait(BACKOFF_SECONDS * 2**attempt):
                     raise
@@ -109,14 +137,22 @@ class Subscriber:
         return consumer
 
     def _drain(self, consumer: Consumer) -> None:
-        for delivery in consumer.poll(limit=16, timeout=POLL_SECONDS):
+        for delivery in consumer.poll(limit=POLL_EVENTS, timeout=POLL_SECONDS):
             if self._stop.is_set():
                 return
-            self._deliver(consumer, delivery)
+            if not self._deliver(consumer, delivery):
+                consumer.rewind()  # the rest may be somebody else's by now
+                return
 
-    def _deliver(self, consumer: Consumer, delivery: Delivery) -> None:
-        self.process(delivery.event)
+    def _deliver(self, consumer: Consumer, delivery: Delivery) -> bool:
+        """Handles a delivery to its end; answers whether all that was polled is still this consumer's."""
+        work = self._worker.do(partial(self.process, delivery.event))
+        kept = True
+        while not futures.wait([work], KEEP_SECONDS).done:
+            kept = consumer.keep() and kept
+        work.result()
         consumer.commit(delivery)
+        return kept
 
     def _seen(self, event: Event) -> bool:
         query = select(inbox.c.event_id).where(
@@ -135,6 +171,12 @@ class Subscriber:
             if effect is not None:
                 effect(session)
             session.execute(insert(inbox).values(subscription=self._subscription.name, event_id=event.id, time=now()))
+
+    def _park_everywhere(self, event: Event, reason: str) -> None:
+        """In the topic first: whoever dies between the two parks the event again, under the same id."""
+        self._bus.park(self._subscription.name, event, reason)
+        self._apply(event, partial(self._park, event=event, reason=reason))
+        metrics.PARKED.labels(self._subscription.name, event.topic).inc()
 
     def _park(self, session: Session, event: Event, reason: str) -> None:
         session.execute(

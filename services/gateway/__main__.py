@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 
-from services.common import rpc, settings
+from services.common import metrics, rpc, settings
 from services.common.outbox import Relay
 from services.common.runtime import open_house
+from services.common.sampler import Sampler
 from services.common.telemetry import configure_logging
+from services.common.tracing import configure_tracing
 from services.gateway.bootstrap import MIGRATIONS, make_hub
 from services.gateway.rest.app import create_app
 from services.gateway.rest.server import Server, listen
@@ -21,6 +23,7 @@ def main() -> int:
     """Serves until told to stop, or until the parent process is gone."""
     chosen = settings.load("gateway")
     configure_logging(chosen.service, chosen.log_level)
+    configure_tracing(chosen.service)
     house = open_house(chosen, MIGRATIONS)
     hub = make_hub(house)
     service = GatewayService(hub.accounts)
@@ -32,6 +35,8 @@ def main() -> int:
     )
     relay = Relay(house.database, house.bus)
     relay.start()
+    Sampler(house.database, house.bus).start()
+    metrics.watch_disk(chosen.data)
 
     def stopped() -> None:
         grpc_server.stop(grace=1).wait()

@@ -36,4 +36,5 @@ def make_hub(house: House, environment: Mapping[str, str] | None = None) -> Hub:
         limits=limits.load(env),
         bases=house.settings.bases,
         page=Path(env.get("VOICEHUB_PAGE", str(PAGE))),
+        outbox_bound=house.settings.outbox_bound,
     )

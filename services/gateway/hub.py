@@ -22,6 +22,7 @@ class Hub:
     Attributes:
         bases: folder of registered bases, one folder a digest.
         page: folder of the web page.
+        outbox_bound: so many events may wait in the gateway's outbox before changes are refused.
     """
 
     database: Database
@@ -34,3 +35,4 @@ class Hub:
     limits: Limits
     bases: Path
     page: Path
+    outbox_bound: int = 0

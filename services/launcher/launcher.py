@@ -76,8 +76,9 @@ class Launcher:
         return make_plan(self.data, self._host, self._port)
 
     def _start(self, plan: Plan) -> None:
-        environment = plan.environment({**os.environ, **(read_engines(self._engines) if self._engines else {})})
-        self._children = [Child(name, environment, self.data / "logs") for name in SERVICES]
+        chosen = {**os.environ, **(read_engines(self._engines) if self._engines else {})}
+        logs = self.data / "logs"
+        self._children = [Child(name, plan.environment(chosen, name), logs) for name in SERVICES]
         for child in self._children:
             child.start()
         self._write_hub_file(plan)
@@ -117,7 +118,12 @@ class Launcher:
             "url": plan.url,
             "pid": os.getpid(),
             "services": {
-                c.name: {"address": plan.addresses[c.name], "pid": c.pid, "restarts": c.restarts}
+                c.name: {
+                    "address": plan.addresses[c.name],
+                    "metrics": f"http://{plan.metrics[c.name]}/metrics",
+                    "pid": c.pid,
+                    "restarts": c.restarts,
+                }
                 for c in self._children
             },
         }

@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 
 from services.common.clock import now
 from services.common.ids import new_id
-from services.common.telemetry import traceparent
+from services.common.tracing import SpanKind, span, traceparent
 
 M = TypeVar("M", bound=Message)
 
@@ -58,13 +58,20 @@ def make_event(topic: str, key: str, payload: Message, source: str) -> Event:
     """A fresh event in the trace of the work under way; ValueError for an unknown topic."""
     if topic not in TOPICS:
         raise ValueError(f"unknown topic {topic!r}")
-    return Event(
-        id=new_id(),
-        topic=topic,
-        key=key,
-        type=payload.DESCRIPTOR.full_name,
-        source=source,
-        time=now(),
-        data=payload.SerializeToString(),
-        trace=traceparent(),
-    )
+    identifier = new_id()
+    said = {
+        "messaging.operation.type": "create",
+        "messaging.destination.name": topic,
+        "messaging.message.id": identifier,
+    }
+    with span(f"create {topic}", SpanKind.PRODUCER, attributes=said):
+        return Event(
+            id=identifier,
+            topic=topic,
+            key=key,
+            type=payload.DESCRIPTOR.full_name,
+            source=source,
+            time=now(),
+            data=payload.SerializeToString(),
+            trace=traceparent(),
+        )

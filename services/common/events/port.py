@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from services.common.events.envelope import Event
@@ -17,6 +18,16 @@ class Delivery:
     position: int
 
 
+@dataclass(frozen=True)
+class Parked:
+    """A dead letter: an event that a group could not handle, why, and since when (UTC)."""
+
+    group: str
+    event: Event
+    reason: str
+    time: datetime
+
+
 class Consumer(Protocol):
     """One member of a consumer group. Not thread-safe."""
 
@@ -26,6 +37,13 @@ class Consumer(Protocol):
 
     def commit(self, delivery: Delivery) -> None:
         """Everything of its topic up to this delivery is done and will not come again."""
+        ...
+
+    def keep(self) -> bool:
+        """Says to the group that this member is still at work, and fetches nothing.
+
+        Answers False once something that was polled may be somebody else's, who gets it too.
+        """
         ...
 
     def rewind(self) -> None:
@@ -46,6 +64,14 @@ class EventBus(Protocol):
 
     def consumer(self, group: str, topics: Sequence[str]) -> Consumer:
         """A consumer that continues where its group stopped."""
+        ...
+
+    def park(self, group: str, event: Event, reason: str) -> None:
+        """Appends the event durably to the dead-letter topic of the group; twice is possible, lost is not."""
+        ...
+
+    def parked(self) -> Sequence[Parked]:
+        """What lies in the dead-letter topics of all groups, each in its order. It stays there, replayed or not."""
         ...
 
     def lags(self) -> Mapping[tuple[str, str], int]:

@@ -17,8 +17,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from services.common.clock import now
 from services.common.events.envelope import Event
-from services.common.events.port import Delivery
+from services.common.events.port import Delivery, Parked
 from services.common.ids import new_id
 
 LEASE_SECONDS = 10.0
@@ -31,6 +32,10 @@ CREATE INDEX IF NOT EXISTS log_topic ON log(topic, position);
 CREATE TABLE IF NOT EXISTS positions(
   grp TEXT NOT NULL, topic TEXT NOT NULL, position INTEGER NOT NULL DEFAULT 0,
   holder TEXT NOT NULL DEFAULT '', until REAL NOT NULL DEFAULT 0, PRIMARY KEY(grp, topic)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS parked(
+  number INTEGER PRIMARY KEY AUTOINCREMENT, grp TEXT NOT NULL, id TEXT NOT NULL, topic TEXT NOT NULL, key TEXT NOT NULL,
+  type TEXT NOT NULL, source TEXT NOT NULL, time TEXT NOT NULL, data BLOB NOT NULL, trace TEXT NOT NULL,
+  reason TEXT NOT NULL, parked TEXT NOT NULL);
 """
 
 
@@ -56,6 +61,26 @@ class SqliteBus:
     def consumer(self, group: str, topics: Sequence[str]) -> SqliteConsumer:
         """A consumer of the group."""
         return SqliteConsumer(self._connect(), group, topics)
+
+    def park(self, group: str, event: Event, reason: str) -> None:
+        """Appends the event to the group's dead letters."""
+        columns = ("id", "topic", "key", "type", "source", "data", "trace")
+        values = (group, *(getattr(event, name) for name in columns), event.time.isoformat(), reason, now().isoformat())
+        statement = (
+            "INSERT INTO parked(grp, id, topic, key, type, source, data, trace, time, reason, parked)"
+            " VALUES (?,?,?,?,?,?,?,?,?,?,?)"
+        )
+        with self._lock, _transaction(self._connection):
+            self._connection.execute(statement, values)
+
+    def parked(self) -> Sequence[Parked]:
+        """All dead letters."""
+        query = (
+            "SELECT number, id, topic, key, type, source, time, data, trace, grp, reason, parked FROM parked ORDER BY 1"
+        )
+        with self._lock:
+            rows = self._connection.execute(query).fetchall()
+        return [Parked(r[9], _to_event(r[:9]), r[10], datetime.fromisoformat(r[11])) for r in rows]
 
     def lags(self) -> Mapping[tuple[str, str], int]:
         """Uncommitted events by group and topic."""
@@ -112,6 +137,17 @@ class SqliteConsumer:
                 (delivery.position, self._group, delivery.event.topic, self._holder),
             )
 
+    def keep(self) -> bool:
+        """Renews the leases; False if one from which something was polled is gone."""
+        with _transaction(self._connection):
+            self._connection.execute(
+                "UPDATE positions SET until = ? WHERE grp = ? AND holder = ?",
+                (time.time() + LEASE_SECONDS, self._group, self._holder),
+            )
+        query = "SELECT topic FROM positions WHERE grp = ? AND holder = ?"
+        held = {topic for (topic,) in self._connection.execute(query, (self._group, self._holder))}
+        return held.issuperset(self._next)
+
     def rewind(self) -> None:
         """Forgets what was polled."""
         self._next.clear()
@@ -129,22 +165,22 @@ class SqliteConsumer:
         return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
     def _held(self) -> list[str]:
-        now = time.time()
+        at = time.time()
         query = "SELECT topic, holder, until FROM positions WHERE grp = ?"
         rows = [r for r in self._connection.execute(query, (self._group,)) if r[0] in self._topics]
-        mine = [topic for topic, holder, until in rows if holder == self._holder and until > now + LEASE_SECONDS / 2]
+        mine = [topic for topic, holder, until in rows if holder == self._holder and until > at + LEASE_SECONDS / 2]
         for topic, holder, until in rows:
-            free = holder == self._holder or until < now or _is_dead(holder)
-            if topic not in mine and free and self._take(topic, holder, now):
+            free = holder == self._holder or until < at or _is_dead(holder)
+            if topic not in mine and free and self._take(topic, holder, at):
                 mine.append(topic)
         return mine
 
-    def _take(self, topic: str, holder: str, now: float) -> bool:
+    def _take(self, topic: str, holder: str, at: float) -> bool:
         """Takes the lease if it is still the one that was seen."""
         with _transaction(self._connection):
             cursor = self._connection.execute(
                 "UPDATE positions SET holder = ?, until = ? WHERE grp = ? AND topic = ? AND holder = ?",
-                (self._holder, now + LEASE_SECONDS, self._group, topic, holder),
+                (self._holder, at + LEASE_SECONDS, self._group, topic, holder),
             )
         return cursor.rowcount == 1
 

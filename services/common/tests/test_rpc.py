@@ -17,7 +17,8 @@ from services.common.errors import VoiceHubError, from_rpc
 from services.common.events import make_event
 from services.common.identity import Identity, Signer, Verifier, ensure_keys
 from services.common.ids import new_id
-from services.common.telemetry import JsonFormatter, set_traceparent, traceparent
+from services.common.telemetry import JsonFormatter
+from services.common.tracing import SpanKind, span, traceparent
 from services.stubs.voicehub.scanner.v1 import scanner_pb2, scanner_pb2_grpc
 
 KINDS = [
@@ -92,9 +93,10 @@ def test_a_crash_tells_nothing_of_its_inside(place: tuple[str, Path], caplog: py
 
 
 def test_identity_and_trace_travel_with_the_call(place: tuple[str, Path]) -> None:
-    set_traceparent("00-" + "1" * 32 + "-" + "2" * 16 + "-01")
-    report = ask(place, "")
-    assert (report.version_id, report.verdict) == ("ann", traceparent())
+    with span("a test", SpanKind.INTERNAL, "00-" + "1" * 32 + "-" + "2" * 16 + "-01"):
+        report = ask(place, "")
+        assert (report.version_id, report.verdict) == ("ann", traceparent())
+    assert traceparent() == ""
 
 
 @pytest.mark.parametrize("token", ["", "forged"])

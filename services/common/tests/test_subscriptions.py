@@ -11,7 +11,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 from sqlalchemy.orm import Session
 
 from services.common.database import Database
-from services.common.events import Consumer, Delivery, Event, EventBus, make_event, open_bus
+from services.common.events import Consumer, Delivery, Event, EventBus, Parked, make_event, open_bus
 from services.common.subscriptions import Effect, Subscriber, Subscription
 from services.common.tables import metadata
 
@@ -28,6 +28,9 @@ class Broken:
         raise ConnectionError("no broker")
 
     def commit(self, delivery: Delivery) -> None:
+        raise ConnectionError("no broker")
+
+    def keep(self) -> bool:
         raise ConnectionError("no broker")
 
     def rewind(self) -> None:
@@ -49,6 +52,12 @@ class BrokenFirst:
     def consumer(self, group: str, topics: Sequence[str]) -> Consumer:
         self.asked += 1
         return self.broken if self.asked == 1 else self._bus.consumer(group, topics)
+
+    def park(self, group: str, event: Event, reason: str) -> None:
+        self._bus.park(group, event, reason)
+
+    def parked(self) -> Sequence[Parked]:
+        return self._bus.parked()
 
     def lags(self) -> Mapping[tuple[str, str], int]:
         return self._bus.lags()

@@ -11,6 +11,7 @@ from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
+from services.common import outbox
 from services.common.errors import Invalid, NotFound
 from services.gateway.clients import acting_for
 from services.gateway.domain.fingerprints import KEY_MAX, Fingerprint, fingerprint
@@ -34,6 +35,7 @@ def view_of(route: Route, hub: Hub) -> Callable[..., Response]:
         left = hub.limits.api.spend(person.identity.account or _remote(request))
         require(person, route.scope)
         _check_path(path)
+        _check_outbox(route, hub)
         with acting_for(person.identity):
             response = _serve(route, hub, person, path)
         policy = hub.limits.api.policy
@@ -124,6 +126,13 @@ def _parameters(route: Route, place: str, given: MultiDict[str, str] | Headers) 
 def _typed(parameter: Parameter, value: str) -> object:
     integer = parameter.schema.get("type") == "integer" and value.isascii() and value.isdigit() and len(value) < 20
     return int(value) if integer else value.replace("\x00", "\N{REPLACEMENT CHARACTER}")
+
+
+def _check_outbox(route: Route, hub: Hub) -> None:
+    """Refuses changes before they begin, for each leaves an event; one can still log in and out."""
+    if route.method not in SAFE and route.tag != "accounts":
+        with hub.database.read() as session:
+            outbox.refuse_when_over(session, hub.outbox_bound)
 
 
 def _check_path(path: Mapping[str, str]) -> None:

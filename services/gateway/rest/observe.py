@@ -1,19 +1,23 @@
-"""Each request leaves one log line and its share of the metrics; the trace goes on from the visitor's `traceparent`."""
+"""Each request leaves one log line, a span and its share of the metrics; the visitor's `traceparent` goes on."""
 
 from __future__ import annotations
 
 import logging
-import re
 import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from typing import Any
 
 from flask import Flask, g, request
+from opentelemetry import trace
+from opentelemetry.trace import Status, StatusCode
 from prometheus_client import Counter, Histogram
 from werkzeug.wrappers import Response
+from werkzeug.wsgi import ClosingIterator
 
-from services.common.telemetry import set_traceparent, traceparent
+from services.common.tracing import SpanKind, span, traceparent
 
 log = logging.getLogger("services.gateway.access")
-_TRACE = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _REQUESTS = Counter("voicehub_gateway_requests", "Requests answered", ["method", "route", "status"])
 _SECONDS = Histogram("voicehub_gateway_request_seconds", "Time until the answer began", ["method", "route"])
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -26,13 +30,31 @@ SECURITY = {
 
 def install(app: Flask) -> None:
     """Adds the hooks to the application."""
+    app.wsgi_app = _Traced(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_begin)
     app.after_request(_end)
 
 
+class _Traced:
+    """A span around each request, to the last byte of its answer."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        method = environ["REQUEST_METHOD"] if environ["REQUEST_METHOD"] in METHODS else "_OTHER"
+        about = {
+            "http.request.method": method,
+            "url.path": environ.get("PATH_INFO", ""),
+            "url.scheme": environ["wsgi.url_scheme"],
+        }
+        with ExitStack() as stack:
+            stack.enter_context(span(method, SpanKind.SERVER, environ.get("HTTP_TRACEPARENT", ""), about))
+            body = self._app(environ, start_response)
+            return ClosingIterator(body, stack.pop_all().close)
+
+
 def _begin() -> None:
-    given = request.headers.get("traceparent", "")
-    set_traceparent(given if _TRACE.fullmatch(given) else "")
     g.began = time.perf_counter()
 
 
@@ -42,6 +64,7 @@ def _end(response: Response) -> Response:
     method = request.method if request.method in METHODS else "other"
     _REQUESTS.labels(method, route, response.status_code).inc()
     _SECONDS.labels(method, route).observe(seconds)
+    _describe(trace.get_current_span(), method, route, response.status_code)
     for name, value in SECURITY.items():
         response.headers.setdefault(name, value)
     response.headers["traceresponse"] = traceparent()
@@ -50,3 +73,12 @@ def _end(response: Response) -> Response:
         extra={"method": method, "route": route, "status": response.status_code, "seconds": round(seconds, 4)},
     )
     return response
+
+
+def _describe(current: trace.Span, method: str, route: str, status: int) -> None:
+    current.update_name(f"{method} {route}")
+    current.set_attribute("http.route", route)
+    current.set_attribute("http.response.status_code", status)
+    if status >= 500:
+        current.set_attribute("error.type", str(status))
+        current.set_status(Status(StatusCode.ERROR))

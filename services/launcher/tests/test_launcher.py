@@ -21,14 +21,16 @@ from services.launcher.plan import free_ports, is_free, make_plan
 
 def test_every_service_learns_every_address(tmp_path: Path) -> None:
     plan = make_plan(tmp_path, "127.0.0.1", 0)
-    environment = plan.environment({"VOICEHUB_DATABASE_URL": "postgresql://x", "PATH": "/bin"})
     for service in SERVICES:
+        environment = plan.environment({"VOICEHUB_DATABASE_URL": "postgresql://x", "PATH": "/bin"}, service)
         settings = load(service, environment)
         assert {name: settings.address(name) for name in SERVICES} == plan.addresses
         assert settings.data == tmp_path
         assert settings.http_address == plan.http_address
         assert settings.database_url == "postgresql://x"
-    assert len({*plan.addresses.values(), plan.http_address}) == len(SERVICES) + 1
+        assert settings.metrics_address == plan.metrics[service]
+    assert plan.metrics["gateway"] == plan.http_address
+    assert len({*plan.addresses.values(), *plan.metrics.values()}) == 2 * len(SERVICES)
 
 
 def test_the_page_is_named_by_an_address_one_can_open(tmp_path: Path) -> None:
