@@ -126,6 +126,30 @@ def test_a_consumer_killed_leaves_the_rest_to_the_next(events_url: str, bus: Eve
     assert set(said) | set(rest) | {sent[len(said)].id if len(said) < len(sent) else ""} >= {e.id for e in sent}
 
 
+def test_a_sign_of_life_fetches_nothing_and_loses_nothing(bus: EventBus) -> None:
+    sent = [event(n, key=f"{n}") for n in range(30)]
+    bus.publish(sent)
+    consumer = bus.consumer("g", ["scans"])
+    first = consumer.poll(limit=1, timeout=PATIENCE)
+    assert all(consumer.keep() for _ in range(5))
+    consumer.commit(first[0])
+    rest = drain(consumer, 29)
+    assert {e.id for e in rest} == {e.id for e in sent} - {first[0].event.id}
+    assert len(rest) == 29
+    consumer.close()
+
+
+def test_dead_letters_lie_in_a_topic_of_their_group_with_the_reason(bus: EventBus) -> None:
+    one, two = event(1), event(2, "exports")
+    bus.park("a", one, "broken: ü")
+    bus.park("b", two, "worse")
+    bus.park("a", two, "as bad")
+    parked = [(letter.group, letter.event, letter.reason) for letter in bus.parked()]
+    assert [entry for entry in parked if entry[0] == "a"] == [("a", one, "broken: ü"), ("a", two, "as bad")]
+    assert [entry for entry in parked if entry[0] == "b"] == [("b", two, "worse")]
+    assert bus.lags() == {}
+
+
 def test_an_unknown_scheme_is_refused() -> None:
     with pytest.raises(ValueError, match="VOICEHUB_EVENTS_URL"):
         open_bus("gopher://nowhere")
