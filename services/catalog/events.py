@@ -7,12 +7,13 @@ from sqlalchemy.orm import Session
 
 from services.catalog.messages import comment, to_struct
 from services.catalog.store.tables import CommentRow, RepositoryRow, VersionRow
-from services.common import outbox
+from services.common import metrics, outbox
 from services.common.events import make_event
 from services.stubs.voicehub.catalog.v1 import events_pb2
 from services.stubs.voicehub.common.v1 import common_pb2
 
 SOURCE = "catalog"
+metrics.count_from_zero("versions", ("VersionPushed", "VersionPublished", "VersionQuarantined"))
 
 
 def pushed(session: Session, repository: RepositoryRow, version: VersionRow) -> None:

@@ -71,8 +71,8 @@ class Subscriber:
     def stop(self) -> None:
         """Stops after the event under way."""
         self._stop.set()
-        self._worker.stop()
         self._thread.join(timeout=10)
+        self._worker.stop()
 
     def process(self, event: Event) -> None:
         """Handles one event to its end: effect, or dead letter after the last attempt."""

@@ -108,12 +108,16 @@ class House:
 
 
 @contextmanager
-def open_house(folder: Path, *options: str) -> Iterator[House]:
-    """A hub that runs from `folder/hub`, with further options of `voicehub up`, until the end of the `with`."""
+def open_house(folder: Path, *options: str, **settings: str) -> Iterator[House]:
+    """A hub that runs from `folder/hub`, with further options of `voicehub up`, until the end of the `with`.
+
+    `settings` are further variables of its environment.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     command = [*VOICEHUB, "up", "--data", str(folder / "hub"), *options, "--json"]
     with (folder / "launcher.log").open("w") as log:
-        process = subprocess.Popen(command, env=_environment(), cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+        environment = {**_environment(), **settings}
+        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
             yield House(folder / "hub", process)
         finally:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
+from prometheus_client.openmetrics import parser as openmetrics
 
 from services.common.settings import SERVICES
 from tests.e2e.house import ROOT, House
@@ -47,8 +48,22 @@ def test_every_service_has_the_common_metrics(exported: dict[str, set[str]]) -> 
     assert "voicehub_gateway_requests_total" in exported["gateway"]
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_who_asks_for_openmetrics_gets_it(house: House, service: str) -> None:
+    asked = {"Accept": "application/openmetrics-text; version=1.0.0"}
+    with urlopen(Request(house.services()[service]["metrics"], headers=asked), timeout=20) as answer:
+        families = list(openmetrics.text_string_to_metric_families(answer.read().decode()))
+    assert "voicehub_database_write_wait_seconds" in {family.name for family in families}
+
+
 def test_dashboard_and_alerts_name_only_what_is_exported(exported: dict[str, set[str]]) -> None:
     assert unknown(OBSERVABILITY, exported) == set()
+
+
+def test_what_alerts_compare_begins_at_zero(house: House) -> None:
+    text = scrape(house, "catalog")
+    for kind in ("VersionPushed", "VersionPublished", "VersionQuarantined"):
+        assert f'voicehub_events_published_total{{topic="versions",type="{kind}"}}' in text
 
 
 def test_a_wrong_name_is_noticed(exported: dict[str, set[str]], tmp_path: Path) -> None:

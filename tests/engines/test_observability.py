@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+from services.common.ids import new_id
 from services.common.settings import SERVICES
 from tests.e2e.collector import Collector
 from tests.e2e.conftest import card, recorded
@@ -20,6 +23,9 @@ from tests.engines.kafka import Kafka
 from tests.engines.promtool import check
 
 __all__ = ["card", "collector", "recorded"]
+BOUND = 20
+"""Events that may wait in an outbox of this hub."""
+PATIENCE = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +37,7 @@ def house(collector: Collector, kafka: Kafka, tmp_path_factory: pytest.TempPathF
         "VOICEHUB_OBJECTS_URL": f"file://{folder}/objects",
     }
     (folder / "engines.json").write_text(json.dumps({"environment": {**embedded, kafka.setting: kafka.url}}))
-    with open_house(folder, "--engines", str(folder / "engines.json")) as running:
+    with open_house(folder, "--engines", str(folder / "engines.json"), VOICEHUB_OUTBOX_BOUND=str(BOUND)) as running:
         yield running
 
 
@@ -44,6 +50,33 @@ def test_one_trace_follows_a_push_through_kafka(
 @pytest.mark.parametrize("service", SERVICES)
 def test_promtool_finds_nothing_wrong_with_the_metrics(house: House, service: str) -> None:
     assert check("check", "metrics", given=scrape(house, service)) == ""
+
+
+def test_without_a_broker_changes_are_refused_until_it_is_back(
+    house: House, kafka: Kafka, record_property: Callable[[str, object], None]
+) -> None:
+    with httpx.Client(base_url=f"{house.url}/v1", timeout=30) as client:
+        who = {"name": "writer", "password": "a password of the writer"}
+        client.post("/accounts", json=who)
+        client.headers["Authorization"] = f"Bearer {client.post('/sessions', json=who).json()['token']}"
+
+        def write() -> httpx.Response:
+            return client.post("/repos", json={"name": f"v{new_id().lower()}", "visibility": "public"})
+
+        assert write().status_code == 201
+        kafka.kill()
+        answers = [write() for _ in range(BOUND + 5)]
+        assert {answer.status_code for answer in answers} == {201, 503}
+        refused = answers[-1]
+        assert refused.json()["reason"] == "OUTBOX_FULL"
+        assert int(refused.headers["Retry-After"]) > 0
+        assert client.get("/search?q=x").status_code == 200
+        kafka.start()
+        began = time.monotonic()
+        while write().status_code != 201:
+            assert time.monotonic() - began < PATIENCE
+            time.sleep(0.2)
+        record_property("recovery_seconds", round(time.monotonic() - began, 1))
 
 
 def test_promtool_finds_what_is_wrong_with_metrics() -> None:

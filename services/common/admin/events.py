@@ -26,15 +26,20 @@ def group() -> None:
 @group.command(name="dead-letters")
 @click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
 @click.option("--service", type=click.Choice(SERVICES), help="Only this service.")
+@click.option("--history", is_flag=True, help="What the dead-letter topics of the bus hold, replayed or not.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def show(data: Path | None, service: str | None, as_json: bool) -> None:
+def show(data: Path | None, service: str | None, history: bool, as_json: bool) -> None:
     """List events that were parked after their last attempt."""
-    parked = [letter for name in ([service] if service else SERVICES) for letter in _letters(data, name)]
+    if history and service:
+        raise click.UsageError("The topics know subscriptions, not services: leave --service out.")
+    chosen = [service] if service else SERVICES
+    parked = _history(data) if history else [letter for name in chosen for letter in _letters(data, name)]
     if as_json:
         click.echo(json.dumps(parked, ensure_ascii=False))
         return
     for letter in parked:
-        click.echo(f"{letter['time']}  {letter['service']}  {letter['type']}  {letter['key']}\n    {letter['reason']}")
+        click.echo(f"{letter['time']}  {letter['subscription']}  {letter['type']}  {letter['key']}")
+        click.echo(f"    {letter['event_id']}  {letter['reason']}")
     click.echo(f"{len(parked)} parked events")
 
 
@@ -67,6 +72,24 @@ def show_lag(data: Path | None, as_json: bool) -> None:
         return
     for one in lags:
         click.echo(f"{one['lag']:>8}  {one['group']}  {one['topic']}")
+
+
+def _history(data: Path | None) -> list[dict[str, Any]]:
+    bus = open_bus(settings_at(SERVICES[0], data).events_url)
+    letters = bus.parked()
+    bus.close()
+    return [
+        {
+            "time": letter.time.isoformat(),
+            "subscription": letter.group,
+            "event_id": letter.event.id,
+            "topic": letter.event.topic,
+            "key": letter.event.key,
+            "type": letter.event.type,
+            "reason": letter.reason,
+        }
+        for letter in letters
+    ]
 
 
 def _database(data: Path | None, service: str) -> Database | None:

@@ -140,6 +140,7 @@ class KafkaBus:
                 delivery_timeout_ms=DELIVERY_MS,
                 request_timeout_ms=DELIVERY_MS // 2,
                 max_block_ms=DELIVERY_MS,
+                bootstrap_timeout_ms=DELIVERY_MS,
                 reconnect_backoff_max_ms=RECONNECT_MS,
             )
         return self._producer

@@ -19,8 +19,8 @@ SESSION_MS = 10_000
 RECONNECT_MS = 2_000
 BETWEEN_POLLS_MS = 300_000
 """After this time without a poll a member is taken for stuck. Its handlers may take longer: `keep` polls meanwhile."""
-FETCH_BYTES = 8 << 20
-"""The most that lies fetched in memory, beside the answer of a broker under way."""
+FETCH_BYTES, PARTITION_BYTES = 8 << 20, 1 << 20
+"""The most that one answer of a broker brings, in all and of one partition; more is fetched once that is handled."""
 KEEP_MS = 100
 _OFFSET_BITS = 48
 
@@ -42,6 +42,7 @@ class KafkaMember:
             max_poll_interval_ms=BETWEEN_POLLS_MS,
             reconnect_backoff_max_ms=RECONNECT_MS,
             fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=PARTITION_BYTES,
         )
         self._consumer.subscribe([place.topic(topic) for topic in topics], listener=self._watch)
 

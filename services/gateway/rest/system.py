@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, send_file
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from flask import Blueprint, request, send_file
+from prometheus_client import REGISTRY
+from prometheus_client.exposition import choose_encoder
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
@@ -40,8 +41,9 @@ def blueprint(hub: Hub, document: Mapping[str, Any]) -> Blueprint:
 
     @system.get("/metrics")
     def metrics() -> Response:
-        """Prometheus text."""
-        return Response(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+        """Prometheus text, or OpenMetrics for who asks for it."""
+        encode, media_type = choose_encoder(request.headers.get("Accept", ""))
+        return Response(encode(REGISTRY), content_type=media_type)
 
     @system.get("/openapi.json")
     def openapi() -> Response:

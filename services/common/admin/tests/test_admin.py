@@ -40,6 +40,10 @@ def test_a_parked_event_is_listed_with_its_reason(tmp_path: Path) -> None:
     ]
 
 
+def dead_letters(data: Path, *more: str) -> str:
+    return CliRunner().invoke(main, ["events", "dead-letters", "--data", str(data), "--json", *more]).output
+
+
 def test_a_parked_event_is_tried_again_by_the_subscription_that_failed_only(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -81,6 +85,10 @@ def test_a_parked_event_is_tried_again_by_the_subscription_that_failed_only(
     Relay(database, bus).relay_once()
     deliver()
     assert handled == ["worked", "failed"]
+    assert json.loads(dead_letters(tmp_path)) == []
+    (kept,) = json.loads(dead_letters(tmp_path, "--history"))
+    assert (kept["subscription"], kept["event_id"]) == ("failed", event.id)
+    assert kept["reason"] == "OSError('the disk is full')"
     assert CliRunner().invoke(main, ["events", "replay", "--data", str(tmp_path)]).output.startswith("0 ")
     assert CliRunner().invoke(main, ["events", "replay", "--data", str(tmp_path), "--event", event.id]).exit_code == 1
 
