@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.common import outbox
+from services.common import outbox, tracing
 from services.common.database import Database
 from services.common.events import make_event
 from services.common.objects import Area, ObjectStore
@@ -97,7 +97,8 @@ class Runner:
                 with self._database.read() as session:
                     queued = store.in_state(session, State.QUEUED)
                 if queued:
-                    self._run_job(queued[0])
+                    with tracing.span("train", tracing.SpanKind.INTERNAL, "", {"voicehub.job.id": queued[0].id}):
+                        self._run_job(queued[0])
                     continue
             except Exception:  # edge of the thread: one job's trouble must not stop the next
                 log.exception("runner failed, trying again")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ from services.common.tables import metadata
 from tests.contract.workers import TYPE, payload
 
 PATIENCE = 60.0
+EVENTS, CHANGES = 400, 4
 KAFKA_SECONDS, SQLITE_SECONDS = 3.0, 1.0
 
 
@@ -96,3 +97,36 @@ def test_a_member_learns_that_its_events_went_to_another(bus: EventBus, term: fl
         assert time.monotonic() < deadline
     one.close()
     two.close()
+
+
+def test_members_come_and_go_and_each_event_has_its_effect_once(bus: EventBus, tmp_path: Path, term: float) -> None:
+    database = Database(f"sqlite:///{tmp_path}/service.sqlite")
+    metadata.create_all(database.engine)
+    effects: list[str] = []
+    sent = [make_event("scans", f"{n % 7}", payload(n), "test") for n in range(EVENTS)]
+
+    def handle(event: Event) -> subscriptions.Effect:
+        time.sleep(0.002)
+        return lambda _: effects.append(event.id)
+
+    def member() -> Subscriber:
+        return Subscriber(Subscription("moving", {("scans", TYPE): handle}), database, bus)
+
+    first = member()
+    first.start()
+    for part in range(CHANGES):
+        bus.publish(sent[part * EVENTS // CHANGES : (part + 1) * EVENTS // CHANGES])
+        guest = member()
+        guest.start()
+        until(lambda part=part: len(effects) >= part * EVENTS // CHANGES + 10)  # type: ignore[misc]
+        guest.stop()
+    until(lambda: len(effects) >= EVENTS)
+    first.stop()
+    assert sorted(effects) == sorted(one.id for one in sent)
+
+
+def until(look: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
