@@ -28,6 +28,7 @@ CHECKS: Mapping[str, Callable[[], bool]] = {
     "gpu": lambda: Path("/dev/nvidia0").exists(),
     "bubblewrap": _program("bwrap"),
     "chromium": _program("chromium", "chromium-browser", "google-chrome"),
+    "go": _program("go"),
     "display": lambda: bool(os.environ.get("DISPLAY")),
 }
 

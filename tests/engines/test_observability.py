@@ -89,7 +89,7 @@ def test_promtool_understands_the_alerts_and_they_are_raised() -> None:
     assert "SUCCESS" in check("test", "rules", OBSERVABILITY / "alerts.test.yaml")
 
 
-def test_an_alert_that_is_never_raised_is_noticed(tmp_path: Path) -> None:
+def test_promtool_notices_an_alert_that_is_never_raised(tmp_path: Path) -> None:
     rules, tests = ((OBSERVABILITY / name).read_text() for name in ("alerts.yaml", "alerts.test.yaml"))
     (tmp_path / "alerts.yaml").write_text(rules.replace("> 120", "> 1200"))
     (tmp_path / "alerts.test.yaml").write_text(tests)
