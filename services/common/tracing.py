@@ -19,6 +19,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 __all__ = ["SpanKind", "begin", "configure_tracing", "fail", "span", "traceparent", "traceparent_of"]
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+TIMEOUTS = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
+EXPORT_SECONDS = 3.0
+"""How long a delivery may take unless the environment says otherwise: a service ends no sooner than its last one."""
 Attributes = Mapping[str, str | int | float | bool]
 _PROPAGATOR = TraceContextTextMapPropagator()
 _tracer = trace.get_tracer("voicehub")
@@ -35,7 +38,8 @@ def configure_tracing(service: str) -> bool:
 
     resource = Resource.create({"service.name": service, "service.namespace": "voicehub"})
     provider = TracerProvider(resource=resource)  # its last spans leave at the end of the process
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    timeout = None if any(map(os.environ.get, TIMEOUTS)) else EXPORT_SECONDS
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(timeout=timeout)))
     trace.set_tracer_provider(provider)
     return True
 

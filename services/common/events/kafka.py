@@ -58,8 +58,8 @@ class KafkaBus:
             partitions = _partitions(admin, sorted(mine))
         finally:
             admin.close()
-        found = [(record.timestamp, self._letter(record)) for record in self._read(partitions)]
-        return [letter for _, letter in sorted(found, key=lambda pair: pair[0])]
+        records = sorted(self._read(partitions), key=lambda record: record.timestamp)
+        return [self._letter(record) for record in records if _TIME in attributes(record)]
 
     def consumer(self, group: str, topics: Sequence[str]) -> KafkaMember:
         """A member of the group; it joins at its first poll."""
