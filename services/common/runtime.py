@@ -87,7 +87,8 @@ def run(settings: Settings, migration_scripts: Path, bootstrap: Callable[[House]
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: done.set())
     address = settings.address(settings.service)
-    server = rpc.make_server(address, house.verifier, parts.register, parts.names, settings.outbox_bound)
+    bound = settings.outbox_bound
+    server = rpc.make_server(address, house.verifier, parts.register, parts.names, outbox_bound=bound)
     runners: list[Relay | Sampler | Subscriber] = [
         Relay(house.database, house.bus),
         Sampler(house.database, house.bus, [s.name for s in parts.subscriptions]),

@@ -51,7 +51,8 @@ class Sampler:
         with self._database.read() as session:
             oldest = session.execute(query).scalar()
             metrics.OUTBOX.set(outbox.waiting(session))
-            metrics.OUTBOX_AGE.set(0 if oldest is None else (now() - oldest.replace(tzinfo=UTC)).total_seconds())
+            age = 0.0 if oldest is None else (now() - oldest.replace(tzinfo=UTC)).total_seconds()
+            metrics.OUTBOX_AGE.set(max(age, 0.0))  # a clock can be set back
             counts = select(dead_letters.c.subscription, func.count()).group_by(dead_letters.c.subscription)
             parked: dict[str, int] = dict(session.execute(counts).tuples().all())
         for subscription in self._subscriptions.union(parked):

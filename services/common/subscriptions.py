@@ -40,6 +40,8 @@ POLL_SECONDS = 0.5
 POLL_EVENTS = 16
 KEEP_SECONDS = 1.0
 """How often a subscription says that it is still there while a handler works."""
+LEAVE_SECONDS = 5.0
+"""How long a subscription that shall end waits for its handler; then it leaves, and another member gets the event."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Subscriber:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stops after the event under way."""
+        """Stops after the event under way, unless its handler takes long."""
         self._stop.set()
         self._thread.join(timeout=10)
         self._worker.stop()
@@ -147,9 +149,12 @@ class Subscriber:
     def _deliver(self, consumer: Consumer, delivery: Delivery) -> bool:
         """Handles a delivery to its end; answers whether all that was polled is still this consumer's."""
         work = self._worker.do(partial(self.process, delivery.event))
-        kept = True
+        kept, patience = True, LEAVE_SECONDS
         while not futures.wait([work], KEEP_SECONDS).done:
             kept = consumer.keep() and kept
+            patience -= KEEP_SECONDS if self._stop.is_set() else 0.0
+            if patience <= 0:
+                return False
         work.result()
         consumer.commit(delivery)
         return kept

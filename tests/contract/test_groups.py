@@ -83,6 +83,37 @@ def test_a_slow_handler_without_a_sign_of_life_loses_them(
     assert first == second
 
 
+def test_a_member_that_ends_leaves_its_events_to_the_others_at_once(
+    bus: EventBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "KEEP_SECONDS", 0.3)
+    monkeypatch.setattr(subscriptions, "LEAVE_SECONDS", 0.5)
+    monkeypatch.setattr(sqlite, "LEASE_SECONDS", 5 * PATIENCE)
+    monkeypatch.setattr(kafka_member, "SESSION_MS", int(1500 * PATIENCE))
+    database = Database(f"sqlite:///{tmp_path}/service.sqlite")
+    metadata.create_all(database.engine)
+    began, again, effects = threading.Event(), threading.Event(), threading.Semaphore(0)
+
+    def handle(_: Event) -> subscriptions.Effect:
+        if not began.is_set():
+            began.set()
+            again.wait(PATIENCE)
+        again.set()
+        return lambda _: effects.release()
+
+    members = [Subscriber(Subscription("g", {("scans", TYPE): handle}), database, bus) for _ in range(2)]
+    bus.publish([make_event("scans", "v", payload(1), "test")])
+    members[0].start()
+    assert began.wait(PATIENCE)
+    members[1].start()
+    members[0].stop()
+    assert again.wait(PATIENCE / 2)
+    assert effects.acquire(timeout=PATIENCE)
+    until(lambda: bus.lags()["g", "scans"] == 0)
+    members[1].stop()
+    assert not effects.acquire(timeout=0.5), "the effect happened twice"
+
+
 def test_a_member_learns_that_its_events_went_to_another(bus: EventBus, term: float) -> None:
     sent = make_event("scans", "v", payload(1), "test")
     bus.publish([sent])

@@ -108,16 +108,13 @@ class House:
 
 
 @contextmanager
-def open_house(folder: Path, *options: str, **settings: str) -> Iterator[House]:
-    """A hub that runs from `folder/hub`, with further options of `voicehub up`, until the end of the `with`.
-
-    `settings` are further variables of its environment.
-    """
+def open_house(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[House]:
+    """A hub that runs from `folder/hub`, with further options of `voicehub up`, until the end of the `with`."""
+    seen = {**_environment(), **(environment or {})}
     folder.mkdir(parents=True, exist_ok=True)
     command = [*VOICEHUB, "up", "--data", str(folder / "hub"), *options, "--json"]
     with (folder / "launcher.log").open("w") as log:
-        environment = {**_environment(), **settings}
-        process = subprocess.Popen(command, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(command, env=seen, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
             yield House(folder / "hub", process)
         finally:

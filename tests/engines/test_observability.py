@@ -36,8 +36,9 @@ def house(collector: Collector, kafka: Kafka, tmp_path_factory: pytest.TempPathF
         "VOICEHUB_DATABASE_URL": f"sqlite:///{folder}/{{service}}.sqlite",
         "VOICEHUB_OBJECTS_URL": f"file://{folder}/objects",
     }
-    (folder / "engines.json").write_text(json.dumps({"environment": {**embedded, kafka.setting: kafka.url}}))
-    with open_house(folder, "--engines", str(folder / "engines.json"), VOICEHUB_OUTBOX_BOUND=str(BOUND)) as running:
+    engines = folder / "engines.json"
+    engines.write_text(json.dumps({"environment": {**embedded, kafka.setting: kafka.url}}))
+    with open_house(folder, "--engines", str(engines), environment={"VOICEHUB_OUTBOX_BOUND": str(BOUND)}) as running:
         yield running
 
 
