@@ -14,7 +14,8 @@ from services.common.errors import Invalid
 T = TypeVar("T")
 DEFAULT_SIZE = 20
 MAX_SIZE = 100
-_MAX_SEQUENCE = (1 << 63) - 1
+_MAX_SEQUENCE = (1 << 31) - 1
+"""The largest number in an INTEGER column of PostgreSQL."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from services.common.errors import Unauthenticated
 
 METADATA_KEY = "x-voicehub-identity"
+UNKNOWN_IDENTITY = "UNKNOWN_IDENTITY"
+"""The reason when a service does not accept what another one says of itself: their clocks or keys differ."""
 LIFETIME_SECONDS = 120
 MAY_SPEAK_FOR_ACCOUNTS = frozenset({"gateway", "trainer"})
 
@@ -105,10 +107,10 @@ class Verifier:
                 options={"require": ["exp", "iss", "sub"]},
             )
         except (jwt.PyJWTError, ValueError) as error:
-            raise Unauthenticated("The identity of this call is not valid.", hint="Log in again.") from error
+            raise Unauthenticated("The identity of this call is not valid.", reason=UNKNOWN_IDENTITY) from error
         account, scopes = str(claims["sub"]), frozenset(claims.get("scopes", ()))
         if account and issuer not in MAY_SPEAK_FOR_ACCOUNTS:
-            raise Unauthenticated(f"The service {issuer} may not speak for accounts.")
+            raise Unauthenticated(f"The service {issuer} may not speak for accounts.", reason=UNKNOWN_IDENTITY)
         return Identity(account, issuer, scopes, bool(claims.get("admin")) and issuer == "gateway")
 
     def _key(self, issuer: str) -> bytes:

@@ -15,11 +15,13 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services.common import observe, outbox
-from services.common.errors import Unauthenticated, VoiceHubError, to_status
-from services.common.identity import METADATA_KEY, Identity, Verifier
+from services.common.away import is_away
+from services.common.errors import Unauthenticated, Unavailable, VoiceHubError, to_status
+from services.common.identity import METADATA_KEY, UNKNOWN_IDENTITY, Identity, Verifier
 from services.common.tracing import traceparent_of
 
 log = logging.getLogger(__name__)
+_AWAY = Unavailable("A part of the hub is away.", hint="Try again in a few seconds.", reason="ENGINE_AWAY")
 WORKERS = 16
 MAX_MESSAGE_BYTES = 64 << 20
 DEADLINE_SECONDS = 30.0
@@ -35,7 +37,7 @@ def caller() -> Identity:
     """The verified identity of the call being served."""
     identity = _caller.get()
     if identity is None:
-        raise Unauthenticated("This call carries no identity.")
+        raise Unauthenticated("This call carries no identity.", reason=UNKNOWN_IDENTITY)
     return identity
 
 
@@ -70,7 +72,11 @@ class _ServerInterceptor(grpc.ServerInterceptor):
             except VoiceHubError as error:
                 served.code = error.code
                 context.abort_with_status(to_status(error))
-            except Exception:  # noqa: BLE001 - edge of the process: an unforeseen error is logged whole and answered without detail
+            except Exception as error:  # noqa: BLE001 - edge of the process: an unforeseen error is logged whole and answered without detail
+                if is_away(error):
+                    log.warning("an engine is away", extra={"error": repr(error)[:500]})
+                    served.code = Unavailable.code
+                    context.abort_with_status(to_status(_AWAY))
                 served.code = grpc.StatusCode.INTERNAL
                 context.abort(served.code, _log_failure())
             served.code = grpc.StatusCode.OK
@@ -78,7 +84,7 @@ class _ServerInterceptor(grpc.ServerInterceptor):
     def _identity(self, metadata: Mapping[str, str]) -> Identity:
         token = metadata.get(METADATA_KEY, "")
         if not token:
-            raise Unauthenticated("This call carries no identity.")
+            raise Unauthenticated("This call carries no identity.", reason=UNKNOWN_IDENTITY)
         return self._verifier.verify(token)
 
     def _unary(self, method: str, work: Callable[..., Any], metadata: Mapping[str, str]) -> Callable[..., Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,8 +14,8 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.common import rpc
-from services.common.errors import from_rpc
-from services.common.identity import Identity, Signer
+from services.common.errors import Unavailable, VoiceHubError, from_rpc
+from services.common.identity import UNKNOWN_IDENTITY, Identity, Signer
 from services.common.settings import Settings
 from services.stubs.voicehub.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 from services.stubs.voicehub.inference.v1.inference_pb2_grpc import InferenceServiceStub
@@ -31,7 +32,7 @@ _current: contextvars.ContextVar[Identity] = contextvars.ContextVar("voicehub_pe
 
 
 class Signatures:
-    """Signs for people; a signature is used again for half of its life."""
+    """Signs for people; a signature is used again for half of its life, by the clock that those who read it go by."""
 
     def __init__(self, signer: Signer) -> None:
         self._signer, self._lock = signer, threading.Lock()
@@ -39,13 +40,13 @@ class Signatures:
 
     def token(self) -> str:
         """The signed identity of the person in whose name this thread works."""
-        identity, at = _current.get(), time.monotonic()
+        identity, now = _current.get(), time.time()
         with self._lock:
-            until, token = self._kept.get(identity, (0.0, ""))
-            if until < at:
+            signed, token = self._kept.get(identity, (math.inf, ""))
+            if not 0 <= now - signed < SIGNED_FOR_SECONDS:
                 token = self._signer.sign(identity)
-                self._kept = {i: kept for i, kept in self._kept.items() if kept[0] > at}
-                self._kept[identity] = (at + SIGNED_FOR_SECONDS, token)
+                self._kept = {i: kept for i, kept in self._kept.items() if 0 <= now - kept[0] < SIGNED_FOR_SECONDS}
+                self._kept[identity] = (now, token)
         return token
 
 
@@ -97,4 +98,12 @@ def ask(method: Callable[..., T], request: object, seconds: float = 0.0) -> T:
     try:
         return method(request, timeout=seconds or QUICK_SECONDS)
     except grpc.RpcError as error:
-        raise from_rpc(error) from error
+        raise _told(from_rpc(error)) from error
+
+
+def _told(error: VoiceHubError) -> VoiceHubError:
+    """What a service answers, as people are told it: their own token was checked here, so that a service which does not
+    accept the gateway's identity is no fault of theirs (a clock that jumped, keys that have just changed)."""
+    if error.reason == UNKNOWN_IDENTITY:
+        return Unavailable("The parts of the hub do not know each other now.", hint="Try again in a few seconds.")
+    return error

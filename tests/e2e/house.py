@@ -93,6 +93,10 @@ class House:
         person.ok("signup", name, "--password", f"{name}-has-a-long-password")
         return person
 
+    def token(self, person: Person) -> str:
+        """What the person's commands show at the door."""
+        return str(json.loads((person.home / "hubs.json").read_text())["hubs"][self.url]["token"])
+
     def visitor(self) -> Person:
         """Somebody without an account."""
         return Person("", self.data.parent / "home-of-nobody", self.url, _environment())

@@ -39,7 +39,7 @@ def test_the_road_survives(
     parts = [Part("s1", S1), Part("s2", V2), Part("prompt", recorded["v2"].prompt)]
     declaration = Declaration("made by a test", "CC0-1.0", "public-domain")
     full = {**read_yaml(card), **vars(declaration), "prompts": [{"file": "prompt.safetensors"}]}
-    with Client(ann.url, _token(ann), cache=ann.home / f"cache-{service}") as client:
+    with Client(ann.url, own_house.token(ann), cache=ann.home / f"cache-{service}") as client:
         version = client.create_version(name, [(p, client.upload(p.path)) for p in parts], full, declaration)
         client.star(name)
         comment = client.comment(name, f"Heard before {service} fell.")
@@ -72,10 +72,3 @@ def _nothing_twice(house: House, version: str) -> None:
             names = {n for (n,) in tables.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
             if "dead_letters" in names:
                 assert tables.execute("SELECT count(*) FROM dead_letters").fetchone() == (0,), database.name
-
-
-def _token(person: Person) -> str:
-    import json
-
-    saved = json.loads((person.home / "hubs.json").read_text())
-    return str(saved["hubs"][person.url]["token"])

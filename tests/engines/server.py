@@ -73,6 +73,12 @@ class Server(ABC):
     def start(self) -> float:
         """Starts it and waits until it serves; answers the seconds that took. RuntimeError with its last words."""
         begin = time.monotonic()
+        self.launch()
+        self.wait_until_ready()
+        return time.monotonic() - begin
+
+    def launch(self) -> None:
+        """Starts the process and does not wait for it."""
         marker = self.home / "prepared"
         if not marker.exists():
             self.prepare()
@@ -87,13 +93,15 @@ class Server(ABC):
                 env={**os.environ, **self.environment()},
                 start_new_session=True,
             )
+
+    def wait_until_ready(self) -> None:
+        """RuntimeError with its last words if it ended or does not serve in time."""
+        begin = time.monotonic()
         while not self.is_ready():
-            ended = self._process.poll() is not None
-            if ended or time.monotonic() - begin > START_SECONDS:
+            if not self.pid or time.monotonic() - begin > START_SECONDS:
                 self.kill()
                 raise RuntimeError(f"{self.name} does not start:\n{self.last_words()}")
             time.sleep(LOOK_SECONDS)
-        return time.monotonic() - begin
 
     def kill(self) -> None:
         """kill -9."""

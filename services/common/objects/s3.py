@@ -165,12 +165,15 @@ class _Reader(io.RawIOBase):
 
 @contextmanager
 def _as_os_errors(name: str) -> Iterator[None]:
-    """What the port promises: KeyError for what is not there, OSError for a store that cannot be used."""
+    """What the port promises: KeyError for what is not there, ConnectionError for a store that is away, OSError for
+    one that cannot be used."""
     try:
         yield
     except S3Error as error:
         if error.code in MISSING:
             raise KeyError(name) from None
+        if error.response is not None and error.response.status >= 500:
+            raise ConnectionError(f"the object store cannot answer now: {error.code} {error.message}") from error
         raise OSError(f"the object store refused: {error.code} {error.message}; check VOICEHUB_OBJECTS_URL") from error
     except HTTPError as error:
         raise ConnectionError(f"the object store does not answer: {error}") from error
