@@ -102,8 +102,11 @@ def ask(method: Callable[..., T], request: object, seconds: float = 0.0) -> T:
 
 
 def _told(error: VoiceHubError) -> VoiceHubError:
-    """What a service answers, as people are told it: their own token was checked here, so that a service which does not
-    accept the gateway's identity is no fault of theirs (a clock that jumped, keys that have just changed)."""
+    """What a service answers, as people are told it.
+
+    Their own token was checked here; a service that does not accept the gateway's identity is no fault of theirs (a
+    clock that jumped, keys that have just changed).
+    """
     if error.reason == UNKNOWN_IDENTITY:
         return Unavailable("The parts of the hub do not know each other now.", hint="Try again in a few seconds.")
     return error

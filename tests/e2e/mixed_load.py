@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from services.common.ids import new_id
 from voicehub import Client, Declaration
 from voicehub.errors import VoiceHubError
 from voicehub.pushing import Part
-
-from services.common.ids import new_id
 
 DECLARATION = Declaration("made by a test", "CC0-1.0", "public-domain")
 PAUSE_SECONDS = 0.05

@@ -42,7 +42,7 @@ class Killer:
         self.recoveries[name].append(time.monotonic() - begin)
 
     def random_kills(self, count: int, pause: float) -> Sequence[str]:
-        """`count` kills with up to `pause` seconds between them; each part has had its turn before one has its second."""
+        """`count` kills with up to `pause` seconds between them; in each round every part has its turn."""
         names = [*SERVICES, *self.engines]
         done: list[str] = []
         while len(done) < count:

@@ -16,9 +16,9 @@ from services.common.ids import new_id
 from tests.e2e.conftest import card, recorded
 from tests.e2e.golden import CHECKPOINTS, S1, Recorded
 from tests.e2e.house import House, open_house
+from tests.e2e.mixed_load import MixedLoad, audit, settled
 from tests.engines.kafka import Kafka
 from tests.engines.killing import Killer
-from tests.e2e.mixed_load import MixedLoad, audit, settled
 from tests.engines.postgresql import PostgreSQL
 from tests.engines.seaweedfs import SeaweedFS
 from voicehub.pushing import read_yaml

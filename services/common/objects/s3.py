@@ -165,8 +165,10 @@ class _Reader(io.RawIOBase):
 
 @contextmanager
 def _as_os_errors(name: str) -> Iterator[None]:
-    """What the port promises: KeyError for what is not there, ConnectionError for a store that is away, OSError for
-    one that cannot be used."""
+    """What the port promises: KeyError for what is not there, OSError for a store that cannot be used.
+
+    One that is away, and may come back, raises ConnectionError.
+    """
     try:
         yield
     except S3Error as error:
