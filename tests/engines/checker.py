@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
@@ -62,6 +62,31 @@ class Traffic:
             outbox.record(session, event)
         self.acknowledged.writes.append(event.id)
         return event.id
+
+    def burst(self, count: int) -> None:
+        """So many rows and events in one transaction, tried until the database has them."""
+        completed = [BehaviourTestCompleted(version_id=new_id()) for _ in range(count)]
+        events = [make_event("scans", new_id(), one, "test") for one in completed]
+        while True:
+            try:
+                # The answer to an earlier try may have been lost, and not its commit.
+                if self._has_row(events[0].id) or self._write_all(events):
+                    break
+            except DBAPIError as error:
+                self.failures[type(error).__name__] += 1
+                self._stop.wait(LOOK_SECONDS)
+        self.acknowledged.writes.extend(event.id for event in events)
+
+    def _has_row(self, identifier: str) -> bool:
+        with self.database.read() as session:
+            return session.execute(select(written.c.id).where(written.c.id == identifier)).first() is not None
+
+    def _write_all(self, events: Sequence[Event]) -> bool:
+        with self.database.write() as session:
+            session.execute(insert(written), [{"id": event.id} for event in events])
+            for event in events:
+                outbox.record(session, event)
+        return True
 
     def put(self) -> str:
         """One object."""
