@@ -3,7 +3,8 @@
 A handler first *prepares* (slow work, no transaction: scanning, exporting) and answers an *effect*, a function that is
 applied to the database in the same transaction that marks the event as seen. A crash before that transaction means the
 event comes again; after it, the event is known. Failures are retried with backoff; what still fails is parked in the
-dead-letter table and in the group's dead-letter topic, both with the reason, and the road goes on.
+dead-letter table and in the group's dead-letter topic, both with the reason, and the road goes on. While an engine or
+another service is away nothing is parked: the event waits for it.
 
 A handler works in a thread of its own, while the subscription keeps its place in the consumer group: however long it
 takes, no other member gets its events, and nothing more is fetched meanwhile.
@@ -24,6 +25,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from services.common import metrics, tracing
+from services.common.away import is_away
 from services.common.clock import now
 from services.common.database import Database
 from services.common.events import Consumer, Delivery, Event, EventBus
@@ -104,6 +106,8 @@ class Subscriber:
             except Exception as error:  # edge: any failure of a handler is retried, then parked
                 metrics.FAILED.labels(*labels).inc()
                 log.warning("event failed", extra={"event": event.id, "type": event.type, "attempt": attempt})
+                if is_away(error):  # no fault of the event: it comes again for as long as that lasts
+                    raise
                 if attempt == ATTEMPTS:
                     log.exception("event parked as dead letter", extra={"event": event.id, "type": event.type})
                     tracing.fail(span, error)

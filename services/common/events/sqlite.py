@@ -170,7 +170,8 @@ class SqliteConsumer:
         rows = [r for r in self._connection.execute(query, (self._group,)) if r[0] in self._topics]
         mine = [topic for topic, holder, until in rows if holder == self._holder and until > at + LEASE_SECONDS / 2]
         for topic, holder, until in rows:
-            free = holder == self._holder or until < at or _is_dead(holder)
+            # A lease that ends later than any can was given before the clock was set back.
+            free = holder == self._holder or not at <= until <= at + LEASE_SECONDS or _is_dead(holder)
             if topic not in mine and free and self._take(topic, holder, at):
                 mine.append(topic)
         return mine

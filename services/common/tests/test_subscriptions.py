@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from services.common import subscriptions
 from services.common.database import Database
 from services.common.events import Consumer, Delivery, Event, EventBus, Parked, make_event, open_bus
 from services.common.subscriptions import Effect, Subscriber, Subscription
-from services.common.tables import metadata
+from services.common.tables import dead_letters, metadata
 
 PATIENCE = 20.0
 
@@ -95,3 +98,29 @@ def test_a_consumer_that_cannot_go_back_is_replaced_and_the_event_handled(bus: B
         subscriber.stop()
     assert bus.broken.closed
     assert bus.asked == 2
+
+
+@pytest.mark.parametrize(("error", "parked"), [(ConnectionError("the store is away"), 0), (ValueError("poison"), 1)])
+def test_only_what_is_no_fault_of_an_engine_is_parked(
+    error: Exception, parked: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(subscriptions, "BACKOFF_SECONDS", 0.0)
+    database, bus = Database(f"sqlite:///{tmp_path}/service.db"), open_bus(f"sqlite:///{tmp_path}/events.db")
+    with database.write() as session:
+        metadata.create_all(session.connection())
+    sent = make_event("scans", "v", StringValue(value="one"), "test")
+    seen: list[Event] = []
+
+    def handler(event: Event) -> Effect | None:
+        seen.append(event)
+        if len(seen) <= subscriptions.ATTEMPTS:
+            raise error
+        return None
+
+    subscriber = Subscriber(Subscription("audit", {("scans", sent.type): handler}), database, bus)
+    for _ in range(subscriptions.ATTEMPTS + 1):  # as often as the subscription goes back and gets it again
+        with suppress(ConnectionError):
+            subscriber.process(sent)
+    with database.read() as session:
+        assert len(session.execute(select(dead_letters)).all()) == parked
+    assert len(seen) == subscriptions.ATTEMPTS + (0 if parked else 1)
