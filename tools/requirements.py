@@ -28,7 +28,9 @@ CHECKS: Mapping[str, Callable[[], bool]] = {
     "gpu": lambda: Path("/dev/nvidia0").exists(),
     "bubblewrap": _program("bwrap"),
     "chromium": _program("chromium", "chromium-browser", "google-chrome"),
+    "faketime": lambda: any(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")),
     "go": _program("go"),
+    "mount": lambda: os.geteuid() == 0,
     "display": lambda: bool(os.environ.get("DISPLAY")),
 }
 

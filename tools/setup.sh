@@ -13,6 +13,8 @@ programs() {
   ldconfig -p 2>/dev/null | grep -q libportaudio || missing+=(libportaudio2)
   # Brings the jars of Kafka and Elasticsearch, for the suite that runs on them.
   command -v mvn >/dev/null || missing+=(maven)
+  # Lets a hub see a clock that jumps, for one test.
+  compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=(libfaketime)
   # One judge (webrtcvad) is compiled at installation.
   command -v cc >/dev/null || missing+=(gcc libc6-dev)
   "$PYTHON" -c 'import sysconfig, os, sys; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || missing+=(python3-dev)

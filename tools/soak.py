@@ -1,40 +1,33 @@
-"""`python -m tools.soak MINUTES`: slow tests, a leg of fuzzing, and the road of a voice under kill -9 again and again.
+"""`python -m tools.soak MINUTES`: slow tests, a leg of fuzzing, and hundreds of kills under mixed load on real engines.
 
-The leg of fuzzing (at most 45 minutes, resumable) writes docs/reports/fuzzing.md.
+The leg of fuzzing (half of the minutes, at most 45, resumable) writes docs/reports/fuzzing.md, the kills write
+docs/reports/faults.md.
 """
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import time
 
-ROAD = ("tests/e2e/test_kill.py",)
+KILLS_A_MINUTE = 5
+NO_TESTS = 5
+"""What pytest answers when no test is marked."""
 
 
 def main(arguments: list[str]) -> int:
-    """Runs until the minutes are over or something fails; answers the exit code of pytest."""
+    """Runs one step after another until one fails; answers its exit code."""
     minutes = float(arguments[0]) if arguments else 10.0
-    deadline = time.monotonic() + 60 * minutes
-    slow = _pytest("-m", "slow", "services", "gptsovits", "voicescan", "sdk", "tests")
-    if (
-        slow in (0, 5)
-        and subprocess.run([sys.executable, "-m", "tests.security.fuzz_soak", str(minutes / 2)]).returncode
-    ):
-        return 1
-    rounds = 0
-    while slow in (0, 5) and (rounds == 0 or time.monotonic() < deadline):
-        rounds += 1
-        print(f"== soak round {rounds}", flush=True)
-        code = _pytest(*ROAD)
-        if code:
+    steps = (
+        ("pytest", "-m", "slow", "services", "gptsovits", "voicescan", "sdk", "tests"),
+        ("tests.security.fuzz_soak", str(minutes / 2)),
+        ("tests.engines.soak", "--kills", str(max(10, round(minutes / 2 * KILLS_A_MINUTE)))),
+    )
+    for step in steps:
+        print(f"== {' '.join(step)}", flush=True)
+        code = subprocess.run([sys.executable, "-m", *step], check=False).returncode
+        if code not in (0, NO_TESTS if step[0] == "pytest" else 0):
             return code
-    print(f"{rounds} rounds of the road, none lost anything")
-    return 0 if slow in (0, 5) else slow
-
-
-def _pytest(*arguments: str) -> int:
-    return subprocess.run([sys.executable, "-m", "pytest", *arguments], check=False).returncode
+    return 0
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ def bubblewrap() -> str | None:
     program = shutil.which("bwrap")
     if program is None:
         return None
-    trial = [program, *_namespaces(), "--ro-bind", "/", "/", "true"]
+    trial = [program, *_namespaces(), "--clearenv", "--ro-bind", "/", "/", "/usr/bin/true"]
     try:
         done = subprocess.run(trial, capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
