@@ -32,7 +32,7 @@ engines-down: ## Stop them
 lint: setup ## ruff, mypy --strict, import contracts, buf, freshness of the stubs
 	@$(PY) -m tools.lint
 
-soak: setup ## The slow tests and the road of a voice under kill -9, again and again (MINUTES=10)
+soak: setup ## Slow tests, fuzzing, kills of every part under load on real engines (MINUTES=10; reports in docs/reports)
 	@$(PY) -m tools.soak $${MINUTES:-10}
 
 nano: setup ## Train the nano base again, in resumable legs (FOR=45m each)
