@@ -20,6 +20,9 @@ GENERATED = "1"
 """The value of `Label` for content that a machine made (2 is probably, 3 is suspected)."""
 
 
+UNKNOWN_SIZE = 0xFFFFFFFF
+
+
 def aigc(produce_id: str, producer: str = PRODUCER) -> dict[str, dict[str, str]]:
     """The label; ``produce_id`` names the voice and version, or the piece of work."""
     return {
@@ -37,12 +40,23 @@ def aigc(produce_id: str, producer: str = PRODUCER) -> dict[str, dict[str, str]]
 
 def labelled_wav(wave: Floats, sample_rate: int, produce_id: str) -> bytes:
     """A RIFF file: mono ``wave (L,)`` as 16 bit at ``sample_rate`` Hz, with the label."""
+    samples = pcm16(np.asarray(wave, np.float32)).astype("<i2").tobytes()
+    return wav_head(sample_rate, produce_id, len(samples)) + samples
+
+
+def wav_head(sample_rate: int, produce_id: str, data_bytes: int | None) -> bytes:
+    """What comes before the 16-bit mono samples of a RIFF file, the label included; always of the same length.
+
+    ``data_bytes`` None is a stream whose length nobody knows yet: both sizes are then the largest number, which players
+    read as "until the end".
+    """
     layout = struct.pack("<HHIIHH", 1, 1, sample_rate, 2 * sample_rate, 2, 16)
     comment = json.dumps(aigc(produce_id), ensure_ascii=False).encode() + b"\0"
     info = b"INFO" + _chunk(b"ICMT", comment) + _chunk(b"ISFT", PRODUCER.encode() + b"\0")
-    samples = pcm16(np.asarray(wave, np.float32)).astype("<i2").tobytes()
-    body = _chunk(b"fmt ", layout) + _chunk(b"LIST", info) + _chunk(b"data", samples)
-    return _chunk(b"RIFF", b"WAVE" + body)
+    body = b"WAVE" + _chunk(b"fmt ", layout) + _chunk(b"LIST", info)
+    unknown = data_bytes is None or len(body) + 8 + data_bytes > UNKNOWN_SIZE
+    sizes = (UNKNOWN_SIZE, UNKNOWN_SIZE) if data_bytes is None or unknown else (len(body) + 8 + data_bytes, data_bytes)
+    return b"RIFF" + struct.pack("<I", sizes[0]) + body + b"data" + struct.pack("<I", sizes[1])
 
 
 def read_label(content: bytes) -> dict[str, Any] | None:

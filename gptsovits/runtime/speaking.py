@@ -138,15 +138,24 @@ def frontend(lexicons: Mapping[str, Lexicon] | None = None, bert: BertFeatures |
     own = lexicons or {}
 
     def read(text: str, language: str) -> list[Piece]:
-        made = []
-        for part in text_pieces(text, language):
-            sequence = phonemize(part, language, own.get(language.lower().removeprefix("all_")), guard_short=True)
-            if sequence.ids:
-                features = None if bert is None else bert.of_sequence(sequence)
-                made.append(Piece(part, np.array(sequence.ids, np.int64), features, sequence.words))
-        return made
+        return list(read_pieces(text, language, own.get(language.lower().removeprefix("all_")), bert))
 
     return read
+
+
+def read_pieces(
+    text: str, language: str, lexicon: Lexicon | None = None, bert: BertFeatures | None = None, method: str = "cut5"
+) -> Iterator[Piece]:
+    """The pieces of a text, cut by ``method``; each is read when it is asked for, so that long texts take no space.
+
+    Raises:
+        TextError: there is nothing to speak, or the language cannot be read here.
+    """
+    for part in text_pieces(text, language, method):
+        sequence = phonemize(part, language, lexicon, guard_short=True)
+        if sequence.ids:
+            features = None if bert is None else bert.of_sequence(sequence)
+            yield Piece(part, np.array(sequence.ids, np.int64), features, sequence.words)
 
 
 text_frontend = frontend()

@@ -6,8 +6,8 @@ still missing. Apart from the cross-fades its samples are those of decoding all 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -64,15 +64,17 @@ def speak_chunks(
 
 
 def stream_piece(
-    voice: Voice, piece: Piece, conditioning: Conditioning, manner: Manner, chunks: Chunks
-) -> Iterator[Floats]:
-    """One piece; together the parts are as long as the piece spoken whole."""
+    voice: Voice, piece: Piece, conditioning: Conditioning, manner: Manner, chunks: Chunks,
+    tokens: Iterable[int] | None = None,
+) -> Iterator[Floats]:  # fmt: skip
+    """One piece; together the parts are as long as the piece spoken whole. ``tokens``: if they come from elsewhere."""
     decoder = ChunkDecoder(voice, piece.phones, conditioning.ge, manner, chunks)
     codes: list[int] = []
     size = chunks.first
     due = size + chunks.lookahead
-    sampling = replace(manner.sampling, drop_first_on_early_stop=False)
-    for token in voice.stream_tokens(piece.phones, piece.bert, conditioning, sampling):
+    if tokens is None:
+        tokens = voice.stream_tokens(piece.phones, piece.bert, conditioning, manner.sampling)
+    for token in tokens:
         codes.append(token)
         if len(codes) == due:
             yield decoder.push(np.array(codes, np.int64))

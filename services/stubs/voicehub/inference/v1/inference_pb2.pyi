@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from services.stubs.voicehub.common.v1 import common_pb2 as _common_pb2
 import builtins as _builtins
 import sys
@@ -53,6 +54,10 @@ class SynthesizeRequest(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     SPEED_FIELD_NUMBER: _builtins.int
+    SSML_FIELD_NUMBER: _builtins.int
+    PROMPT_FIELD_NUMBER: _builtins.int
+    NOTICE_FIELD_NUMBER: _builtins.int
+    MANNER_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     name: _builtins.str
     version_id: _builtins.str
@@ -60,13 +65,24 @@ class SynthesizeRequest(_message.Message):
     text: _builtins.str
     language: _builtins.str
     seed: _builtins.int
+    """Negative: a fresh one each time."""
     speed: _builtins.float
+    ssml: _builtins.bool
+    """The text is a `<speak>` document."""
+    prompt: _builtins.str
+    """One of the voice's prompts by the name of its file, with or without its ending; empty: its first."""
+    notice: _builtins.bool
+    """A short tone before the speech says that it is synthetic."""
     @_builtins.property
     def bundle(self) -> _containers.RepeatedCompositeFieldContainer[Global___BundleFile]: ...
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___BundleFile]: ...
     @_builtins.property
     def requires(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def manner(self) -> Global___Manner:
+        """How tokens are chosen and where the text is cut; what is not set is the voice's own way."""
+
     def __init__(
         self,
         *,
@@ -80,14 +96,73 @@ class SynthesizeRequest(_message.Message):
         language: _builtins.str = ...,
         seed: _builtins.int = ...,
         speed: _builtins.float = ...,
+        ssml: _builtins.bool = ...,
+        prompt: _builtins.str = ...,
+        notice: _builtins.bool = ...,
+        manner: Global___Manner | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["manner", b"manner"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "files", b"files", "language", b"language", "name", b"name", "owner", b"owner", "requires", b"requires", "seed", b"seed", "speed", b"speed", "text", b"text", "version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["bundle", b"bundle", "files", b"files", "language", b"language", "manner", b"manner", "name", b"name", "notice", b"notice", "owner", b"owner", "prompt", b"prompt", "requires", b"requires", "seed", b"seed", "speed", b"speed", "ssml", b"ssml", "text", b"text", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SynthesizeRequest: _TypeAlias = SynthesizeRequest  # noqa: Y015
+
+@_typing.final
+class Manner(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOP_K_FIELD_NUMBER: _builtins.int
+    TOP_P_FIELD_NUMBER: _builtins.int
+    TEMPERATURE_FIELD_NUMBER: _builtins.int
+    REPETITION_PENALTY_FIELD_NUMBER: _builtins.int
+    PAUSE_FIELD_NUMBER: _builtins.int
+    CUTTING_FIELD_NUMBER: _builtins.int
+    top_k: _builtins.int
+    top_p: _builtins.float
+    temperature: _builtins.float
+    repetition_penalty: _builtins.float
+    pause: _builtins.float
+    """Seconds of silence after each piece."""
+    cutting: _builtins.str
+    """cut0 to cut5."""
+    def __init__(
+        self,
+        *,
+        top_k: _builtins.int | None = ...,
+        top_p: _builtins.float | None = ...,
+        temperature: _builtins.float | None = ...,
+        repetition_penalty: _builtins.float | None = ...,
+        pause: _builtins.float | None = ...,
+        cutting: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_pause", b"_pause", "_repetition_penalty", b"_repetition_penalty", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "pause", b"pause", "repetition_penalty", b"repetition_penalty", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_pause", b"_pause", "_repetition_penalty", b"_repetition_penalty", "_temperature", b"_temperature", "_top_k", b"_top_k", "_top_p", b"_top_p", "cutting", b"cutting", "pause", b"pause", "repetition_penalty", b"repetition_penalty", "temperature", b"temperature", "top_k", b"top_k", "top_p", b"top_p"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__pause: _TypeAlias = _typing.Literal["pause"]  # noqa: Y015
+    _WhichOneofArgType__pause: _TypeAlias = _typing.Literal["_pause", b"_pause"]  # noqa: Y015
+    _WhichOneofReturnType__repetition_penalty: _TypeAlias = _typing.Literal["repetition_penalty"]  # noqa: Y015
+    _WhichOneofArgType__repetition_penalty: _TypeAlias = _typing.Literal["_repetition_penalty", b"_repetition_penalty"]  # noqa: Y015
+    _WhichOneofReturnType__temperature: _TypeAlias = _typing.Literal["temperature"]  # noqa: Y015
+    _WhichOneofArgType__temperature: _TypeAlias = _typing.Literal["_temperature", b"_temperature"]  # noqa: Y015
+    _WhichOneofReturnType__top_k: _TypeAlias = _typing.Literal["top_k"]  # noqa: Y015
+    _WhichOneofArgType__top_k: _TypeAlias = _typing.Literal["_top_k", b"_top_k"]  # noqa: Y015
+    _WhichOneofReturnType__top_p: _TypeAlias = _typing.Literal["top_p"]  # noqa: Y015
+    _WhichOneofArgType__top_p: _TypeAlias = _typing.Literal["_top_p", b"_top_p"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pause) -> _WhichOneofReturnType__pause | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__repetition_penalty) -> _WhichOneofReturnType__repetition_penalty | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__temperature) -> _WhichOneofReturnType__temperature | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_k) -> _WhichOneofReturnType__top_k | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_p) -> _WhichOneofReturnType__top_p | None: ...
+
+Global___Manner: _TypeAlias = Manner  # noqa: Y015
 
 @_typing.final
 class BundleFile(_message.Message):
@@ -137,6 +212,217 @@ class SynthesizeResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SynthesizeResponse: _TypeAlias = SynthesizeResponse  # noqa: Y015
+
+@_typing.final
+class SynthesizeStreamRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    class _Delivery:
+        ValueType = _typing.NewType("ValueType", _builtins.int)
+        V: _TypeAlias = ValueType  # noqa: Y015
+
+    class _DeliveryEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[SynthesizeStreamRequest._Delivery.ValueType], _builtins.type):
+        DESCRIPTOR: _descriptor.EnumDescriptor
+        DELIVERY_UNSPECIFIED: SynthesizeStreamRequest._Delivery.ValueType  # 0
+        DELIVERY_FILE: SynthesizeStreamRequest._Delivery.ValueType  # 1
+        """One complete file, its facts and words first."""
+        DELIVERY_PIECES: SynthesizeStreamRequest._Delivery.ValueType  # 2
+        """Sentence by sentence."""
+        DELIVERY_CHUNKS: SynthesizeStreamRequest._Delivery.ValueType  # 3
+        """While the sentence is still being thought."""
+
+    class Delivery(_Delivery, metaclass=_DeliveryEnumTypeWrapper): ...
+    DELIVERY_UNSPECIFIED: SynthesizeStreamRequest.Delivery.ValueType  # 0
+    DELIVERY_FILE: SynthesizeStreamRequest.Delivery.ValueType  # 1
+    """One complete file, its facts and words first."""
+    DELIVERY_PIECES: SynthesizeStreamRequest.Delivery.ValueType  # 2
+    """Sentence by sentence."""
+    DELIVERY_CHUNKS: SynthesizeStreamRequest.Delivery.ValueType  # 3
+    """While the sentence is still being thought."""
+
+    UTTERANCE_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    SAMPLE_RATE_FIELD_NUMBER: _builtins.int
+    DELIVERY_FIELD_NUMBER: _builtins.int
+    format: _builtins.str
+    """wav | flac | mp3 | opus | pcm"""
+    sample_rate: _builtins.int
+    """Hz; 0: the voice's own, or the nearest that the format has."""
+    delivery: Global___SynthesizeStreamRequest.Delivery.ValueType
+    @_builtins.property
+    def utterance(self) -> Global___SynthesizeRequest: ...
+    def __init__(
+        self,
+        *,
+        utterance: Global___SynthesizeRequest | None = ...,
+        format: _builtins.str = ...,
+        sample_rate: _builtins.int = ...,
+        delivery: Global___SynthesizeStreamRequest.Delivery.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["utterance", b"utterance"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery", "format", b"format", "sample_rate", b"sample_rate", "utterance", b"utterance"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SynthesizeStreamRequest: _TypeAlias = SynthesizeStreamRequest  # noqa: Y015
+
+@_typing.final
+class SynthesizeStreamResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    START_FIELD_NUMBER: _builtins.int
+    AUDIO_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    FACTS_FIELD_NUMBER: _builtins.int
+    audio: _builtins.bytes
+    @_builtins.property
+    def start(self) -> Global___SynthesisStart:
+        """The first message."""
+
+    @_builtins.property
+    def words(self) -> Global___SpokenWords: ...
+    @_builtins.property
+    def facts(self) -> Global___SynthesisFacts:
+        """The last message."""
+
+    def __init__(
+        self,
+        *,
+        start: Global___SynthesisStart | None = ...,
+        audio: _builtins.bytes = ...,
+        words: Global___SpokenWords | None = ...,
+        facts: Global___SynthesisFacts | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "facts", b"facts", "part", b"part", "start", b"start", "words", b"words"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "facts", b"facts", "part", b"part", "start", b"start", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["start", "audio", "words", "facts"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___SynthesizeStreamResponse: _TypeAlias = SynthesizeStreamResponse  # noqa: Y015
+
+@_typing.final
+class SynthesisStart(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    SAMPLE_RATE_FIELD_NUMBER: _builtins.int
+    VOICE_VERSION_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    LABEL_PLACE_FIELD_NUMBER: _builtins.int
+    PROVENANCE_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    media_type: _builtins.str
+    sample_rate: _builtins.int
+    voice_version: _builtins.str
+    label: _builtins.str
+    """The AIGC label of GB 45438 as JSON."""
+    label_place: _builtins.str
+    """Where the label is: `file`, or `none` where the format has no place for it."""
+    provenance: _builtins.str
+    """`c2pa`, or why there is no signed provenance."""
+    size: _builtins.int
+    """Bytes of the whole file; 0 in a stream."""
+    seconds: _builtins.float
+    """Length of the whole file; 0 in a stream."""
+    def __init__(
+        self,
+        *,
+        media_type: _builtins.str = ...,
+        sample_rate: _builtins.int = ...,
+        voice_version: _builtins.str = ...,
+        label: _builtins.str = ...,
+        label_place: _builtins.str = ...,
+        provenance: _builtins.str = ...,
+        size: _builtins.int = ...,
+        seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "label_place", b"label_place", "media_type", b"media_type", "provenance", b"provenance", "sample_rate", b"sample_rate", "seconds", b"seconds", "size", b"size", "voice_version", b"voice_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SynthesisStart: _TypeAlias = SynthesisStart  # noqa: Y015
+
+@_typing.final
+class SpokenWords(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORDS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___SpokenWord]: ...
+    def __init__(
+        self,
+        *,
+        words: _abc.Iterable[Global___SpokenWord] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SpokenWords: _TypeAlias = SpokenWords  # noqa: Y015
+
+@_typing.final
+class SpokenWord(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    START_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    start: _builtins.float
+    """Seconds from the start of the audio."""
+    end: _builtins.float
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        start: _builtins.float = ...,
+        end: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end", b"end", "start", b"start", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SpokenWord: _TypeAlias = SpokenWord  # noqa: Y015
+
+@_typing.final
+class SynthesisFacts(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SECONDS_FIELD_NUMBER: _builtins.int
+    TOKENS_FIELD_NUMBER: _builtins.int
+    CHARACTERS_FIELD_NUMBER: _builtins.int
+    WAITED_FIELD_NUMBER: _builtins.int
+    seconds: _builtins.float
+    tokens: _builtins.int
+    characters: _builtins.int
+    waited: _builtins.float
+    """Seconds spent waiting for others' turns."""
+    def __init__(
+        self,
+        *,
+        seconds: _builtins.float = ...,
+        tokens: _builtins.int = ...,
+        characters: _builtins.int = ...,
+        waited: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["characters", b"characters", "seconds", b"seconds", "tokens", b"tokens", "waited", b"waited"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SynthesisFacts: _TypeAlias = SynthesisFacts  # noqa: Y015
 
 @_typing.final
 class Base(_message.Message):

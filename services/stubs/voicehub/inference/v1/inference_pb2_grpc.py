@@ -40,6 +40,11 @@ class InferenceServiceStub:
                 request_serializer=voicehub_dot_inference_dot_v1_dot_inference__pb2.SynthesizeRequest.SerializeToString,
                 response_deserializer=voicehub_dot_inference_dot_v1_dot_inference__pb2.SynthesizeResponse.FromString,
                 _registered_method=True)
+        self.SynthesizeStream = channel.unary_stream(
+                '/voicehub.inference.v1.InferenceService/SynthesizeStream',
+                request_serializer=voicehub_dot_inference_dot_v1_dot_inference__pb2.SynthesizeStreamRequest.SerializeToString,
+                response_deserializer=voicehub_dot_inference_dot_v1_dot_inference__pb2.SynthesizeStreamResponse.FromString,
+                _registered_method=True)
         self.ListBases = channel.unary_unary(
                 '/voicehub.inference.v1.InferenceService/ListBases',
                 request_serializer=voicehub_dot_inference_dot_v1_dot_inference__pb2.ListBasesRequest.SerializeToString,
@@ -57,6 +62,13 @@ class InferenceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SynthesizeStream(self, request, context):
+        """Audio as it is made, or a whole file in parts. Cancelling the call stops the work within a token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def ListBases(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -70,6 +82,11 @@ def add_InferenceServiceServicer_to_server(servicer, server):
                     servicer.Synthesize,
                     request_deserializer=voicehub_dot_inference_dot_v1_dot_inference__pb2.SynthesizeRequest.FromString,
                     response_serializer=voicehub_dot_inference_dot_v1_dot_inference__pb2.SynthesizeResponse.SerializeToString,
+            ),
+            'SynthesizeStream': grpc.unary_stream_rpc_method_handler(
+                    servicer.SynthesizeStream,
+                    request_deserializer=voicehub_dot_inference_dot_v1_dot_inference__pb2.SynthesizeStreamRequest.FromString,
+                    response_serializer=voicehub_dot_inference_dot_v1_dot_inference__pb2.SynthesizeStreamResponse.SerializeToString,
             ),
             'ListBases': grpc.unary_unary_rpc_method_handler(
                     servicer.ListBases,
@@ -105,6 +122,33 @@ class InferenceService:
             '/voicehub.inference.v1.InferenceService/Synthesize',
             voicehub_dot_inference_dot_v1_dot_inference__pb2.SynthesizeRequest.SerializeToString,
             voicehub_dot_inference_dot_v1_dot_inference__pb2.SynthesizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SynthesizeStream(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/voicehub.inference.v1.InferenceService/SynthesizeStream',
+            voicehub_dot_inference_dot_v1_dot_inference__pb2.SynthesizeStreamRequest.SerializeToString,
+            voicehub_dot_inference_dot_v1_dot_inference__pb2.SynthesizeStreamResponse.FromString,
             options,
             channel_credentials,
             insecure,

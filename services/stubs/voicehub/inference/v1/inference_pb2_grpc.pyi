@@ -34,6 +34,8 @@ class InferenceServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> InferenceServiceAsyncStub: ...
     Synthesize: _grpc.UnaryUnaryMultiCallable[_inference_pb2.SynthesizeRequest, _inference_pb2.SynthesizeResponse]
+    SynthesizeStream: _grpc.UnaryStreamMultiCallable[_inference_pb2.SynthesizeStreamRequest, _inference_pb2.SynthesizeStreamResponse]
+    """Audio as it is made, or a whole file in parts. Cancelling the call stops the work within a token."""
     ListBases: _grpc.UnaryUnaryMultiCallable[_inference_pb2.ListBasesRequest, _inference_pb2.ListBasesResponse]
 
 @_typing.type_check_only
@@ -42,6 +44,8 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Synthesize: _aio.UnaryUnaryMultiCallable[_inference_pb2.SynthesizeRequest, _inference_pb2.SynthesizeResponse]  # type: ignore[assignment]
+    SynthesizeStream: _aio.UnaryStreamMultiCallable[_inference_pb2.SynthesizeStreamRequest, _inference_pb2.SynthesizeStreamResponse]  # type: ignore[assignment]
+    """Audio as it is made, or a whole file in parts. Cancelling the call stops the work within a token."""
     ListBases: _aio.UnaryUnaryMultiCallable[_inference_pb2.ListBasesRequest, _inference_pb2.ListBasesResponse]  # type: ignore[assignment]
 
 class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -53,6 +57,14 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_pb2.SynthesizeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_pb2.SynthesizeResponse, _abc.Awaitable[_inference_pb2.SynthesizeResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def SynthesizeStream(
+        self,
+        request: _inference_pb2.SynthesizeStreamRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_inference_pb2.SynthesizeStreamResponse], _abc.AsyncIterator[_inference_pb2.SynthesizeStreamResponse]]:
+        """Audio as it is made, or a whole file in parts. Cancelling the call stops the work within a token."""
 
     @_abc_1.abstractmethod
     def ListBases(

@@ -1,0 +1,112 @@
+"""A script of pieces and silences spoken part by part: whole sentences or chunks, stoppable at every token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gptsovits.audio.dsp import limited
+from gptsovits.runtime.prompt import Conditioning
+from gptsovits.runtime.sampling import Floats
+from gptsovits.runtime.speaking import Manner, Piece, silence
+from gptsovits.runtime.streaming import Chunks, stream_piece
+from gptsovits.runtime.timing import WordTime, word_times
+from gptsovits.runtime.voice import Voice
+
+OnToken = Callable[[], None]
+"""Called at every token of stage 1; what it raises ends the work."""
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Silence of that many ``seconds``, in place of the usual pause after a piece."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Part:
+    """The next sound: ``wave (L,)``, and with the end of a piece the words that it said.
+
+    The times of ``words`` are seconds from the start of the whole sound.
+    """
+
+    wave: Floats
+    words: tuple[WordTime, ...] = ()
+
+
+@dataclass
+class Performance:
+    """How a script is spoken with a voice; ``chunks`` None means whole pieces. Belongs to one thread at a time."""
+
+    voice: Voice
+    conditioning: Conditioning
+    manner: Manner
+    chunks: Chunks | None = None
+    on_token: OnToken = field(default=lambda: None)
+    _length: int = 0
+
+    def parts(self, script: Iterable[Piece | Silence]) -> Iterator[Part]:
+        """The parts in order; the same seed gives the same sound. A stream cannot be levelled: the caller clips it."""
+        number, pause = 0, 0.0
+        for item in script:
+            if isinstance(item, Silence):
+                yield from self._silent(item.seconds)
+                pause = 0.0
+                continue
+            yield from self._silent(pause)
+            yield from self._spoken(item, self.manner.of_piece(number))
+            number, pause = number + 1, self.manner.pause
+        yield from self._silent(pause)
+
+    def _silent(self, seconds: float) -> Iterator[Part]:
+        if seconds > 0:
+            yield self._sent(silence(self.voice, seconds))
+
+    def _sent(self, wave: Floats, words: tuple[WordTime, ...] = ()) -> Part:
+        self._length += len(wave)
+        return Part(wave, words)
+
+    def _spoken(self, piece: Piece, manner: Manner) -> Iterator[Part]:
+        begin = self._length
+        if self.chunks is None:
+            wave = self._whole(piece, manner)
+            yield self._sent(wave, self._words(piece, wave, begin))
+            return
+        waves: list[Floats] = []
+        tokens = self._tokens(piece, manner)
+        try:
+            for wave in stream_piece(self.voice, piece, self.conditioning, manner, self.chunks, tokens):
+                waves.append(wave)
+                yield self._sent(wave)
+        finally:
+            tokens.close()
+        if waves:
+            yield Part(np.zeros(0, np.float32), self._words(piece, np.concatenate(waves), begin))
+
+    def _whole(self, piece: Piece, manner: Manner) -> Floats:
+        codes = np.array(list(self._tokens(piece, manner)), np.int64)
+        if not len(codes):
+            return np.zeros(0, np.float32)
+        ge, seed = self.conditioning.ge, manner.sampling.seed
+        return limited(
+            self.voice.decode(codes, piece.phones, ge, manner.noise_scale, speed=manner.speed, seed=seed)
+        )
+
+    def _tokens(self, piece: Piece, manner: Manner) -> Generator[int, None, None]:
+        tokens = self.voice.stream_tokens(piece.phones, piece.bert, self.conditioning, manner.sampling)
+        try:
+            for token in tokens:
+                self.on_token()
+                yield token
+        finally:
+            if isinstance(tokens, Generator):
+                tokens.close()
+
+    def _words(self, piece: Piece, wave: Floats, begin: int) -> tuple[WordTime, ...]:
+        rate = self.voice.facts.sample_rate
+        at = begin / rate
+        found = word_times(wave, rate, piece.phones.tolist(), piece.words)
+        return tuple(WordTime(word.text, at + word.start, at + word.end) for word in found)
