@@ -44,7 +44,9 @@ class Rate:
         return np.asarray(self._stream.resample_chunk(np.ascontiguousarray(wave, np.float32), last=last), np.float32)
 
 
-def stream(waves: Iterable[Floats], source_rate: int, container: Container, rate: int, produce_id: str) -> Iterator[bytes]:
+def stream(
+    waves: Iterable[Floats], source_rate: int, container: Container, rate: int, produce_id: str
+) -> Iterator[bytes]:
     """The file in parts, as the sounds ``(L,)`` at ``source_rate`` Hz come; ``rate`` is that of the file."""
     resampler, encoder = Rate(source_rate, rate), _encoder(container, rate, produce_id)
     for wave in waves:
@@ -57,12 +59,13 @@ def write(
 ) -> float:
     """Writes the whole file to ``target`` (empty, can read, write and seek); answers its length in seconds."""
     resampler, samples = Rate(source_rate, rate), 0
-    writer = _WholeEncoded(target, container, rate) if container.kind else _WholePlain(target, container, rate, produce_id)
+    encoded = container.kind is not None
+    writer = _WholeEncoded(target, container, rate) if encoded else _WholePlain(target, container, rate, produce_id)
     for wave in waves:
         samples += writer.write(resampler.change(wave))
     samples += writer.write(resampler.change(np.zeros(0, np.float32), last=True))
     writer.close(samples)
-    if container.kind:
+    if encoded:
         write_tag(target, container.name, label_text(produce_id))
     return samples / rate
 

@@ -1,4 +1,4 @@
-"""The audible notice that what follows is synthetic: the rhythm "short long, short short" (Morse "AI") of GB 45438-2025."""
+"""The audible notice of synthetic speech: "short long, short short" (Morse "AI"), as GB 45438-2025 has it."""
 
 from __future__ import annotations
 

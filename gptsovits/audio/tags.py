@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from mutagen import File
 from mutagen.flac import FLAC
 from mutagen.id3 import ID3, TXXX
 from mutagen.oggopus import OggOpus
@@ -26,11 +25,11 @@ def write_tag(target: BinaryIO, name: str, value: str) -> None:
     file.save(target)
 
 
-def read_tag(source: BinaryIO) -> str | None:
-    """The field of a flac, mp3 or opus file, or None."""
+def read_tag(source: BinaryIO, name: str) -> str | None:
+    """The field of a file of the container ``name`` (flac, mp3 or opus), or None."""
     source.seek(0)
-    file = File(source)
-    if file is None or file.tags is None:
-        return None
-    found = file.tags.get(f"TXXX:{FIELD}") or file.tags.get(FIELD)
-    return str(found.text[0] if hasattr(found, "text") else found[0]) if found else None
+    if name == "mp3":
+        found = ID3(source).getall(f"TXXX:{FIELD}")
+        return str(found[0].text[0]) if found else None
+    file = FLAC(source) if name == "flac" else OggOpus(source)
+    return str(file[FIELD][0]) if FIELD in file else None

@@ -114,6 +114,7 @@ def make_server(
     register: Callable[[grpc.Server], None],
     names: Sequence[str],
     outbox_bound: int = 0,
+    workers: int = WORKERS,
 ) -> grpc.Server:
     """A started server for `address` (`host:port`).
 
@@ -121,9 +122,10 @@ def make_server(
         register: adds the servicers.
         names: full names of the services, for health and reflection.
         outbox_bound: how many events may wait in the outbox before writes of people are refused; 0 is no bound.
+        workers: threads that serve calls; a call beyond them waits unseen.
     """
     interceptor = _ServerInterceptor(verifier, outbox_bound)
-    server = grpc.server(ThreadPoolExecutor(WORKERS), interceptors=[interceptor], options=[*OPTIONS])
+    server = grpc.server(ThreadPoolExecutor(workers), interceptors=[interceptor], options=[*OPTIONS])
     register(server)
     checker = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(checker, server)

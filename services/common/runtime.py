@@ -53,6 +53,7 @@ class Parts:
         subscriptions: what it listens to.
         start: further threads or processes to start once the service serves.
         stop: the opposite of `start`.
+        workers: threads that serve gRPC calls.
     """
 
     register: Callable[[grpc.Server], None]
@@ -60,6 +61,7 @@ class Parts:
     subscriptions: Sequence[Subscription] = ()
     start: Callable[[], None] = field(default=lambda: None)
     stop: Callable[[], None] = field(default=lambda: None)
+    workers: int = rpc.WORKERS
 
 
 def open_house(settings: Settings, migration_scripts: Path) -> House:
@@ -88,7 +90,7 @@ def run(settings: Settings, migration_scripts: Path, bootstrap: Callable[[House]
         signal.signal(number, lambda *_: done.set())
     address = settings.address(settings.service)
     bound = settings.outbox_bound
-    server = rpc.make_server(address, house.verifier, parts.register, parts.names, outbox_bound=bound)
+    server = rpc.make_server(address, house.verifier, parts.register, parts.names, bound, parts.workers)
     runners: list[Relay | Sampler | Subscriber] = [
         Relay(house.database, house.bus),
         Sampler(house.database, house.bus, [s.name for s in parts.subscriptions]),

@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 
 from gptsovits.text import languages
-from services.common.errors import VoiceHubError
+from services.common.errors import TooMany, Unavailable, VoiceHubError
 from services.common.objects import Area, ObjectStore
 from services.inference.domain.sentences import SAMPLES
 from services.inference.domain.voices import Voice
-from services.inference.synthesis import Synthesizer, Wish
+from services.inference.domain.wishes import Wish
+from services.inference.synthesis import Synthesizer
 from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.inference.v1 import inference_pb2
 
 log = logging.getLogger(__name__)
+ACCOUNT = "/auditions"
+"""What the line calls us; no account of a person has such a name."""
 
 
 class Auditions:
@@ -29,6 +32,8 @@ class Auditions:
             for number, text in enumerate(SAMPLES[language]):
                 try:
                     samples.append(self._make(voice, language, text, number))
+                except (TooMany, Unavailable):
+                    raise  # the event comes again when the line is shorter
                 except VoiceHubError as error:
                     log.warning(
                         "no sample", extra={"version": voice.version_id, "language": language, "reason": error.message}
@@ -36,7 +41,7 @@ class Auditions:
         return samples
 
     def _make(self, voice: Voice, language: str, text: str, seed: int) -> inference_pb2.Audition:
-        spoken = self._synthesizer.speak(voice, Wish(text, language, seed))
+        spoken = self._synthesizer.speak(voice, Wish(text, language, seed), ACCOUNT)
         kept = self._objects.put(Area.SERVED, [spoken.wav])
         reference = common_pb2.ObjectRef(digest=kept.digest, size=kept.size)
         return inference_pb2.Audition(text=text, language=language, object=reference, seconds=spoken.seconds)

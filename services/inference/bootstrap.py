@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from services.common import rpc
 from services.common.runtime import House, Parts
+from services.inference.admission import Line, capacity
 from services.inference.auditions import Auditions
 from services.inference.bases import Bases
 from services.inference.exporter import Exporter
 from services.inference.handlers import Handlers
+from services.inference.provenance import Provenance
 from services.inference.registry import BaseRegistry
 from services.inference.service import InferenceService
 from services.inference.shelf import Shelf
@@ -20,7 +23,10 @@ def bootstrap(house: House) -> Parts:
     registry = BaseRegistry(settings.bases)
     bases = Bases(registry, house.objects)
     shipped = bases.register_shipped()
-    synthesizer = Synthesizer(Shelf(house.objects, registry, settings.data / "inference" / "voices"))
+    places = capacity()
+    provenance = Provenance(settings.data / "inference" / "provenance")
+    shelf = Shelf(house.objects, registry, settings.data / "inference" / "voices")
+    synthesizer = Synthesizer(shelf, Line(places), provenance)
     exporter = Exporter(house.objects, settings.objects_url, registry, shipped.digest if shipped else "")
     handlers = Handlers(house.database, exporter, Auditions(house.objects, synthesizer))
     service = InferenceService(house.database, synthesizer, bases)
@@ -28,4 +34,6 @@ def bootstrap(house: House) -> Parts:
         register=lambda server: inference_pb2_grpc.add_InferenceServiceServicer_to_server(service, server),
         names=[inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name],
         subscriptions=handlers.subscriptions(),
+        # Whoever holds a place waits in a thread; the others answer whoever finds none, and health.
+        workers=places.places + rpc.WORKERS,
     )

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import grpc
 
 from services.common import rpc
 from services.common.database import Database
-from services.common.errors import Forbidden, NotFound
-from services.inference import messages, store
+from services.common.errors import Forbidden, NotFound, Unavailable
+from services.inference import messages, requests, store
 from services.inference.bases import Bases
-from services.inference.synthesis import Synthesizer, Wish
+from services.inference.domain.cancellation import Cancellation, Cancelled
+from services.inference.domain.voices import Voice
+from services.inference.synthesis import Synthesizer
 from services.stubs.voicehub.inference.v1 import inference_pb2, inference_pb2_grpc
 
 MAY_ASK = frozenset({"gateway", "trainer"})
@@ -25,18 +29,49 @@ class InferenceService(inference_pb2_grpc.InferenceServiceServicer):
         self, request: inference_pb2.SynthesizeRequest, context: grpc.ServicerContext
     ) -> inference_pb2.SynthesizeResponse:
         """Speaks a text with an exported version."""
-        if rpc.caller().service not in MAY_ASK:
-            raise Forbidden("Synthesis is asked for through the gateway.")
-        with self._database.read() as session:
-            voice = store.find(session, request.version_id)
-        if voice is None:
-            raise NotFound("This version is not exported yet.", hint="Wait until it is published.")
-        wish = Wish(request.text, request.language, request.seed, request.speed or 1.0)
-        spoken = self._synthesizer.speak(voice, wish)
+        voice, called_off = self._voice(request.version_id), _cancellation(context)
+        try:
+            spoken = self._synthesizer.speak(voice, requests.wish(request), rpc.caller().account, called_off)
+        except Cancelled as error:
+            raise _nobody_there() from error
         return inference_pb2.SynthesizeResponse(wav=spoken.wav, sample_rate=spoken.sample_rate, seconds=spoken.seconds)
+
+    def SynthesizeStream(  # noqa: N802 - the contract's name
+        self, request: inference_pb2.SynthesizeStreamRequest, context: grpc.ServicerContext
+    ) -> Iterator[inference_pb2.SynthesizeStreamResponse]:
+        """As it is made, or a whole file in parts; ends with the call."""
+        asked = request.utterance
+        voice, called_off = self._voice(asked.version_id), _cancellation(context)
+        form, wish = requests.wanted_form(request), requests.wish(asked)
+        try:
+            for message in self._synthesizer.stream(voice, wish, form, rpc.caller().account, called_off):
+                yield requests.part(message)
+        except Cancelled as error:
+            raise _nobody_there() from error
 
     def ListBases(  # noqa: N802 - the contract's name
         self, request: inference_pb2.ListBasesRequest, context: grpc.ServicerContext
     ) -> inference_pb2.ListBasesResponse:
         """All registered bases; their files are in the served area."""
         return inference_pb2.ListBasesResponse(bases=[messages.base(b) for b in self._bases.served()])
+
+    def _voice(self, version_id: str) -> Voice:
+        if rpc.caller().service not in MAY_ASK:
+            raise Forbidden("Synthesis is asked for through the gateway.")
+        with self._database.read() as session:
+            voice = store.find(session, version_id)
+        if voice is None:
+            raise NotFound("This version is not exported yet.", hint="Wait until it is published.")
+        return voice
+
+
+def _cancellation(context: grpc.ServicerContext) -> Cancellation:
+    """Set when the call ends in any way."""
+    called_off = Cancellation()
+    if not context.add_callback(called_off.cancel):
+        called_off.cancel()
+    return called_off
+
+
+def _nobody_there() -> Unavailable:
+    return Unavailable("The call was cancelled.", hint="Ask again.", reason="CANCELLED")

@@ -1,30 +1,74 @@
-"""Text to a labelled WAV with an opened voice, a bounded number at a time."""
+"""Text to a labelled file or stream with an opened voice, by turns with others, until it ends or is called off."""
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, replace
+import io
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import BinaryIO, cast
 
+import numpy as np
+from prometheus_client import Counter
+
+from gptsovits.audio import encoding
+from gptsovits.audio.containers import CONTAINERS
+from gptsovits.audio.dsp import Floats
+from gptsovits.audio.notice import notice
 from gptsovits.errors import VoiceError
-from gptsovits.runtime.label import labelled_wav
-from gptsovits.runtime.speaking import Manner, frontend, speak
+from gptsovits.runtime.label import aigc
+from gptsovits.runtime.performing import Part, Performance
+from gptsovits.runtime.speaking import PAUSE_SECONDS, Manner, check_language
+from gptsovits.runtime.streaming import Chunks
+from gptsovits.runtime.timing import WordTime
 from gptsovits.text import TextError
-from services.common.errors import Invalid, TooMany, Unprocessable
+from services.common.errors import Unprocessable
+from services.inference.admission import Line, Place
+from services.inference.domain.cancellation import Cancellation, Cancelled
+from services.inference.domain.prompts import with_prompt
+from services.inference.domain.script import Script, Stretch
 from services.inference.domain.voices import Voice
+from services.inference.domain.wishes import Delivery, Form, Wish
+from services.inference.provenance import Provenance
+from services.inference.reading import read
 from services.inference.shelf import OpenVoice, Shelf
 
-MAX_CHARACTERS = 500
-MIN_SPEED, MAX_SPEED = 0.5, 2.0
+IN_MEMORY = 8 << 20
+"""A whole file above that many bytes is kept on disk while it is made."""
+BLOCK = 256 << 10
+_TOKENS = Counter("voicehub_synthesis_tokens", "Tokens of stage 1")
+_ENDED = Counter("voicehub_synthesis_ended", "Syntheses by how they ended", ["how"])
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is to be said. An empty language is the card's first; a seed makes it repeatable."""
+class Start:
+    """What is known before the first sound; ``size`` in bytes and ``seconds`` are 0 in a stream."""
 
-    text: str
-    language: str = ""
-    seed: int = 0
-    speed: float = 1.0
+    form: Form
+    sample_rate: int
+    version_id: str
+    provenance: str
+    size: int = 0
+    seconds: float = 0.0
+
+    @property
+    def label(self) -> str:
+        """The AIGC label as JSON."""
+        return json.dumps(aigc(self.version_id)["AIGC"], ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """How it went; ``waited`` seconds for others' turns."""
+
+    seconds: float
+    tokens: int
+    characters: int
+    waited: float
+
+
+Message = Start | bytes | tuple[WordTime, ...] | Facts
 
 
 @dataclass(frozen=True)
@@ -37,53 +81,143 @@ class Recording:
 
 
 class Synthesizer:
-    """Speaks; at most `at_once` wishes are worked on, others wait `patience` seconds for their turn."""
+    """Speaks. Everybody passes the same line. Thread-safe."""
 
-    def __init__(self, shelf: Shelf, at_once: int = 1, patience: float = 20.0) -> None:
-        self._shelf, self._patience = shelf, patience
-        self._turns = threading.BoundedSemaphore(at_once)
+    def __init__(self, shelf: Shelf, line: Line, provenance: Provenance) -> None:
+        self._shelf, self._line, self._provenance = shelf, line, provenance
 
-    def speak(self, voice: Voice, wish: Wish) -> Recording:
-        """The spoken text.
+    def speak(
+        self, voice: Voice, wish: Wish, account: str = "", cancellation: Cancellation | None = None
+    ) -> Recording:
+        """The spoken text as a WAV file; errors as for `stream`."""
+        form = Form(CONTAINERS["wav"])
+        messages = list(self.stream(voice, wish, form, account, cancellation))
+        start = next(message for message in messages if isinstance(message, Start))
+        wav = b"".join(message for message in messages if isinstance(message, bytes))
+        return Recording(wav, start.sample_rate, start.seconds)
+
+    def stream(
+        self, voice: Voice, wish: Wish, form: Form, account: str = "", cancellation: Cancellation | None = None
+    ) -> Iterator[Message]:
+        """First a `Start`, last `Facts`; between them bytes of the file, and the words with their times.
 
         Raises:
-            Invalid: the text or the speed is out of bounds.
+            Invalid: the wish is out of bounds.
             Unprocessable: the voice cannot speak here, or not this language.
-            TooMany: too many others are waiting.
+            TooMany, Unavailable: too many others are waiting.
+            Cancelled: the work was called off.
         """
-        check(wish)
-        if not self._turns.acquire(timeout=self._patience):
-            raise TooMany(
-                "Too many syntheses are waiting.", hint="Try again in a minute, or pull the voice and say it locally."
-            )
+        script, chosen, called_off = wish.script(), with_prompt(voice, wish.prompt), cancellation or Cancellation()
+        how = "stopped"  # the caller closed the stream
         try:
-            return self._speak(self._shelf.get(voice), voice, wish)
+            with self._line.place(account, called_off) as place:
+                job = _Job(self._shelf, chosen, voice, wish, script, form, place, called_off)
+                yield from job.whole(self._provenance) if form.delivery is Delivery.FILE else job.streamed()
+            how = "finished"
+        except Cancelled:
+            how = "cancelled"
+            raise
         except (VoiceError, TextError) as error:
+            how = "refused"
             raise Unprocessable(str(error), hint="Choose another text, language or voice.") from error
         finally:
-            self._turns.release()
-
-    def _speak(self, opened: OpenVoice, voice: Voice, wish: Wish) -> Recording:
-        spoken = opened.engine.facts.languages
-        language = wish.language or next((code for code in voice.languages if code in spoken), spoken[0])
-        manner = Manner(sampling=replace(opened.sampling, seed=wish.seed), speed=wish.speed)
-        speech = speak(
-            opened.engine, wish.text, language, opened.conditioning, manner, frontend(opened.lexicons, opened.bert)
-        )
-        return Recording(
-            labelled_wav(speech.wave, speech.sample_rate, voice.version_id), speech.sample_rate, speech.seconds
-        )
+            _ENDED.labels(how).inc()
 
 
-def check(wish: Wish) -> None:
-    """Refuses wishes out of bounds."""
-    if not wish.text.strip():
-        raise Invalid("There is no text to speak.", fields={"text": "must not be empty"})
-    if len(wish.text) > MAX_CHARACTERS:
-        raise Invalid(
-            f"The text has {len(wish.text)} characters; at most {MAX_CHARACTERS} are spoken at once here.",
-            hint="Cut it, or pull the voice and say it on your own machine.",
-            fields={"text": f"at most {MAX_CHARACTERS} characters"},
+@dataclass
+class _Job:
+    """One synthesis under way."""
+
+    shelf: Shelf
+    chosen: Voice
+    voice: Voice
+    wish: Wish
+    script: Script
+    form: Form
+    place: Place
+    cancellation: Cancellation
+    tokens: int = 0
+    samples: int = 0
+    own_rate: int = 0
+    words: list[WordTime] = field(default_factory=list)
+
+    def streamed(self) -> Iterator[Message]:
+        """Sound and words as they come."""
+        waves = self._waves()
+        first = next(waves)
+        rate = self.form.rate(self.own_rate)
+        why = "none: a stream cannot be signed before it ends"
+        yield Start(self.form, rate, self.voice.version_id, why)
+        coded = encoding.stream(_again(first, waves), self.own_rate, self.form.container, rate, self.voice.version_id)
+        for block in coded:
+            if block:
+                yield block
+            if self.words:
+                yield tuple(self.words)
+                self.words.clear()
+        if self.words:
+            yield tuple(self.words)
+        yield self._facts()
+
+    def whole(self, provenance: Provenance) -> Iterator[Message]:
+        """The file when it is complete."""
+        with tempfile.SpooledTemporaryFile(IN_MEMORY) as spooled:
+            file = cast(BinaryIO, spooled)
+            waves = self._waves()
+            first = next(waves)
+            rate, container, version = self.form.rate(self.own_rate), self.form.container, self.voice.version_id
+            seconds = encoding.write(_again(first, waves), self.own_rate, container, rate, version, file)
+            with provenance.signed(file, container, version) as (signed, how):
+                size = signed.seek(0, io.SEEK_END)
+                yield Start(self.form, rate, version, how, size, seconds)
+                yield tuple(self.words)
+                signed.seek(0)
+                while block := signed.read(BLOCK):
+                    yield block
+            yield self._facts()
+
+    def _waves(self) -> Iterator[Floats]:
+        """The sounds, each made in a turn of its own."""
+        with self.place.turn():
+            opened = self.shelf.get(self.chosen)
+            parts = self._parts(opened)
+        self.own_rate = opened.engine.facts.sample_rate
+        lead = notice(self.own_rate) if self.wish.notice else np.zeros(0, np.float32)
+        begin = len(lead) / self.own_rate
+        while True:
+            with self.place.turn():
+                part = next(parts, None)
+            if part is None:
+                return
+            wave = np.concatenate((lead, part.wave)) if len(lead) else part.wave
+            lead = lead[:0]
+            self.samples += len(wave)
+            self.words += [WordTime(word.text, begin + word.start, begin + word.end) for word in part.words]
+            yield wave
+
+    def _parts(self, opened: OpenVoice) -> Iterator[Part]:
+        wish, spoken = self.wish, opened.engine.facts.languages
+        language = wish.language or next((code for code in self.voice.languages if code in spoken), spoken[0])
+        check_language(opened.engine, language)
+        manner = Manner(
+            sampling=wish.ways.applied(opened.sampling, wish.seed),
+            speed=wish.speed,
+            pause=PAUSE_SECONDS if wish.pause is None else wish.pause,
         )
-    if not MIN_SPEED <= wish.speed <= MAX_SPEED:
-        raise Invalid("The speed is out of bounds.", fields={"speed": f"{MIN_SPEED} to {MAX_SPEED}; 1 is natural"})
+        chunks = Chunks() if self.form.delivery is Delivery.CHUNKS else None
+        performance = Performance(opened.engine, opened.conditioning, manner, chunks, self._on_token)
+        return performance.parts(read(self.script, language, opened, wish.cutting))
+
+    def _on_token(self) -> None:
+        self.cancellation.check()
+        self.tokens += 1
+        _TOKENS.inc()
+
+    def _facts(self) -> Facts:
+        characters = sum(item.characters for item in self.script if isinstance(item, Stretch))
+        return Facts(self.samples / self.own_rate, self.tokens, characters, self.place.waited)
+
+
+def _again(first: Floats, others: Iterator[Floats]) -> Iterator[Floats]:
+    yield first
+    yield from others

@@ -122,7 +122,7 @@ def _label(content: bytes, container: Container) -> str | None:
     if container.name == "wav":
         found = read_label(content)
         return found["ProduceID"] if found else None
-    text = read_tag(io.BytesIO(content)) if container.labelled else None
+    text = read_tag(io.BytesIO(content), container.name) if container.labelled else None
     return json.loads(text)["ProduceID"] if text else None
 
 

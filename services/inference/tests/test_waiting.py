@@ -14,10 +14,13 @@ from services.common.objects import open_store
 from services.common.subscriptions import Effect
 from services.common.tables import outbox
 from services.inference import store
+from services.inference.admission import Line
 from services.inference.announcing import announce
 from services.inference.auditions import Auditions
+from services.inference.domain.fairness import Capacity
 from services.inference.exporter import Exporter
 from services.inference.handlers import Handlers
+from services.inference.provenance import Provenance
 from services.inference.registry import BaseRegistry
 from services.inference.shelf import Shelf
 from services.inference.synthesis import Synthesizer
@@ -37,7 +40,8 @@ class Place:
         objects = open_store(f"file://{folder}/objects")
         shelf = Shelf(objects, self.registry, folder / "voices")
         exporter = Exporter(objects, f"file://{folder}/objects", self.registry)
-        self.handlers = Handlers(self.database, exporter, Auditions(objects, Synthesizer(shelf)))
+        synthesizer = Synthesizer(shelf, Line(Capacity()), Provenance(folder / "provenance"))
+        self.handlers = Handlers(self.database, exporter, Auditions(objects, synthesizer))
 
     def apply(self, effect: Effect | None) -> None:
         assert effect is not None

@@ -1,0 +1,107 @@
+"""The line at the door of synthesis: requests of many threads, one `RoundRobin` behind a lock."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from services.common.errors import VoiceHubError
+from services.inference.domain.cancellation import Cancellation
+from services.inference.domain.fairness import Capacity, RoundRobin
+
+_PLACES = Gauge("voicehub_synthesis_places", "Syntheses under way or waiting")
+_REFUSED = Counter("voicehub_synthesis_refused", "Syntheses refused at the door", ["reason"])
+_WAITED = Histogram("voicehub_synthesis_waited_seconds", "Time that a synthesis waited for others' turns")
+
+
+class Line:
+    """Admits requests and gives turns. Thread-safe."""
+
+    def __init__(self, capacity: Capacity) -> None:
+        self._robin, self._lock = RoundRobin(capacity), threading.Lock()
+        self._bells: dict[int, threading.Event] = {}
+
+    @contextmanager
+    def place(self, account: str, cancellation: Cancellation) -> Iterator[Place]:
+        """A place for the length of a block; TooMany or Unavailable at once when there is none."""
+        try:
+            with self._lock:
+                ticket = self._robin.enter(account)
+                self._bells[ticket] = threading.Event()
+                _PLACES.set(self._robin.admitted)
+        except VoiceHubError as error:
+            _REFUSED.labels(error.reason).inc()
+            raise
+        held = Place(self, ticket, cancellation)
+        try:
+            yield held
+        finally:
+            with self._lock:
+                self._ring(self._robin.leave(ticket))
+                del self._bells[ticket]
+                _PLACES.set(self._robin.admitted)
+            _WAITED.observe(held.waited)
+
+    def ask(self, ticket: int) -> threading.Event:
+        """What is set when the ticket has a turn."""
+        with self._lock:
+            bell = self._bells[ticket]
+            bell.clear()
+            self._ring(self._robin.ask(ticket))
+            return bell
+
+    def done(self, ticket: int) -> None:
+        """The turn is over."""
+        with self._lock:
+            self._ring(self._robin.done(ticket))
+
+    def wake(self, ticket: int) -> None:
+        """Ends the waiting of a ticket that was called off."""
+        with self._lock:
+            self._ring([ticket])
+
+    def _ring(self, tickets: Iterable[int]) -> None:
+        for ticket in tickets:
+            if ticket in self._bells:
+                self._bells[ticket].set()
+
+
+class Place:
+    """A request that was let in."""
+
+    def __init__(self, line: Line, ticket: int, cancellation: Cancellation) -> None:
+        self._line, self._ticket, self._cancellation = line, ticket, cancellation
+        self.waited = 0.0
+        """Seconds spent waiting for turns."""
+        cancellation.tell(lambda: line.wake(ticket))
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Waits for a turn and works in it; Cancelled when the request was called off."""
+        since = time.monotonic()
+        bell = self._line.ask(self._ticket)
+        self._cancellation.check()
+        bell.wait()
+        self.waited += time.monotonic() - since
+        try:
+            self._cancellation.check()
+            yield
+        finally:
+            self._line.done(self._ticket)
+
+
+def capacity(environment: Mapping[str, str] | None = None) -> Capacity:
+    """From `VOICEHUB_SYNTHESIS_{WORKERS,PLACES,PER_ACCOUNT}`; half of the cores work if nothing is said."""
+    env = os.environ if environment is None else environment
+    usual = Capacity(workers=max((os.cpu_count() or 2) // 2, 1))
+    places = int(env.get("VOICEHUB_SYNTHESIS_PLACES", usual.places))
+    return Capacity(
+        workers=int(env.get("VOICEHUB_SYNTHESIS_WORKERS", usual.workers)),
+        places=places,
+        per_account=int(env.get("VOICEHUB_SYNTHESIS_PER_ACCOUNT", max(min(usual.per_account, places // 2), 1))),
+    )

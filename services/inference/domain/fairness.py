@@ -1,0 +1,114 @@
+"""Who is served next: turns go round the accounts, within an account to the oldest request.
+
+Pure bookkeeping without clocks and threads. A request holds a place from its admission to its end, and asks for a turn
+for each step of its work; between two steps others may come first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from services.common.errors import TooMany, Unavailable
+
+
+@dataclass(frozen=True)
+class Capacity:
+    """How much is taken on: ``workers`` turns at a time, ``places`` in all, ``per_account`` of one account."""
+
+    workers: int = 1
+    places: int = 128
+    per_account: int = 64
+
+    def __post_init__(self) -> None:
+        if not (self.workers >= 1 and 1 <= self.per_account <= self.places):
+            raise ValueError("a line needs a worker, and places for at least one request of an account")
+
+
+@dataclass
+class _Account:
+    places: set[int] = field(default_factory=set)
+    waiting: set[int] = field(default_factory=set)
+    served: int = 0
+
+
+class RoundRobin:
+    """The line. Tickets are numbers in the order of admission."""
+
+    def __init__(self, capacity: Capacity) -> None:
+        self._capacity = capacity
+        self._accounts: dict[str, _Account] = {}
+        self._owners: dict[int, str] = {}
+        self._working: set[int] = set()
+        self._last, self._turns = 0, 0
+
+    @property
+    def waiting(self) -> int:
+        """How many ask for a turn."""
+        return sum(len(account.waiting) for account in self._accounts.values())
+
+    @property
+    def admitted(self) -> int:
+        """How many hold a place."""
+        return len(self._owners)
+
+    def enter(self, account: str) -> int:
+        """A ticket.
+
+        Raises:
+            TooMany: the account has all the places that one may have.
+            Unavailable: no place is left.
+        """
+        known = self._accounts.get(account)
+        if known and len(known.places) >= self._capacity.per_account:
+            raise TooMany(
+                f"{self._capacity.per_account} syntheses of this account are under way or waiting already.",
+                hint="Wait for some of them to end, then ask again.",
+                reason="ACCOUNT_LINE_FULL",
+            )
+        if len(self._owners) >= self._capacity.places:
+            raise Unavailable(
+                "Too many syntheses are waiting on this hub.",
+                hint="Try again in a few seconds, or pull the voice and say it on your machine.",
+                reason="LINE_FULL",
+            )
+        self._last += 1
+        self._owners[self._last] = account
+        self._accounts.setdefault(account, _Account()).places.add(self._last)
+        return self._last
+
+    def ask(self, ticket: int) -> list[int]:
+        """The ticket asks for a turn; answers the tickets that now get one."""
+        self._accounts[self._owners[ticket]].waiting.add(ticket)
+        return self._granted()
+
+    def done(self, ticket: int) -> list[int]:
+        """The turn of the ticket is over; answers the tickets that now get one."""
+        self._working.discard(ticket)
+        return self._granted()
+
+    def leave(self, ticket: int) -> list[int]:
+        """The ticket gives its place up, whatever it was doing."""
+        account = self._owners.pop(ticket, None)
+        if account is None:
+            return []
+        known = self._accounts[account]
+        known.places.discard(ticket)
+        known.waiting.discard(ticket)
+        if not known.places:
+            del self._accounts[account]
+        return self.done(ticket)
+
+    def _granted(self) -> list[int]:
+        granted = []
+        while len(self._working) < self._capacity.workers:
+            asking = [account for account in self._accounts.values() if account.waiting]
+            if not asking:
+                break
+            longest_ago = min(asking, key=lambda account: (account.served, min(account.waiting)))
+            ticket = min(longest_ago.waiting)
+            longest_ago.waiting.discard(ticket)
+            self._turns += 1
+            longest_ago.served = self._turns
+            self._working.add(ticket)
+            granted.append(ticket)
+        return granted

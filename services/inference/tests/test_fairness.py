@@ -1,0 +1,108 @@
+"""Turns go round the accounts; the door closes in time."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.common.errors import TooMany, Unavailable
+from services.inference.admission import Line, capacity
+from services.inference.domain.cancellation import Cancellation, Cancelled
+from services.inference.domain.fairness import Capacity, RoundRobin
+
+
+def test_one_account_with_fifty_requests_delays_another_by_one() -> None:
+    line = RoundRobin(Capacity(workers=1, places=100, per_account=60))
+    busy = [line.enter("busy") for _ in range(50)]
+    granted = [ticket for one in busy for ticket in line.ask(one)]
+    assert granted == busy[:1]
+    other = line.enter("other")
+    assert line.ask(other) == []
+    assert line.leave(busy[0]) == [other]  # one request later, not forty-nine
+    assert line.leave(other) == [busy[1]]
+
+
+def test_between_two_steps_of_a_long_text_others_come() -> None:
+    line = RoundRobin(Capacity(workers=1))
+    long, short = line.enter("a"), line.enter("b")
+    assert line.ask(long) == [long]
+    assert line.ask(short) == []
+    assert line.done(long) == [short]
+    assert line.ask(long) == []
+    assert line.done(short) == [long]
+
+
+def test_within_an_account_the_oldest_request_is_finished_first() -> None:
+    line = RoundRobin(Capacity(workers=1))
+    first, second = line.enter("a"), line.enter("a")
+    assert line.ask(second) == [second]
+    assert line.ask(first) == []
+    assert line.done(second) == [first]
+    assert line.ask(second) == []
+    assert line.done(first) == [second]
+
+
+def test_the_door_closes_for_an_account_and_for_all() -> None:
+    line = RoundRobin(Capacity(workers=1, places=3, per_account=2))
+    first = line.enter("a")
+    line.enter("a")
+    with pytest.raises(TooMany) as account_full:
+        line.enter("a")
+    assert account_full.value.reason == "ACCOUNT_LINE_FULL"
+    line.enter("b")
+    with pytest.raises(Unavailable) as full:
+        line.enter("c")
+    assert full.value.reason == "LINE_FULL"
+    line.leave(first)
+    line.leave(first)  # a second time changes nothing
+    line.enter("c")
+
+
+@given(st.integers(1, 3), st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 4)), min_size=1, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_everybody_ends_and_never_more_work_than_there_are_workers(workers: int, wanted: list[tuple[str, int]]) -> None:
+    line = RoundRobin(Capacity(workers, 20, 20))
+    steps = {line.enter(account): count for account, count in wanted}
+    working = {ticket for one in steps for ticket in line.ask(one)}
+    while working:
+        assert len(working) <= workers
+        ticket = min(working)
+        working.discard(ticket)
+        steps[ticket] -= 1
+        working |= set(line.done(ticket))
+        working |= set(line.ask(ticket) if steps[ticket] else line.leave(ticket))
+    assert not any(steps.values())
+    assert (line.admitted, line.waiting) == (0, 0)
+
+
+def test_whoever_is_called_off_stops_waiting_and_leaves_the_line() -> None:
+    line, ended = Line(Capacity(workers=1)), []
+    called_off = Cancellation()
+
+    def wait() -> None:
+        try:
+            with line.place("b", called_off) as place, place.turn():
+                ended.append("worked")
+        except Cancelled:
+            ended.append("cancelled")
+
+    with line.place("a", Cancellation()) as held, held.turn():
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        called_off.cancel()
+        waiting.join(10)
+        assert ended == ["cancelled"]
+    with line.place("b", Cancellation()) as place, place.turn():
+        pass  # the turn went on
+    with line.place("b", called_off) as place, pytest.raises(Cancelled), place.turn():
+        pass
+
+
+def test_settings() -> None:
+    chosen = capacity({"VOICEHUB_SYNTHESIS_WORKERS": "3", "VOICEHUB_SYNTHESIS_PLACES": "8"})
+    assert chosen == Capacity(3, 8, 4)
+    with pytest.raises(ValueError, match="worker"):
+        capacity({"VOICEHUB_SYNTHESIS_WORKERS": "0"})

@@ -1,0 +1,217 @@
+"""Synthesis over real gRPC with a real voice: whole and streamed, stopped in time, by turns."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import grpc
+import numpy as np
+import pytest
+import soundfile
+from prometheus_client import REGISTRY
+
+from gptsovits.runtime.label import read_label
+from gptsovits.runtime.sampling import Floats
+from gptsovits.runtime.speaking import Manner, frontend, speak
+from services.common.errors import from_rpc
+from services.inference.domain.fairness import Capacity
+from services.inference.tests.speaking import VERSION, Speaking, Stub, export_nano, speaking
+from services.stubs.voicehub.inference.v1 import inference_pb2 as pb
+
+TEXT = "The tide was coming in. Nobody had seen the boat, and the lamp was out."
+LONG = " ".join(f"The tide was coming in for the {n} time that day." for n in ("first", "second", "third")) * 12
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_nano(tmp_path_factory.mktemp("nano") / "bundle")
+
+
+@pytest.fixture(scope="module")
+def hub(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Speaking]:
+    with speaking(bundle, tmp_path_factory.mktemp("hub"), Capacity(workers=1, places=12, per_account=8)) as running:
+        yield running
+
+
+def asked(text: str = TEXT, form: str = "pcm", delivery: str = "CHUNKS", **more: object) -> pb.SynthesizeStreamRequest:
+    utterance = pb.SynthesizeRequest(version_id=VERSION, text=text, language="en", **more)  # type: ignore[arg-type]
+    way = pb.SynthesizeStreamRequest.Delivery.Value(f"DELIVERY_{delivery}")
+    return pb.SynthesizeStreamRequest(utterance=utterance, format=form, delivery=way)
+
+
+Heard = tuple[pb.SynthesisStart, bytes, list[pb.SpokenWord], pb.SynthesisFacts]
+
+
+def heard(stub: Stub, request: pb.SynthesizeStreamRequest) -> Heard:
+    parts = list(stub.SynthesizeStream(request, timeout=120))
+    assert parts[0].WhichOneof("part") == "start"
+    assert parts[-1].WhichOneof("part") == "facts"
+    words = [word for part in parts for word in part.words.words]
+    return parts[0].start, b"".join(part.audio for part in parts), words, parts[-1].facts
+
+
+def wave_of(pcm: bytes) -> Floats:
+    return np.frombuffer(pcm, "<i2").astype(np.float32) / 32768
+
+
+def counted(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+def test_a_whole_file_is_what_the_engine_says(hub: Speaking) -> None:
+    stub = hub.as_account("a")
+    start, content, words, facts = heard(stub, asked(form="wav", delivery="FILE", seed=3))
+    opened = hub.shelf.get(hub.voice)
+    manner = Manner(Manner().sampling.__class__(**{**vars(opened.sampling), "seed": 3}))
+    expected = speak(opened.engine, TEXT, "en", opened.conditioning, manner, frontend(opened.lexicons))
+    found, rate = soundfile.read(io.BytesIO(content), dtype="float32")
+    assert rate == start.sample_rate == 16_000
+    assert np.abs(found - expected.wave).max() < 2 / 32768
+    assert start.seconds == pytest.approx(expected.seconds)
+    assert (start.size, start.provenance, start.label_place) == (len(content), "c2pa", "file")
+    assert (read_label(content) or {})["ProduceID"] == VERSION
+    assert facts.tokens == sum(len(piece.codes) for piece in expected.pieces)
+    assert facts.characters == len(TEXT)
+    assert [word.text for word in words] == [word.text for piece in expected.pieces for word in piece.words]
+    unary = stub.Synthesize(pb.SynthesizeRequest(version_id=VERSION, text=TEXT, language="en", seed=3), timeout=60)
+    assert np.abs(soundfile.read(io.BytesIO(unary.wav), dtype="float32")[0] - expected.wave).max() < 2 / 32768
+
+
+def test_a_stream_is_as_long_as_the_file_and_its_words_lie_in_its_sound(hub: Speaking) -> None:
+    stub = hub.as_account("a")
+    _, whole, _, _ = heard(stub, asked(delivery="FILE", seed=3))
+    parts = list(stub.SynthesizeStream(asked(seed=3), timeout=60))
+    kinds = [part.WhichOneof("part") for part in parts]
+    assert kinds.index("words") < len(kinds) - 3  # not only at the end
+    streamed = wave_of(b"".join(part.audio for part in parts))
+    assert len(streamed) == len(wave_of(whole))
+    assert 0.03 < float(np.sqrt((streamed**2).mean())) < 0.5
+    words = [word for part in parts for word in part.words.words]
+    assert [w.text.lower() for w in words[:5]] == ["the", "tide", "was", "coming", "in"]
+    assert all(a.start <= a.end <= b.start + 1e-6 for a, b in zip(words, words[1:], strict=False))
+    assert words[-1].end <= len(streamed) / 16_000
+    inside = streamed[int(words[0].start * 16_000) : int(words[4].end * 16_000)]
+    assert np.sqrt((inside**2).mean()) > 3 * np.sqrt((streamed[-3_200:] ** 2).mean())  # the end is a pause
+
+
+@pytest.mark.parametrize("form", ["wav", "flac", "mp3", "opus"])
+def test_streams_are_files(hub: Speaking, form: str) -> None:
+    start, content, _, facts = heard(hub.as_account("a"), asked(form=form, delivery="PIECES"))
+    with av.open(io.BytesIO(content)) as file:
+        seconds = sum(frame.samples / frame.sample_rate for frame in file.decode(audio=0))
+    assert seconds == pytest.approx(facts.seconds, abs=0.2)
+    assert start.provenance.startswith("none")
+    assert "AIGC" in content[:2000].decode("latin-1")
+
+
+def test_marks_prompts_and_the_notice(hub: Speaking) -> None:
+    stub = hub.as_account("a")
+    plain = wave_of(heard(stub, asked("Hello there.", delivery="FILE"))[1])
+    noticed = wave_of(heard(stub, asked("Hello there.", delivery="FILE", notice=True))[1])
+    np.testing.assert_array_equal(noticed[16_000:], plain)
+    assert 0.09 < np.abs(noticed[:16_000]).max() < 0.11
+    document = '<speak>Hello<break time="1500ms"/><phoneme ph="R EH1 D">read</phoneme> there</speak>'
+    _, marked, words, _ = heard(stub, asked(document, delivery="FILE", ssml=True))
+    assert [word.text.lower() for word in words] == ["hello", "read", "there"]
+    assert words[1].start - words[0].end > 1.4
+    gap = wave_of(marked)[int((words[1].start - 1.4) * 16_000) : int((words[1].start - 0.1) * 16_000)]
+    assert np.abs(gap).max() < 0.05
+    high = wave_of(heard(stub, asked("Hello there.", delivery="FILE", prompt="high"))[1])
+    assert len(high) != len(plain) or np.abs(high - plain).max() > 0.01
+    low = wave_of(heard(stub, asked("Hello there.", delivery="FILE", prompt="low.wav"))[1])
+    np.testing.assert_array_equal(plain, low)
+
+
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        (asked(" "), "INVALID"),
+        (asked("word " * 5_000), "INVALID"),
+        (asked(form="aac"), "INVALID"),
+        (asked("<speak><p>a</p></speak>", ssml=True), "INVALID_SSML"),
+        (asked("hello", prompt="whispering"), "NO_SUCH_PROMPT"),
+        (asked("hello", speed=9.0), "INVALID"),
+        (asked("..."), "UNPROCESSABLE"),
+    ],
+)
+def test_what_cannot_be_spoken_is_refused_before_the_first_sound(
+    hub: Speaking, request_: pb.SynthesizeStreamRequest, reason: str
+) -> None:
+    with pytest.raises(grpc.RpcError) as refused:
+        heard(hub.as_account("a"), request_)
+    error = from_rpc(refused.value)
+    assert error.reason == reason, error.message
+
+
+@pytest.mark.parametrize("delivery", ["FILE", "CHUNKS"])
+def test_a_cancelled_call_stops_the_work(hub: Speaking, delivery: str) -> None:
+    stub, tokens = hub.as_account("a"), "voicehub_synthesis_tokens_total"
+    before = counted(tokens)
+    facts = heard(stub, asked(LONG[:600], delivery=delivery))[3]
+    assert counted(tokens) - before == facts.tokens  # the control runs to its end
+    before = counted(tokens)
+    call = stub.SynthesizeStream(asked(LONG[:600], delivery=delivery), timeout=120)
+    _until(lambda: counted(tokens) - before > 20)
+    call.cancel()
+    _until(lambda: counted("voicehub_synthesis_places") == 0)
+    after = counted(tokens) - before
+    assert after < 0.6 * facts.tokens
+    heard(stub, asked("Hello there."))
+    assert counted(tokens) - before - after < 100  # nobody went on in secret
+
+
+def test_one_account_with_many_requests_does_not_delay_another(hub: Speaking) -> None:
+    ended: list[str] = []
+
+    def ask(name: str, text: str) -> None:
+        heard(hub.as_account(name), asked(text, delivery="FILE"))
+        ended.append(name)
+
+    busy = [threading.Thread(target=ask, args=("busy", "The tide was coming in.")) for _ in range(8)]
+    for one in busy:
+        one.start()
+    _until(lambda: counted("voicehub_synthesis_places") == 8)
+    with pytest.raises(grpc.RpcError) as refused:
+        heard(hub.as_account("busy"), asked("one more"))
+    assert from_rpc(refused.value).http_status == 429
+    done_before = len(ended)
+    ask("other", "The tide was coming in.")
+    assert len(ended) - 1 - done_before <= 2
+    for one in busy:
+        one.join(60)
+    assert ended.count("busy") == 8
+
+
+def test_a_full_hub_says_so_at_once(hub: Speaking) -> None:
+    calls = [hub.as_account(f"account{n % 2}").SynthesizeStream(asked(LONG), timeout=60) for n in range(12)]
+    _until(lambda: counted("voicehub_synthesis_places") == 12)
+    since = time.monotonic()
+    with pytest.raises(grpc.RpcError) as refused:
+        heard(hub.as_account("late"), asked("hello"))
+    assert from_rpc(refused.value).http_status == 503
+    assert time.monotonic() - since < 2
+    for call in calls:
+        call.cancel()
+    _until(lambda: counted("voicehub_synthesis_places") == 0)
+
+
+def test_a_reader_that_does_not_read_holds_nobody_up(hub: Speaking) -> None:
+    slow = hub.as_account("slow").SynthesizeStream(asked(LONG, form="pcm"), timeout=120)
+    next(slow)
+    since = time.monotonic()
+    heard(hub.as_account("quick"), asked("Hello there."))
+    assert time.monotonic() - since < 20
+    slow.cancel()
+    _until(lambda: counted("voicehub_synthesis_places") == 0)
+
+
+def _until(reached: object, seconds: float = 30.0) -> None:
+    deadline, waiting = time.monotonic() + seconds, threading.Event()
+    while not reached():  # type: ignore[operator]
+        assert time.monotonic() < deadline
+        waiting.wait(0.005)
