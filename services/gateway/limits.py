@@ -20,11 +20,11 @@ from prometheus_client import Gauge
 
 from services.common.errors import TooMany, Unavailable
 
-THREADS = 64
+THREADS = 192
 EVENT_STREAMS = 16
 DOWNLOADS = 20
 UPLOADS = 8
-SYNTHESES = 4
+SYNTHESES = 128
 PASSWORD_CHECKS = 4
 WINDOW_SECONDS = 300
 _ACTIVE = Gauge("voicehub_gateway_streams", "Slow answers under way", ["pool"])

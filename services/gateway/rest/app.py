@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 
 from flask import Blueprint, Flask
+from werkzeug.wrappers import Response
 
 from services.gateway.hub import Hub
 from services.gateway.rest import observe, openapi, problems, system
 from services.gateway.rest.dispatch import view_of
 from services.gateway.rest.route import JSON_LIMIT, Resource
+from services.gateway.rest.speech import VisitorGone
 from services.gateway.routes import RESOURCES, all_routes
 
+CLIENT_CLOSED = 499
+"""What the log says of a visitor who did not wait; nobody reads it."""
 _PARAMETER = re.compile(r"{(\w+)}")
 
 
@@ -22,6 +26,7 @@ def create_app(hub: Hub) -> Flask:
     app.url_map.strict_slashes = True
     app.url_map.merge_slashes = False
     problems.install(app)
+    app.register_error_handler(VisitorGone, lambda _: Response(status=CLIENT_CLOSED))
     observe.install(app)
     for number, resource in enumerate(RESOURCES):
         app.register_blueprint(_blueprint(f"{resource.tag}{number}", resource, hub))

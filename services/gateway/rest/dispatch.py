@@ -8,16 +8,18 @@ from typing import Any
 
 from flask import Request, request
 from werkzeug.datastructures import Headers, MultiDict
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, UnsupportedMediaType
 from werkzeug.wrappers import Response
 
 from services.common import outbox
-from services.common.errors import Invalid, NotFound
+from services.common.errors import Invalid, NotFound, VoiceHubError
 from services.gateway.clients import acting_for
 from services.gateway.domain.fingerprints import KEY_MAX, Fingerprint, fingerprint
 from services.gateway.hub import Hub
 from services.gateway.rest.auth import Person, authenticate, require
 from services.gateway.rest.body import read_json
+from services.gateway.rest.departure import departure
+from services.gateway.rest.problems import reshaped
 from services.gateway.rest.route import JSON_TYPE, Call, Parameter, Reply, Route
 from services.gateway.rest.schema import violations
 from services.gateway.store import audit
@@ -31,6 +33,14 @@ def view_of(route: Route, hub: Hub) -> Callable[..., Response]:
     """The Flask view function of a route."""
 
     def view(**path: str) -> Response:
+        try:
+            return answer(**path)
+        except (VoiceHubError, HTTPException) as error:
+            if route.errors is None:
+                raise
+            return reshaped(error, route.errors)
+
+    def answer(**path: str) -> Response:
         person = authenticate(hub.accounts, request.headers.get("Authorization", ""))
         left = hub.limits.api.spend(person.identity.account or _remote(request))
         require(person, route.scope)
@@ -63,6 +73,7 @@ def _serve(route: Route, hub: Hub, person: Person, path: Mapping[str, str]) -> R
         stream=_raw(route),
         key=key,
         remote=_remote(request),
+        gone=departure(request.environ),
     )
     if not key:
         return _run(route, call, path)

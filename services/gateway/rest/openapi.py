@@ -62,7 +62,7 @@ def _operation(route: Route) -> dict[str, Any]:
         "tags": [route.tag],
         "parameters": [*_path_parameters(route.path), *(_parameter(p) for p in route.parameters)],
         "security": [{"token": [scope] if (scope := route.scope) else []}, *([] if route.scope else [{}])],
-        "responses": {str(route.answer.status): _answer(route), "default": _problem()},
+        "responses": {str(route.answer.status): _answer(route), "default": _problem(route)},
     }
     if route.method == "POST":
         operation["parameters"].append(_IDEMPOTENCY)
@@ -95,7 +95,9 @@ def _answer(route: Route) -> dict[str, Any]:
     return {"description": answer.note, "content": {answer.media: {"schema": answer.schema} if answer.schema else {}}}
 
 
-def _problem() -> dict[str, Any]:
+def _problem(route: Route) -> dict[str, Any]:
+    if route.errors is not None:
+        return {"description": "What is wrong.", "content": {JSON_TYPE: {"schema": route.errors.schema}}}
     return {
         "description": "What is wrong and what to do.",
         "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},

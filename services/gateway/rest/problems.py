@@ -16,6 +16,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Response
 
 from services.common.errors import TooMany, Unauthenticated, Unavailable, VoiceHubError
+from services.gateway.rest.route import ErrorShape
 
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -103,6 +104,15 @@ def from_http(error: HTTPException) -> Response:
     detail, hint = _HINTS.get(status, _HINTS[400])
     kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Content-Range")}
     return problem(status, detail, hint, headers=kept)
+
+
+def reshaped(error: VoiceHubError | HTTPException, shape: ErrorShape) -> Response:
+    """The same as another API says it; headers such as Retry-After stay."""
+    told = from_error(error) if isinstance(error, VoiceHubError) else from_http(error)
+    text = json.dumps(shape.body(told.get_json()), ensure_ascii=False)
+    status = shape.statuses.get(told.status_code, told.status_code)
+    kept = {name: value for name, value in told.headers.items() if not name.startswith("Content-")}
+    return Response(text, status, headers=kept, mimetype="application/json")
 
 
 def install(app: Flask) -> None:

@@ -54,6 +54,7 @@ class Call:
         headers: the request's headers.
         stream: the raw body of a route that takes bytes.
         key: the Idempotency-Key, or an empty text.
+        gone: tells whether the visitor has closed the connection.
     """
 
     hub: Hub
@@ -65,6 +66,7 @@ class Call:
     stream: BinaryIO
     key: str
     remote: str
+    gone: Callable[[], bool] = field(default=lambda: False)
 
     @property
     def account(self) -> str:
@@ -80,6 +82,21 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class ErrorShape:
+    """Errors as another API has them.
+
+    Attributes:
+        body: the JSON object of a problem document.
+        schema: of that object.
+        statuses: statuses that this API answers instead of ours.
+    """
+
+    body: Callable[[dict[str, Any]], dict[str, Any]]
+    schema: Schema
+    statuses: Mapping[int, int] = field(default_factory=dict)
+
+
 Handler = Callable[..., "Reply | Response"]
 
 
@@ -93,6 +110,7 @@ class Route:
         body: schema of the JSON body; None means that there is none.
         raw_limit: most bytes of a raw body; 0 means the route takes none.
         repeatable: the answer is made again, not remembered, when an Idempotency-Key comes twice.
+        errors: how errors are rendered, if not as problem documents.
     """
 
     method: str
@@ -107,6 +125,7 @@ class Route:
     raw_limit: int = 0
     repeatable: bool = False
     messages: tuple[Descriptor, ...] = ()
+    errors: ErrorShape | None = None
 
     @property
     def operation(self) -> str:

@@ -9,12 +9,14 @@ from services.gateway.routes import (
     accounts,
     bases,
     downloads,
+    openai,
     people,
     repositories,
     search,
     synthesis,
     tokens,
     training,
+    tts,
     uploads,
     versions,
 )
@@ -30,6 +32,8 @@ RESOURCES: Sequence[Resource] = (
     people.resource,
     training.resource,
     synthesis.resource,
+    openai.resource,
+    tts.resource,
     bases.resource,
 )
 

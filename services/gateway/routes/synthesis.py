@@ -1,70 +1,63 @@
-"""Auditions with one's own text, spoken on the hub."""
+"""Speech on the hub in its own words: any text, any format, whole or while it is made."""
 
 from __future__ import annotations
 
 from werkzeug.wrappers import Response
 
-from services.common.errors import Unprocessable
-from services.gateway.clients import SLOW_SECONDS, ask
+from services.gateway.rest.audio import audio_answer, events_answer, json_answer, own_events
 from services.gateway.rest.route import Answer, Call, Resource
-from services.gateway.rest.schema import number, record, text
-from services.gateway.routes.shared import version
-from services.stubs.voicehub.catalog.v1 import catalog_pb2 as catalog
-from services.stubs.voicehub.inference.v1.inference_pb2 import BundleFile, SynthesizeRequest
+from services.gateway.rest.schema import choice, number, record, text
+from services.gateway.routes import speaking
 
 resource = Resource("synthesis")
-WAV = "audio/wav"
-_VOICE = "^[^/@]{1,64}/[^/@]{1,64}(?:@[^/@]{1,64})?$"
+WHOLE = ("file", "json")
+_LANGUAGE = "^[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*$"
 _NEW = record(
     {
-        "voice": text(200, pattern=_VOICE, note="`owner/name`, or `owner/name@ref`."),
-        "text": text(500),
-        "language": text(35, pattern="^[A-Za-z]{2,8}(?:-[A-Za-z0-9]{1,8})*$", note="BCP 47."),
+        "voice": text(260, pattern=speaking.VOICE, note=speaking.VOICE_NOTE),
+        "text": text(4 * speaking.MOST_CHARACTERS, note=f"At most {speaking.MOST_CHARACTERS} characters are spoken."),
     },
-    {"seed": number(0, 2**31 - 1), "speed": number(0.5, 2.0, kind="number")},
+    {
+        "language": text(35, pattern=_LANGUAGE, note="BCP 47 or `auto`; the voice's first if left out."),
+        "seed": number(-1, 2**31 - 1, note="The same seed speaks the same; -1 is another one each time."),
+        "speed": number(0.25, 4.0, kind="number"),
+        "format": choice(*speaking.FORMATS),
+        "sample_rate": number(8_000, 48_000, note="Hz; the voice's own if left out."),
+        "answer": {
+            **choice("file", "json", "stream", "events"),
+            "description": "`file`: the audio, complete and signed where the format allows it; `json`: the same in"
+            " Base64 with word times; `stream`: audio as it is made; `events`: server-sent events `start`, `audio`,"
+            " `words`, `done`.",
+        },
+        "ssml": {"type": "boolean", "description": "The text is `<speak>` with break, say-as, phoneme."},
+        "notice": {"type": "boolean", "description": "A tone of one second before it says that it is synthetic."},
+    },
 )
 
 
 @resource.route(
     "POST",
     "/v1/synthesis",
-    "Audition with your own text",
-    Answer(200, media=WAV, note="A WAV file that says it is synthetic."),
+    "Speak a text",
+    Answer(200, media="audio/*", note="Audio that says it is synthetic; JSON or events where they are asked for."),
     body=_NEW,
     repeatable=True,
 )
 def create_synthesis(call: Call) -> Response:
-    """The same seed speaks the same; the file carries the label of synthetic speech."""
-    voice, _, ref = call.body["voice"].partition("@")
-    owner, _, name = voice.partition("/")
-    chosen = version(call, owner, name, ref)
-    _check_speakable(chosen)
-    request = SynthesizeRequest(
-        owner=chosen.owner,
-        name=chosen.name,
-        version_id=chosen.id,
-        bundle=[BundleFile(path=file.path, object=file.object) for file in chosen.bundle],
-        files=[BundleFile(path=file.path, object=file.object) for file in chosen.files],
-        requires=dict(chosen.requires),
-        text=call.body["text"],
-        language=call.body["language"],
-        seed=call.body.get("seed", 0),
-        speed=call.body.get("speed", 1.0),
+    """Headers tell sample rate, label (`X-AIGC`) and whether the file is signed (`X-Provenance`)."""
+    body, way = call.body, call.body.get("answer", "file")
+    said = speaking.utterance(
+        call,
+        speaking.voice_name(body["voice"]),
+        body["text"],
+        body.get("language", ""),
+        seed=body.get("seed", 0),
+        speed=body.get("speed", 1.0),
+        ssml=body.get("ssml", False),
+        notice=body.get("notice", False),
     )
-    with call.hub.limits.syntheses.one():
-        spoken = ask(call.hub.clients.inference.Synthesize, request, SLOW_SECONDS)
-    headers = {"X-Audio-Seconds": f"{spoken.seconds:.3f}", "Cache-Control": "no-store"}
-    return Response(spoken.wav, 200, headers=headers, mimetype=WAV)
-
-
-def _check_speakable(chosen: catalog.Version) -> None:
-    if chosen.not_auditionable:
-        raise Unprocessable(
-            chosen.not_auditionable, hint="Pull it and speak it on your machine.", reason="NOT_AUDITIONABLE"
-        )
-    if not chosen.bundle or chosen.state != catalog.VERSION_STATE_PUBLISHED:
-        raise Unprocessable(
-            "This version cannot be listened to yet.",
-            hint="Wait until it is published: follow its events.",
-            reason="NOT_PUBLISHED",
-        )
+    delivery = speaking.FILE if way in WHOLE else speaking.CHUNKS
+    speech = speaking.speech(call, said, body.get("format", "wav"), delivery, body.get("sample_rate", 0))
+    if way == "events":
+        return events_answer(speech, own_events)
+    return json_answer(speech) if way == "json" else audio_answer(speech)

@@ -7,6 +7,7 @@ Calls go over real gRPC on loopback, identities are signed and verified; only wh
 from __future__ import annotations
 
 import struct
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -14,7 +15,7 @@ import grpc
 
 from services.common import rpc
 from services.common.clock import now, to_timestamp
-from services.common.errors import Forbidden, NotFound, Unprocessable
+from services.common.errors import Forbidden, NotFound, TooMany, Unprocessable
 from services.common.identity import Verifier
 from services.common.objects import Area, ObjectStore
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as catalog
@@ -63,6 +64,7 @@ class World:
     comments: dict[tuple[str, str], list[catalog.Comment]] = field(default_factory=dict)
     stars: set[tuple[str, str, str]] = field(default_factory=set)
     requests: list[object] = field(default_factory=list)
+    waiting: threading.Event = field(default_factory=threading.Event)
 
     def add_voice(self, owner: str, name: str, *, private: bool = False) -> catalog.Version:
         """A published voice with a sample, a big object and a finding."""
@@ -323,6 +325,43 @@ class Scanner(scanner_grpc.ScannerServiceServicer):
 class Inference(inference_grpc.InferenceServiceServicer):
     """Speaks a tone; one base."""
 
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def SynthesizeStream(
+        self, request: inference.SynthesizeStreamRequest, context: grpc.ServicerContext
+    ) -> Iterator[inference.SynthesizeStreamResponse]:
+        """Three parts of a WAV; a text that begins with `refuse`, `think`, `break` or `wait` does so."""
+        said, part = request.utterance.text, inference.SynthesizeStreamResponse
+        self.world.requests.append(request)
+        if said.startswith("refuse"):
+            raise TooMany("The line is full.", hint="Come back.", reason="ACCOUNT_LINE_FULL")
+        if said.startswith("think"):
+            self.world.waiting.wait(30)
+        whole, content = request.delivery == request.DELIVERY_FILE, wav()
+        yield part(
+            start=inference.SynthesisStart(
+                media_type="audio/wav",
+                sample_rate=16_000,
+                voice_version=request.utterance.version_id,
+                label='{"Label": "1", "ProduceID": "语"}',
+                label_place="file",
+                provenance="c2pa" if whole else "none: a stream cannot be signed before it ends",
+                size=len(content) if whole else 0,
+                seconds=0.2 if whole else 0.0,
+            )
+        )
+        word = part(words=inference.SpokenWords(words=[inference.SpokenWord(text="hello", start=0.01, end=0.19)]))
+        third = len(content) // 3
+        parts = [part(audio=content[:third]), part(audio=content[third : 2 * third]), part(audio=content[2 * third :])]
+        yield from ([word, *parts] if whole else [parts[0], parts[1]])
+        if said.startswith("break"):
+            raise Unprocessable("The voice broke off.", hint="Choose another text.", reason="BROKE_OFF")
+        if said.startswith("wait"):
+            self.world.waiting.wait(30)
+        yield from ([] if whole else [parts[2], word])
+        yield part(facts=inference.SynthesisFacts(seconds=0.2, tokens=5, characters=len(said)))
+
     def Synthesize(
         self, request: inference.SynthesizeRequest, context: grpc.ServicerContext
     ) -> inference.SynthesizeResponse:
@@ -352,6 +391,6 @@ def serve(world: World, verifier: Verifier, address: str) -> grpc.Server:
         catalog_grpc.add_CatalogServiceServicer_to_server(Catalog(world), server)
         trainer_grpc.add_TrainerServiceServicer_to_server(Trainer(world), server)
         scanner_grpc.add_ScannerServiceServicer_to_server(Scanner(), server)
-        inference_grpc.add_InferenceServiceServicer_to_server(Inference(), server)
+        inference_grpc.add_InferenceServiceServicer_to_server(Inference(world), server)
 
     return rpc.make_server(address, verifier, register, [])

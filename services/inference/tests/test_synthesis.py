@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -93,7 +94,7 @@ def test_a_stream_is_as_long_as_the_file_and_its_words_lie_in_its_sound(hub: Spe
     assert 0.03 < float(np.sqrt((streamed**2).mean())) < 0.5
     words = [word for part in parts for word in part.words.words]
     assert [w.text.lower() for w in words[:5]] == ["the", "tide", "was", "coming", "in"]
-    assert all(a.start <= a.end <= b.start + 1e-6 for a, b in zip(words, words[1:], strict=False))
+    assert all(a.start <= a.end <= b.start + 1e-6 for a, b in itertools.pairwise(words))
     assert words[-1].end <= len(streamed) / 16_000
     inside = streamed[int(words[0].start * 16_000) : int(words[4].end * 16_000)]
     assert np.sqrt((inside**2).mean()) > 3 * np.sqrt((streamed[-3_200:] ** 2).mean())  # the end is a pause
@@ -210,8 +211,8 @@ def test_a_reader_that_does_not_read_holds_nobody_up(hub: Speaking) -> None:
     _until(lambda: counted("voicehub_synthesis_places") == 0)
 
 
-def _until(reached: object, seconds: float = 30.0) -> None:
+def _until(reached: Callable[[], bool], seconds: float = 30.0) -> None:
     deadline, waiting = time.monotonic() + seconds, threading.Event()
-    while not reached():  # type: ignore[operator]
+    while not reached():
         assert time.monotonic() < deadline
         waiting.wait(0.005)

@@ -1,0 +1,102 @@
+"""What every way of asking for speech has in common: the voice's name, the version it means, the request."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from services.common.errors import Invalid, Unprocessable
+from services.gateway.rest.route import Call
+from services.gateway.rest.speech import Speech
+from services.gateway.routes.shared import version
+from services.stubs.voicehub.catalog.v1 import catalog_pb2 as catalog
+from services.stubs.voicehub.inference.v1.inference_pb2 import BundleFile, SynthesizeRequest, SynthesizeStreamRequest
+
+FILE = SynthesizeStreamRequest.DELIVERY_FILE
+PIECES = SynthesizeStreamRequest.DELIVERY_PIECES
+CHUNKS = SynthesizeStreamRequest.DELIVERY_CHUNKS
+FORMATS = ("wav", "flac", "mp3", "opus", "pcm")
+MOST_CHARACTERS = 20_000
+VOICE = "^[^/@#]{1,64}/[^/@#]{1,64}(?:@[^/@#]{1,64})?(?:#[^/@#]{1,128})?$"
+VOICE_NOTE = "`owner/name`, `owner/name@ref`, `owner/name#prompt`."
+_LANGUAGES = {"cmn": "zh"}
+
+
+@dataclass(frozen=True)
+class VoiceName:
+    """`owner/name[@ref][#prompt]`."""
+
+    owner: str
+    name: str
+    ref: str = ""
+    prompt: str = ""
+
+
+def voice_name(text: str, field: str = "voice") -> VoiceName:
+    """The parts of a name; Invalid names the field."""
+    if not re.fullmatch(VOICE, text):
+        raise Invalid(
+            f"{text[:100]!r} names no voice of this hub.",
+            hint="Write owner/name, owner/name@ref or owner/name#prompt; a path to a file is not taken.",
+            reason="NO_VOICE_NAME",
+            fields={field: "must be owner/name[@ref][#prompt]"},
+        )
+    path, _, prompt = text.partition("#")
+    path, _, ref = path.partition("@")
+    owner, _, name = path.partition("/")
+    return VoiceName(owner, name, ref, prompt)
+
+
+def language_code(tag: str) -> str:
+    """The engine's name of a language given as BCP 47 or as one of its own modes (`auto`, `all_zh`)."""
+    primary = tag.split("-")[0].lower()
+    return _LANGUAGES.get(primary, primary)
+
+
+def utterance(call: Call, name: VoiceName, text: str, language: str, **more: Any) -> SynthesizeRequest:
+    """The request for a voice that the caller may hear.
+
+    Raises:
+        NotFound: there is no such version, or not for the caller.
+        Unprocessable: it cannot speak here, or not yet.
+    """
+    chosen = version(call, name.owner, name.name, name.ref)
+    _check_speakable(chosen)
+    return SynthesizeRequest(
+        owner=chosen.owner,
+        name=chosen.name,
+        version_id=chosen.id,
+        bundle=[BundleFile(path=file.path, object=file.object) for file in chosen.bundle],
+        files=[BundleFile(path=file.path, object=file.object) for file in chosen.files],
+        requires=dict(chosen.requires),
+        text=text,
+        language=language_code(language),
+        prompt=name.prompt,
+        **more,
+    )
+
+
+def speech(
+    call: Call,
+    said: SynthesizeRequest,
+    form: str,
+    delivery: SynthesizeStreamRequest.Delivery.ValueType,
+    sample_rate: int = 0,
+) -> Speech:
+    """The speech, as soon as its first sound (or the whole file) is there."""
+    asked = SynthesizeStreamRequest(utterance=said, format=form, delivery=delivery, sample_rate=sample_rate)
+    return Speech(call.hub.clients.inference, asked, call.hub.limits.syntheses, call.gone)
+
+
+def _check_speakable(chosen: catalog.Version) -> None:
+    if chosen.not_auditionable:
+        raise Unprocessable(
+            chosen.not_auditionable, hint="Pull it and speak it on your machine.", reason="NOT_AUDITIONABLE"
+        )
+    if not chosen.bundle or chosen.state != catalog.VERSION_STATE_PUBLISHED:
+        raise Unprocessable(
+            "This version cannot be listened to yet.",
+            hint="Wait until it is published: follow its events.",
+            reason="NOT_PUBLISHED",
+        )

@@ -1,0 +1,235 @@
+"""Three ways of asking for speech: our own, OpenAI's, and GPT-SoVITS' `/tts`."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import openai
+import pytest
+from prometheus_client import REGISTRY
+
+from services.gateway.limits import SYNTHESES
+from services.gateway.rest import server
+from services.gateway.rest.app import create_app
+from services.gateway.tests.conftest import Gateway
+from services.gateway.tests.upstreams import wav
+from services.stubs.voicehub.inference.v1 import inference_pb2 as inference
+
+OWN = {"voice": "anna/narrator", "text": "Hello"}
+TTS = {"text": "Hello", "text_lang": "en", "ref_audio_path": "anna/narrator", "prompt_lang": "en"}
+OPENAI = {"model": "voicehub", "input": "Hello", "voice": "anna/narrator"}
+
+
+@pytest.fixture
+def voiced(gateway: Gateway) -> Gateway:
+    gateway.world.add_voice("anna", "narrator")
+    return gateway
+
+
+@pytest.fixture
+def address(voiced: Gateway) -> Iterator[str]:
+    """The gateway on a real socket, by the real server."""
+    listener = server.listen("127.0.0.1:0")
+    host, port = listener.getsockname()
+    running = server.Server(create_app(voiced.hub), lambda: None)
+    worker = server.Worker(1, 0, [listener], running, 0, running.cfg, server.QuietLogger(running.cfg))
+    worker.is_parent_alive = lambda: True
+    worker.init_signals = lambda: None
+    thread = threading.Thread(target=worker.init_process, daemon=True)
+    thread.start()
+    yield f"http://{host}:{port}"
+    voiced.world.waiting.set()
+    worker.alive = False
+    thread.join(10)
+
+
+def asked(gateway: Gateway) -> inference.SynthesizeStreamRequest:
+    request = gateway.world.requests[-1]
+    assert isinstance(request, inference.SynthesizeStreamRequest)
+    return request
+
+
+def events(body: str) -> list[tuple[str, Any]]:
+    found = []
+    for block in body.strip().split("\n\n"):
+        lines = dict(line.split(": ", 1) for line in block.split("\n"))
+        found.append((lines.get("event", ""), json.loads(lines["data"])))
+    return found
+
+
+def test_a_file_with_its_facts(voiced: Gateway) -> None:
+    wish = {**OWN, "voice": "anna/narrator@main#happy", "format": "flac", "seed": -1, "speed": 1.5, "notice": True}
+    answer = voiced.json("POST", "/v1/synthesis", {**wish, "language": "zh-CN", "sample_rate": 24_000})
+    assert answer.status_code == 200
+    assert answer.data == wav()
+    assert int(answer.headers["Content-Length"]) == len(wav())
+    assert json.loads(answer.headers["X-AIGC"])["ProduceID"] == "语"
+    assert answer.headers["X-Provenance"] == "c2pa"
+    assert answer.headers["X-Sample-Rate"] == "16000"
+    said, request = asked(voiced).utterance, asked(voiced)
+    assert (said.prompt, said.language, said.seed, said.speed, said.notice) == ("happy", "zh", -1, 1.5, True)
+    assert (request.format, request.sample_rate, request.delivery) == ("flac", 24_000, request.DELIVERY_FILE)
+
+
+def test_words_as_json_and_as_events(voiced: Gateway) -> None:
+    told = voiced.json("POST", "/v1/synthesis", {**OWN, "answer": "json"}).get_json()
+    assert base64.b64decode(told["audio"]) == wav()
+    assert told["words"] == [{"text": "hello", "start": 0.01, "end": 0.19}]
+    assert (told["sample_rate"], told["label"]["Label"]) == (16_000, "1")
+    streamed = events(voiced.json("POST", "/v1/synthesis", {**OWN, "answer": "events"}).text)
+    assert [name for name, _ in streamed] == ["start", "audio", "audio", "audio", "words", "done"]
+    assert b"".join(base64.b64decode(data["audio"]) for name, data in streamed if name == "audio") == wav()
+    assert streamed[-1][1] == {"seconds": 0.2, "tokens": 5, "characters": 5}
+    broken = events(voiced.json("POST", "/v1/synthesis", {**OWN, "answer": "events", "text": "break"}).text)
+    assert broken[-1][0] == "problem"
+    assert broken[-1][1]["reason"] == "BROKE_OFF"
+
+
+def test_marked_up_text_is_passed_on(voiced: Gateway) -> None:
+    voiced.json("POST", "/v1/synthesis", {**OWN, "text": "<speak>a</speak>", "ssml": True})
+    assert asked(voiced).utterance.ssml
+
+
+@pytest.mark.parametrize(("path", "body"), [("/v1/synthesis", OWN), ("/tts", TTS), ("/v1/audio/speech", OPENAI)])
+def test_overload_is_said_at_once(voiced: Gateway, path: str, body: dict[str, Any]) -> None:
+    field = "input" if "input" in body else "text"
+    answer = voiced.json("POST", path, {**body, field: "refuse"})
+    assert answer.status_code == 429
+    assert answer.headers["Retry-After"] == "5"
+    for _ in range(SYNTHESES):
+        voiced.hub.limits.syntheses.take()
+    full = voiced.json("POST", path, body)
+    for _ in range(SYNTHESES):
+        voiced.hub.limits.syntheses.give()
+    assert full.status_code == 503
+    assert full.headers["Retry-After"] == "5"
+    assert voiced.json("POST", path, body).status_code == 200
+
+
+def test_others_private_voices_do_not_exist(gateway: Gateway) -> None:
+    gateway.world.add_voice("anna", "secret", private=True)
+    bo, anna = gateway.login("bo"), gateway.login("anna")
+    for token in ("", bo):
+        assert gateway.json("POST", "/v1/synthesis", {**OWN, "voice": "anna/secret"}, token).status_code == 404
+        assert gateway.json("POST", "/v1/audio/speech", {**OPENAI, "voice": "anna/secret"}, token).status_code == 404
+        assert gateway.json("POST", "/tts", {**TTS, "ref_audio_path": "anna/secret"}, token).status_code == 400
+    assert gateway.json("POST", "/v1/synthesis", {**OWN, "voice": "anna/secret"}, anna).status_code == 200
+
+
+def test_tts_speaks_as_a_query_and_as_json(voiced: Gateway) -> None:
+    answer = voiced.client.get("/tts", query_string={**TTS, "text_lang": "EN", "streaming_mode": "true"})
+    assert answer.status_code == 200
+    assert answer.data == wav()
+    assert answer.headers["Content-Type"] == "audio/wav"
+    assert asked(voiced).delivery == asked(voiced).DELIVERY_PIECES
+    more = {"top_k": 5, "speed_factor": 1.2, "fragment_interval": 0.1, "text_split_method": "cut2", "batch_size": 4}
+    answer = voiced.json("POST", "/tts", {**TTS, **more, "media_type": "ogg", "streaming_mode": 3, "seed": 7})
+    assert answer.headers["Content-Type"] == "audio/ogg"
+    said, manner = asked(voiced).utterance, asked(voiced).utterance.manner
+    assert (asked(voiced).format, asked(voiced).delivery) == ("opus", asked(voiced).DELIVERY_CHUNKS)
+    assert (manner.top_k, manner.cutting, manner.pause, manner.top_p) == (5, "cut2", 0.1, 1.0)
+    assert (said.seed, said.speed, said.language) == (7, 1.2, "en")
+    voiced.json("POST", "/tts", {**TTS, "media_type": "raw"})
+    assert (asked(voiced).format, asked(voiced).utterance.seed) == ("pcm", -1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"ref_audio_path": "", "text": ""}, "ref_audio_path is required"),
+        ({"text": None}, "text is required"),
+        ({"text_lang": ""}, "text_lang is required"),
+        ({"text_lang": "fr", "prompt_lang": ""}, "text_lang: fr is not supported."),
+        ({"prompt_lang": ""}, "prompt_lang is required"),
+        ({"media_type": "aac", "text_split_method": "cut9"}, "media_type: aac is not supported."),
+        ({"text_split_method": "cut9"}, "text_split_method: cut9 is not supported."),
+        ({"ref_audio_path": "/data/reference.wav"}, "ref_audio_path: a hub opens no file that a visitor names."),
+        ({"ref_audio_path": "data/reference.wav"}, "ref_audio_path: a hub opens no file that a visitor names."),
+        ({"streaming_mode": 4}, "streaming_mode is not known."),
+        ({"speed_factor": "fast"}, "speed_factor is no number that is possible here."),
+    ],
+)
+def test_tts_refuses_in_order_with_400(voiced: Gateway, change: dict[str, Any], message: str) -> None:
+    answer = voiced.json("POST", "/tts", {**TTS, **change})
+    assert answer.status_code == 400
+    assert answer.get_json()["message"] == message
+    assert answer.get_json()["Exception"]
+    asked_for = {k: v for k, v in {**TTS, **change}.items() if v is not None}
+    assert voiced.client.get("/tts", query_string=asked_for).status_code == 400
+
+
+def test_openai_errors_have_openais_shape(voiced: Gateway) -> None:
+    answer = voiced.json("POST", "/v1/audio/speech", {**OPENAI, "response_format": "aac"})
+    error = answer.get_json()["error"]
+    assert answer.status_code == 400
+    assert (error["type"], error["param"], error["code"]) == ("invalid_request_error", "response_format", "bad_request")
+    assert "mp3" in error["message"]
+    assert voiced.json("POST", "/v1/audio/speech", {}).get_json()["error"]["type"] == "invalid_request_error"
+    unknown = voiced.json("POST", "/v1/audio/speech", OPENAI, "wrong").get_json()
+    assert unknown["error"]["type"] == "authentication_error"
+    assert voiced.client.post("/v1/audio/speech", data="x").status_code == 415
+
+
+def test_the_real_openai_client(voiced: Gateway, address: str) -> None:
+    client = openai.OpenAI(base_url=f"{address}/v1", api_key=voiced.login("anna"), max_retries=0)
+    spoken = client.audio.speech.create(model="voicehub", voice="anna/narrator#happy", input="Hello", instructions="x")
+    assert spoken.read() == wav()
+    assert (asked(voiced).format, asked(voiced).utterance.prompt) == ("mp3", "happy")
+    with client.audio.speech.with_streaming_response.create(
+        model="voicehub", voice={"id": "anna/narrator"}, input="Hello", response_format="pcm", speed=1.5
+    ) as streaming:
+        assert b"".join(streaming.iter_bytes()) == wav()
+        assert streaming.headers["Transfer-Encoding"] == "chunked"
+    assert (asked(voiced).format, asked(voiced).sample_rate, asked(voiced).utterance.speed) == ("pcm", 24_000, 1.5)
+    with client.audio.speech.with_streaming_response.create(
+        model="voicehub", voice="anna/narrator", input="Hello", stream_format="sse"
+    ) as streaming:
+        told = [data for _, data in events("\n".join(streaming.iter_lines()))]
+    assert [one["type"] for one in told] == ["speech.audio.delta"] * 3 + ["speech.audio.done"]
+    assert b"".join(base64.b64decode(one["audio"]) for one in told[:3]) == wav()
+    assert told[3]["usage"]["total_tokens"] == 10
+    with pytest.raises(openai.NotFoundError):
+        client.audio.speech.create(model="voicehub", voice="anna/absent", input="Hello")
+    with pytest.raises(openai.RateLimitError):
+        client.audio.speech.create(model="voicehub", voice="anna/narrator", input="refuse")
+    with pytest.raises(openai.AuthenticationError):
+        openai.OpenAI(base_url=f"{address}/v1", api_key="wrong", max_retries=0).audio.speech.create(
+            model="voicehub", voice="anna/narrator", input="Hello"
+        )
+
+
+def test_a_stream_that_breaks_off_does_not_look_whole(voiced: Gateway, address: str) -> None:
+    with pytest.raises(httpx.RemoteProtocolError):
+        httpx.post(f"{address}/v1/synthesis", json={**OWN, "answer": "stream", "text": "break"})
+    assert httpx.post(f"{address}/v1/synthesis", json={**OWN, "answer": "stream"}).content == wav()
+
+
+@pytest.mark.parametrize(("answer", "text"), [("stream", "wait"), ("events", "wait"), ("file", "think")])
+def test_a_visitor_who_leaves_ends_the_work(voiced: Gateway, address: str, answer: str, text: str) -> None:
+    body = json.dumps({**OWN, "answer": answer, "text": text}).encode()
+    host, port = address.removeprefix("http://").split(":")
+    before = _under_way()
+    with socket.create_connection((host, int(port))) as connection:
+        head = ("POST /v1/synthesis HTTP/1.1", "Host: x", "Content-Type: application/json")
+        connection.sendall("\r\n".join((*head, f"Content-Length: {len(body)}")).encode() + b"\r\n\r\n" + body)
+        assert text == "think" or b"200 OK" in connection.recv(4096)
+        _until(lambda: _under_way() == before + 1)
+    _until(lambda: _under_way() == before)
+
+
+def _under_way() -> float:
+    return REGISTRY.get_sample_value("voicehub_gateway_streams", {"pool": "syntheses"}) or 0.0
+
+
+def _until(reached: Callable[[], bool], seconds: float = 8.0) -> None:
+    deadline, waiting = time.monotonic() + seconds, threading.Event()
+    while not reached():
+        assert time.monotonic() < deadline
+        waiting.wait(0.01)
