@@ -52,9 +52,9 @@ def whole(container: Container, own: int) -> tuple[bytes, int, float]:
 def decoded(content: bytes, container: Container, rate: int) -> Floats:
     """The samples at the rate of the file."""
     if container.name == "pcm":
-        return np.frombuffer(content, "<i2").astype(np.float32) / 32768
+        return np.asarray(np.frombuffer(content, "<i2") / 32768, np.float32)
     resampler = av.AudioResampler("flt", "mono", rate)
-    with av.open(io.BytesIO(content)) as file:
+    with av.open(io.BytesIO(content), "r") as file:
         frames = [out for frame in file.decode(audio=0) for out in resampler.resample(frame)]
     frames += resampler.resample(None)
     return np.concatenate([frame.to_ndarray()[0] for frame in frames])

@@ -42,13 +42,13 @@ _FIELDS: Mapping[str, tuple[str, str]] = {
     "media_type": ("string", "wav, raw (int16, little endian) or ogg (Opus)."),
     "streaming_mode": ("integer", "0 whole, 1 sentence by sentence, 2 and 3 chunk by chunk; true is 1."),
 }
-_KINDS: Mapping[str, Schema] = {
-    "streaming_mode": {"type": ["integer", "boolean", "string"]},
-    **{name: {"type": [kind, "null"]} for name, (kind, _) in _FIELDS.items() if name != "streaming_mode"},
-}
 _BODY: Schema = {
     "type": "object",
-    "properties": {name: {**_KINDS[name], "description": note} for name, (_, note) in _FIELDS.items()},
+    # Clients also write numbers and switches as texts.
+    "properties": {
+        name: {"type": sorted({kind, "string", "boolean", "null"}), "description": note}
+        for name, (kind, note) in _FIELDS.items()
+    },
     "additionalProperties": True,
 }
 _QUERY = tuple(Parameter(name, {"type": "string"}, note=note) for name, (_, note) in _FIELDS.items())
