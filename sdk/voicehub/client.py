@@ -30,6 +30,9 @@ from voicehub.pushing import Part
 from voicehub.transport import Transport
 from voicehub.uploads import OnBytes, ignore_progress, upload_file
 
+LONGEST_SPEECH = 1800.0
+"""Seconds that a long text may take until its file begins to come."""
+
 
 class Client:
     """A user on one hub. Thread-safe; close it, or use it in a `with`.
@@ -208,10 +211,14 @@ class Client:
         """The progress of a job until it has ended."""
         return events.progress(self.transport, job)
 
-    def synthesise(self, voice: str, text: str, language: str, *, seed: int = 0, speed: float = 1.0) -> bytes:
-        """A WAV file spoken by the hub."""
-        body = {"voice": voice, "text": text, "language": language, "seed": seed, "speed": speed}
-        return self.transport.request("POST", "/v1/synthesis", body=body).content
+    def synthesise(
+        self, voice: str, text: str, language: str = "", *, seed: int = 0, speed: float = 1.0, format: str = "wav",  # noqa: A002 - the API's name
+        ssml: bool = False, notice: bool = False,
+    ) -> bytes:  # fmt: skip
+        """A file (wav, flac, mp3, opus or pcm) that the hub speaks with `owner/name[@ref][#prompt]`, labelled."""
+        body = {"voice": voice, "text": text, "seed": seed, "speed": speed, "format": format}
+        body |= {"ssml": ssml, "notice": notice} | ({"language": language} if language else {})
+        return self.transport.request("POST", "/v1/synthesis", body=body, seconds=LONGEST_SPEECH).content
 
     def object(self, name: str | VoiceName, version: str, digest: str) -> bytes:
         """One object of a version, such as a sample."""

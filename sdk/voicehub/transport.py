@@ -17,6 +17,7 @@ FIRST_TRIES = 3
 """How often a hub that has never answered is asked."""
 LATER_TRIES = 9
 """How often one that did answer before is asked again: it may be restarting a service (about 15 s in all)."""
+SECONDS, CONNECT_SECONDS = 60.0, 5.0
 BUSY = (502, 503, 504)
 
 
@@ -33,7 +34,7 @@ class Transport:
     ) -> None:
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        timeout = httpx.Timeout(60.0, connect=5.0)
+        timeout = httpx.Timeout(SECONDS, connect=CONNECT_SECONDS)
         self._http = http or httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
         self._http.headers.update(headers)
         self._sleep = sleep
@@ -52,15 +53,22 @@ class Transport:
         content: bytes | None = None,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        seconds: float = SECONDS,
     ) -> httpx.Response:
-        """The answer to one request, errors raised typed. POSTs carry one Idempotency-Key through all retries."""
+        """The answer to one request, errors raised typed. POSTs carry one Idempotency-Key through all retries.
+
+        `seconds`: how long the hub may be silent.
+        """
         headers = dict(headers or {})
         if method == "POST":
             headers.setdefault("Idempotency-Key", uuid.uuid4().hex)
         query = {k: v for k, v in (params or {}).items() if v not in (None, "")}
 
         def send() -> httpx.Response:
-            return self._http.request(method, path, json=body, content=content, params=query, headers=headers)
+            patience = httpx.Timeout(seconds, connect=CONNECT_SECONDS)
+            return self._http.request(
+                method, path, json=body, content=content, params=query, headers=headers, timeout=patience
+            )
 
         return self._checked(self._patiently(send))
 

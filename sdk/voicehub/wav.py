@@ -1,4 +1,4 @@
-"""Waves to files and to the loudspeaker: WAV that says it is synthetic, or the raw float wave."""
+"""Waves to files and to the loudspeaker: files that say they are synthetic, or the raw float wave."""
 
 from __future__ import annotations
 
@@ -10,24 +10,30 @@ from numpy.typing import NDArray
 from voicehub.errors import Missing, UsageError
 
 Wave = NDArray[np.float32]
+FORMATS = {".wav": "wav", ".flac": "flac", ".mp3": "mp3", ".opus": "opus", ".ogg": "opus", ".pcm": "pcm"}
+"""The format that an ending names."""
 
 
 def write(path: Path, wave: Wave, sample_rate: int, voice: str, *, raw: bool = False) -> None:
-    """Writes `path`: a labelled 16-bit `.wav`, or with `raw` the float32 wave `(L,)` as `.npy`.
+    """Writes `path`: a labelled file of the kind that its ending names, or with `raw` the wave `(L,)` as `.npy`.
 
     Raises:
         UsageError: the ending is another one.
     """
-    ending = ".npy" if raw else ".wav"
-    if path.suffix.lower() != ending:
-        raise UsageError(f"{path.name} does not end in {ending}.", hint=f"Write -o {path.with_suffix(ending)}.")
+    endings = (".npy",) if raw else FORMATS
+    if path.suffix.lower() not in endings:
+        hint = f"Write -o {path.with_suffix(next(iter(endings)))}."
+        raise UsageError(f"{path.name} does not end in {', '.join(endings)}.", hint=hint)
     path.parent.mkdir(parents=True, exist_ok=True)
     if raw:
         np.save(path, wave, allow_pickle=False)
         return
-    from gptsovits.runtime.label import labelled_wav
+    from gptsovits.audio import encoding
+    from gptsovits.audio.containers import CONTAINERS
 
-    path.write_bytes(labelled_wav(wave, sample_rate, voice))
+    container = CONTAINERS[FORMATS[path.suffix.lower()]]
+    with path.open("w+b") as file:
+        encoding.write([wave], sample_rate, container, container.rate(sample_rate), voice, file)
 
 
 def play(wave: Wave, sample_rate: int) -> None:

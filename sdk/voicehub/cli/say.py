@@ -1,4 +1,4 @@
-"""`voicehub say`: synthesis on this machine."""
+"""`voicehub say`: synthesis on this machine, or with `--on-hub` on the hub's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ PATH = click.Path(path_type=Path)
 @click.command()
 @click.argument("voice")
 @click.argument("text", required=False, default="")
-@click.option("--out", "-o", type=PATH, help="Write this file (.wav; .npy with --raw) instead of playing.")
+@click.option("--out", "-o", type=PATH, help="Write this file (.wav, .flac, .mp3, .opus, .pcm) instead of playing.")
+@click.option("--on-hub", is_flag=True, help="Let the hub speak; nothing is pulled. Needs -o.")
+@click.option("--format", "form", type=click.Choice(["wav", "flac", "mp3", "opus", "pcm"]), help="Not by the ending.")
+@click.option("--ssml", is_flag=True, help="With --on-hub: TEXT is a <speak> document.")
+@click.option("--notice", is_flag=True, help="With --on-hub: a tone before the speech says that it is synthetic.")
 @click.option("--language", default="", help="Language of the text (default: the voice's first).")
 @click.option("--prompt", default="", help="Which prompt of the voice (default: its first).")
 @click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(0.25, 4.0), help="1 is natural.")
@@ -38,11 +42,34 @@ def say(context: Context, voice: str, text: str, **options: Any) -> None:
     name = parse_name(voice)
     if bool(text) == bool(options["features"]):
         raise UsageError("What shall be said?", hint="Give a text, or --features.")
+    if options["on_hub"]:
+        _on_hub(context, name, text, options)
+        return
+    if options["ssml"] or options["notice"] or options["form"]:
+        raise UsageError("--format, --ssml and --notice are for --on-hub.", hint="Add --on-hub, or leave them out.")
     if options["raw"] and not options["features"]:
         raise UsageError("--raw is for --features.", hint="Leave it out, or give --features.")
     speaker = _open(context, name, options)
     said = _exactly(speaker, options) if options["features"] else _text(speaker, text, options)
     _deliver(context, name, said, options["out"], options["raw"])
+
+
+def _on_hub(context: Context, name: VoiceName, text: str, options: dict[str, Any]) -> None:
+    out: Path | None = options["out"]
+    if out is None or options["features"]:
+        raise UsageError("--on-hub needs a text and -o FILE.", hint="For example: -o speech.mp3")
+    form = options["form"] or wav.FORMATS.get(out.suffix.lower())
+    if form is None:
+        raise UsageError(f"{out.name} names no format.", hint=f"End it in {', '.join(wav.FORMATS)}, or give --format.")
+    voice = f"{name}#{options['prompt']}" if options["prompt"] else str(name)
+    seed = 0 if options["seed"] is None else options["seed"]
+    more = {"seed": seed, "speed": options["speed"], "ssml": options["ssml"], "notice": options["notice"]}
+    with context.client() as client:
+        content = client.synthesise(voice, text, options["language"], format=form, **more)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(content)
+    context.out.say(f"✓ {len(content):,} bytes in {out}")
+    context.out.answer({"file": str(out), "format": form, "bytes": len(content)})
 
 
 def _open(context: Context, name: VoiceName, options: dict[str, Any]) -> Speaker:

@@ -50,6 +50,10 @@ def test_light_import_needs_no_heavy_package() -> None:
         (("train", "a/b", "absent.wav", "-t", "@absent.txt", "-l", "en"), 4),
         (("say", "a/b"), 2),
         (("say", "a/b", "hi", "--raw"), 2),
+        (("say", "a/b", "hi", "--ssml"), 2),
+        (("say", "a/b", "hi", "--on-hub"), 2),
+        (("say", "a/b", "hi", "--on-hub", "-o", "x.doc"), 2),
+        (("say", "a/b", "hi", "--on-hub", "-o", "x.mp3", "--hub", "http://127.0.0.1:9"), 3),
     ],
 )
 @pytest.mark.parametrize("as_json", [False, True])
