@@ -6,9 +6,11 @@ The signing certificate is issued by the hub's own root, which is made once and 
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -21,13 +23,15 @@ from services.inference.certificates import Chain, hub_chain
 log = logging.getLogger(__name__)
 TRAINED = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 IN_MEMORY = 8 << 20
+MOST_BYTES = 64 << 20
+"""Larger files are not signed: the library holds them in memory, about five times (measured)."""
 
 
 class Provenance:
     """Signs files where the format allows it and the library is installed. Thread-safe."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._one_at_a_time = threading.Lock()
         self._chain: Chain | None = None
         if find_spec("c2pa") is None:
             log.warning("files carry no signed provenance; install it with: pip install 'voicehub[provenance]'")
@@ -37,14 +41,21 @@ class Provenance:
     @contextmanager
     def signed(self, file: BinaryIO, container: Container, version_id: str) -> Iterator[tuple[BinaryIO, str]]:
         """The file with its manifest and `c2pa`, or the same file and why it has none."""
-        if not container.signed or self._chain is None:
-            reason = "is not installed on this hub" if container.signed else f"has no place in {container.name}"
-            yield file, f"none: C2PA {reason}"
+        if self._chain is None or not container.signed or file.seek(0, io.SEEK_END) > MOST_BYTES:
+            yield file, f"none: C2PA {self._obstacle(container)}"
             return
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as spooled:
             target = cast(BinaryIO, spooled)
-            _sign(self._chain, file, target, container.media_type, manifest(version_id, container))
+            with self._one_at_a_time:
+                _sign(self._chain, file, target, container.media_type, manifest(version_id, container))
             yield target, "c2pa"
+
+    def _obstacle(self, container: Container) -> str:
+        if not container.signed:
+            return f"has no place in {container.name}"
+        if self._chain is None:
+            return "is not installed on this hub"
+        return f"is not written into files above {MOST_BYTES >> 20} MiB"
 
 
 def manifest(version_id: str, container: Container) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import grpc
 
 from services.common import rpc
 from services.common.database import Database
-from services.common.errors import Forbidden, NotFound, Unavailable
+from services.common.errors import Forbidden, Invalid, NotFound, Unavailable
 from services.inference import messages, requests, store
 from services.inference.bases import Bases
 from services.inference.domain.cancellation import Cancellation, Cancelled
@@ -16,6 +16,8 @@ from services.inference.domain.voices import Voice
 from services.inference.synthesis import Synthesizer
 from services.stubs.voicehub.inference.v1 import inference_pb2, inference_pb2_grpc
 
+MOST_AT_ONCE = 2_000
+"""Characters; at the slowest speed their speech fits into one message."""
 MAY_ASK = frozenset({"gateway", "trainer"})
 
 
@@ -29,6 +31,12 @@ class InferenceService(inference_pb2_grpc.InferenceServiceServicer):
         self, request: inference_pb2.SynthesizeRequest, context: grpc.ServicerContext
     ) -> inference_pb2.SynthesizeResponse:
         """Speaks a text with an exported version."""
+        if len(request.text) > MOST_AT_ONCE:
+            raise Invalid(
+                f"The text has {len(request.text)} characters; one message holds the speech of {MOST_AT_ONCE}.",
+                hint="Ask for a stream.",
+                fields={"text": f"at most {MOST_AT_ONCE} characters"},
+            )
         voice, called_off = self._voice(request.version_id), _cancellation(context)
         try:
             spoken = self._synthesizer.speak(voice, requests.wish(request), rpc.caller().account, called_off)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from services.inference.provenance import Provenance
 from services.inference.reading import read
 from services.inference.shelf import OpenVoice, Shelf
 
+log = logging.getLogger(__name__)
 IN_MEMORY = 8 << 20
 """A whole file above that many bytes is kept on disk while it is made."""
 BLOCK = 256 << 10
@@ -112,11 +114,14 @@ class Synthesizer:
         try:
             with self._line.place(account, called_off) as place:
                 job = _Job(self._shelf, chosen, voice, wish, script, form, place, called_off)
-                yield from job.whole(self._provenance) if form.delivery is Delivery.FILE else job.streamed()
-            how = "finished"
-        except Cancelled:
-            how = "cancelled"
-            raise
+                try:
+                    yield from job.whole(self._provenance) if form.delivery is Delivery.FILE else job.streamed()
+                    how = "finished"
+                except Cancelled:
+                    how = "cancelled"
+                    raise
+                finally:
+                    job.log(how)
         except (VoiceError, TextError) as error:
             how = "refused"
             raise Unprocessable(str(error), hint="Choose another text, language or voice.") from error
@@ -212,6 +217,11 @@ class _Job:
         self.cancellation.check()
         self.tokens += 1
         _TOKENS.inc()
+
+    def log(self, how: str) -> None:
+        """One line about how it went."""
+        facts = {"version": self.voice.version_id, "how": how, "tokens": self.tokens, "samples": self.samples}
+        log.info("synthesis", extra={**facts, "waited": round(self.place.waited, 4)})
 
     def _facts(self) -> Facts:
         characters = sum(item.characters for item in self.script if isinstance(item, Stretch))

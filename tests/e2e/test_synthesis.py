@@ -131,9 +131,23 @@ def test_a_long_text_begins_at_once_and_ends_with_its_reader(house: House, voice
     while 'pool="syntheses"} 0.0' not in httpx.get(f"{house.url}/metrics").text:
         assert time.monotonic() < deadline
         waiting.wait(0.1)
+    while (last := _syntheses(house)[-1])["how"] == "finished":
+        assert time.monotonic() < deadline
+        waiting.wait(0.1)
+    assert last["how"] in ("cancelled", "stopped")
+    finished = httpx.post(f"{house.url}/v1/synthesis", json={**wish, "text": LONG[:540]}, timeout=120)  # the control
+    assert len(finished.content) > 4 * len(first)
+    assert _syntheses(house)[-1]["how"] == "finished"
+    assert last["tokens"] < 2 * _syntheses(house)[-1]["tokens"]  # of six times that text
     too_long = httpx.post(f"{house.url}/v1/synthesis", json={**wish, "text": "word " * 4_001})
     assert too_long.status_code == 400
     assert "at most 20000" in too_long.json()["detail"]
+
+
+def _syntheses(house: House) -> list[dict[str, Any]]:
+    """What inference logged of each, in order."""
+    lines = (json.loads(line) for line in (house.data / "logs" / "inference.jsonl").read_text().splitlines())
+    return [line for line in lines if line["message"] == "synthesis"]
 
 
 def _token(house: House, person: Person) -> str:

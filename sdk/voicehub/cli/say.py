@@ -35,7 +35,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--early-stop", default=-1, type=int, help="With --features: most tokens to generate.")
 @click.option("--noise", type=PATH, help="With --features: recorded noise (.npy, .safetensors).")
 @click.option("--noise-scale", default=0.5, show_default=True, type=float, help="With --features: share of the noise.")
-@click.option("--raw", is_flag=True, help="The float32 wave before level, pause, 16 bit and label.")
+@click.option("--raw", is_flag=True, help="The float32 wave (.npy) before level, pause, label.")
 @command
 def say(context: Context, voice: str, text: str, **options: Any) -> None:
     """Speak TEXT with VOICE (owner/name[@ref]) on this machine; VOICE is pulled first if it is not here."""

@@ -85,6 +85,7 @@ def _spoken(call: Call, values: Values) -> Response:
     media = _known(values.text("media_type", "wav").lower(), "media_type", tuple(MEDIA))
     cutting = _known(values.text("text_split_method", "cut5"), "text_split_method", METHODS)
     name = _reference(reference)
+    values.refuse("aux_ref_audio_paths", "Name one voice in ref_audio_path; its prompt decides the timbre.")
     manner = Manner(
         top_k=values.integer("top_k", 15),
         top_p=values.number("top_p", 1.0),

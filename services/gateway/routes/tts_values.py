@@ -24,6 +24,11 @@ class Values:
             raise Invalid(f"{name} is required", hint="See /openapi.json for the fields.", fields={name: "is missing"})
         return str(self._given[name])
 
+    def refuse(self, name: str, hint: str) -> None:
+        """A field that is not possible here; an empty one does no harm."""
+        if self._given.get(name):
+            raise Invalid(f"{name} is not supported.", hint=hint, fields={name: "must be left out"})
+
     def text(self, name: str, usual: str) -> str:
         """A text."""
         return str(self._given.get(name, usual))

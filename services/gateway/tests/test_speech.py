@@ -153,6 +153,7 @@ def test_tts_speaks_as_a_query_and_as_json(voiced: Gateway) -> None:
         ({"ref_audio_path": "/data/reference.wav"}, "ref_audio_path: a hub opens no file that a visitor names."),
         ({"ref_audio_path": "data/reference.wav"}, "ref_audio_path: a hub opens no file that a visitor names."),
         ({"streaming_mode": 4}, "streaming_mode is not known."),
+        ({"aux_ref_audio_paths": ["a.wav"]}, "aux_ref_audio_paths is not supported."),
         ({"speed_factor": "fast"}, "speed_factor is no number that is possible here."),
     ],
 )
@@ -161,8 +162,9 @@ def test_tts_refuses_in_order_with_400(voiced: Gateway, change: dict[str, Any], 
     assert answer.status_code == 400
     assert answer.get_json()["message"] == message
     assert answer.get_json()["Exception"]
-    asked_for = {k: v for k, v in {**TTS, **change}.items() if v is not None}
-    assert voiced.client.get("/tts", query_string=asked_for).status_code == 400
+    if not any(isinstance(value, list) for value in change.values()):  # a query has no lists
+        given = {name: value for name, value in {**TTS, **change}.items() if value is not None}
+        assert voiced.client.get("/tts", query_string=given).get_json()["message"] == message
 
 
 def test_openai_errors_have_openais_shape(voiced: Gateway) -> None:

@@ -89,6 +89,14 @@ def test_where_the_format_has_no_place_it_says_so(folder: Path) -> None:
             assert how == f"none: C2PA has no place in {name}"
 
 
+def test_a_file_that_is_too_large_for_it_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.inference.provenance.MOST_BYTES", 100_000)
+    file, wav = spoken(CONTAINERS["wav"]), CONTAINERS["wav"]
+    with Provenance(folder).signed(file, wav, VERSION) as (same, how):
+        assert same is file
+        assert how.startswith("none: C2PA is not written into files above")
+
+
 def test_without_the_library_files_are_left_alone_and_it_is_said_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
