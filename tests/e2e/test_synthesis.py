@@ -76,7 +76,7 @@ def test_openais_own_client(house: House, creator: Person, voice: str) -> None:
 
 
 def test_tts_as_gpt_sovits_clients_call_it(house: House, voice: str) -> None:
-    fields = {"text": TEXT, "text_lang": "en", "ref_audio_path": voice, "prompt_lang": "en", "seed": 5}
+    fields: dict[str, str | int] = {"text": TEXT, "text_lang": "en", "ref_audio_path": voice, "prompt_lang": "en", "seed": 5}
     whole = httpx.get(f"{house.url}/tts", params=fields, timeout=120)
     assert whole.status_code == 200, whole.text
     assert (read_label(whole.content) or {})["Label"] == "1"

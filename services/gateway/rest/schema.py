@@ -150,7 +150,7 @@ def _sentence(error: ValidationError) -> str:
         "maxItems": f"must have at most {limit} items",
         "enum": f"must be one of {limit}",
         "required": "lacks "
-        + ", ".join(n for n in (limit if error.validator == "required" else []) if n not in _keys(error)),
+        + ", ".join(str(n) for n in (limit if isinstance(limit, list) else []) if n not in _keys(error)),
         "additionalProperties": "has unknown properties",
         "pattern": f"must match {error.schema.get('pattern') if isinstance(error.schema, dict) else ''}",
     }
