@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gptsovits.runtime.timing import WordTime
 from services.inference.domain.wishes import Delivery, Form, Ways, Wish, form
-from services.inference.synthesis import Facts, Message, Start
+from services.inference.speech import Facts, Message, Start
 from services.stubs.voicehub.inference.v1 import inference_pb2 as pb
 
 _DELIVERIES = {

@@ -1,76 +1,26 @@
-"""Text to a labelled file or stream with an opened voice, by turns with others, until it ends or is called off."""
+"""Synthesis as a service: everybody passes the same line, and the work ends when whoever asked is gone."""
 
 from __future__ import annotations
 
-import io
-import json
-import logging
-import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import BinaryIO, cast
+from dataclasses import dataclass
 
-import numpy as np
 from prometheus_client import Counter
 
-from gptsovits.audio import encoding
 from gptsovits.audio.containers import CONTAINERS
-from gptsovits.audio.dsp import Floats
-from gptsovits.audio.notice import notice
 from gptsovits.errors import VoiceError
-from gptsovits.runtime.label import aigc
-from gptsovits.runtime.performing import Part, Performance
-from gptsovits.runtime.speaking import PAUSE_SECONDS, Manner, check_language
-from gptsovits.runtime.streaming import Chunks
-from gptsovits.runtime.timing import WordTime
 from gptsovits.text import TextError
-from services.common.errors import Unprocessable
-from services.inference.admission import Line, Place
+from services.common.errors import Unprocessable, VoiceHubError
+from services.inference.admission import Line
 from services.inference.domain.cancellation import Cancellation, Cancelled
 from services.inference.domain.prompts import with_prompt
-from services.inference.domain.script import Script, Stretch
 from services.inference.domain.voices import Voice
 from services.inference.domain.wishes import Delivery, Form, Wish
 from services.inference.provenance import Provenance
-from services.inference.reading import read
-from services.inference.shelf import OpenVoice, Shelf
+from services.inference.shelf import Shelf
+from services.inference.speech import Job, Message, Start
 
-log = logging.getLogger(__name__)
-IN_MEMORY = 8 << 20
-"""A whole file above that many bytes is kept on disk while it is made."""
-BLOCK = 256 << 10
-_TOKENS = Counter("voicehub_synthesis_tokens", "Tokens of stage 1")
 _ENDED = Counter("voicehub_synthesis_ended", "Syntheses by how they ended", ["how"])
-
-
-@dataclass(frozen=True)
-class Start:
-    """What is known before the first sound; ``size`` in bytes and ``seconds`` are 0 in a stream."""
-
-    form: Form
-    sample_rate: int
-    version_id: str
-    provenance: str
-    size: int = 0
-    seconds: float = 0.0
-
-    @property
-    def label(self) -> str:
-        """The AIGC label as JSON."""
-        return json.dumps(aigc(self.version_id)["AIGC"], ensure_ascii=False)
-
-
-@dataclass(frozen=True)
-class Facts:
-    """How it went; ``waited`` seconds for others' turns."""
-
-    seconds: float
-    tokens: int
-    characters: int
-    waited: float
-
-
-Message = Start | bytes | tuple[WordTime, ...] | Facts
 
 
 @dataclass(frozen=True)
@@ -110,124 +60,22 @@ class Synthesizer:
             Cancelled: the work was called off.
         """
         script, chosen, called_off = wish.script(), with_prompt(voice, wish.prompt), cancellation or Cancellation()
-        how = "stopped"  # the caller closed the stream
+        job, how = None, "failed"
         try:
             with self._line.place(account, called_off) as place:
-                job = _Job(self._shelf, chosen, voice, wish, script, form, place, called_off)
-                try:
-                    yield from job.whole(self._provenance) if form.delivery is Delivery.FILE else job.streamed()
-                    how = "finished"
-                except Cancelled:
-                    how = "cancelled"
-                    raise
-                finally:
-                    job.log(how)
+                job = Job(self._shelf, chosen, voice, wish, script, form, place, called_off)
+                yield from job.whole(self._provenance) if form.delivery is Delivery.FILE else job.streamed()
+            how = "finished"
+        except (Cancelled, GeneratorExit):
+            how = "cancelled"
+            raise
+        except VoiceHubError:
+            how = "refused"
+            raise
         except (VoiceError, TextError) as error:
             how = "refused"
             raise Unprocessable(str(error), hint="Choose another text, language or voice.") from error
         finally:
             _ENDED.labels(how).inc()
-
-
-@dataclass
-class _Job:
-    """One synthesis under way."""
-
-    shelf: Shelf
-    chosen: Voice
-    voice: Voice
-    wish: Wish
-    script: Script
-    form: Form
-    place: Place
-    cancellation: Cancellation
-    tokens: int = 0
-    samples: int = 0
-    own_rate: int = 0
-    words: list[WordTime] = field(default_factory=list)
-
-    def streamed(self) -> Iterator[Message]:
-        """Sound and words as they come."""
-        waves = self._waves()
-        first = next(waves)
-        rate = self.form.rate(self.own_rate)
-        why = "none: a stream cannot be signed before it ends"
-        yield Start(self.form, rate, self.voice.version_id, why)
-        coded = encoding.stream(_again(first, waves), self.own_rate, self.form.container, rate, self.voice.version_id)
-        for block in coded:
-            if block:
-                yield block
-            if self.words:
-                yield tuple(self.words)
-                self.words.clear()
-        if self.words:
-            yield tuple(self.words)
-        yield self._facts()
-
-    def whole(self, provenance: Provenance) -> Iterator[Message]:
-        """The file when it is complete."""
-        with tempfile.SpooledTemporaryFile(IN_MEMORY) as spooled:
-            file = cast(BinaryIO, spooled)
-            waves = self._waves()
-            first = next(waves)
-            rate, container, version = self.form.rate(self.own_rate), self.form.container, self.voice.version_id
-            seconds = encoding.write(_again(first, waves), self.own_rate, container, rate, version, file)
-            with provenance.signed(file, container, version) as (signed, how):
-                size = signed.seek(0, io.SEEK_END)
-                yield Start(self.form, rate, version, how, size, seconds)
-                yield tuple(self.words)
-                signed.seek(0)
-                while block := signed.read(BLOCK):
-                    yield block
-            yield self._facts()
-
-    def _waves(self) -> Iterator[Floats]:
-        """The sounds, each made in a turn of its own."""
-        with self.place.turn():
-            opened = self.shelf.get(self.chosen)
-            parts = self._parts(opened)
-        self.own_rate = opened.engine.facts.sample_rate
-        lead = notice(self.own_rate) if self.wish.notice else np.zeros(0, np.float32)
-        begin = len(lead) / self.own_rate
-        while True:
-            with self.place.turn():
-                part = next(parts, None)
-            if part is None:
-                return
-            wave = np.concatenate((lead, part.wave)) if len(lead) else part.wave
-            lead = lead[:0]
-            self.samples += len(wave)
-            self.words += [WordTime(word.text, begin + word.start, begin + word.end) for word in part.words]
-            yield wave
-
-    def _parts(self, opened: OpenVoice) -> Iterator[Part]:
-        wish, spoken = self.wish, opened.engine.facts.languages
-        language = wish.language or next((code for code in self.voice.languages if code in spoken), spoken[0])
-        check_language(opened.engine, language)
-        manner = Manner(
-            sampling=wish.ways.applied(opened.sampling, wish.seed),
-            speed=wish.speed,
-            pause=PAUSE_SECONDS if wish.pause is None else wish.pause,
-        )
-        chunks = Chunks() if self.form.delivery is Delivery.CHUNKS else None
-        performance = Performance(opened.engine, opened.conditioning, manner, chunks, self._on_token)
-        return performance.parts(read(self.script, language, opened, wish.cutting))
-
-    def _on_token(self) -> None:
-        self.cancellation.check()
-        self.tokens += 1
-        _TOKENS.inc()
-
-    def log(self, how: str) -> None:
-        """One line about how it went."""
-        facts = {"version": self.voice.version_id, "how": how, "tokens": self.tokens, "samples": self.samples}
-        log.info("synthesis", extra={**facts, "waited": round(self.place.waited, 4)})
-
-    def _facts(self) -> Facts:
-        characters = sum(item.characters for item in self.script if isinstance(item, Stretch))
-        return Facts(self.samples / self.own_rate, self.tokens, characters, self.place.waited)
-
-
-def _again(first: Floats, others: Iterator[Floats]) -> Iterator[Floats]:
-    yield first
-    yield from others
+            if job is not None:
+                job.log(how)

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from services.common.errors import Invalid
 from services.inference.domain.script import Break, Stretch
 from services.inference.domain.ssml import parse
+
+PIECES = (
+    "<speak>", "</speak>", "<break/>", '<break time="1s"/>', "<say-as interpret-as='characters'>", "</say-as>",
+    '<phoneme ph="AA1">', "</phoneme>", "<!DOCTYPE a>", "<!-- ", " -->", "<![CDATA[", "]]>", "&amp;", "&#0;", "\ua500",
+    "utf-16", "foo",
+)  # fmt: skip
 
 
 def test_breaks_cut_the_text() -> None:
@@ -34,6 +42,21 @@ def test_given_phones_stand_for_their_word_once_each() -> None:
     ]  # fmt: skip
     assert [word.text for word in found.given.values()] == ["read", "read", "你好", "你"]
     assert found.characters == len("I read what you read, 你好 你")
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=8), max_size=12).map("".join))
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_written_it_is_a_script_or_refused_with_a_hint(inner: str) -> None:
+    for document in (inner, f"<speak>{inner}</speak>", f'<?xml version="1.0" encoding="{inner}"?><speak>a</speak>'):
+        try:
+            found = parse(document)
+        except Invalid as error:
+            refused = error
+        else:
+            assert all(isinstance(item, Break) or item.text for item in found)
+            continue
+        assert refused.hint
+        assert refused.message.endswith(".")
 
 
 @pytest.mark.parametrize(

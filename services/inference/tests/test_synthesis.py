@@ -18,9 +18,12 @@ from prometheus_client import REGISTRY
 
 from gptsovits.runtime.label import read_label
 from gptsovits.runtime.sampling import Floats
-from gptsovits.runtime.speaking import Manner, frontend, speak
+from gptsovits.runtime.speaking import Manner, Piece, frontend, speak
+from gptsovits.text.symbols import phone_ids
 from services.common.errors import from_rpc
 from services.inference.domain.fairness import Capacity
+from services.inference.domain.ssml import parse
+from services.inference.reading import read
 from services.inference.tests.speaking import VERSION, Speaking, Stub, export_nano, speaking
 from services.stubs.voicehub.inference.v1 import inference_pb2 as pb
 
@@ -126,6 +129,15 @@ def test_marks_prompts_and_the_notice(hub: Speaking) -> None:
     assert len(high) != len(plain) or np.abs(high - plain).max() > 0.01
     low = wave_of(heard(stub, asked("Hello there.", delivery="FILE", prompt="low.wav"))[1])
     np.testing.assert_array_equal(plain, low)
+
+
+def test_given_phones_of_a_chinese_text(hub: Speaking) -> None:
+    document = '<speak>你好，<phoneme alphabet="x-pinyin" ph="zhong4 shu4">重数</phoneme>很好。</speak>'
+    pieces = [p for p in read(parse(document), "zh", hub.shelf.get(hub.voice), "cut0") if isinstance(p, Piece)]
+    words = [(word.text, piece.phones[word.start : word.end]) for piece in pieces for word in piece.words]
+    (found,) = [phones for text, phones in words if text == "重数"]
+    assert tuple(found) == phone_ids(("zh", "ong4", "sh", "u4"))
+    assert "你好,重数很好" in "".join(text for text, _ in words)
 
 
 @pytest.mark.parametrize(
