@@ -140,6 +140,12 @@ def test_a_long_text_begins_at_once_and_ends_with_its_reader(house: House, voice
     assert len(finished.content) > 4 * len(first)
     assert _syntheses(house)[-1]["how"] == "finished"
     assert last["tokens"] < 2 * _syntheses(house)[-1]["tokens"]  # of six times that text
+    with pytest.raises(httpx.ReadTimeout):  # the same for one who does not wait for a whole file
+        httpx.post(f"{house.url}/v1/synthesis", json={**wish, "answer": "file"}, timeout=0.5)
+    while (last := _syntheses(house)[-1])["how"] == "finished":
+        assert time.monotonic() < deadline + 10
+        waiting.wait(0.1)
+    assert last["how"] == "cancelled"
     too_long = httpx.post(f"{house.url}/v1/synthesis", json={**wish, "text": "word " * 4_001})
     assert too_long.status_code == 400
     assert "at most 20000" in too_long.json()["detail"]

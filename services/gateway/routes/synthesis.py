@@ -30,7 +30,7 @@ _NEW = record(
             " `words`, `done`.",
         },
         "ssml": {"type": "boolean", "description": "The text is `<speak>` with break, say-as, phoneme."},
-        "notice": {"type": "boolean", "description": "A tone of one second before it says that it is synthetic."},
+        "notice": {"type": "boolean", "description": "A tone before it (1 s, -20 dBFS) says that it is synthetic."},
     },
 )
 

@@ -18,6 +18,8 @@ from prometheus_client import REGISTRY
 from services.gateway.limits import SYNTHESES
 from services.gateway.rest import server
 from services.gateway.rest.app import create_app
+from services.gateway.rest.openapi import document
+from services.gateway.routes import all_routes
 from services.gateway.tests.conftest import Gateway
 from services.gateway.tests.upstreams import wav
 from services.stubs.voicehub.inference.v1 import inference_pb2 as inference
@@ -177,6 +179,18 @@ def test_openai_errors_have_openais_shape(voiced: Gateway) -> None:
     unknown = voiced.json("POST", "/v1/audio/speech", OPENAI, "wrong").get_json()
     assert unknown["error"]["type"] == "authentication_error"
     assert voiced.client.post("/v1/audio/speech", data="x").status_code == 415
+
+
+def test_the_document_describes_the_routes_and_their_errors() -> None:
+    paths = document(all_routes())["paths"]
+    others = (("/v1/audio/speech", "post", "error"), ("/tts", "get", "message"), ("/tts", "post", "message"))
+    for path, method, key in others:
+        told = paths[path][method]
+        assert key in told["responses"]["default"]["content"]["application/json"]["schema"]["properties"]
+        assert {} in told["security"]
+    own = paths["/v1/synthesis"]["post"]["requestBody"]["content"]["application/json"]["schema"]["properties"]
+    assert set(own["format"]["enum"]) == {"wav", "flac", "mp3", "opus", "pcm"}
+    assert "application/problem+json" in paths["/v1/synthesis"]["post"]["responses"]["default"]["content"]
 
 
 def test_the_real_openai_client(voiced: Gateway, address: str) -> None:
