@@ -21,6 +21,7 @@ from gptsovits.runtime.performing import Part, Performance
 from gptsovits.runtime.speaking import PAUSE_SECONDS, Manner, check_language
 from gptsovits.runtime.streaming import Chunks
 from gptsovits.runtime.timing import WordTime
+from services.common.errors import Unprocessable
 from services.inference.admission import Place
 from services.inference.domain.cancellation import Cancellation
 from services.inference.domain.script import Script, Stretch
@@ -34,6 +35,8 @@ log = logging.getLogger(__name__)
 IN_MEMORY = 8 << 20
 """A whole file above that many bytes is kept on disk while it is made."""
 BLOCK = 256 << 10
+LONGEST_SECONDS = 3600.0
+"""Of one synthesis: many long breaks or a slow speed make any text long."""
 _TOKENS = Counter("voicehub_synthesis_tokens", "Tokens of stage 1")
 
 
@@ -134,9 +137,18 @@ class Job:
                 return
             wave = np.concatenate((lead, part.wave)) if len(lead) else part.wave
             lead = lead[:0]
-            self.samples += len(wave)
+            self._lengthen(len(wave))
             self.words += [WordTime(word.text, begin + word.start, begin + word.end) for word in part.words]
             yield wave
+
+    def _lengthen(self, samples: int) -> None:
+        self.samples += samples
+        if self.samples > LONGEST_SECONDS * self.own_rate:
+            raise Unprocessable(
+                f"The speech is longer than {LONGEST_SECONDS:g} seconds.",
+                hint="Send the text in parts, or with shorter breaks.",
+                reason="SPEECH_TOO_LONG",
+            )
 
     def _parts(self, opened: OpenVoice) -> Iterator[Part]:
         wish, spoken = self.wish, opened.engine.facts.languages

@@ -125,6 +125,10 @@ def test_marks_prompts_and_the_notice(hub: Speaking) -> None:
     assert words[1].start - words[0].end > 1.4
     gap = wave_of(marked)[int((words[1].start - 1.4) * 16_000) : int((words[1].start - 0.1) * 16_000)]
     assert np.abs(gap).max() < 0.05
+    streamed = heard(stub, asked(document, delivery="CHUNKS", ssml=True, notice=True))[2]
+    assert [word.text for word in streamed] == [word.text for word in words]
+    assert streamed[1].start - streamed[0].end > 1.4
+    assert streamed[0].start >= 1.0  # behind the notice
     high = wave_of(heard(stub, asked("Hello there.", delivery="FILE", prompt="high"))[1])
     assert len(high) != len(plain) or np.abs(high - plain).max() > 0.01
     low = wave_of(heard(stub, asked("Hello there.", delivery="FILE", prompt="low.wav"))[1])
@@ -159,6 +163,15 @@ def test_what_cannot_be_spoken_is_refused_before_the_first_sound(
         heard(hub.as_account("a"), request_)
     error = from_rpc(refused.value)
     assert error.reason == reason, error.message
+
+
+def test_endless_breaks_end(hub: Speaking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.inference.speech.LONGEST_SECONDS", 25.0)
+    document = "<speak>Hello" + '<break time="10s"/>' * 3 + "there</speak>"
+    with pytest.raises(grpc.RpcError) as refused:
+        heard(hub.as_account("a"), asked(document, delivery="FILE", ssml=True))
+    assert from_rpc(refused.value).reason == "SPEECH_TOO_LONG"
+    heard(hub.as_account("a"), asked(document.replace('<break time="10s"/>', "", 1), delivery="FILE", ssml=True))
 
 
 @pytest.mark.parametrize("delivery", ["FILE", "CHUNKS"])
