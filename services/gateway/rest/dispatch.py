@@ -140,8 +140,8 @@ def _typed(parameter: Parameter, value: str) -> object:
 
 
 def _check_outbox(route: Route, hub: Hub) -> None:
-    """Refuses changes before they begin, for each leaves an event; one can still log in and out."""
-    if route.method not in SAFE and route.tag != "accounts":
+    """Refuses changes before they begin, for each leaves an event; one can still log in and out, and hear voices."""
+    if route.method not in SAFE and route.tag != "accounts" and not route.repeatable:
         with hub.database.read() as session:
             outbox.refuse_when_over(session, hub.outbox_bound)
 
