@@ -74,7 +74,7 @@ def _told(commit: str, legs: list[dict[str, Any]]) -> str:
         *(f"Leg of {leg['began']}, load average at its start {leg['load']}." for leg in legs),
         "",
         "Bounds: no exception but a refusal; at most 2 CPU seconds an input (all are at most 64 KiB); at most four",
-        "times the input and a fixed 24 MB allocated (measured on every eighth input); 512 MB for the process.",
+        "times the input and a fixed 24 MB allocated (measured on one input of 64); 512 MB for the process.",
         "",
         "| reader | seconds | inputs | peak MB of the process | broken bounds |",
         "|---|---:|---:|---:|---:|",
