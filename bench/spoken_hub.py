@@ -1,0 +1,129 @@
+"""A running hub with a nano voice, and the same voice opened in this process: what benches of speech compare."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+import httpx
+import numpy as np
+import soundfile
+from safetensors.numpy import load_file
+
+from gptsovits.audio.dsp import pcm16
+from gptsovits.formats.checkpoint_writer import write_checkpoint
+from gptsovits.pipeline.training import shipped_base
+from gptsovits.runtime.bundle import read_header
+from gptsovits.runtime.conditioning import condition
+from gptsovits.runtime.content import ContentEncoder
+from gptsovits.runtime.performing import Performance
+from gptsovits.runtime.prompt import Conditioning
+from gptsovits.runtime.sampling import Sampling
+from gptsovits.runtime.speaking import Manner, read_pieces
+from gptsovits.runtime.streaming import Chunks
+from gptsovits.runtime.voice import Voice
+from tests.e2e.house import House, Person
+from voicehub import Client, Declaration
+from voicehub.pushing import Part
+from voicehub.saying import choose
+
+T = TypeVar("T")
+DECLARATION = Declaration("made by a bench", "CC0-1.0", "public-domain")
+VOICE = "bench/spoken"
+RATE = 16_000
+
+
+@dataclass(frozen=True)
+class Timed:
+    """Seconds to the first sound and to the last, and the samples (int16, little-endian)."""
+
+    first: float
+    whole: float
+    pcm: bytes
+
+
+Speak = Callable[[str, int], Timed]
+"""Text and seed to sound."""
+
+
+@dataclass(frozen=True)
+class Bare:
+    """The engine without a hub around it."""
+
+    voice: Voice
+    conditioning: Conditioning
+    sampling: Sampling
+
+    def speak(self, text: str, seed: int) -> Timed:
+        """As the hub streams."""
+        begin, first, blocks = time.perf_counter(), 0.0, []
+        manner = Manner(sampling=replace(self.sampling, seed=seed))
+        performance = Performance(self.voice, self.conditioning, manner, Chunks())
+        for part in performance.parts(read_pieces(text, "en", None, None, "cut5")):
+            first = first or time.perf_counter() - begin
+            blocks.append(pcm16(part.wave).astype("<i2").tobytes())
+        return Timed(first, time.perf_counter() - begin, b"".join(blocks))
+
+
+def through_gateway(url: str, client: httpx.Client, voice: str = VOICE) -> Speak:
+    """Streamed samples over the public API; HTTPStatusError when the hub refuses."""
+
+    def speak(text: str, seed: int) -> Timed:
+        body = {"voice": voice, "text": text, "language": "en", "seed": seed, "format": "pcm", "answer": "stream"}
+        begin, first, blocks = time.perf_counter(), 0.0, []
+        with client.stream("POST", f"{url}/v1/synthesis", json=body) as answer:
+            answer.raise_for_status()
+            for block in answer.iter_raw():
+                first = first or time.perf_counter() - begin
+                blocks.append(block)
+        return Timed(first, time.perf_counter() - begin, b"".join(blocks))
+
+    return speak
+
+
+def push_nano(house: House, folder: Path) -> tuple[Person, Bare]:
+    """Publishes the shipped base's own voice as `VOICE`, pulls it, and opens it here."""
+    person = house.person("bench")
+    prompt = folder / "prompt.wav"
+    soundfile.write(prompt, 0.3 * np.sin(2 * np.pi * 150 * np.arange(4 * RATE) / RATE), RATE, subtype="PCM_16")
+    base = shipped_base()
+    config = json.loads((base / "base.json").read_text())["config"]
+    files = [
+        Part(stage, write_checkpoint(folder / name, load_file(base / f"{stage}.safetensors"), config[stage], "nano-e1"))
+        for stage, name in (("s1", "s1.ckpt"), ("s2", "s2.pth"))
+    ]
+    card = {"languages": ["en"], "gender": "male", "age": "middle", **vars(DECLARATION),
+            "prompts": [{"file": prompt.name, "text": "One two three.", "language": "en"}]}  # fmt: skip
+    with Client(person.url, house.token(person), cache=folder / "cache") as client:
+        parts = [(part, client.upload(part.path)) for part in (*files, Part("prompt", prompt))]
+        version = client.create_version(VOICE, parts, card, DECLARATION)
+        if "published" not in list(client.states(VOICE, version.id)):
+            raise SystemExit(f"not published: {client.version(VOICE).findings}")
+        pulled = client.pull(VOICE)
+        if pulled.missing_bases:
+            raise SystemExit(f"its bases did not come along: {pulled.missing_bases}")
+        encoder = ContentEncoder.load(client.cache.base(str(pulled.version.requires["content_encoder"])), 1)
+    voice = Voice.load(pulled.folder / "onnx")
+    conditioning = condition(voice, choose(pulled.version, ""), pulled.folder, encoder)
+    return person, Bare(voice, conditioning, Sampling(**read_header(pulled.folder / "onnx").get("sampling", {})))
+
+
+def at_once(clients: int, requests: int, one: Callable[[int], T]) -> tuple[list[T], float]:
+    """`requests` in all by so many clients; answers what each took, and the seconds of them all."""
+    begin = time.perf_counter()
+    with ThreadPoolExecutor(clients) as pool:
+        return list(pool.map(one, range(requests))), time.perf_counter() - begin
+
+
+@contextmanager
+def http(clients: int) -> Iterator[httpx.Client]:
+    """Connections for so many clients."""
+    limits = httpx.Limits(max_connections=clients, max_keepalive_connections=clients)
+    with httpx.Client(timeout=600, limits=limits, trust_env=False) as client:
+        yield client
