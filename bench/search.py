@@ -20,7 +20,7 @@ import numpy as np
 from services.catalog.search import evaluate
 from services.catalog.search.finding import find, planned
 from services.catalog.search.lexicon import load
-from services.catalog.search.port import SearchIndex, Viewer, open_index
+from services.catalog.search.port import SearchIndex, Viewer, open_index, rebuild
 from services.catalog.search.query import understand
 from services.catalog.search.record import SearchRecord
 from tests.relevance.generate import generate
@@ -83,7 +83,7 @@ def bench(engine: str, count: int, rounds: int) -> None:
     index = open_index(engine)
     try:
         begin, used = time.perf_counter(), time.process_time()
-        index.rebuild(voices(count))
+        rebuild(index, voices(count))
         wall, cpu = time.perf_counter() - begin, time.process_time() - used
         print(f"\n{count} voices in {wall:.0f} s ({count / wall:.0f}/s; {count / cpu:.0f} per processor second)")
         print(f"{'query':<14}{'clients':>8}{'p50 ms':>9}{'p99 ms':>9}{'cpu p50':>9}{'cpu p99':>9}")

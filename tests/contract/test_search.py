@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.search.port import SearchIndex, open_index
-from tests.contract.search_suite import VOICES, SearchContract, look
+from services.catalog.search.port import SearchIndex, open_index, rebuild
+from tests.contract.search_suite import VOICES, SearchContract, look, put
 
 
 class TestSqlite(SearchContract):
@@ -19,8 +19,8 @@ class TestSqlite(SearchContract):
         made.close()
 
     def test_what_was_written_is_there_when_the_file_is_opened_again(self, tmp_path: Path, index: SearchIndex) -> None:
-        index.rebuild(VOICES)
-        index.apply([], [VOICES[0].id])
+        rebuild(index, VOICES)
+        put(index, [], [VOICES[0].id])
         again = open_index(f"sqlite:///{tmp_path / 'search.sqlite'}")
         assert look(again, "raspy cantonese tea house") == look(index, "raspy cantonese tea house")
         assert look(again, "").total == len(VOICES) - 1

@@ -22,8 +22,9 @@ from services.catalog.search.forks import Collapsed, collapse
 from services.catalog.search.highlight import highlights
 from services.catalog.search.lexicon import MARK, load
 from services.catalog.search.port import ORDERS, Found, Ranked, SearchIndex, Viewer
-from services.catalog.search.projection import Projection, records_of
+from services.catalog.search.projection import Projection
 from services.catalog.search.query import MAX_QUERY, Query, understand
+from services.catalog.search.snapshot import records_of
 from services.catalog.search.suggest import suggestions
 from services.catalog.store import repositories, versions
 from services.catalog.store.tables import RepositoryRow, VersionRow
@@ -54,10 +55,9 @@ class Ranking:
 class VoiceSearch:
     """Search over published voices."""
 
-    def __init__(self, database: Database, index: SearchIndex) -> None:
-        self._database, self._index = database, index
+    def __init__(self, database: Database, index: SearchIndex, projection: Projection) -> None:
+        self._database, self._index, self._projection = database, index, projection
         self._lexicon = load()
-        self._projection = Projection(database, index)
         self._rankings: OrderedDict[str, Ranking] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -67,8 +67,8 @@ class VoiceSearch:
         order = _order(request.order)
         size = paging.page_size(request.page.size)
         name, offset, last = _position(request.page.cursor)
-        self._projection.catch_up()
-        name, ranking = self._ranking(name, identity, request.query, query, order)
+        with self._projection.current():
+            name, ranking = self._ranking(name, identity, request.query, query, order)
         found = ranking.found
         shown = Collapsed(found.hits, {}) if request.forks else collapse(found.hits)
         start = next((i + 1 for i, hit in enumerate(shown.hits) if hit.id == last), offset)
@@ -92,16 +92,15 @@ class VoiceSearch:
     def suggest(self, identity: Identity, request: pb.SuggestQueriesRequest) -> pb.SuggestQueriesResponse:
         """Queries that begin as what was typed; Invalid for a text that is too long."""
         self._understood(request.prefix)
-        self._projection.catch_up()
-        found = suggestions(self._index, self._lexicon, request.prefix, Viewer(identity.account))
+        with self._projection.current():
+            found = suggestions(self._index, self._lexicon, request.prefix, Viewer(identity.account))
         return pb.SuggestQueriesResponse(suggestions=found)
 
     def similar(self, identity: Identity, request: pb.ListSimilarVoicesRequest) -> pb.ListSimilarVoicesResponse:
         """Voices that sound like one that the caller may read; NotFound for any other."""
         query = self._understood(request.query)
         size = min(paging.page_size(request.size), MAX_SIMILAR)
-        self._projection.catch_up()
-        with self._database.read() as session:
+        with self._projection.current(), self._database.read() as session:
             row = repositories.readable(session, identity, request.owner, request.name)
             own = next(iter(records_of(session, [row.id])), None)
             if own is None or not own.embedding:

@@ -184,10 +184,11 @@ class PullRow(Base):
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
 
 
-class StaleRow(Base):
-    """A repository whose entry in the search index is older than the tables."""
+class ChangeRow(Base):
+    """The last change of what a search shows of a repository; a later one takes its place under a greater sequence."""
 
-    __tablename__ = "search_stale"
+    __tablename__ = "search_changes"
     __table_args__ = ({"sqlite_autoincrement": True},)
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    repository_id: Mapped[str] = mapped_column(ID)
+    repository_id: Mapped[str] = mapped_column(ID, unique=True)
+    create_time: Mapped[datetime]
