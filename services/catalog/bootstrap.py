@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from services.catalog import handlers
+from services.catalog.search.keeper import Keeper
 from services.catalog.search.port import open_index
 from services.catalog.search.projection import Projection
 from services.catalog.search.voices import VoiceSearch
@@ -19,9 +20,16 @@ def bootstrap(house: House) -> Parts:
     index = open_index(os.environ.get("VOICEHUB_SEARCH_URL", default))
     projection = Projection(house.database, index)
     service = CatalogService(house.database, house.objects, VoiceSearch(house.database, index, projection))
+    keeper = Keeper(house.database, projection)
+
+    def stop() -> None:
+        keeper.stop()
+        index.close()
+
     return Parts(
         register=lambda server: catalog_pb2_grpc.add_CatalogServiceServicer_to_server(service, server),
         names=[catalog_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name],
         subscriptions=[handlers.subscription()],
-        stop=index.close,
+        start=keeper.start,
+        stop=stop,
     )

@@ -134,13 +134,32 @@ class SearchContract:
         assert sorted(ids) == [v.id for v in VOICES]
         assert [hit.id for hit in look(filled, "lang:fr").hits] == [changed.id]
 
+    def test_no_older_change_takes_the_place_of_a_newer_one(self, filled: SearchIndex) -> None:
+        voice_3 = VOICES[3]
+        changes = [
+            Change(voice_3.id, 10_001, replace(voice_3, languages=("ja",))),
+            Change(voice_3.id, 10_002),
+            Change(voice_3.id, 10_003, replace(voice_3, languages=("fr",))),
+            Change("gone", 10_004, replace(voice_3, id="gone", languages=("ko",))),
+            Change("gone", 10_005),
+        ]
+        for order in itertools.permutations(range(len(changes)), 3):
+            filled.apply([changes[number] for number in order])
+            filled.apply([changes[order[0]]])
+        for change in changes:
+            filled.apply([change], change.sequence)
+        assert filled.position() == 10_005
+        assert [hit.id for hit in look(filled, "lang:fr").hits] == [voice_3.id]
+        assert look(filled, "lang:ja").total == look(filled, "lang:ko").total == 0
+        assert look(filled, "").total == len(VOICES)
+
     def test_a_rebuild_is_never_seen_half_done(self, filled: SearchIndex) -> None:
-        totals: set[int] = set()
+        totals: list[int] = []
         done = threading.Event()
 
         def watch() -> None:
             while not done.is_set():
-                totals.add(look(filled, "").total)
+                totals.append(look(filled, "").total)
 
         watcher = threading.Thread(target=watch)
         watcher.start()
@@ -148,7 +167,15 @@ class SearchContract:
             rebuild(filled, VOICES)
         done.set()
         watcher.join()
-        assert totals <= {len(VOICES)}
+        assert set(totals) == {len(VOICES)}
+
+    def test_what_is_discarded_was_never_there(self, filled: SearchIndex) -> None:
+        filling = filled.begin()
+        filling.apply([Change("other", 1, replace(VOICES[0], id="other"))])
+        filling.discard()
+        assert look(filled, "").total == len(VOICES)
+        rebuild(filled, VOICES[:1])
+        assert look(filled, "").total == 1
 
     @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.lists(st.integers(100, 160), min_size=1, max_size=8, unique=True), st.integers(1, 500))

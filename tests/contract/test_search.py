@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from services.catalog.search.port import SearchIndex, open_index, rebuild
+from tests.contract.search_projection_suite import ProjectionContract
 from tests.contract.search_suite import VOICES, SearchContract, look, put
 
 
-class TestSqlite(SearchContract):
-    @pytest.fixture
-    def index(self, tmp_path: Path) -> Iterator[SearchIndex]:
-        made = open_index(f"sqlite:///{tmp_path / 'search.sqlite'}")
-        yield made
-        made.close()
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[SearchIndex]:
+    made = open_index(f"sqlite:///{tmp_path / 'search.sqlite'}")
+    yield made
+    made.close()
 
+
+class TestSqlite(SearchContract):
     def test_what_was_written_is_there_when_the_file_is_opened_again(self, tmp_path: Path, index: SearchIndex) -> None:
         rebuild(index, VOICES)
         put(index, [], [VOICES[0].id])
@@ -25,3 +27,9 @@ class TestSqlite(SearchContract):
         assert look(again, "raspy cantonese tea house") == look(index, "raspy cantonese tea house")
         assert look(again, "").total == len(VOICES) - 1
         again.close()
+
+
+class TestProjectionOnSqlite(ProjectionContract):
+    @pytest.fixture
+    def another(self, tmp_path: Path) -> Callable[[], SearchIndex]:
+        return lambda: open_index(f"sqlite:///{tmp_path / 'another.sqlite'}")

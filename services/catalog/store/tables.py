@@ -192,3 +192,15 @@ class ChangeRow(Base):
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     repository_id: Mapped[str] = mapped_column(ID, unique=True)
     create_time: Mapped[datetime]
+
+
+class RebuildRow(Base):
+    """A rebuild of the search index that the operator asked for; `end_time` and the rest once it is done."""
+
+    __tablename__ = "search_rebuilds"
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    create_time: Mapped[datetime]
+    end_time: Mapped[datetime | None]
+    voices: Mapped[int] = mapped_column(default=0)
+    position: Mapped[int] = mapped_column(default=0)
+    seconds: Mapped[float] = mapped_column(default=0.0)

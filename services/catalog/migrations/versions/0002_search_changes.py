@@ -24,3 +24,13 @@ def upgrade() -> None:
         "SELECT id, CURRENT_TIMESTAMP FROM repositories ORDER BY sequence"
     )
     op.drop_table("search_stale")
+    op.create_table(
+        "search_rebuilds",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("create_time", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("end_time", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("voices", sa.Integer(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("seconds", sa.Double(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
