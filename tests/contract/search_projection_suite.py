@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -27,16 +28,25 @@ from services.common.ids import new_id
 from services.common.migrations import upgrade
 
 SCRIPTS = Path(__file__).parents[2] / "services" / "catalog" / "migrations"
+CARD: Mapping[str, Any] = {"languages": ["en"], "measured": {"mos": {"value": 3.9}}}
+NO_FIGURES: Mapping[str, Any] = {}
 _numbers = itertools.count()
 
 
-def publish(database: Database, state: State = State.PUBLISHED, visibility: Visibility = Visibility.PUBLIC) -> str:
+def publish(
+    database: Database,
+    state: State = State.PUBLISHED,
+    visibility: Visibility = Visibility.PUBLIC,
+    card: Mapping[str, Any] = CARD,
+    figures: Mapping[str, Any] = NO_FIGURES,
+    name: str = "",
+) -> str:
     """A voice of ann in a repository of its own; answers the repository's id."""
     with database.write() as session:
-        repository = repositories.create(session, "ann", f"voice-{next(_numbers)}", visibility)
+        repository = repositories.create(session, "ann", name or f"voice-{next(_numbers)}", visibility)
         version = VersionRow(
             id=new_id(), repository_id=repository.id, parents=[], author="ann", message="", create_time=now(),
-            training_job="", uploads=[], card={"languages": ["en"], "measured": {"mos": {"value": 3.9}}}, figures={},
+            training_job="", uploads=[], card=dict(card), figures=dict(figures),
             declaration={}, state=state.value,
         )  # fmt: skip
         session.add(version)
@@ -72,14 +82,15 @@ def in_tables(database: Database) -> list[str]:
         return sorted(session.scalars(query.where(VersionRow.state == State.PUBLISHED.value, public)))
 
 
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    made = Database(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
+    upgrade(made, SCRIPTS)
+    return made
+
+
 class ProjectionContract:
     """An engine joins by a fixture `index`, and `another`: what makes a second index that was never filled."""
-
-    @pytest.fixture
-    def database(self, tmp_path: Path) -> Database:
-        made = Database(f"sqlite:///{tmp_path / 'catalog.sqlite'}")
-        upgrade(made, SCRIPTS)
-        return made
 
     def test_what_was_committed_before_is_found_after_catching_up(self, database: Database, index: SearchIndex) -> None:
         projection = Projection(database, index)

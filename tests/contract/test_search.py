@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from services.catalog.search.port import SearchIndex, open_index, rebuild
-from tests.contract.search_projection_suite import ProjectionContract
+from tests.contract.search_privacy_suite import PrivacyContract
+from tests.contract.search_projection_suite import ProjectionContract, database
 from tests.contract.search_suite import VOICES, SearchContract, look, put
+
+__all__ = ["database"]
 
 
 @pytest.fixture
@@ -33,3 +36,7 @@ class TestProjectionOnSqlite(ProjectionContract):
     @pytest.fixture
     def another(self, tmp_path: Path) -> Callable[[], SearchIndex]:
         return lambda: open_index(f"sqlite:///{tmp_path / 'another.sqlite'}")
+
+
+class TestPrivacyOnSqlite(PrivacyContract):
+    pass

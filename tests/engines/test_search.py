@@ -9,9 +9,12 @@ import pytest
 
 from services.catalog.search.port import SearchIndex, open_index, rebuild
 from services.common.ids import new_id
-from tests.contract.search_projection_suite import ProjectionContract
+from tests.contract.search_privacy_suite import PrivacyContract
+from tests.contract.search_projection_suite import ProjectionContract, database
 from tests.contract.search_suite import QUERIES, VOICES, SearchContract, look
 from tests.engines.elasticsearch import Elasticsearch
+
+__all__ = ["database"]
 
 
 @pytest.fixture
@@ -36,3 +39,7 @@ class TestProjectionOnElasticsearch(ProjectionContract):
     @pytest.fixture
     def another(self, elasticsearch: Elasticsearch) -> Callable[[], SearchIndex]:
         return lambda: open_index(f"{elasticsearch.url}/test-{new_id()}")
+
+
+class TestPrivacyOnElasticsearch(PrivacyContract):
+    pass
