@@ -7,7 +7,6 @@ which it was read: everything after the first page's position is read again from
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.catalog.domain.road import State
+from services.catalog.domain.speaker import embedding_of
 from services.catalog.domain.visibility import Visibility
 from services.catalog.search.port import Change
 from services.catalog.search.record import SearchRecord
@@ -23,7 +23,6 @@ from services.catalog.store.repositories import MAIN
 from services.catalog.store.tables import ChangeRow, RefRow, RepositoryRow, VersionRow
 
 PAGE = 500
-EMBEDDING = "speaker_embedding"
 
 
 @dataclass(frozen=True)
@@ -102,17 +101,8 @@ def record_of(repository: RepositoryRow, version: VersionRow) -> SearchRecord:
         stars=repository.stars,
         downloads=repository.downloads,
         family=repository.id,
-        embedding=_embedding(version.figures),
+        embedding=embedding_of(version.figures),
     )
-
-
-def _embedding(figures: Mapping[str, Any]) -> tuple[float, ...]:
-    """The speaker embedding among a version's figures, scaled to length 1; empty where nobody measured one."""
-    told = figures.get(EMBEDDING)
-    if not isinstance(told, list) or not told or not all(isinstance(one, int | float) for one in told):
-        return ()
-    length = math.hypot(*told)
-    return tuple(one / length for one in told) if length and math.isfinite(length) else ()
 
 
 def _mos(figures: Mapping[str, Any]) -> float | None:

@@ -17,6 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.catalog import messages, paging
+from services.catalog.domain.speaker import scaled
 from services.catalog.search.finding import find, planned
 from services.catalog.search.forks import Collapsed, collapse
 from services.catalog.search.highlight import highlights
@@ -36,6 +37,7 @@ from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 MAX_HITS = 1000
 KEPT_RANKINGS = 256
 MAX_SIMILAR = 50
+MAX_LENGTH = 4096  # numbers of an embedding
 NO_EMBEDDING = (
     "This voice has no speaker embedding: its version carries no figure `speaker_embedding`, which a hub with the "
     "trainer extra measures."
@@ -105,10 +107,25 @@ class VoiceSearch:
             own = next(iter(records_of(session, [row.id])), None)
             if own is None or not own.embedding:
                 return pb.ListSimilarVoicesResponse(unavailable=NO_EMBEDDING)
-            made = planned(self._index, self._lexicon, query)
-            near = self._index.nearest(own.embedding, made, Viewer(identity.account), size + 1)
-            ranked = [Ranked(one.id, one.similarity) for one in near if one.id != row.id][:size]
-            return pb.ListSimilarVoicesResponse(hits=_hits(session, identity, ranked))
+            ranked = self._alike(own.embedding, query, identity, size + 1)
+            others = [one for one in ranked if one.id != row.id][:size]
+            return pb.ListSimilarVoicesResponse(hits=_hits(session, identity, others))
+
+    def by_sound(self, identity: Identity, request: pb.SearchBySoundRequest) -> pb.SearchBySoundResponse:
+        """Voices that sound like an embedding; Invalid for one that is no direction."""
+        query = self._understood(request.query)
+        size = min(paging.page_size(request.size), MAX_SIMILAR)
+        embedding = scaled(request.embedding)
+        if not embedding or len(embedding) > MAX_LENGTH:
+            raise Invalid("This is no speaker embedding.", hint="Send the one that the trainer measured of a clip.")
+        with self._projection.current(), self._database.read() as session:
+            ranked = self._alike(embedding, query, identity, size)
+            return pb.SearchBySoundResponse(hits=_hits(session, identity, ranked))
+
+    def _alike(self, embedding: Sequence[float], query: Query, identity: Identity, size: int) -> list[Ranked]:
+        made = planned(self._index, self._lexicon, query)
+        near = self._index.nearest(embedding, made, Viewer(identity.account), size)
+        return [Ranked(one.id, one.similarity) for one in near]
 
     def _understood(self, text: str) -> Query:
         if len(text) > MAX_QUERY:
