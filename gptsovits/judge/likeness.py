@@ -29,7 +29,8 @@ def clips(count: int, seconds: float) -> list[tuple[str, Floats]]:
 
 def cosines(found: Sequence[tuple[str, Floats]]) -> tuple[Floats, Floats]:
     """The cosines of all pairs of one artist, and of all pairs of two."""
-    same, other = [], []
+    same: list[float] = []
+    other: list[float] = []
     for (one, left), (two, right) in combinations(found, 2):
         (same if one == two else other).append(float(left @ right))
     return np.asarray(same, np.float32), np.asarray(other, np.float32)

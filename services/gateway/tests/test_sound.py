@@ -19,7 +19,8 @@ def test_a_clip_finds_voices(gateway: Gateway) -> None:
     assert [hit["repository"]["name"] for hit in body["items"]] == ["narrator"]
     assert body["seconds"] == 2.5
     (asked,) = [one for one in gateway.world.requests if isinstance(one, catalog.SearchBySoundRequest)]
-    assert (list(asked.embedding), asked.query, asked.size) == (pytest.approx([0.6, 0.8]), "lang:en", 5)
+    assert list(asked.embedding) == pytest.approx([0.6, 0.8])
+    assert (asked.query, asked.size) == ("lang:en", 5)
 
 
 @pytest.mark.parametrize(("clip", "status"), [(b"", 422), (b"not audio", 422), (bytes(13 << 20), 413)])

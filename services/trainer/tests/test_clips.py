@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from typing import cast
 
 import av
 import numpy as np
@@ -24,7 +25,7 @@ def encoded(kind: str, wave: np.ndarray = SPEECH) -> bytes:
         soundfile.write(file, wave, RATE, format=kind)
         return file.getvalue()
     with av.open(file, "w", format=kind) as container:
-        stream = container.add_stream(_CONTAINERS[kind], rate=48_000)
+        stream = cast(av.AudioStream, container.add_stream(_CONTAINERS[kind], rate=48_000))
         stream.layout = "mono"
         frame = av.AudioFrame.from_ndarray(wave.astype(np.float32)[None], format="flt", layout="mono")
         frame.sample_rate = RATE
