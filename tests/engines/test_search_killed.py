@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email.message import Message
@@ -165,3 +167,24 @@ def test_killed_while_voices_are_published(house: House, elasticsearch: Elastics
         until(lambda: house.get("/v1/search?q=english").status == 200)
         house.more(3)
     assert house.found() == Counter(house.published)
+
+
+def test_an_engine_that_hangs_holds_up_nobody_but_searchers(house: House, elasticsearch: Elasticsearch) -> None:
+    house.publish()
+    assert house.get("/v1/search?q=english").body["total"] == 1
+    os.kill(elasticsearch.pid, signal.SIGSTOP)
+    try:
+        with ThreadPoolExecutor(24) as pool:
+            searches = [pool.submit(house.get, "/v1/search?q=english") for _ in range(48)]
+            until(lambda: any(one.done() for one in searches))
+            begin = time.monotonic()
+            assert house.get("/v1/repos?owner=ann").status == 200
+            took = time.monotonic() - begin
+            assert {one.result().status for one in searches} == {503}
+            begin = time.monotonic()
+            assert house.get("/v1/search?q=english").status == 503
+        assert took < 5
+        assert time.monotonic() - begin < 10
+    finally:
+        os.kill(elasticsearch.pid, signal.SIGCONT)
+    until(lambda: house.get("/v1/search?q=english").status == 200)

@@ -16,7 +16,7 @@ from typing import Any
 
 from elasticsearch import NotFoundError
 
-from services.catalog.search.elastic_client import connect, lost, reachable
+from services.catalog.search.elastic_client import FILLING_SECONDS, connect, lost
 from services.catalog.search.elastic_documents import LAYOUT, POSITION, SETTINGS, mapping, vector_field
 from services.catalog.search.elastic_queries import Body, condition, counted, exact, knn, near, ranked, scored
 from services.catalog.search.elastic_writing import ElasticFilling, keep_position, write
@@ -34,15 +34,15 @@ class ElasticIndex:
     """The index behind an alias."""
 
     def __init__(self, url: str, lexicon: Lexicon) -> None:
-        self._client, self._alias = connect(url)
+        self._connection, self._alias = connect(url)
         self._stamp = f"{LAYOUT}:{lexicon.digest}"
         self._lexicon = lexicon
 
     def stamp(self) -> str:
         """The stamp in the mapping of the index behind the alias, if it is the present one; else empty."""
-        with reachable():
+        with self._connection.asking() as client:
             try:
-                found = self._client.indices.get_mapping(index=self._alias)
+                found = client.indices.get_mapping(index=self._alias)
             except NotFoundError:
                 return ""
         stamps = [one["mappings"].get("_meta", {}).get("stamp", "") for one in found.values()]
@@ -50,24 +50,24 @@ class ElasticIndex:
 
     def position(self) -> int:
         """As the document that keeps it says."""
-        with reachable():
+        with self._connection.asking() as client:
             try:
-                return int(self._client.get(index=self._alias, id=POSITION)["_source"]["position"])
+                return int(client.get(index=self._alias, id=POSITION)["_source"]["position"])
             except NotFoundError:
                 return 0
 
     def apply(self, changes: Sequence[Change], position: int | None = None) -> None:
         """One bulk request; acknowledged writes are in the translog on disk, and visible."""
-        write(self._client, self._alias, changes, self._lexicon, alias=True)
+        write(self._connection, self._alias, changes, self._lexicon, alias=True)
         if position is not None:
-            keep_position(self._client, self._alias, position)
+            keep_position(self._connection, self._alias, position)
 
     def begin(self) -> Filling:
         """A new index of a name that sorts after the older ones."""
         name = f"{self._alias}-{new_id()}"
-        with reachable():
-            self._client.indices.create(index=name, mappings=mapping(self._stamp), settings=SETTINGS)
-        return ElasticFilling(self._client, name, self._lexicon, self._switch)
+        with self._connection.asking(FILLING_SECONDS) as client:
+            client.indices.create(index=name, mappings=mapping(self._stamp), settings=SETTINGS)
+        return ElasticFilling(self._connection, name, self._lexicon, self._switch)
 
     def frequencies(self, phrases: Sequence[Units]) -> tuple[Mapping[Units, int], int]:
         """Counted by one aggregation over the public entries."""
@@ -119,7 +119,7 @@ class ElasticIndex:
 
     def close(self) -> None:
         """Closes the connections."""
-        self._client.close()
+        self._connection.client.close()
 
     def _run(self, query: Body, limit: int, order: str, aggregations: Body | None) -> Mapping[str, Any]:
         by_field: list[Body] = [{_SORTED[order]: {"order": "desc", "missing": "_last"}}] if order in _SORTED else []
@@ -133,9 +133,9 @@ class ElasticIndex:
         return self._search(asked | ({"aggs": aggregations} if aggregations else {}))
 
     def _search(self, body: Body) -> Mapping[str, Any]:
-        with reachable():
+        with self._connection.asking() as client:
             try:
-                answer: Mapping[str, Any] = self._client.search(
+                answer: Mapping[str, Any] = client.search(
                     index=self._alias, body={"track_total_hits": True, **body}, allow_partial_search_results=False
                 ).body
             except NotFoundError as error:
@@ -144,27 +144,28 @@ class ElasticIndex:
 
     def _has_vectors(self, field: str) -> bool:
         """Whether any entry has had a vector of this length."""
-        with reachable():
+        with self._connection.asking() as client:
             try:
-                found = self._client.indices.get_field_mapping(index=self._alias, fields=field)
+                found = client.indices.get_field_mapping(index=self._alias, fields=field)
             except NotFoundError as error:
                 raise lost() from error
         return any(one["mappings"] for one in found.values())
 
     def _switch(self, fresh: str, position: int) -> None:
         """Moves the alias; the index that answered until now stays for the searches that are still in it."""
-        keep_position(self._client, fresh, position)
-        with reachable():
-            self._client.indices.refresh(index=fresh)
+        keep_position(self._connection, fresh, position)
+        with self._connection.asking(FILLING_SECONDS) as client:
+            client.indices.refresh(index=fresh)
             aliased = {name for name, one in self._all().items() if self._alias in one["aliases"]}
             moves: list[Body] = [{"remove": {"index": name, "alias": self._alias}} for name in sorted(aliased)]
-            self._client.indices.update_aliases(actions=[*moves, {"add": {"index": fresh, "alias": self._alias}}])
+            client.indices.update_aliases(actions=[*moves, {"add": {"index": fresh, "alias": self._alias}}])
             spent = [name for name in self._all() if name < fresh and name not in aliased]
             if spent:
-                self._client.indices.delete(index=",".join(spent), ignore_unavailable=True)
+                client.indices.delete(index=",".join(spent), ignore_unavailable=True)
 
     def _all(self) -> Mapping[str, Any]:
         """The indexes of this alias by name, with their aliases."""
-        found = self._client.indices.get_alias(index=f"{self._alias}-*")
+        with self._connection.asking() as client:
+            found = client.indices.get_alias(index=f"{self._alias}-*")
         start, length = f"{self._alias}-", len(new_id())
         return {name: one for name, one in found.items() if len(name.removeprefix(start)) == length}

@@ -23,8 +23,25 @@ from services.catalog.search.snapshot import PAGE, changes_after, end_of_log, sn
 from services.catalog.store.tables import ChangeRow
 from services.common.clock import now
 from services.common.database import Database
+from services.common.errors import Unavailable
 
 log = logging.getLogger(__name__)
+
+
+PATIENCE_SECONDS = 5.0
+
+
+@contextmanager
+def _patiently(lock: threading.Lock) -> Iterator[None]:
+    """Holds the lock; Unavailable if that takes long: who searches must not hold the threads that others need."""
+    if not lock.acquire(timeout=PATIENCE_SECONDS):
+        raise Unavailable(
+            "The search index is being filled.", hint="Try again in a few seconds.", reason="SEARCH_UNAVAILABLE"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @dataclass(frozen=True)
@@ -72,7 +89,7 @@ class Projection:
         """Applies everything that was committed before this call; fills an index that is empty or outdated first."""
         if not self._filled:
             self._fill()
-        with self._lock:
+        with _patiently(self._lock):
             try:
                 self._position = self._drain(self._position, self._apply)
             except IndexLost:
@@ -95,7 +112,7 @@ class Projection:
         return Lag(int(count), max((now() - oldest).total_seconds(), 0.0))
 
     def _fill(self) -> None:
-        with self._rebuilding:
+        with _patiently(self._rebuilding):
             if self._filled:
                 return
             if not self._index.stamp() or self._is_of_another_log():
