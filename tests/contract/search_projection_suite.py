@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import select
 
 from services.catalog.domain.road import State
@@ -196,6 +198,22 @@ class ProjectionContract:
         assert rebuilt[-1].voices >= len(stay)
         assert shown(index) == in_tables(database)
         assert projection.lag() == Lag()
+
+    def test_the_gauges_tell_the_lag_and_the_keeper_closes_it(self, database: Database, index: SearchIndex) -> None:
+        first = publish(database)
+        keeper = Keeper(database, Projection(database, index))
+        keeper.start()
+        try:
+            deadline = time.monotonic() + 30
+            while REGISTRY.get_sample_value("voicehub_search_lag_changes") != 0:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert REGISTRY.get_sample_value("voicehub_search_lag_seconds") == 0
+        finally:
+            keeper.stop()
+        assert shown(index) == [first]
+        publish(database)
+        assert REGISTRY.get_sample_value("voicehub_search_lag_changes") == 1
 
     def test_the_keeper_rebuilds_when_asked_and_follows_unasked(self, database: Database, index: SearchIndex) -> None:
         first = publish(database)

@@ -17,7 +17,7 @@ from services.common.errors import Unavailable
 from services.common.ids import new_id
 
 log = logging.getLogger(__name__)
-LOOK_SECONDS = 1.0
+LOOK_SECONDS, STOP_SECONDS = 1.0, 5.0
 CHANGES = Gauge("voicehub_search_lag_changes", "Changes of voices that the search index has not seen yet.")
 SECONDS = Gauge("voicehub_search_lag_seconds", "Age of the oldest change that the search index has not seen yet.")
 
@@ -37,9 +37,9 @@ class Keeper:
         self._thread.start()
 
     def stop(self) -> None:
-        """Ends it after what it is at."""
+        """Ends it after what it is at. A rebuild is not waited for: it is done at the next start."""
         self._stop.set()
-        self._thread.join()
+        self._thread.join(STOP_SECONDS)
 
     def look(self) -> None:
         """One look: catches up, then does the rebuilds that were asked for."""
