@@ -8,6 +8,8 @@ of the processor time that the answering thread spent (on a busy machine the sec
 from __future__ import annotations
 
 import argparse
+import os
+import random
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,19 +22,25 @@ import numpy as np
 from services.catalog.search import evaluate
 from services.catalog.search.finding import find, planned
 from services.catalog.search.lexicon import load
-from services.catalog.search.port import SearchIndex, Viewer, open_index
+from services.catalog.search.port import SearchIndex, Viewer, open_index, rebuild
 from services.catalog.search.query import understand
 from services.catalog.search.record import SearchRecord
 from tests.relevance.generate import generate
 
 DIMENSIONS = 256
 PAGE = 20
-QUERIES = {
-    "selective": ["owner:mika lang:hak age:child", "voice-17-3", "lang:nan gender:neutral timbre:nasal 海盗"],
-    "filter": ["lang:yue gender:male age:senior", "粤语 老年 男性", "English male narrator", "mos:>4 stars:>=10"],
-    "text": ["海盗 船长", "pirate captain", "让人起鸡皮疙瘩的深夜怪谈", "rockets and planets"],
-    "mixed": ["温柔的女生 讲睡前故事 瑜伽", "gravelly detective English man", "低沉 法庭 男声 license:cc-by-4.0"],
-}
+DISTINCT = 60  # queries of a kind; an index that is asked again and again only fills its caches
+FACTS = {
+    "lang": ("yue", "zh", "en", "ja", "ko", "nan", "wuu", "sichuan"), "gender": ("male", "female"),
+    "age": ("child", "teen", "young", "middle", "senior"), "timbre": ("hoarse", "deep", "bright", "soft", "warm"),
+    "style": ("news", "podcast", "teaching", "whisper"), "emotion": ("happy", "calm", "angry"),
+    "license": ("cc-by-4.0", "cc0-1.0"),
+}  # fmt: skip
+WORDS = (
+    "海盗", "船长", "深夜", "怪谈", "航天", "火箭", "茶馆", "街坊", "瑜伽", "法庭", "律师", "侦探", "诗词", "旅游",
+    "美食", "pirate", "captain", "rockets", "planets", "detective", "dynasty", "recipe", "zombie", "opera", "campus",
+    "football", "meditation", "navigation", "wasteland", "commentary", "gravelly", "bedtime", "lullaby", "newsroom",
+)  # fmt: skip
 CLIENTS = (1, 8, 32)
 
 
@@ -50,6 +58,27 @@ def voices(count: int) -> Iterator[SearchRecord]:
         )
 
 
+def texts() -> dict[str, list[str]]:
+    """`DISTINCT` queries of each kind, always the same."""
+    chance = random.Random(11)
+
+    def facts(count: int) -> str:
+        keys = chance.sample(list(FACTS), count)
+        return " ".join(f"{key}:{chance.choice(FACTS[key])}" for key in keys)
+
+    def words(count: int) -> str:
+        return " ".join(chance.sample(WORDS, count))
+
+    kinds: dict[str, Callable[[], str]] = {
+        "selective": lambda: f"owner:mika {facts(3)}",
+        "name": lambda: f"voice-{chance.randrange(10_000):04d}-{chance.randrange(30)}",
+        "filter": lambda: facts(2),
+        "text": lambda: words(2),
+        "mixed": lambda: f"{facts(2)} {words(2)}",
+    }
+    return {kind: [make() for _ in range(DISTINCT)] for kind, make in kinds.items()}
+
+
 def questions(index: SearchIndex) -> dict[str, list[Callable[[], object]]]:
     """The queries of each kind, ready to be asked."""
     lexicon, viewer = load(), Viewer()
@@ -61,8 +90,9 @@ def questions(index: SearchIndex) -> dict[str, list[Callable[[], object]]]:
     def near(text: str) -> Callable[[], object]:
         return lambda: index.nearest(probe, planned(index, lexicon, understand(text, lexicon)), viewer, PAGE)
 
-    asked = {kind: [ask(text) for text in texts] for kind, texts in QUERIES.items()}
-    return {**asked, "kNN": [near("")], "kNN + filter": [near("lang:yue gender:male")]}
+    asked = texts()
+    found = {kind: [ask(text) for text in some] for kind, some in asked.items()}
+    return {**found, "kNN": [near("")], "kNN + filter": [near(text) for text in asked["filter"]]}
 
 
 def times(calls: Sequence[Callable[[], object]], clients: int, rounds: int) -> tuple[list[float], list[float]]:
@@ -81,14 +111,16 @@ def times(calls: Sequence[Callable[[], object]], clients: int, rounds: int) -> t
 def bench(engine: str, count: int, rounds: int) -> None:
     """Prints the table of one engine at one size."""
     index = open_index(engine)
+    generate()
     try:
         begin, used = time.perf_counter(), time.process_time()
-        index.rebuild(voices(count))
+        rebuild(index, voices(count))
         wall, cpu = time.perf_counter() - begin, time.process_time() - used
-        print(f"\n{count} voices in {wall:.0f} s ({count / wall:.0f}/s; {count / cpu:.0f} per processor second)")
+        rate = f"{count / wall:.0f}/s; {count / cpu:.0f} per processor second"
+        print(f"\n{count} voices in {wall:.0f} s ({rate}); load average {os.getloadavg()[0]:.1f}")
         print(f"{'query':<14}{'clients':>8}{'p50 ms':>9}{'p99 ms':>9}{'cpu p50':>9}{'cpu p99':>9}")
         for kind, calls in questions(index).items():
-            times(calls, 1, len(calls))  # the first of each reads the words and the file's pages
+            times(calls, 1, 1)  # the first reads the words and the file's pages
             for clients in CLIENTS:
                 figures = [1000 * np.percentile(row, [50, 99]) for row in times(calls, clients, rounds)]
                 shown = "".join(f"{value:>9.1f}" for pair in figures for value in pair)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 from services.catalog import handlers
+from services.catalog.search.keeper import Keeper
 from services.catalog.search.port import open_index
+from services.catalog.search.projection import Projection
 from services.catalog.search.voices import VoiceSearch
 from services.catalog.service import CatalogService
 from services.common.runtime import House, Parts
@@ -16,10 +18,18 @@ def bootstrap(house: House) -> Parts:
     """The parts of the catalog from the engines of the house."""
     default = f"sqlite:///{house.settings.data / 'db' / 'search.sqlite'}"
     index = open_index(os.environ.get("VOICEHUB_SEARCH_URL", default))
-    service = CatalogService(house.database, house.objects, VoiceSearch(house.database, index))
+    projection = Projection(house.database, index)
+    service = CatalogService(house.database, house.objects, VoiceSearch(house.database, index, projection))
+    keeper = Keeper(house.database, projection)
+
+    def stop() -> None:
+        keeper.stop()
+        index.close()
+
     return Parts(
         register=lambda server: catalog_pb2_grpc.add_CatalogServiceServicer_to_server(service, server),
         names=[catalog_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name],
         subscriptions=[handlers.subscription()],
-        stop=index.close,
+        start=keeper.start,
+        stop=stop,
     )

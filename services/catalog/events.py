@@ -6,7 +6,7 @@ from google.protobuf.message import Message
 from sqlalchemy.orm import Session
 
 from services.catalog.messages import comment, to_struct
-from services.catalog.store.tables import CommentRow, RepositoryRow, VersionRow
+from services.catalog.store.tables import CommentRow, LikenessRow, RepositoryRow, VersionRow
 from services.common import metrics, outbox
 from services.common.events import make_event
 from services.stubs.voicehub.catalog.v1 import events_pb2
@@ -64,6 +64,17 @@ def commented(session: Session, repository: RepositoryRow, row: CommentRow) -> N
     """Somebody commented."""
     payload = events_pb2.CommentCreated(repository_id=repository.id, comment=comment(row))
     _say(session, "community", repository.id, payload)
+
+
+def too_close(session: Session, row: LikenessRow) -> None:
+    """A published voice comes too close to a protected one."""
+    payload = events_pb2.VoiceTooClose(
+        repository_id=row.repository_id,
+        version_id=row.version_id,
+        protected_repository_id=row.protected_id,
+        similarity=row.similarity,
+    )
+    _say(session, "community", row.repository_id, payload)
 
 
 def _say(session: Session, topic: str, key: str, payload: Message) -> None:

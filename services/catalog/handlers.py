@@ -13,7 +13,7 @@ from typing import TypeVar
 from google.protobuf.message import Message
 from sqlalchemy.orm import Session
 
-from services.catalog import events
+from services.catalog import events, likenesses
 from services.catalog.domain.card import problems
 from services.catalog.domain.road import NOT_RUN, PASSED, Facts, State, may_become, state_of
 from services.catalog.messages import from_struct
@@ -141,6 +141,7 @@ def _advance(session: Session, version: VersionRow) -> None:
         version.publish_time = now()
         repositories.forward_main(session, version)
         events.published(session, repository, version)
+        likenesses.note(session, repository, version)
     elif state is State.QUARANTINED:
         repositories.withdraw_from_main(session, version, State.PUBLISHED.value)
         events.quarantined(session, repository, version)

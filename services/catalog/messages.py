@@ -70,6 +70,7 @@ def repository(row: RepositoryRow, head: str, starred: bool) -> pb.Repository:
         comments=row.comments,
         downloads=row.downloads,
         head=head,
+        protected=row.protected,
     )
 
 

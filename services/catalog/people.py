@@ -82,6 +82,7 @@ def count_pull(session: Session, identity: Identity, repository_id: str, version
         return
     session.add(PullRow(version_id=version_id, account=identity.account, day=_today()))
     repositories.by_id(session, repository_id).downloads += 1
+    repositories.mark_stale(session, repository_id)
 
 
 def pull_is_new(session: Session, identity: Identity, version_id: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import grpc
 from sqlalchemy.orm import Session
 
-from services.catalog import downloads, messages, paging, people, pushing
+from services.catalog import downloads, likenesses, messages, paging, people, pushing
 from services.catalog.domain.names import check_repository
 from services.catalog.domain.visibility import require_owner
 from services.catalog.search.voices import VoiceSearch
@@ -75,6 +75,7 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
             if visibility != pb.VISIBILITY_UNSPECIFIED:
                 row.visibility = messages.visibility_from(visibility).value
                 repositories.mark_stale(session, row.id)
+                likenesses.note_head(session, row)
             return pb.UpdateRepositoryResponse(repository=_shown(session, identity, [row])[0])
 
     def CreateVersion(
@@ -131,6 +132,32 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     ) -> pb.ListSimilarVoicesResponse:
         """Voices that sound like one that the caller may read."""
         return self._search.similar(rpc.caller(), request)
+
+    def SearchBySound(
+        self, request: pb.SearchBySoundRequest, context: grpc.ServicerContext
+    ) -> pb.SearchBySoundResponse:
+        """Voices that sound like an embedding."""
+        return self._search.by_sound(rpc.caller(), request)
+
+    def SetProtection(
+        self, request: pb.SetProtectionRequest, context: grpc.ServicerContext
+    ) -> pb.SetProtectionResponse:
+        """Protects a voice, or stops that."""
+        identity = rpc.caller()
+        with self._database.write() as session:
+            row = likenesses.protect(session, identity, request)
+            return pb.SetProtectionResponse(repository=_shown(session, identity, [row])[0])
+
+    def ListLikenesses(
+        self, request: pb.ListLikenessesRequest, context: grpc.ServicerContext
+    ) -> pb.ListLikenessesResponse:
+        """What came too close, newest first; for the owner."""
+        identity, page = rpc.caller(), paging.read_page("likenesses", request.page.size, request.page.cursor)
+        with self._database.read() as session:
+            rows = likenesses.page_of(session, identity, request, page)
+            items, cursor = paging.split("likenesses", page, rows, lambda row: row.sequence)
+            shown = likenesses.shown(session, identity, items)
+        return pb.ListLikenessesResponse(likenesses=shown, next_cursor=cursor)
 
     def SetStar(self, request: pb.SetStarRequest, context: grpc.ServicerContext) -> pb.SetStarResponse:
         """Gives or takes back a star."""

@@ -10,7 +10,8 @@ from pathlib import Path
 from services.launcher.errors import CannotStart
 
 CHOSEN = ("VOICEHUB_DATABASE_URL", "VOICEHUB_EVENTS_URL", "VOICEHUB_OBJECTS_URL")
-"""Search is not among them: it is a projection, and stays on its own setting."""
+ALSO = ("VOICEHUB_SEARCH_URL",)
+"""Chosen when it runs: the index is a projection, so that a hub may search on either engine at any start."""
 
 
 def default_file() -> Path:
@@ -27,4 +28,4 @@ def read_engines(file: Path) -> Mapping[str, str]:
         raise CannotStart(f"No engines run: there is no {file}.", hint="make engines-up") from None
     if missing := [name for name in CHOSEN if name not in environment]:
         raise CannotStart(f"Not all engines run: {', '.join(missing)}.", hint="make engines-down, then make engines-up")
-    return {name: str(environment[name]) for name in CHOSEN}
+    return {name: str(environment[name]) for name in (*CHOSEN, *ALSO) if name in environment}

@@ -24,6 +24,7 @@ from services.common.rpc import caller
 from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
 from services.stubs.voicehub.trainer.v1 import trainer_pb2_grpc
 from services.trainer import store
+from services.trainer.clips import speaker_of
 from services.trainer.domain.jobs import Job, State
 from services.trainer.messages import to_message, to_progress
 from services.trainer.runner import Runner
@@ -102,6 +103,12 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
                 yield pb.WatchJobResponse(job=to_message(job))
                 return
             self._runner.wait_for_news(seen, timeout=5.0)
+
+    def EmbedSpeech(self, request: pb.EmbedSpeechRequest, context: grpc.ServicerContext) -> pb.EmbedSpeechResponse:  # noqa: N802
+        """Who speaks in a clip. Nothing of it is kept."""
+        _account()
+        found = speaker_of(request.clip)
+        return pb.EmbedSpeechResponse(embedding=found.embedding, seconds=found.seconds)
 
     def _own(self, job_id: str) -> Job:
         account = _account()

@@ -53,6 +53,22 @@ def _sign_up(page: Page, site: Site, name: str) -> None:
     expect(page.get_by_role("heading", name=name)).to_be_visible(timeout=PATIENCE_MS)
 
 
+def _log_in_as(page: Page, site: Site, name: str) -> None:
+    """By the API, whatever language the page has."""
+    page.goto(site.url)
+    page.evaluate(
+        """async ([name, password]) => {
+          const send = (path, body) => fetch(`/v1/${path}`, {
+            method: 'POST', body: JSON.stringify(body), headers: {'Content-Type': 'application/json'}});
+          await send('accounts', {name, password});
+          const made = await (await send('sessions', {name, password})).json();
+          localStorage.setItem('voicehub.session', JSON.stringify({token: made.token, account: name}));
+        }""",
+        [name, PASSWORD],
+    )
+    page.reload()
+
+
 @pytest.mark.parametrize(
     ("page", "language", "shape"),
     [
@@ -138,6 +154,45 @@ def test_one_minute_from_the_microphone_becomes_a_job(page: Page, site: Site) ->
     assert (request.owner, request.name, request.declaration.consent) == ("carla", "ferry-voice", "self")
     assert request.transcript.startswith("Every morning")
     assert request.recording.size > 2 * 16_000
+
+
+@pytest.mark.parametrize(
+    ("page", "opener", "record", "stop", "found"),
+    [
+        ({"locale": "en-GB", "viewport": WIDE}, "Search by sound", "Record", "Stop", "1 voices, the most alike"),
+        ({"locale": "zh-CN", "viewport": NARROW}, "以声搜声", "开始录音", "停止", "1 个声音，最相似的在前"),
+    ],
+    indirect=["page"],
+)
+def test_a_few_seconds_from_the_microphone_find_who_sounds_alike(
+    page: Page, site: Site, opener: str, record: str, stop: str, found: str
+) -> None:
+    _log_in_as(page, site, f"dora-{len(opener)}")
+    page.goto(f"{site.url}/#/search/")
+    page.get_by_text(opener).click()
+    page.get_by_role("button", name=record).click()
+    expect(page.get_by_role("button", name=f"{stop} · 2 s")).to_be_visible()
+    page.get_by_role("button", name=stop).click()
+    expect(page.get_by_text(found)).to_be_visible()
+    expect(page.locator("li.hit")).to_have_count(1)
+    _look(page, "sound")
+    page.locator("details.sound input[type=file]").set_input_files(
+        {"name": "a.txt", "mimeType": "audio/wav", "buffer": b"no audio"}
+    )
+    expect(page.get_by_role("alert")).to_contain_text("No audio can be read")
+
+
+def test_the_owner_protects_a_voice_and_sees_what_came_too_close(page: Page, site: Site) -> None:
+    _log_in_as(page, site, "edna")
+    site.world.add_voice("edna", "guarded")
+    page.goto(f"{site.url}/#/voices/edna/guarded")
+    page.get_by_role("button", name="Protect this voice").click()
+    expect(page.get_by_role("button", name="Protected")).to_be_visible()
+    expect(page.get_by_text("bob/twin sounds like edna/guarded: similarity 0.91")).to_be_visible()
+    _look(page, "likeness")
+    page.goto(f"{site.url}/#/voices/anna/narrator")
+    expect(page.get_by_role("heading", name="anna/narrator")).to_be_visible()
+    expect(page.get_by_role("button", name="Protect this voice")).to_have_count(0)
 
 
 def test_what_does_not_exist_is_said_with_a_way_on(page: Page, site: Site) -> None:

@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from services.catalog.search.port import SearchIndex, open_index
-from tests.contract.search_suite import VOICES, SearchContract, look
+from services.catalog.search.port import SearchIndex, open_index, rebuild
+from tests.contract.search_privacy_suite import PrivacyContract
+from tests.contract.search_projection_suite import ProjectionContract, database
+from tests.contract.search_suite import VOICES, SearchContract, look, put
+
+__all__ = ["database"]
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[SearchIndex]:
+    made = open_index(f"sqlite:///{tmp_path / 'search.sqlite'}")
+    yield made
+    made.close()
 
 
 class TestSqlite(SearchContract):
-    @pytest.fixture
-    def index(self, tmp_path: Path) -> Iterator[SearchIndex]:
-        made = open_index(f"sqlite:///{tmp_path / 'search.sqlite'}")
-        yield made
-        made.close()
-
     def test_what_was_written_is_there_when_the_file_is_opened_again(self, tmp_path: Path, index: SearchIndex) -> None:
-        index.rebuild(VOICES)
-        index.apply([], [VOICES[0].id])
+        rebuild(index, VOICES)
+        put(index, [], [VOICES[0].id])
         again = open_index(f"sqlite:///{tmp_path / 'search.sqlite'}")
         assert look(again, "raspy cantonese tea house") == look(index, "raspy cantonese tea house")
         assert look(again, "").total == len(VOICES) - 1
         again.close()
+
+
+class TestProjectionOnSqlite(ProjectionContract):
+    @pytest.fixture
+    def another(self, tmp_path: Path) -> Callable[[], SearchIndex]:
+        return lambda: open_index(f"sqlite:///{tmp_path / 'another.sqlite'}")
+
+
+class TestPrivacyOnSqlite(PrivacyContract):
+    pass

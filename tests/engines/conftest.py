@@ -9,6 +9,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 from services.common.ids import new_id
+from tests.engines.elasticsearch import Elasticsearch
 from tests.engines.kafka import Kafka
 from tests.engines.postgresql import PostgreSQL
 from tests.engines.seaweedfs import SeaweedFS
@@ -32,6 +33,12 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def elasticsearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elasticsearch]:
+    with Elasticsearch(tmp_path_factory.mktemp("elasticsearch")) as server:
+        yield server
+
+
 @pytest.fixture
 def database_url(postgresql: PostgreSQL) -> str:
     """A database of its own; the role is the superuser."""
@@ -52,3 +59,8 @@ def events_url(kafka: Kafka) -> str:
 @pytest.fixture
 def objects_url(seaweedfs: SeaweedFS) -> str:
     return f"{seaweedfs.url}/test-{new_id()}"
+
+
+@pytest.fixture
+def search_url(elasticsearch: Elasticsearch) -> str:
+    return f"{elasticsearch.url}/test-{new_id()}"

@@ -100,6 +100,11 @@ class Elasticsearch(Server):
 
     @property
     def url(self) -> str:
+        """The default prefix on this node."""
+        return f"elasticsearch://{LOOPBACK}:{self.port}"
+
+    @property
+    def rest(self) -> str:
         """Of the REST API, without a path."""
         return f"http://{LOOPBACK}:{self.port}"
 
@@ -133,7 +138,7 @@ class Elasticsearch(Server):
     def is_ready(self) -> bool:
         """Whether the cluster accepts writes."""
         try:
-            with _opener.open(f"{self.url}/_cluster/health?wait_for_status=yellow&timeout=1s", timeout=5) as answer:
+            with _opener.open(f"{self.rest}/_cluster/health?wait_for_status=yellow&timeout=1s", timeout=5) as answer:
                 return bool(answer.status == 200)
         except (URLError, OSError):
             return False

@@ -24,7 +24,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elasticsearch]:
 
 def call(node: Elasticsearch, method: str, path: str, body: object = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
-    request = Request(f"{node.url}{path}", data, {"Content-Type": "application/json"}, method=method)
+    request = Request(f"{node.rest}{path}", data, {"Content-Type": "application/json"}, method=method)
     with _opener.open(request, timeout=60) as answer:
         return json.load(answer)
 

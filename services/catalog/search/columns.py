@@ -6,7 +6,7 @@ An entry that changes gets a new row and its old row dies, so that postings only
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,10 @@ class Entry:
     numbers: Mapping[str, float]
     facets: Collection[Facet]
     embedding: bytes = b""
+
+    def at(self, row: int) -> Entry:
+        """The same in a row."""
+        return replace(self, row=row)
 
 
 @dataclass

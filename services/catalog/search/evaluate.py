@@ -22,7 +22,7 @@ from typing import Any
 
 from services.catalog.search.finding import find
 from services.catalog.search.lexicon import load
-from services.catalog.search.port import SearchIndex, Viewer, open_index
+from services.catalog.search.port import SearchIndex, Viewer, open_index, rebuild
 from services.catalog.search.query import understand
 from services.catalog.search.record import SearchRecord
 from services.catalog.search.tokens import units
@@ -200,7 +200,7 @@ def _means(pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
 
 def evaluate(index: SearchIndex, records: Sequence[SearchRecord], queries: Sequence[Judged]) -> dict[str, Any]:
     """The figures of the search on an index filled with the records, with those of BM25 under `bm25`."""
-    index.rebuild(records)
+    rebuild(index, records)
     return {**measure(rankings(index, queries), queries), "bm25": measure(bm25(records, queries), queries)}
 
 
@@ -209,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=Path, required=True)
     parser.add_argument("--queries", type=Path, required=True)
-    parser.add_argument("--engine", required=True, help="sqlite:///PATH")
+    parser.add_argument("--engine", required=True, help="sqlite:///PATH or elasticsearch://HOST:PORT/PREFIX")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     chosen = parser.parse_args(arguments)
     index = open_index(chosen.engine)

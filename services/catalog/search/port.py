@@ -9,6 +9,7 @@ from typing import Protocol
 from services.catalog.search.lexicon import Facet, Units
 from services.catalog.search.ranking import Plan
 from services.catalog.search.record import SearchRecord
+from services.common.errors import Unavailable
 
 COUNTED = ("lang", "gender", "age", "emotion", "style", "timbre", "persona", "license", "commercial")
 ORDERS = ("relevance", "newest", "stars", "downloads", "mos")
@@ -62,6 +63,41 @@ class Neighbour:
     similarity: float
 
 
+@dataclass(frozen=True)
+class Change:
+    """What became of a voice.
+
+    Attributes:
+        id: of its repository.
+        sequence: place in the log of changes; of two changes of one voice the greater is the later.
+        record: what is found from now on; None if the voice is not found any more.
+    """
+
+    id: str
+    sequence: int
+    record: SearchRecord | None = None
+
+
+class Filling(Protocol):
+    """A new index that nobody reads yet."""
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """As `SearchIndex.apply`."""
+        ...
+
+    def switch(self, position: int) -> None:
+        """Lets it answer instead of the old one, at once for all readers, as filled up to `position` of the log."""
+        ...
+
+    def discard(self) -> None:
+        """Throws it away."""
+        ...
+
+
+class IndexLost(Unavailable):
+    """There is no index behind the name; it must be filled anew."""
+
+
 class SearchIndex(Protocol):
     """A projection of published voices, one entry a repository. Private voices change nothing that others see."""
 
@@ -69,12 +105,20 @@ class SearchIndex(Protocol):
         """By which lexicon and layout the index was filled; empty for a fresh one."""
         ...
 
-    def apply(self, upserts: Sequence[SearchRecord], removals: Sequence[str]) -> None:
-        """Puts entries in, in place of older ones of the same id, and takes others out; durable when it returns."""
+    def position(self) -> int:
+        """Up to which change of the log everything is in."""
         ...
 
-    def rebuild(self, records: Iterable[SearchRecord]) -> None:
-        """Replaces everything by these records, at once for all readers."""
+    def apply(self, changes: Sequence[Change], position: int | None = None) -> None:
+        """Lets changes in, but for those that are older than what the index has; durable and seen when it returns.
+
+        `position` is where the index then stands in the log; None leaves that as it is. Raises Unavailable while the
+        engine does not answer, and IndexLost when there is no index behind the name.
+        """
+        ...
+
+    def begin(self) -> Filling:
+        """A new, empty index to be filled while this one goes on answering."""
         ...
 
     def frequencies(self, phrases: Sequence[Units]) -> tuple[Mapping[Units, int], int]:
@@ -106,4 +150,23 @@ def open_index(url: str) -> SearchIndex:
         from services.catalog.search.sqlite import SqliteIndex
 
         return SqliteIndex(url, load())
-    raise ValueError(f"VOICEHUB_SEARCH_URL: unknown scheme in {url!r}; use sqlite:///path")
+    if url.startswith(("elasticsearch://", "elasticsearch+https://")):
+        from services.catalog.search.elastic import ElasticIndex
+
+        return ElasticIndex(url, load())
+    raise ValueError(
+        f"VOICEHUB_SEARCH_URL: unknown scheme in {url!r}; use sqlite:///path or elasticsearch://host:port/prefix"
+    )
+
+
+def rebuild(index: SearchIndex, records: Iterable[SearchRecord], batch: int = 500) -> None:
+    """Replaces everything by these records, at once for all readers; the later of two with the same id stays."""
+    filling = index.begin()
+    some: list[Change] = []
+    for number, record in enumerate(records, 1):
+        some.append(Change(record.id, number, record))
+        if len(some) == batch:
+            filling.apply(some)
+            some = []
+    filling.apply(some)
+    filling.switch(0)

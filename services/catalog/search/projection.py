@@ -1,29 +1,64 @@
 """From the tables to the index: what changed since the last look is applied before every search.
 
-Whoever changes what a search shows marks the repository as stale in the same transaction. So the index can be killed,
-lost or deleted at any time: what it misses is still marked, and an index that was never filled is rebuilt whole.
+Whoever changes what a search shows writes that into the log of changes in the same transaction, and the index keeps its
+own position in the log. So the index can be killed, lost or deleted at any time: what it misses is still in the log,
+and an index that was never filled is filled from a snapshot. A rebuild fills a new index from the snapshot and the
+changes after it while the old one goes on, and lets it answer at once for all readers.
 """
 
 from __future__ import annotations
 
-import math
+import logging
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC
 
-from sqlalchemy import delete, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import func, select
 
-from services.catalog.domain.road import State
-from services.catalog.domain.visibility import Visibility
-from services.catalog.search.port import SearchIndex
-from services.catalog.search.record import SearchRecord
-from services.catalog.store.repositories import MAIN
-from services.catalog.store.tables import RefRow, RepositoryRow, StaleRow, VersionRow
+from services.catalog.search.port import Change, Filling, IndexLost, SearchIndex
+from services.catalog.search.snapshot import PAGE, changes_after, end_of_log, snapshot
+from services.catalog.store.tables import ChangeRow
+from services.common.clock import now
 from services.common.database import Database
+from services.common.errors import Unavailable
 
-BATCH = 500
-EMBEDDING = "speaker_embedding"
+log = logging.getLogger(__name__)
+
+
+PATIENCE_SECONDS = 5.0
+
+
+@contextmanager
+def _patiently(lock: threading.Lock) -> Iterator[None]:
+    """Holds the lock; Unavailable if that takes long: who searches must not hold the threads that others need."""
+    if not lock.acquire(timeout=PATIENCE_SECONDS):
+        raise Unavailable(
+            "The search index is being filled.", hint="Try again in a few seconds.", reason="SEARCH_UNAVAILABLE"
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@dataclass(frozen=True)
+class Lag:
+    """How far the index is behind the tables: changes not applied, and the age of the oldest of them in seconds."""
+
+    changes: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A rebuild: how many voices, up to which position of the log, in how many seconds."""
+
+    voices: int
+    position: int
+    seconds: float
 
 
 class Projection:
@@ -31,118 +66,105 @@ class Projection:
 
     def __init__(self, database: Database, index: SearchIndex) -> None:
         self._database, self._index = database, index
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # of who applies to the index that answers
+        self._rebuilding = threading.Lock()  # taken before the other
         self._filled = False
+        self._position = 0
 
-    def rebuild(self) -> None:
-        """Fills the index anew from the tables; what changes meanwhile stays marked and is applied afterwards."""
-        with self._lock:
-            self._rebuild()
+    @contextmanager
+    def current(self) -> Iterator[None]:
+        """Within, the index has everything that was committed before.
+
+        Raises Unavailable while the engine does not answer: what it missed is still in the log. An index that turns
+        out to be gone is filled anew by the next caller.
+        """
+        self.catch_up()
+        try:
+            yield
+        except IndexLost:
+            self._filled = False
+            raise
 
     def catch_up(self) -> None:
-        """Applies everything that was committed before this call; fills an index that is empty or outdated first.
+        """Applies everything that was committed before this call; fills an index that is empty or outdated first."""
+        if not self._filled:
+            self._fill()
+        with _patiently(self._lock):
+            try:
+                self._position = self._drain(self._position, self._apply)
+            except IndexLost:
+                self._filled = False
+                raise
 
-        Raises Unavailable while the engine does not answer: what it missed stays marked.
-        """
-        with self._lock:
-            if not self._filled and not self._index.stamp():
+    def rebuild(self) -> Rebuilt:
+        """Fills a new index and lets it answer; searches are answered from the old one until then."""
+        with self._rebuilding:
+            return self._rebuild()
+
+    def lag(self) -> Lag:
+        """How far the index is behind, by the last position that this process knows of."""
+        with self._database.read() as session:
+            query = select(func.count(), func.min(ChangeRow.create_time)).where(ChangeRow.sequence > self._position)
+            count, oldest = session.execute(query).one()
+        if not count:
+            return Lag()
+        oldest = oldest if oldest.tzinfo else oldest.replace(tzinfo=UTC)  # as SQLite gives it
+        return Lag(int(count), max((now() - oldest).total_seconds(), 0.0))
+
+    def _fill(self) -> None:
+        with _patiently(self._rebuilding):
+            if self._filled:
+                return
+            if not self._index.stamp() or self._is_of_another_log():
                 self._rebuild()
-            self._filled = True
-            while self._apply_batch() == BATCH:
-                pass
+            with self._lock:
+                self._position, self._filled = self._index.position(), True
 
-    def lag(self) -> int:
-        """How many changes of the tables the index has not seen yet."""
+    def _is_of_another_log(self) -> bool:
+        """Whether the index is ahead of the tables, as it is when they were restored from a backup."""
         with self._database.read() as session:
-            return int(session.scalar(select(func.count()).select_from(StaleRow)) or 0)
+            return self._index.position() > end_of_log(session)
 
-    def _rebuild(self) -> None:
-        with self._database.read() as session:
-            self._index.rebuild(all_records(session))
+    def _rebuild(self) -> Rebuilt:
+        begin = time.monotonic()
+        filling = self._index.begin()
+        try:
+            voices, position = self._load(filling)
+            position = self._drain(position, lambda changes, _: filling.apply(changes))
+            with self._lock:  # what is committed from here on is applied to the new index
+                position = self._drain(position, lambda changes, _: filling.apply(changes))
+                filling.switch(position)
+                self._position, self._filled = position, True
+        except BaseException:
+            filling.discard()
+            raise
+        rebuilt = Rebuilt(voices, position, round(time.monotonic() - begin, 3))
+        log.info("search index rebuilt", extra={"voices": voices, "position": position, "seconds": rebuilt.seconds})
+        return rebuilt
 
-    def _apply_batch(self) -> int:
-        with self._database.read() as session:
-            stale = session.execute(
-                select(StaleRow.sequence, StaleRow.repository_id).order_by(StaleRow.sequence).limit(BATCH)
-            ).all()
-            ids = sorted({row.repository_id for row in stale})
-            records = list(records_of(session, ids)) if ids else []
-        if not stale:
-            return 0
-        self._index.apply(records, sorted(set(ids) - {record.id for record in records}))
-        with self._database.write() as session:
-            session.execute(delete(StaleRow).where(StaleRow.sequence.in_([row.sequence for row in stale])))
-        return len(stale)
+    def _load(self, filling: Filling) -> tuple[int, int]:
+        """Lets the snapshot in; how many voices, and the position of its first page."""
+        voices, position, after = 0, -1, 0
+        while True:
+            with self._database.read() as session:
+                page = snapshot(session, after)
+            filling.apply(page.changes)
+            voices, position = voices + len(page.changes), page.position if position < 0 else position
+            if page.after is None:
+                return voices, position
+            after = page.after
 
+    def _apply(self, changes: Sequence[Change], position: int) -> None:
+        self._index.apply(changes, position)
 
-def all_records(session: Session) -> Iterator[SearchRecord]:
-    """A record of every repository with a published `main`, batch by batch."""
-    after = 0
-    while True:
-        query = select(RepositoryRow.sequence, RepositoryRow.id).where(RepositoryRow.sequence > after)
-        batch = session.execute(query.order_by(RepositoryRow.sequence).limit(BATCH)).all()
-        if not batch:
-            return
-        yield from records_of(session, [row.id for row in batch])
-        after = batch[-1].sequence
-
-
-def records_of(session: Session, repository_ids: Sequence[str]) -> Iterator[SearchRecord]:
-    """Records of those of the repositories that have a published `main`."""
-    query = (
-        select(RepositoryRow, VersionRow)
-        .join(RefRow, (RefRow.repository_id == RepositoryRow.id) & (RefRow.name == MAIN))
-        .join(VersionRow, VersionRow.id == RefRow.version_id)
-        .where(RepositoryRow.id.in_(repository_ids), VersionRow.state == State.PUBLISHED.value)
-    )
-    for repository, version in session.execute(query):
-        yield record_of(repository, version)
-
-
-def record_of(repository: RepositoryRow, version: VersionRow) -> SearchRecord:
-    """What the index is told of a repository at its published version."""
-    card = version.card
-    return SearchRecord(
-        id=repository.id,
-        version=version.id,
-        owner=repository.owner,
-        name=repository.name,
-        private=repository.visibility != Visibility.PUBLIC.value,
-        created=version.publish_time or version.create_time,
-        description_zh=str(card.get("description_zh", "")),
-        description_en=str(card.get("description_en", "")),
-        tags=tuple(card.get("tags", ())),
-        languages=tuple(card.get("languages", ())),
-        gender=str(card.get("gender", "")),
-        age=str(card.get("age", "")),
-        persona=str(card.get("persona", "")),
-        emotions=tuple(card.get("emotions", ())),
-        styles=tuple(card.get("styles", ())),
-        timbres=tuple(card.get("timbres", ())),
-        license=str(card.get("license", "")),
-        mos=_mos({**card.get("measured", {}), **version.figures}),
-        stars=repository.stars,
-        downloads=repository.downloads,
-        family=repository.id,
-        embedding=_embedding(version.figures),
-    )
-
-
-def _embedding(figures: Mapping[str, Any]) -> tuple[float, ...]:
-    """The speaker embedding among a version's figures, scaled to length 1; empty where nobody measured one."""
-    told = figures.get(EMBEDDING)
-    if not isinstance(told, list) or not told or not all(isinstance(one, int | float) for one in told):
-        return ()
-    length = math.hypot(*told)
-    return tuple(one / length for one in told) if length and math.isfinite(length) else ()
-
-
-def _mos(figures: Mapping[str, Any]) -> float | None:
-    """The predicted mean opinion score among measurements and figures, 1 to 5; None if nobody judged."""
-    for name in sorted(figures):
-        value = (
-            figures[name]["value"] if isinstance(figures[name], dict) and "value" in figures[name] else figures[name]
-        )
-        if name.lower().startswith("mos") and isinstance(value, int | float) and 1 <= value <= 5:
-            return float(value)
-    return None
+    def _drain(self, position: int, apply: Callable[[Sequence[Change], int], None]) -> int:
+        """Applies the log after a position to its end; answers the new position."""
+        while True:
+            with self._database.read() as session:
+                changes = changes_after(session, position)
+            if not changes:
+                return position
+            apply(changes, changes[-1].sequence)
+            position = changes[-1].sequence
+            if len(changes) < PAGE:
+                return position

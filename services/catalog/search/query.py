@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from services.catalog.domain.declaration import canonical_license
@@ -12,6 +12,7 @@ from services.catalog.search.reading import Reader
 from services.catalog.search.tokens import clauses, fold, is_single, units
 
 MAX_QUERY = 500
+HINT_MOST = 3  # units of a hint
 NAMES = {"lang": "language"}
 KEYS = {
     "lang": "lang",
@@ -130,7 +131,7 @@ class _Builder:
 
     def words(self, text: str) -> None:
         for clause in clauses(text):
-            self.hints.update(self.lexicon.hints[(unit,)] for unit in clause if (unit,) in self.lexicon.hints)
+            self.hints.update(self._hints(clause))
             for reading in self.reader.read(clause):
                 if reading.denied:
                     self.without.update(reading.facets)
@@ -138,6 +139,13 @@ class _Builder:
                     self.facets.update(reading.facets)
                 else:
                     self.text.append(reading.piece)
+
+    def _hints(self, clause: Units) -> Iterator[Facet]:
+        """What the way of writing makes likelier: a word of a dialect, wherever it stands."""
+        for start in range(len(clause)):
+            for end in range(start + 1, min(start + HINT_MOST, len(clause)) + 1):
+                if clause[start:end] in self.lexicon.hints:
+                    yield self.lexicon.hints[clause[start:end]]
 
     def unwanted(self, text: str) -> None:
         whole = units(text)

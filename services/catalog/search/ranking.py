@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from services.catalog.search.lexicon import Facet, Lexicon, Units
+from services.catalog.search.meaning import Meanings, meanings
 from services.catalog.search.query import ALTERNATIVES, Bound, Query, joined
 from services.catalog.search.record import SearchRecord
 from services.catalog.search.spelling import speller
@@ -27,8 +28,9 @@ ALIKE_LEAST, ALIKE_MOST, ALIKE_CREDIT = 0.55, 12, 0.8
 ALIKE_WEIGHT, SHORT_WEIGHT = 0.6, 0.3
 TEXT_MOST, TEXT_SHARE = 2.5, 0.7  # of all text together: at least the one, at most this share of the facets
 GUESS_CREDIT = 0.75
-HINT_WEIGHT, LEAST_WEIGHT = 0.4, 0.05
-MEANT_LEAST, MEANT_CREDIT = 0.62, 0.7
+HINT_WEIGHT, LEAST_WEIGHT = 0.8, 0.05
+MEANT_LEAST, MEANT_CREDIT, MEANT_WEIGHT = 0.62, 0.7, 0.45
+NEARLY_CREDIT = 0.9  # of the facet that a word comes near to which no voice says
 MOS_WEIGHT, STAR_WEIGHT, DOWNLOAD_WEIGHT, YEAR_WEIGHT = 0.01, 0.004, 0.002, 0.01
 _SECONDS_PER_YEAR = 365.25 * 86400
 _NEUTRAL_MOS = 3.0
@@ -107,12 +109,14 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     wanted = [_facet_clause(lexicon, group) for group in _groups(query.facets - query.required)]
     options = [(piece, _options(piece, lexicon, words)) for piece in (*query.text, *query.phrases)]
     counts, total = frequencies(list({a.phrase for _, found in options for a in found if a.phrase}))
-    texts = [_text_clause(piece, found, counts, total) for piece, found in options]
+    meant = meanings(lexicon, words)
+    texts = [_text_clause(piece, found, meant, counts, total) for piece, found in options]
+    texts += _together([piece for piece in query.text if not counts.get(stems(piece), 0)], meant)
     hints = [Clause(f"hint {h.value}", HINT_WEIGHT, (Alternative(1.0, facet=h),)) for h in sorted(query.hints)]
     texts = _capped(texts, sum(clause.weight for clause in wanted))
-    everything = (*wanted, *texts, *(hints if wanted or texts else ()))
-    whole = sum(clause.weight for clause in everything) or 1.0
-    clauses = tuple(Clause(c.label, round(c.weight / whole, 6), c.alternatives) for c in everything)
+    kept = (*wanted, *texts, *(hints if wanted or texts else ()))
+    whole = sum(clause.weight for clause in kept) or 1.0
+    clauses = tuple(Clause(c.label, round(c.weight / whole, 6), c.alternatives) for c in kept)
     return Plan(
         clauses,
         tuple(range(len(wanted))),
@@ -174,20 +178,33 @@ def _options(piece: Units, lexicon: Lexicon, words: WordTable) -> list[Alternati
     return phrases + [Alternative(credit, facet=facet) for facet, credit in meant.items()]
 
 
-def _text_clause(piece: Units, options: Sequence[Alternative], counts: Mapping[Units, int], total: int) -> Clause:
-    """A clause of the piece itself and of those other options that some voice has.
+def _together(unsaid: Sequence[Units], meant: Meanings) -> list[Clause]:
+    """What the pieces that no voice says mean together, as an idiom does that was cut."""
+    near = meant.near(tuple(unit for piece in unsaid for unit in piece)) if len(unsaid) > 1 else ()
+    alternatives = tuple(Alternative(round(NEARLY_CREDIT * cosine, 4), facet=facet) for facet, cosine in near)
+    return [Clause(" ".join(map(joined, unsaid)), MEANT_WEIGHT, alternatives)] if near else []
+
+
+def _text_clause(
+    piece: Units, options: Sequence[Alternative], meant: Meanings, counts: Mapping[Units, int], total: int
+) -> Clause:
+    """A clause of the piece itself and of those other options that some voice has; of what no voice says, its meaning.
 
     Its weight is the rarity of the piece, or of the word nearest to it where no public voice has it. The piece stays
     even then: the viewer's own private voices may have it.
     """
     there = tuple(a for a in options if a.credit == 1.0 or a.facet or counts.get(a.phrase, 0))
+    if not any(a.credit == 1.0 and counts.get(a.phrase, 0) for a in there):
+        there += tuple(Alternative(round(NEARLY_CREDIT * c, 4), facet=f) for f, c in meant.near(piece))
     told = [a for a in there if counts.get(a.phrase, 0)]
     best = max(told, key=lambda a: a.credit, default=None)
     if best is None and not any(a.facet for a in there):
         return Clause(joined(piece), LEAST_WEIGHT, there)
-    count = counts[best.phrase] if best else total // 20
+    if best is None:
+        return Clause(joined(piece), MEANT_WEIGHT, there)
+    count = counts[best.phrase]
     rarity = math.log((total + 1) / (count + 1)) / math.log(total + 2)
-    sure = best is not None and best.credit == 1.0
+    sure = best.credit == 1.0
     short = len(piece) == 1 and is_single(piece[0])
     weight = TEXT_WEIGHT * rarity * (1.0 if sure else ALIKE_WEIGHT) * (SHORT_WEIGHT if short else 1.0)
     return Clause(joined(piece), max(weight, LEAST_WEIGHT), there)

@@ -1,39 +1,30 @@
 """The embedded search index: SQLite keeps the entries and their text (FTS5), memory keeps what is counted and ranked.
 
 A search asks FTS5 only which rows have a phrase; everything else is arithmetic on `Columns`, which are read from the
-file when it is opened and follow every write after it is committed.
+file when it is opened and follow every write after it is committed. A row of the table `meta` is the alias: it names
+the generation of tables that answers.
 """
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 
-from services.catalog.search.columns import Columns, Entry, Rows
-from services.catalog.search.lexicon import Facet, Lexicon, Units
-from services.catalog.search.port import Found, Neighbour, Viewer
-from services.catalog.search.ranking import Plan, standing
-from services.catalog.search.record import SearchRecord, facets_of, text_of, title_of
+from services.catalog.search.generation import GENERATIONS, Generation, prepared
+from services.catalog.search.lexicon import Lexicon, Units
+from services.catalog.search.port import Change, Filling, Found, Neighbour, Viewer
+from services.catalog.search.ranking import Plan
 from services.catalog.search.scoring import Run
+from services.common.errors import Unavailable
 
-LAYOUT = 2
-KEPT_PHRASES = 512
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS entries(
-  number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, name TEXT NOT NULL,
-  family TEXT NOT NULL, private INTEGER NOT NULL, numbers TEXT NOT NULL,
-  facets TEXT NOT NULL, embedding BLOB NOT NULL);
-CREATE VIRTUAL TABLE IF NOT EXISTS texts USING fts5(title, body, columnsize = 0,
-  tokenize = "unicode61 remove_diacritics 2");
-"""
-_TABLES = ("text_public", "text_private", "facets", "entries", "texts", "meta")
+LAYOUT = 3
+_ALIAS, _STAMP, _POSITION = "alias", "stamp", "position"
+_EARLIER = ("text_public", "text_private", "facets", "entries", "texts", "meta")  # tables of earlier layouts
 
 
 class SqliteIndex:
@@ -46,55 +37,40 @@ class SqliteIndex:
         self._lock = threading.Lock()
         self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode=WAL")
-        if self._connection.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
-            for table in _TABLES:
-                self._connection.execute(f"DROP TABLE IF EXISTS {table}")
-            self._connection.execute(f"PRAGMA user_version = {LAYOUT}")
-        self._connection.executescript(_SCHEMA)
-        self._columns = self._load() if self.stamp() else Columns()
-        self._phrases: OrderedDict[tuple[str, Units], Rows] = OrderedDict()
+        self._filling: Generation | None = None
+        self._live = self._open()
 
     def stamp(self) -> str:
         """Layout and lexicon by which the entries were made, if they are the present ones; else empty."""
-        row = self._connection.execute("SELECT value FROM meta WHERE name = 'stamp'").fetchone()
-        return str(row[0]) if row and row[0] == self._stamp() else ""
+        return self._told(_STAMP) if self._told(_STAMP) == self._stamp() else ""
 
-    def apply(self, upserts: Sequence[SearchRecord], removals: Sequence[str]) -> None:
-        """Takes the old entries out and puts the new ones in, in one transaction."""
-        last = {record.id: record for record in upserts}
-        with self._lock:
-            with self._connection:
-                self._connection.execute("BEGIN IMMEDIATE")
-                for id_ in {*removals, *last}:
-                    self._remove(id_)
-                entries = [self._insert(record) for record in last.values()]
-            for id_ in removals:
-                self._columns.remove(id_)
-            for entry in entries:
-                self._columns.add(entry)
-            self._phrases.clear()
+    def position(self) -> int:
+        """As it was committed with the changes."""
+        return int(self._told(_POSITION) or 0)
 
-    def rebuild(self, records: Iterable[SearchRecord]) -> None:
-        """Fills the index anew in one transaction; searches are answered from the old one until it is done."""
-        fresh = Columns()
+    def apply(self, changes: Sequence[Change], position: int | None = None) -> None:
+        """Lets changes in, in one transaction with the position."""
+        ready = prepared(changes, self._lexicon)
         with self._lock:
-            with self._connection:
-                self._connection.execute("BEGIN IMMEDIATE")
-                for table in ("entries", "texts"):
-                    self._connection.execute(f"DELETE FROM {table}")  # noqa: S608 - names from the line above
-                self._connection.execute("DELETE FROM sqlite_sequence WHERE name = 'entries'")
-                for record in records:
-                    self._remove(record.id)
-                    fresh.add(self._insert(record))
-                self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('stamp', ?)", (self._stamp(),))
-            self._columns = fresh
-            self._phrases.clear()
+            with self._transaction():
+                done = self._live.write(ready)
+                if position is not None:
+                    self._tell(_POSITION, str(max(position, self.position())))
+            self._live.follow(done)
+
+    def begin(self) -> Filling:
+        """Tables of the other name; what was left there by one that never ended goes."""
+        with self._lock:
+            other = next(name for name in GENERATIONS if name != self._live.name)
+            self._filling = Generation(self._connection, other)
+            self._filling.create()
+            return SqliteFilling(self, self._filling)
 
     def frequencies(self, phrases: Sequence[Units]) -> tuple[Mapping[Units, int], int]:
         """Counted exactly, over the public entries only."""
         with self._lock:
-            public = self._columns.visible("")
-            counts = {phrase: int(np.count_nonzero(public[self._rows("body", phrase)])) for phrase in phrases}
+            public = self._live.columns.visible("")
+            counts = {phrase: int(np.count_nonzero(public[self._live.rows("body", phrase)])) for phrase in phrases}
             return counts, int(np.count_nonzero(public))
 
     def search(self, plan: Plan, viewer: Viewer, limit: int, order: str = "relevance") -> Found:
@@ -105,22 +81,23 @@ class SqliteIndex:
     def nearest(self, embedding: Sequence[float], plan: Plan, viewer: Viewer, limit: int) -> Sequence[Neighbour]:
         """An exact scan over the embeddings that the plan admits."""
         with self._lock:
-            run = self._run(plan, viewer)
-            admitted = np.zeros(self._columns.capacity, np.bool_)
+            run, columns = self._run(plan, viewer), self._live.columns
+            admitted = np.zeros(columns.capacity, np.bool_)
             admitted[run.exact()] = True
-            rows, cosines = self._columns.similar(embedding, admitted)
+            rows, cosines = columns.similar(embedding, admitted)
             rounded = np.round(cosines.astype(np.float64), 6)
             if len(rows) > 4 * limit:
                 kept = np.flatnonzero(rounded >= np.partition(rounded, len(rows) - limit)[len(rows) - limit])
                 rows, rounded = rows[kept], rounded[kept]
-            found = [Neighbour(self._columns.ids[row], float(c)) for row, c in zip(rows, rounded, strict=True)]
+            found = [Neighbour(columns.ids[row], float(c)) for row, c in zip(rows, rounded, strict=True)]
         return sorted(found, key=lambda one: (-one.similarity, one.id))[:limit]
 
     def names(self, prefix: str, viewer: Viewer, limit: int) -> Sequence[str]:
         """Names by their start."""
         with self._lock:
-            stars, labels = self._columns.numbers["stars"], self._columns.labels
-            seen = np.flatnonzero(self._columns.visible(viewer.account)).tolist()
+            columns = self._live.columns
+            stars, labels = columns.numbers["stars"], columns.labels
+            seen = np.flatnonzero(columns.visible(viewer.account)).tolist()
             found = [row for row in seen if labels[row].startswith(prefix) or f"/{prefix}" in labels[row]]
             found.sort(key=lambda row: (-stars[row], labels[row]))
             return [labels[row] for row in found[:limit]]
@@ -129,72 +106,85 @@ class SqliteIndex:
         """Closes the connection."""
         self._connection.close()
 
-    def _run(self, plan: Plan, viewer: Viewer) -> Run:
-        return Run.of(self._columns, lambda p: self._rows("body", p), lambda p: self._rows("title", p), plan, viewer)
+    def fill(self, generation: Generation, changes: Sequence[Change]) -> None:
+        """Lets changes into a generation that does not answer yet."""
+        ready = prepared(changes, self._lexicon)
+        with self._lock:
+            self._still(generation)
+            with self._transaction():
+                done = generation.write(ready)
+            generation.follow(done)
 
-    def _rows(self, column: str, phrase: Units) -> Rows:
-        """The rows whose text has a phrase, in order; kept until the next write."""
-        key = (column, phrase)
-        if key in self._phrases:
-            self._phrases.move_to_end(key)
-            return self._phrases[key]
-        found = self._connection.execute(
-            "SELECT rowid FROM texts WHERE texts MATCH ?", (f"{column} : {_match(phrase)}",)
-        )
-        rows = np.fromiter((row[0] for row in found), np.int64)
-        self._phrases[key] = rows
-        while len(self._phrases) > KEPT_PHRASES:
-            self._phrases.popitem(last=False)
-        return rows
+    def answer_from(self, generation: Generation, position: int) -> None:
+        """Moves the alias."""
+        with self._lock:
+            self._still(generation)
+            old, self._filling = self._live, None
+            with self._transaction():
+                for name, value in ((_ALIAS, generation.name), (_STAMP, self._stamp()), (_POSITION, str(position))):
+                    self._tell(name, value)
+            self._live = generation
+            old.drop()
+
+    def forget(self, generation: Generation) -> None:
+        """Drops a generation that never answered."""
+        with self._lock:
+            if generation is self._filling:
+                self._filling = None
+                generation.drop()
+
+    def _still(self, generation: Generation) -> None:
+        if generation is not self._filling:
+            raise Unavailable("Another rebuild of the search index began.", hint="Wait for it to end.")
+
+    def _open(self) -> Generation:
+        if self._connection.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
+            for table in _EARLIER:
+                self._connection.execute(f"DROP TABLE IF EXISTS {table}")
+            self._connection.execute("CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID")
+            for name in GENERATIONS:
+                Generation(self._connection, name).create()
+            self._connection.execute(f"PRAGMA user_version = {LAYOUT}")
+        live = Generation(self._connection, self._told(_ALIAS) or GENERATIONS[0])
+        if self.stamp():
+            live.load()
+        return live
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield
+
+    def _told(self, name: str) -> str:
+        row = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else ""
+
+    def _tell(self, name: str, value: str) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    def _run(self, plan: Plan, viewer: Viewer) -> Run:
+        live = self._live
+        return Run.of(live.columns, lambda p: live.rows("body", p), lambda p: live.rows("title", p), plan, viewer)
 
     def _stamp(self) -> str:
         return f"{LAYOUT}:{self._lexicon.digest}"
 
-    def _remove(self, id_: str) -> None:
-        row = self._connection.execute("SELECT number FROM entries WHERE id = ?", (id_,)).fetchone()
-        if row is not None:
-            self._connection.execute("DELETE FROM texts WHERE rowid = ?", row)
-            self._connection.execute("DELETE FROM entries WHERE number = ?", row)
 
-    def _insert(self, record: SearchRecord) -> Entry:
-        numbers = {
-            "stars": float(record.stars),
-            "mos": record.mos,
-            "downloads": float(record.downloads),
-            "created": record.created.timestamp(),
-            "standing": standing(record),
-        }
-        facets = sorted(facets_of(record, self._lexicon))
-        embedding = np.asarray(record.embedding, np.float32).tobytes()
-        family = record.family or record.id
-        values = (record.id, record.owner, record.name, family, record.private)
-        cursor = self._connection.execute(
-            "INSERT INTO entries(id, owner, name, family, private, numbers, facets, embedding)"
-            " VALUES (?,?,?,?,?,?,?,?)",
-            (*values, json.dumps(numbers), json.dumps([[f.key, f.value] for f in facets]), embedding),
-        )
-        row = int(cursor.lastrowid or 0)
-        self._connection.execute(
-            "INSERT INTO texts(rowid, title, body) VALUES (?,?,?)", (row, title_of(record), text_of(record))
-        )
-        return Entry(row, *values, {k: np.nan if v is None else v for k, v in numbers.items()}, facets, embedding)
+class SqliteFilling:
+    """A generation that does not answer yet."""
 
-    def _load(self) -> Columns:
-        columns = Columns()
-        for entry in self._entries():
-            columns.add(entry)
-        return columns
+    def __init__(self, index: SqliteIndex, generation: Generation) -> None:
+        self._index, self._generation = index, generation
 
-    def _entries(self) -> Iterator[Entry]:
-        rows = self._connection.execute(
-            "SELECT number, id, owner, name, family, private, numbers, facets, embedding FROM entries ORDER BY number"
-        )
-        for number, id_, owner, name, family, private, numbers, facets, embedding in rows:
-            told = {key: np.nan if value is None else value for key, value in json.loads(numbers).items()}
-            known = [Facet(key, value) for key, value in json.loads(facets)]
-            yield Entry(number, id_, owner, name, family, bool(private), told, known, bytes(embedding))
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Lets changes in, unseen."""
+        self._index.fill(self._generation, changes)
 
+    def switch(self, position: int) -> None:
+        """Lets it answer."""
+        self._index.answer_from(self._generation, position)
 
-def _match(phrase: Units) -> str:
-    """An FTS5 phrase; units hold letters and digits only, so that nothing in them is query syntax."""
-    return '"' + " ".join(phrase) + '"'
+    def discard(self) -> None:
+        """Drops its tables."""
+        self._index.forget(self._generation)

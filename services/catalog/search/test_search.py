@@ -15,11 +15,12 @@ from services.catalog.search.finding import find, planned
 from services.catalog.search.forks import collapse
 from services.catalog.search.highlight import highlights
 from services.catalog.search.lexicon import Facet, load
-from services.catalog.search.port import Found, Ranked, SearchIndex, Viewer, open_index
+from services.catalog.search.port import Found, Ranked, SearchIndex, Viewer, open_index, rebuild
 from services.catalog.search.query import Query, understand
 from services.catalog.search.record import SearchRecord, facets_of
 from services.catalog.search.suggest import suggestions
 from services.catalog.search.tokens import fold, units
+from tests.contract.search_suite import put
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 LEXICON = load()
@@ -47,7 +48,7 @@ FIXTURES = [
 @pytest.fixture
 def index(tmp_path: Path) -> SearchIndex:
     made = open_index(f"sqlite:///{tmp_path / 'search.sqlite'}")
-    made.rebuild(FIXTURES)
+    rebuild(made, FIXTURES)
     return made
 
 
@@ -112,7 +113,7 @@ def test_private_voices_change_nothing_that_others_see(index: SearchIndex) -> No
     viewers = ["", "bob"]
     seen = {(t, v): look(index, t, v) for t in texts for v in viewers}
     secret = replace(fixture("secret", 99, description_zh="火锅店 火锅 老板娘", stars=1000), private=True, owner="ann")
-    index.apply([secret, *(replace(secret, id=f"secret{n}") for n in range(20))], [])
+    put(index, [secret, *(replace(secret, id=f"secret{n}") for n in range(20))], [])
     assert seen == {(t, v): look(index, t, v) for t in texts for v in viewers}
     assert "secret" in found(index, "火锅", "ann")
 
@@ -120,18 +121,18 @@ def test_private_voices_change_nothing_that_others_see(index: SearchIndex) -> No
 def test_one_entry_a_voice_whatever_is_repeated(index: SearchIndex) -> None:
     changed = replace(FIXTURES[4], languages=("fr",))
     for _ in range(3):
-        index.apply([changed, *FIXTURES[:2]], ["canton-lady", "never-there"])
+        put(index, [changed, *FIXTURES[:2]], ["canton-lady", "never-there"])
     everything = found(index, "")
     assert len(everything) == len(set(everything)) == len(FIXTURES) - 1
     assert found(index, "法语") == ["canton-boy"]
-    index.rebuild(FIXTURES)
+    rebuild(index, FIXTURES)
     assert len(found(index, "")) == len(FIXTURES)
 
 
 def test_an_index_of_another_lexicon_asks_to_be_rebuilt(tmp_path: Path) -> None:
     fresh = open_index(f"sqlite:///{tmp_path / 'fresh.sqlite'}")
     assert fresh.stamp() == ""
-    fresh.rebuild([])
+    rebuild(fresh, [])
     assert fresh.stamp()
     with pytest.raises(ValueError, match="VOICEHUB_SEARCH_URL"):
         open_index("gopher://x")
@@ -199,7 +200,7 @@ def test_a_voice_that_lacks_something_comes_near(index: SearchIndex) -> None:
 
 
 def test_words_that_nobody_listed_find_what_means_the_same(index: SearchIndex) -> None:
-    index.apply([fixture("moon", 1, description_en="Explains rockets and planets.")], [])
+    put(index, [fixture("moon", 1, description_en="Explains rockets and planets.")], [])
     answer = look(index, "航天 火箭")
     assert (answer.total, answer.hits[0].id, answer.hits[0].near) == (0, "moon", True)
 
@@ -221,7 +222,7 @@ def test_neighbours_by_sound_respect_conditions_and_privacy(index: SearchIndex) 
         return fixture(id_, embedding=embedding, **facts)
 
     plan = planned(index, LEXICON, understand("gender:male", LEXICON))
-    index.apply(
+    put(index,
         [
             sounding("near", 0.8, 0.6, gender="male"), sounding("far", 0.0, 1.0, gender="male"),
             sounding("woman", 1.0, 0.0, gender="female"),
@@ -231,12 +232,12 @@ def test_neighbours_by_sound_respect_conditions_and_privacy(index: SearchIndex) 
     )  # fmt: skip
     assert [n.id for n in index.nearest((1.0, 0.0), plan, Viewer(), 10)] == ["near", "far"]
     assert [n.id for n in index.nearest((1.0, 0.0), plan, Viewer("ann"), 10)] == ["hidden", "near", "far"]
-    index.apply([], ["near"])
+    put(index, [], ["near"])
     assert [n.similarity for n in index.nearest((1.0, 0.0), plan, Viewer(), 10)] == [0.0]
 
 
 def test_suggestions_are_terms_and_public_names(index: SearchIndex) -> None:
-    index.apply([replace(fixture("cantata"), private=True, owner="ann")], [])
+    put(index, [replace(fixture("cantata"), private=True, owner="ann")], [])
     assert "cantonese" in suggestions(index, LEXICON, "canto", Viewer())
     assert "fixtures/canton-boy" in suggestions(index, LEXICON, "canton-b", Viewer())
     assert suggestions(index, LEXICON, "cantata", Viewer()) == []

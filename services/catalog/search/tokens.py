@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from functools import cache
+from functools import cache, lru_cache
 
 from opencc import OpenCC
 
@@ -26,7 +26,12 @@ def _simplifier() -> OpenCC:
 def fold(text: str) -> str:
     """NFKC, lower case, simplified characters: what the user meant, however it was typed."""
     folded = unicodedata.normalize("NFKC", text).lower()
-    return str(_simplifier().convert(folded)) if _SINGLE.search(folded) else folded
+    return _simplified(folded) if _SINGLE.search(folded) else folded
+
+
+@lru_cache(maxsize=256)  # a record's texts are folded for its facets and for its stems
+def _simplified(text: str) -> str:
+    return str(_simplifier().convert(text))
 
 
 def units(text: str) -> tuple[str, ...]:

@@ -17,13 +17,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.catalog import messages, paging
+from services.catalog.domain.speaker import scaled
 from services.catalog.search.finding import find, planned
 from services.catalog.search.forks import Collapsed, collapse
 from services.catalog.search.highlight import highlights
 from services.catalog.search.lexicon import MARK, load
 from services.catalog.search.port import ORDERS, Found, Ranked, SearchIndex, Viewer
-from services.catalog.search.projection import Projection, records_of
+from services.catalog.search.projection import Projection
 from services.catalog.search.query import MAX_QUERY, Query, understand
+from services.catalog.search.snapshot import records_of
 from services.catalog.search.suggest import suggestions
 from services.catalog.store import repositories, versions
 from services.catalog.store.tables import RepositoryRow, VersionRow
@@ -35,6 +37,7 @@ from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 MAX_HITS = 1000
 KEPT_RANKINGS = 256
 MAX_SIMILAR = 50
+MAX_LENGTH = 4096  # numbers of an embedding
 NO_EMBEDDING = (
     "This voice has no speaker embedding: its version carries no figure `speaker_embedding`, which a hub with the "
     "trainer extra measures."
@@ -54,10 +57,9 @@ class Ranking:
 class VoiceSearch:
     """Search over published voices."""
 
-    def __init__(self, database: Database, index: SearchIndex) -> None:
-        self._database, self._index = database, index
+    def __init__(self, database: Database, index: SearchIndex, projection: Projection) -> None:
+        self._database, self._index, self._projection = database, index, projection
         self._lexicon = load()
-        self._projection = Projection(database, index)
         self._rankings: OrderedDict[str, Ranking] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -67,8 +69,8 @@ class VoiceSearch:
         order = _order(request.order)
         size = paging.page_size(request.page.size)
         name, offset, last = _position(request.page.cursor)
-        self._projection.catch_up()
-        name, ranking = self._ranking(name, identity, request.query, query, order)
+        with self._projection.current():
+            name, ranking = self._ranking(name, identity, request.query, query, order)
         found = ranking.found
         shown = Collapsed(found.hits, {}) if request.forks else collapse(found.hits)
         start = next((i + 1 for i, hit in enumerate(shown.hits) if hit.id == last), offset)
@@ -92,24 +94,38 @@ class VoiceSearch:
     def suggest(self, identity: Identity, request: pb.SuggestQueriesRequest) -> pb.SuggestQueriesResponse:
         """Queries that begin as what was typed; Invalid for a text that is too long."""
         self._understood(request.prefix)
-        self._projection.catch_up()
-        found = suggestions(self._index, self._lexicon, request.prefix, Viewer(identity.account))
+        with self._projection.current():
+            found = suggestions(self._index, self._lexicon, request.prefix, Viewer(identity.account))
         return pb.SuggestQueriesResponse(suggestions=found)
 
     def similar(self, identity: Identity, request: pb.ListSimilarVoicesRequest) -> pb.ListSimilarVoicesResponse:
         """Voices that sound like one that the caller may read; NotFound for any other."""
         query = self._understood(request.query)
         size = min(paging.page_size(request.size), MAX_SIMILAR)
-        self._projection.catch_up()
-        with self._database.read() as session:
+        with self._projection.current(), self._database.read() as session:
             row = repositories.readable(session, identity, request.owner, request.name)
             own = next(iter(records_of(session, [row.id])), None)
             if own is None or not own.embedding:
                 return pb.ListSimilarVoicesResponse(unavailable=NO_EMBEDDING)
-            made = planned(self._index, self._lexicon, query)
-            near = self._index.nearest(own.embedding, made, Viewer(identity.account), size + 1)
-            ranked = [Ranked(one.id, one.similarity) for one in near if one.id != row.id][:size]
-            return pb.ListSimilarVoicesResponse(hits=_hits(session, identity, ranked))
+            ranked = self._alike(own.embedding, query, identity, size + 1)
+            others = [one for one in ranked if one.id != row.id][:size]
+            return pb.ListSimilarVoicesResponse(hits=_hits(session, identity, others))
+
+    def by_sound(self, identity: Identity, request: pb.SearchBySoundRequest) -> pb.SearchBySoundResponse:
+        """Voices that sound like an embedding; Invalid for one that is no direction."""
+        query = self._understood(request.query)
+        size = min(paging.page_size(request.size), MAX_SIMILAR)
+        embedding = scaled(request.embedding)
+        if not embedding or len(embedding) > MAX_LENGTH:
+            raise Invalid("This is no speaker embedding.", hint="Send the one that the trainer measured of a clip.")
+        with self._projection.current(), self._database.read() as session:
+            ranked = self._alike(embedding, query, identity, size)
+            return pb.SearchBySoundResponse(hits=_hits(session, identity, ranked))
+
+    def _alike(self, embedding: Sequence[float], query: Query, identity: Identity, size: int) -> list[Ranked]:
+        made = planned(self._index, self._lexicon, query)
+        near = self._index.nearest(embedding, made, Viewer(identity.account), size)
+        return [Ranked(one.id, one.similarity) for one in near]
 
     def _understood(self, text: str) -> Query:
         if len(text) > MAX_QUERY:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, or_, select, true
+from sqlalchemy import ColumnElement, delete, insert, or_, select, true
 from sqlalchemy.orm import Session
 
 from services.catalog.domain.visibility import Visibility, may_read, missing_repository
 from services.catalog.paging import Page
-from services.catalog.store.tables import RefRow, RepositoryRow, StaleRow, StarRow, VersionRow
+from services.catalog.store.tables import ChangeRow, RefRow, RepositoryRow, StarRow, VersionRow
 from services.common.clock import now
 from services.common.identity import Identity
 from services.common.ids import new_id
@@ -113,7 +113,8 @@ def withdraw_from_main(session: Session, version: VersionRow, published: str) ->
 
 def mark_stale(session: Session, repository_id: str) -> None:
     """The search index must look at this repository again, once this transaction has committed."""
-    session.add(StaleRow(repository_id=repository_id))
+    session.execute(delete(ChangeRow).where(ChangeRow.repository_id == repository_id))
+    session.execute(insert(ChangeRow).values(repository_id=repository_id, create_time=now()))
 
 
 def _visible_to(identity: Identity) -> ColumnElement[bool]:

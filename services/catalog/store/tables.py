@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 ID = String(32)
@@ -37,6 +37,7 @@ class RepositoryRow(Base):
     stars: Mapped[int] = mapped_column(default=0)
     comments: Mapped[int] = mapped_column(default=0)
     downloads: Mapped[int] = mapped_column(default=0)
+    protected: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class RefRow(Base):
@@ -184,10 +185,37 @@ class PullRow(Base):
     day: Mapped[str] = mapped_column(String(10), primary_key=True)
 
 
-class StaleRow(Base):
-    """A repository whose entry in the search index is older than the tables."""
+class ChangeRow(Base):
+    """The last change of what a search shows of a repository; a later one takes its place under a greater sequence."""
 
-    __tablename__ = "search_stale"
+    __tablename__ = "search_changes"
     __table_args__ = ({"sqlite_autoincrement": True},)
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    repository_id: Mapped[str] = mapped_column(ID)
+    repository_id: Mapped[str] = mapped_column(ID, unique=True)
+    create_time: Mapped[datetime]
+
+
+class RebuildRow(Base):
+    """A rebuild of the search index that the operator asked for; `end_time` and the rest once it is done."""
+
+    __tablename__ = "search_rebuilds"
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    create_time: Mapped[datetime]
+    end_time: Mapped[datetime | None]
+    voices: Mapped[int] = mapped_column(default=0)
+    position: Mapped[int] = mapped_column(default=0)
+    seconds: Mapped[float] = mapped_column(default=0.0)
+
+
+class LikenessRow(Base):
+    """A published voice that came too close to the protected voice of somebody else."""
+
+    __tablename__ = "likenesses"
+    __table_args__ = (UniqueConstraint("version_id", "protected_id"), {"sqlite_autoincrement": True})
+    sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(ID, unique=True)
+    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), index=True)
+    version_id: Mapped[str] = mapped_column(ForeignKey("versions.id"))
+    protected_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), index=True)
+    similarity: Mapped[float]
+    create_time: Mapped[datetime]

@@ -9,7 +9,11 @@ import click
 from services.common.admin.events import group as events
 
 # The groups of single services, on which `services.common` does not depend, and what needs the extra `cluster`.
-_GROUPS = {"base": "services.inference.admin", "database": "services.common.admin.database"}
+_GROUPS = {
+    "base": "services.inference.admin",
+    "database": "services.common.admin.database",
+    "search": "services.catalog.admin",
+}
 
 
 class Commands(click.Group):

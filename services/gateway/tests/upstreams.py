@@ -219,6 +219,34 @@ class Catalog(catalog_grpc.CatalogServiceServicer):
         self.world.repository(request.owner, request.name)
         return catalog.ListSimilarVoicesResponse(unavailable="No speaker embedding.")
 
+    def SearchBySound(
+        self, request: catalog.SearchBySoundRequest, context: grpc.ServicerContext
+    ) -> catalog.SearchBySoundResponse:
+        self.world.requests.append(request)
+        (owner, name), versions = next(iter(self.world.versions.items()))
+        hit = catalog.Hit(repository=self.world.repository(owner, name), version=versions[0].id, score=0.9)
+        return catalog.SearchBySoundResponse(hits=[hit])
+
+    def SetProtection(
+        self, request: catalog.SetProtectionRequest, context: grpc.ServicerContext
+    ) -> catalog.SetProtectionResponse:
+        found = self.world.repository(request.owner, request.name)
+        found.protected = request.protected
+        return catalog.SetProtectionResponse(repository=found)
+
+    def ListLikenesses(
+        self, request: catalog.ListLikenessesRequest, context: grpc.ServicerContext
+    ) -> catalog.ListLikenessesResponse:
+        self.world.repository(request.owner, request.name)
+        return catalog.ListLikenessesResponse(
+            likenesses=[
+                catalog.Likeness(
+                    id="0" * 32, owner="bob", name="twin", protected_owner=request.owner, protected_name=request.name,
+                    similarity=0.91, create_time=to_timestamp(now()),
+                )
+            ]
+        )  # fmt: skip
+
     def SearchVoices(
         self, request: catalog.SearchVoicesRequest, context: grpc.ServicerContext
     ) -> catalog.SearchVoicesResponse:
@@ -296,6 +324,13 @@ class Trainer(trainer_grpc.TrainerServiceServicer):
                     sequence=sequence, step=step, fraction=1.0, message=f"{step} done", figures={"loss": 0.5}
                 )
                 yield trainer.WatchJobResponse(job=self._job(trainer.JOB_STATE_RUNNING), progress=progress)
+
+    def EmbedSpeech(
+        self, request: trainer.EmbedSpeechRequest, context: grpc.ServicerContext
+    ) -> trainer.EmbedSpeechResponse:
+        if not request.clip.startswith(b"RIFF"):
+            raise Unprocessable("No audio can be read from this file.", hint="Send a WAV.", reason="NOT_AUDIO")
+        return trainer.EmbedSpeechResponse(embedding=[0.6, 0.8], seconds=2.5)
 
     def CancelJob(self, request: trainer.CancelJobRequest, context: grpc.ServicerContext) -> trainer.CancelJobResponse:
         return trainer.CancelJobResponse(job=self._job(trainer.JOB_STATE_CANCELLED))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -12,6 +13,7 @@ from services.common.identity import Identity, Signer, Verifier, ensure_keys
 from services.common.settings import SERVICES, load
 from services.launcher import child as children
 from services.launcher.child import Child
+from services.launcher.engines import ALSO, CHOSEN, read_engines
 from services.launcher.errors import AlreadyRunning, CannotStart
 from services.launcher.health import grpc_serves, http_serves
 from services.launcher.launcher import Launcher
@@ -118,6 +120,19 @@ def test_a_service_that_does_not_stop_is_killed(tmp_path: Path) -> None:
     child.wait(time.monotonic())
     assert child.pid == 0
     assert child.exit_code == -signal.SIGKILL
+
+
+def test_search_runs_on_an_engine_where_there_is_one(tmp_path: Path) -> None:
+    said = {name: f"engine of {name}" for name in (*CHOSEN, *ALSO)}
+    file = tmp_path / "engines.json"
+    file.write_text(json.dumps({"environment": {**said, "VOICEHUB_OTHER": "x"}}))
+    assert read_engines(file) == said
+    embedded = {name: said[name] for name in CHOSEN}
+    file.write_text(json.dumps({"environment": embedded}))
+    assert read_engines(file) == embedded
+    file.write_text(json.dumps({"environment": {name: said[name] for name in ALSO}}))
+    with pytest.raises(CannotStart, match="Not all engines run"):
+        read_engines(file)
 
 
 def test_the_module_says_how_it_is_called() -> None:

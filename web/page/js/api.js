@@ -65,6 +65,9 @@ export async function blob(path, body) {
   return response.blob();
 }
 
+/** Sends a file as the body. @param {string} path @param {Blob} file @returns {Promise<any>} */
+export const sendFile = async (path, file) => (await send("POST", path, file, { "Content-Type": "application/octet-stream" })).json();
+
 /**
  * Sends a file in pieces and goes on after a torn connection.
  * @param {Blob} file @param {string} filename @param {(fraction: number) => void} progress

@@ -3,6 +3,7 @@
 import { get } from "../api.js";
 import { add, fill, h } from "../dom.js";
 import { localised, t } from "../i18n.js";
+import { soundBox } from "./sound.js";
 import { baseLine, player, problemCard, repoPath, tagList, voicePath } from "../ui.js";
 
 const EXAMPLES = ["英语 男性 叙事", "English male narrator", "粤语 老年 男性"];
@@ -12,7 +13,9 @@ export async function searchView(view, query = "") {
   const list = h("ul.hits");
   const head = h("div", { "aria-live": "polite" });
   const foot = h("div");
-  fill(view, h("div.hero", {}, h("h1", {}, t("headline")), h("p.lead", {}, t("lead")), box(query), examples()), head, list, foot);
+  const alike = (/** @type {any[]} */ items) => (fill(head), fill(foot), fill(list, ...items.map(hitCard)));
+  const hero = h("div.hero", {}, h("h1", {}, t("headline")), h("p.lead", {}, t("lead")), box(query), examples(), soundBox(alike));
+  fill(view, hero, head, list, foot);
   await page(query, "", head, list, foot);
 }
 

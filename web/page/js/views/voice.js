@@ -4,6 +4,7 @@ import { Problem, blob, call, follow, get, session } from "../api.js";
 import { add, field, fill, h, select } from "../dom.js";
 import { LANGUAGES, has, localised, t } from "../i18n.js";
 import { announce, attempt, baseLine, player, repoPath, stateBadge, tagList } from "../ui.js";
+import { likenessCard } from "./likeness.js";
 import { scanCard } from "./report.js";
 
 const FACTS = ["languages", "gender", "age", "persona", "emotions", "styles", "timbres", "license", "source", "consent", "base"];
@@ -16,7 +17,7 @@ export async function voiceView(view, owner, name, ref, signal) {
   const wanted = ref || repo.head || versions[0]?.id;
   const version = wanted ? await get(`${path}/versions/${encodeURIComponent(wanted)}`) : null;
   const about = h("div", {}, ...(version ? await aboutVersion(repo, version) : [h("p.card", {}, t("noneYet"))]));
-  const side = h("div", {}, version && pullCard(repo), versionsCard(repo, versions, version), commentsCard(path), reportCard(path));
+  const side = h("div", {}, version && pullCard(repo), likenessCard(repo), versionsCard(repo, versions, version), commentsCard(path), reportCard(path));
   fill(view, heading(repo, path, version), h("div.columns", {}, about, side));
   if (version && !["published", "quarantined"].includes(version.state)) await untilNext(path, version, signal, () => voiceView(view, owner, name, ref, signal));
 }

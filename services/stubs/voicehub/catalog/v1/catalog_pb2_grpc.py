@@ -91,6 +91,21 @@ class CatalogServiceStub:
                 request_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListSimilarVoicesRequest.SerializeToString,
                 response_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListSimilarVoicesResponse.FromString,
                 _registered_method=True)
+        self.SearchBySound = channel.unary_unary(
+                '/voicehub.catalog.v1.CatalogService/SearchBySound',
+                request_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SearchBySoundRequest.SerializeToString,
+                response_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SearchBySoundResponse.FromString,
+                _registered_method=True)
+        self.SetProtection = channel.unary_unary(
+                '/voicehub.catalog.v1.CatalogService/SetProtection',
+                request_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SetProtectionRequest.SerializeToString,
+                response_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SetProtectionResponse.FromString,
+                _registered_method=True)
+        self.ListLikenesses = channel.unary_unary(
+                '/voicehub.catalog.v1.CatalogService/ListLikenesses',
+                request_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListLikenessesRequest.SerializeToString,
+                response_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListLikenessesResponse.FromString,
+                _registered_method=True)
         self.SetStar = channel.unary_unary(
                 '/voicehub.catalog.v1.CatalogService/SetStar',
                 request_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SetStarRequest.SerializeToString,
@@ -188,6 +203,27 @@ class CatalogServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SearchBySound(self, request, context):
+        """Voices whose speaker sounds most like an embedding.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SetProtection(self, request, context):
+        """Whether an alarm is given when somebody else's new voice comes too close to this one. Only the owner may.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLikenesses(self, request, context):
+        """What came too close: for the owner of a repository, of its own new voices and to its protected one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def SetStar(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -269,6 +305,21 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.ListSimilarVoices,
                     request_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListSimilarVoicesRequest.FromString,
                     response_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListSimilarVoicesResponse.SerializeToString,
+            ),
+            'SearchBySound': grpc.unary_unary_rpc_method_handler(
+                    servicer.SearchBySound,
+                    request_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SearchBySoundRequest.FromString,
+                    response_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SearchBySoundResponse.SerializeToString,
+            ),
+            'SetProtection': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetProtection,
+                    request_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SetProtectionRequest.FromString,
+                    response_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SetProtectionResponse.SerializeToString,
+            ),
+            'ListLikenesses': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLikenesses,
+                    request_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListLikenessesRequest.FromString,
+                    response_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListLikenessesResponse.SerializeToString,
             ),
             'SetStar': grpc.unary_unary_rpc_method_handler(
                     servicer.SetStar,
@@ -590,6 +641,87 @@ class CatalogService:
             '/voicehub.catalog.v1.CatalogService/ListSimilarVoices',
             voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListSimilarVoicesRequest.SerializeToString,
             voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListSimilarVoicesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SearchBySound(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicehub.catalog.v1.CatalogService/SearchBySound',
+            voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SearchBySoundRequest.SerializeToString,
+            voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SearchBySoundResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetProtection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicehub.catalog.v1.CatalogService/SetProtection',
+            voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SetProtectionRequest.SerializeToString,
+            voicehub_dot_catalog_dot_v1_dot_catalog__pb2.SetProtectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLikenesses(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicehub.catalog.v1.CatalogService/ListLikenesses',
+            voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListLikenessesRequest.SerializeToString,
+            voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListLikenessesResponse.FromString,
             options,
             channel_credentials,
             insecure,

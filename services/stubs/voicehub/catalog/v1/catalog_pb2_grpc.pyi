@@ -50,6 +50,12 @@ class CatalogServiceStub:
     """What a query that begins like this may become: known terms and names of voices."""
     ListSimilarVoices: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListSimilarVoicesRequest, _catalog_pb2.ListSimilarVoicesResponse]
     """Voices whose speaker sounds most like that of a voice."""
+    SearchBySound: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.SearchBySoundRequest, _catalog_pb2.SearchBySoundResponse]
+    """Voices whose speaker sounds most like an embedding."""
+    SetProtection: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.SetProtectionRequest, _catalog_pb2.SetProtectionResponse]
+    """Whether an alarm is given when somebody else's new voice comes too close to this one. Only the owner may."""
+    ListLikenesses: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListLikenessesRequest, _catalog_pb2.ListLikenessesResponse]
+    """What came too close: for the owner of a repository, of its own new voices and to its protected one."""
     SetStar: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.SetStarRequest, _catalog_pb2.SetStarResponse]
     ListComments: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListCommentsRequest, _catalog_pb2.ListCommentsResponse]
     CreateComment: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.CreateCommentRequest, _catalog_pb2.CreateCommentResponse]
@@ -77,6 +83,12 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """What a query that begins like this may become: known terms and names of voices."""
     ListSimilarVoices: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListSimilarVoicesRequest, _catalog_pb2.ListSimilarVoicesResponse]  # type: ignore[assignment]
     """Voices whose speaker sounds most like that of a voice."""
+    SearchBySound: _aio.UnaryUnaryMultiCallable[_catalog_pb2.SearchBySoundRequest, _catalog_pb2.SearchBySoundResponse]  # type: ignore[assignment]
+    """Voices whose speaker sounds most like an embedding."""
+    SetProtection: _aio.UnaryUnaryMultiCallable[_catalog_pb2.SetProtectionRequest, _catalog_pb2.SetProtectionResponse]  # type: ignore[assignment]
+    """Whether an alarm is given when somebody else's new voice comes too close to this one. Only the owner may."""
+    ListLikenesses: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListLikenessesRequest, _catalog_pb2.ListLikenessesResponse]  # type: ignore[assignment]
+    """What came too close: for the owner of a repository, of its own new voices and to its protected one."""
     SetStar: _aio.UnaryUnaryMultiCallable[_catalog_pb2.SetStarRequest, _catalog_pb2.SetStarResponse]  # type: ignore[assignment]
     ListComments: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListCommentsRequest, _catalog_pb2.ListCommentsResponse]  # type: ignore[assignment]
     CreateComment: _aio.UnaryUnaryMultiCallable[_catalog_pb2.CreateCommentRequest, _catalog_pb2.CreateCommentResponse]  # type: ignore[assignment]
@@ -167,6 +179,30 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ListSimilarVoicesResponse, _abc.Awaitable[_catalog_pb2.ListSimilarVoicesResponse]]:
         """Voices whose speaker sounds most like that of a voice."""
+
+    @_abc_1.abstractmethod
+    def SearchBySound(
+        self,
+        request: _catalog_pb2.SearchBySoundRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.SearchBySoundResponse, _abc.Awaitable[_catalog_pb2.SearchBySoundResponse]]:
+        """Voices whose speaker sounds most like an embedding."""
+
+    @_abc_1.abstractmethod
+    def SetProtection(
+        self,
+        request: _catalog_pb2.SetProtectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.SetProtectionResponse, _abc.Awaitable[_catalog_pb2.SetProtectionResponse]]:
+        """Whether an alarm is given when somebody else's new voice comes too close to this one. Only the owner may."""
+
+    @_abc_1.abstractmethod
+    def ListLikenesses(
+        self,
+        request: _catalog_pb2.ListLikenessesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.ListLikenessesResponse, _abc.Awaitable[_catalog_pb2.ListLikenessesResponse]]:
+        """What came too close: for the owner of a repository, of its own new voices and to its protected one."""
 
     @_abc_1.abstractmethod
     def SetStar(

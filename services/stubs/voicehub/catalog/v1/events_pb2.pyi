@@ -167,3 +167,33 @@ class CommentCreated(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CommentCreated: _TypeAlias = CommentCreated  # noqa: Y015
+
+@_typing.final
+class VoiceTooClose(_message.Message):
+    """Topic `community`, key = id of the new voice's repository: a published voice comes too close to a protected one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPOSITORY_ID_FIELD_NUMBER: _builtins.int
+    VERSION_ID_FIELD_NUMBER: _builtins.int
+    PROTECTED_REPOSITORY_ID_FIELD_NUMBER: _builtins.int
+    SIMILARITY_FIELD_NUMBER: _builtins.int
+    repository_id: _builtins.str
+    version_id: _builtins.str
+    protected_repository_id: _builtins.str
+    similarity: _builtins.float
+    def __init__(
+        self,
+        *,
+        repository_id: _builtins.str = ...,
+        version_id: _builtins.str = ...,
+        protected_repository_id: _builtins.str = ...,
+        similarity: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["protected_repository_id", b"protected_repository_id", "repository_id", b"repository_id", "similarity", b"similarity", "version_id", b"version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VoiceTooClose: _TypeAlias = VoiceTooClose  # noqa: Y015

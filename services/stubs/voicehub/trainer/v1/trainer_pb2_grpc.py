@@ -65,6 +65,11 @@ class TrainerServiceStub:
                 request_serializer=voicehub_dot_trainer_dot_v1_dot_trainer__pb2.WatchJobRequest.SerializeToString,
                 response_deserializer=voicehub_dot_trainer_dot_v1_dot_trainer__pb2.WatchJobResponse.FromString,
                 _registered_method=True)
+        self.EmbedSpeech = channel.unary_unary(
+                '/voicehub.trainer.v1.TrainerService/EmbedSpeech',
+                request_serializer=voicehub_dot_trainer_dot_v1_dot_trainer__pb2.EmbedSpeechRequest.SerializeToString,
+                response_deserializer=voicehub_dot_trainer_dot_v1_dot_trainer__pb2.EmbedSpeechResponse.FromString,
+                _registered_method=True)
 
 
 class TrainerServiceServicer:
@@ -109,6 +114,13 @@ class TrainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EmbedSpeech(self, request, context):
+        """The speaker embedding of a clip of speech, by the embedder that published voices are measured with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TrainerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -141,6 +153,11 @@ def add_TrainerServiceServicer_to_server(servicer, server):
                     servicer.WatchJob,
                     request_deserializer=voicehub_dot_trainer_dot_v1_dot_trainer__pb2.WatchJobRequest.FromString,
                     response_serializer=voicehub_dot_trainer_dot_v1_dot_trainer__pb2.WatchJobResponse.SerializeToString,
+            ),
+            'EmbedSpeech': grpc.unary_unary_rpc_method_handler(
+                    servicer.EmbedSpeech,
+                    request_deserializer=voicehub_dot_trainer_dot_v1_dot_trainer__pb2.EmbedSpeechRequest.FromString,
+                    response_serializer=voicehub_dot_trainer_dot_v1_dot_trainer__pb2.EmbedSpeechResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -306,6 +323,33 @@ class TrainerService:
             '/voicehub.trainer.v1.TrainerService/WatchJob',
             voicehub_dot_trainer_dot_v1_dot_trainer__pb2.WatchJobRequest.SerializeToString,
             voicehub_dot_trainer_dot_v1_dot_trainer__pb2.WatchJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EmbedSpeech(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicehub.trainer.v1.TrainerService/EmbedSpeech',
+            voicehub_dot_trainer_dot_v1_dot_trainer__pb2.EmbedSpeechRequest.SerializeToString,
+            voicehub_dot_trainer_dot_v1_dot_trainer__pb2.EmbedSpeechResponse.FromString,
             options,
             channel_credentials,
             insecure,

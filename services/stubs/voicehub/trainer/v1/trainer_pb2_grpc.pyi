@@ -41,6 +41,8 @@ class TrainerServiceStub:
     ResumeJob: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.ResumeJobRequest, _trainer_pb2.ResumeJobResponse]
     WatchJob: _grpc.UnaryStreamMultiCallable[_trainer_pb2.WatchJobRequest, _trainer_pb2.WatchJobResponse]
     """Every progress event after `after_sequence`, then the new ones until the job ends."""
+    EmbedSpeech: _grpc.UnaryUnaryMultiCallable[_trainer_pb2.EmbedSpeechRequest, _trainer_pb2.EmbedSpeechResponse]
+    """The speaker embedding of a clip of speech, by the embedder that published voices are measured with."""
 
 @_typing.type_check_only
 class TrainerServiceAsyncStub(TrainerServiceStub):
@@ -55,6 +57,8 @@ class TrainerServiceAsyncStub(TrainerServiceStub):
     ResumeJob: _aio.UnaryUnaryMultiCallable[_trainer_pb2.ResumeJobRequest, _trainer_pb2.ResumeJobResponse]  # type: ignore[assignment]
     WatchJob: _aio.UnaryStreamMultiCallable[_trainer_pb2.WatchJobRequest, _trainer_pb2.WatchJobResponse]  # type: ignore[assignment]
     """Every progress event after `after_sequence`, then the new ones until the job ends."""
+    EmbedSpeech: _aio.UnaryUnaryMultiCallable[_trainer_pb2.EmbedSpeechRequest, _trainer_pb2.EmbedSpeechResponse]  # type: ignore[assignment]
+    """The speaker embedding of a clip of speech, by the embedder that published voices are measured with."""
 
 class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
     """Recordings in, voices out."""
@@ -102,5 +106,13 @@ class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_trainer_pb2.WatchJobResponse], _abc.AsyncIterator[_trainer_pb2.WatchJobResponse]]:
         """Every progress event after `after_sequence`, then the new ones until the job ends."""
+
+    @_abc_1.abstractmethod
+    def EmbedSpeech(
+        self,
+        request: _trainer_pb2.EmbedSpeechRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trainer_pb2.EmbedSpeechResponse, _abc.Awaitable[_trainer_pb2.EmbedSpeechResponse]]:
+        """The speaker embedding of a clip of speech, by the embedder that published voices are measured with."""
 
 def add_TrainerServiceServicer_to_server(servicer: TrainerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,77 @@
+"""Writing to Elasticsearch: in bulk, and never an older change over a newer one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from elasticsearch import ConflictError, NotFoundError
+
+from services.catalog.search.elastic_client import FILLING_SECONDS, SECONDS, Connection, lost
+from services.catalog.search.elastic_documents import POSITION, Body, document
+from services.catalog.search.lexicon import Lexicon
+from services.catalog.search.port import Change
+from services.common.errors import Unavailable
+
+_OLDER = 409
+
+
+def write(connection: Connection, index: str, changes: Sequence[Change], lexicon: Lexicon, alias: bool) -> None:
+    """One bulk request, with the sequence as external version.
+
+    To an alias: seen when it returns; IndexLost if it names no index. What the engine refuses raises RuntimeError,
+    after everything else is in.
+    """
+    if not changes:
+        return
+    operations: list[Body] = []
+    for change in sorted(changes, key=lambda change: change.sequence):
+        versioned = {"_id": change.id, "version": change.sequence, "version_type": "external_gte"}
+        operations += [{"index": versioned}, document(change, lexicon)]
+    with connection.asking(SECONDS if alias else FILLING_SECONDS) as client:
+        answer = client.bulk(index=index, operations=operations, require_alias=alias, refresh=alias)
+    failed = [one["index"] for one in answer["items"] if one["index"]["status"] >= 300]
+    refused = [one for one in failed if one["status"] != _OLDER]
+    if any(one["error"]["type"] == "index_not_found_exception" for one in refused):
+        raise lost()
+    if any(one["status"] in (429, 503) for one in refused):
+        raise Unavailable("The search engine is busy.", hint="Try again in a few seconds.", reason="SEARCH_UNAVAILABLE")
+    if refused:
+        raise RuntimeError(f"Elasticsearch refuses {len(refused)} entries, first {refused[0]}")
+
+
+def keep_position(connection: Connection, index: str, position: int) -> None:
+    """Notes where the index stands in the log; it never goes back."""
+    with connection.asking() as client:
+        try:
+            client.index(
+                index=index,
+                id=POSITION,
+                document={"private": True, "position": position},
+                version=position + 1,
+                version_type="external_gte",
+            )
+        except ConflictError:
+            return  # another process is ahead
+        except NotFoundError as error:
+            raise lost() from error
+
+
+class ElasticFilling:
+    """A new index that the alias does not name yet."""
+
+    def __init__(self, connection: Connection, name: str, lexicon: Lexicon, switch: Callable[[str, int], None]) -> None:
+        self._connection, self._name, self._lexicon, self._switch = connection, name, lexicon, switch
+
+    def apply(self, changes: Sequence[Change]) -> None:
+        """Lets changes in, unseen."""
+        write(self._connection, self._name, changes, self._lexicon, alias=False)
+
+    def switch(self, position: int) -> None:
+        """Moves the alias."""
+        self._switch(self._name, position)
+
+    def discard(self) -> None:
+        """Deletes it; what an unreachable engine keeps of it goes with the next switch."""
+        with suppress(Unavailable), self._connection.asking(FILLING_SECONDS) as client:
+            client.indices.delete(index=self._name, ignore_unavailable=True)

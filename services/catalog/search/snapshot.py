@@ -1,0 +1,116 @@
+"""What the tables say that the index shall hold: page by page, and what changed after a position of the log.
+
+The log (`search_changes`) has the last change of each repository, written in the transaction that made it; transactions
+that write queue, so that the order of the log is that of the commits. A page of the snapshot states the position at
+which it was read: everything after the first page's position is read again from the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from services.catalog.domain.road import State
+from services.catalog.domain.speaker import embedding_of
+from services.catalog.domain.visibility import Visibility
+from services.catalog.search.port import Change
+from services.catalog.search.record import SearchRecord
+from services.catalog.store.repositories import MAIN
+from services.catalog.store.tables import ChangeRow, RefRow, RepositoryRow, VersionRow
+
+PAGE = 500
+
+
+@dataclass(frozen=True)
+class Page:
+    """A page of the snapshot.
+
+    Attributes:
+        changes: the voices of the page, each at the sequence of its last change.
+        position: the end of the log when it was read.
+        after: what to ask for next; None when there is no more.
+    """
+
+    changes: tuple[Change, ...]
+    position: int
+    after: int | None
+
+
+def snapshot(session: Session, after: int = 0, size: int = PAGE) -> Page:
+    """A page of the repositories that have a published `main`, in the order in which they were made."""
+    query = select(RepositoryRow.sequence, RepositoryRow.id).where(RepositoryRow.sequence > after)
+    batch = session.execute(query.order_by(RepositoryRow.sequence).limit(size)).all()
+    ids = [row.id for row in batch]
+    found = select(ChangeRow.repository_id, ChangeRow.sequence).where(ChangeRow.repository_id.in_(ids))
+    sequences = {row.repository_id: row.sequence for row in session.execute(found)}
+    changes = tuple(Change(record.id, sequences.get(record.id, 0), record) for record in records_of(session, ids))
+    return Page(changes, end_of_log(session), batch[-1].sequence if len(batch) == size else None)
+
+
+def end_of_log(session: Session) -> int:
+    """The greatest sequence; 0 if nothing ever changed."""
+    return int(session.scalar(select(func.max(ChangeRow.sequence))) or 0)
+
+
+def changes_after(session: Session, position: int, size: int = PAGE) -> list[Change]:
+    """The next changes of the log, with what the tables say now; of what is not found any more without a record."""
+    query = select(ChangeRow.sequence, ChangeRow.repository_id).where(ChangeRow.sequence > position)
+    rows = session.execute(query.order_by(ChangeRow.sequence).limit(size)).all()
+    records = {record.id: record for record in records_of(session, [row.repository_id for row in rows])}
+    return [Change(row.repository_id, row.sequence, records.get(row.repository_id)) for row in rows]
+
+
+def records_of(session: Session, repository_ids: Sequence[str]) -> Iterator[SearchRecord]:
+    """Records of those of the repositories that have a published `main`."""
+    query = (
+        select(RepositoryRow, VersionRow)
+        .join(RefRow, (RefRow.repository_id == RepositoryRow.id) & (RefRow.name == MAIN))
+        .join(VersionRow, VersionRow.id == RefRow.version_id)
+        .where(RepositoryRow.id.in_(repository_ids), VersionRow.state == State.PUBLISHED.value)
+    )
+    for repository, version in session.execute(query):
+        yield record_of(repository, version)
+
+
+def record_of(repository: RepositoryRow, version: VersionRow) -> SearchRecord:
+    """What the index is told of a repository at its published version."""
+    card = version.card
+    return SearchRecord(
+        id=repository.id,
+        version=version.id,
+        owner=repository.owner,
+        name=repository.name,
+        private=repository.visibility != Visibility.PUBLIC.value,
+        created=version.publish_time or version.create_time,
+        description_zh=str(card.get("description_zh", "")),
+        description_en=str(card.get("description_en", "")),
+        tags=tuple(card.get("tags", ())),
+        languages=tuple(card.get("languages", ())),
+        gender=str(card.get("gender", "")),
+        age=str(card.get("age", "")),
+        persona=str(card.get("persona", "")),
+        emotions=tuple(card.get("emotions", ())),
+        styles=tuple(card.get("styles", ())),
+        timbres=tuple(card.get("timbres", ())),
+        license=str(card.get("license", "")),
+        mos=_mos({**card.get("measured", {}), **version.figures}),
+        stars=repository.stars,
+        downloads=repository.downloads,
+        family=repository.id,
+        embedding=embedding_of(version.figures),
+    )
+
+
+def _mos(figures: Mapping[str, Any]) -> float | None:
+    """The predicted mean opinion score among measurements and figures, 1 to 5; None if nobody judged."""
+    for name in sorted(figures):
+        value = (
+            figures[name]["value"] if isinstance(figures[name], dict) and "value" in figures[name] else figures[name]
+        )
+        if name.lower().startswith("mos") and isinstance(value, int | float) and 1 <= value <= 5:
+            return float(value)
+    return None

@@ -1,0 +1,42 @@
+"""Search by sound and the alarm of protected voices, as the API says them."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.gateway.tests.conftest import Gateway
+from services.gateway.tests.upstreams import wav
+from services.stubs.voicehub.catalog.v1 import catalog_pb2 as catalog
+
+
+def test_a_clip_finds_voices(gateway: Gateway) -> None:
+    gateway.world.add_voice("ann", "narrator")
+    token = gateway.login("bob")
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/octet-stream"}
+    answer = gateway.client.post("/v1/search/sound?q=lang:en&size=5", data=wav(), headers=headers)
+    assert answer.status_code == 200, answer.text
+    body = answer.get_json()
+    assert [hit["repository"]["name"] for hit in body["items"]] == ["narrator"]
+    assert body["seconds"] == 2.5
+    (asked,) = [one for one in gateway.world.requests if isinstance(one, catalog.SearchBySoundRequest)]
+    assert list(asked.embedding) == pytest.approx([0.6, 0.8])
+    assert (asked.query, asked.size) == ("lang:en", 5)
+
+
+@pytest.mark.parametrize(("clip", "status"), [(b"", 422), (b"not audio", 422), (bytes(13 << 20), 413)])
+def test_what_is_no_clip_is_refused(gateway: Gateway, clip: bytes, status: int) -> None:
+    headers = {"Authorization": f"Bearer {gateway.login('bob')}"}
+    answer = gateway.client.post("/v1/search/sound", data=clip, headers=headers)
+    assert answer.status_code == status
+    assert answer.get_json()["hint"]
+    assert gateway.client.post("/v1/search/sound", data=wav()).status_code == 401
+
+
+def test_protection_and_what_came_too_close(gateway: Gateway) -> None:
+    gateway.world.add_voice("ann", "narrator")
+    token, path = gateway.login("ann"), "/v1/repos/ann/narrator"
+    for method, protected in (("PUT", True), ("DELETE", False)):
+        answer = gateway.json(method, f"{path}/protection", token=token)
+        assert answer.get_json()["protected"] is protected
+    (one,) = gateway.json("GET", f"{path}/likenesses", token=token).get_json()["items"]
+    assert (one["name"], one["protected_name"], one["similarity"]) == ("twin", "narrator", 0.91)

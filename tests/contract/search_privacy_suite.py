@@ -1,0 +1,121 @@
+"""Everything that a search can answer is the same to the byte whether or not there are voices one may not see."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from google.protobuf.message import Message
+
+from services.catalog.domain.road import State
+from services.catalog.domain.visibility import Visibility
+from services.catalog.search.port import ORDERS, SearchIndex
+from services.catalog.search.projection import Projection
+from services.catalog.search.voices import VoiceSearch
+from services.common.database import Database
+from services.common.errors import VoiceHubError
+from services.common.identity import Identity
+from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
+from services.stubs.voicehub.common.v1.common_pb2 import PageRequest
+from tests.contract.search_projection_suite import publish, withdraw
+
+QUERIES = (
+    "", "english", "粤语 老年 男性", "teahouse", "teahuose", "qzxwv", "qzxwc", '"old teahouse"', "-teahouse",
+    "owner:ann", "secret-1", "ann/secret-1", "voice", "tag:hush", "mos:>3 stars:>=0", "persona:qzxwv", "沙哑 茶楼",
+    "warm pirate",
+)  # fmt: skip
+PREFIXES = ("sec", "ann", "v", "qzx", "teah", "cant")
+ASKERS = (Identity(""), Identity("bob"))
+SEEN, SECRET = 24, 40
+
+
+class PrivacyContract:
+    """An engine joins by a fixture `index` and one of a migrated `database`."""
+
+    def test_every_answer_is_the_same_with_and_without_what_one_may_not_see(
+        self, database: Database, index: SearchIndex
+    ) -> None:
+        projection = Projection(database, index)
+        search = VoiceSearch(database, index, projection)
+        names = [f"open-{number}" for number in range(SEEN)]
+        for number, name in enumerate(names):
+            publish(database, card=_card(number), figures=_figures(number), name=name)
+        before = list(_answers(search, names))
+        for number in range(SECRET):
+            _hide(database, number)
+        assert list(_answers(search, names)) == before
+        projection.rebuild()
+        assert list(_answers(search, names)) == before
+        own = search.search(Identity("ann"), pb.SearchVoicesRequest(query="qzxwv"))
+        assert own.total > 0  # the secrets are there: their owner finds them
+
+
+def _hide(database: Database, number: int) -> None:
+    """A voice that others must not notice: private, not published yet, or taken back."""
+    card = {
+        **_card(number),
+        "description_en": "An old teahouse qzxwv, hoarse pirate.",
+        "persona": "qzxwv",
+        "tags": ["hush"],
+    }
+    name, figures = f"secret-{number}", _figures(number % SEEN)
+    if number % 3 == 0:
+        publish(database, State.EXPORTED, card=card, figures=figures, name=name)
+    elif number % 3 == 1:
+        publish(database, visibility=Visibility.PRIVATE, card=card, figures=figures, name=name)
+    else:
+        withdraw(database, publish(database, visibility=Visibility.PRIVATE, card=card, figures=figures, name=name))
+
+
+def _card(number: int) -> dict[str, Any]:
+    chance = random.Random(number)
+    return {
+        "languages": [chance.choice(["en", "yue", "zh"])],
+        "gender": chance.choice(["male", "female"]),
+        "age": chance.choice(["young", "senior"]),
+        "tags": chance.sample(["studio", "warm", "beta"], 1),
+        "description_en": chance.choice(["An old teahouse.", "A warm pirate", "Hoarse", ""]),
+        "description_zh": chance.choice(["茶楼里的老先生", "声音沙哑", ""]),
+        "measured": {"mos": {"value": chance.choice([2.5, 3.5, 4.5])}},
+    }
+
+
+def _figures(number: int) -> dict[str, Any]:
+    chance = random.Random(number)
+    return {"speaker_embedding": [chance.gauss(0, 1) for _ in range(8)]}
+
+
+def _answers(search: VoiceSearch, names: list[str]) -> Iterator[bytes]:
+    """Every answer and error that somebody without rights can get, as bytes."""
+    for who in ASKERS:
+        for query in QUERIES:
+            for order in ORDERS:
+                yield from _pages(search, who, query, order)
+        for prefix in PREFIXES:
+            yield _said(search.suggest, who, pb.SuggestQueriesRequest(prefix=prefix))
+        for name in (*names, "secret-1", "secret-2"):
+            for query in ("", "gender:male"):
+                request = pb.ListSimilarVoicesRequest(owner="ann", name=name, query=query, size=10)
+                yield _said(search.similar, who, request)
+        yield _said(search.search, who, pb.SearchVoicesRequest(query="x" * 501))
+        yield _said(search.search, who, pb.SearchVoicesRequest(query="x", order="secret-1"))
+        yield _said(search.search, who, pb.SearchVoicesRequest(page=PageRequest(cursor="secret-1")))
+
+
+def _pages(search: VoiceSearch, who: Identity, query: str, order: str) -> Iterator[bytes]:
+    cursor, forks = "", False
+    for _ in range(4):
+        request = pb.SearchVoicesRequest(query=query, order=order, forks=forks, page=PageRequest(size=9, cursor=cursor))
+        answer = search.search(who, request)
+        yield answer.SerializeToString(deterministic=True)
+        cursor, forks = answer.next_cursor, not forks
+        if not cursor:
+            return
+
+
+def _said(call: Callable[[Identity, Any], Message], who: Identity, request: Message) -> bytes:
+    try:
+        return call(who, request).SerializeToString(deterministic=True)
+    except VoiceHubError as error:
+        return repr((error.code, error.message, error.hint, error.reason, error.fields)).encode()

@@ -1,0 +1,45 @@
+"""The contract of the search index, on Elasticsearch; and that both engines answer alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from services.catalog.search.port import SearchIndex, open_index, rebuild
+from services.common.ids import new_id
+from tests.contract.search_privacy_suite import PrivacyContract
+from tests.contract.search_projection_suite import ProjectionContract, database
+from tests.contract.search_suite import QUERIES, VOICES, SearchContract, look
+from tests.engines.elasticsearch import Elasticsearch
+
+__all__ = ["database"]
+
+
+@pytest.fixture
+def index(search_url: str) -> Iterator[SearchIndex]:
+    made = open_index(search_url)
+    yield made
+    made.close()
+
+
+class TestElasticsearch(SearchContract):
+    def test_both_engines_answer_alike(self, index: SearchIndex, tmp_path: Path) -> None:
+        embedded = open_index(f"sqlite:///{tmp_path / 'search.sqlite'}")
+        for one in (index, embedded):
+            rebuild(one, VOICES)
+        for text in QUERIES:
+            for order in ("relevance", "newest", "stars", "downloads", "mos"):
+                assert look(index, text, order=order) == look(embedded, text, order=order), (text, order)
+        embedded.close()
+
+
+class TestProjectionOnElasticsearch(ProjectionContract):
+    @pytest.fixture
+    def another(self, elasticsearch: Elasticsearch) -> Callable[[], SearchIndex]:
+        return lambda: open_index(f"{elasticsearch.url}/test-{new_id()}")
+
+
+class TestPrivacyOnElasticsearch(PrivacyContract):
+    pass
