@@ -16,7 +16,8 @@ from gptsovits.export.__main__ import main
 from gptsovits.export.tensorrt import compare_plans
 from gptsovits.parity.recorded_synthesis import recorded_prompt, recorded_target
 from gptsovits.runtime import limits
-from gptsovits.runtime.bundle import GRAPHS, Graph
+from gptsovits.runtime.bundle import GRAPHS
+from gptsovits.runtime.graph import Graph
 from gptsovits.runtime.sampling import Sampling
 from gptsovits.runtime.stage1 import OnnxStepper
 from gptsovits.runtime.voice import Voice
@@ -45,9 +46,10 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[tuple[str, tuple[int,
         seen[self.name] |= {(name, value.shape) for name, value in fed.items()}
         return run(self, **inputs)
 
-    def stepped(self: OnnxStepper, tokens: Any, position: int) -> Any:
-        seen["s1_step"] |= {("token", tokens.shape), ("key_0", self._keys.shape[1:]), ("padding", self._padding.shape)}
-        return step(self, tokens, position)
+    def stepped(self: OnnxStepper, tokens: Any, positions: Any) -> Any:
+        seen["s1_step"] |= {("token", tokens.shape), ("position", positions.shape)}
+        seen["s1_step"] |= {("key_0", self._cache.keys.shape[1:]), ("padding", self._cache.padding.shape)}
+        return step(self, tokens, positions)
 
     monkeypatch.setattr(Graph, "run", noted)
     monkeypatch.setattr(OnnxStepper, "_run", stepped)
