@@ -42,9 +42,12 @@ class Graph:
             raise BrokenVoice(message) from error
         declared = self.session.get_inputs()
         self.inputs = frozenset(item.name for item in declared)
-        self.outputs = [item.name for item in self.session.get_outputs()]
+        made = self.session.get_outputs()
+        self.outputs = [item.name for item in made]
         self.shapes: dict[str, list[int | str]] = {item.name: item.shape for item in declared}
         """Extents of the inputs; a dynamic one is its name."""
+        self.widths: dict[str, int] = {item.name: item.shape[-1] for item in made if isinstance(item.shape[-1], int)}
+        """Last extents of the outputs, those that are fixed."""
 
     def run(self, **inputs: NDArray[Any] | None) -> list[NDArray[Any]]:
         """Outputs in the order of the graph."""

@@ -54,12 +54,42 @@ def _gathered(parts: Sequence[_Cache]) -> _Cache:
     return whole
 
 
+class _Bound:
+    """The step graph tied to the memory of one arrangement of rows, so that a step hands over nothing but numbers."""
+
+    def __init__(self, step: Graph, cache: _Cache, positions: int) -> None:
+        layers, rows, heads, _, depth = cache.keys.shape
+        self.tokens, self.length = np.zeros(rows, np.int64), np.zeros(1, np.int64)
+        self.positions = np.zeros(positions, np.int64)
+        made = (layers, rows, heads, 1, depth)
+        self.logits = np.zeros((rows, step.widths["logits"]), np.float32)
+        self.keys, self.values = np.zeros(made, np.float32), np.zeros(made, np.float32)
+        self._binding = step.session.io_binding()
+        numbers = {"token": self.tokens, "position": self.positions, "length": self.length}
+        fed: dict[str, NDArray[Any]] = {**numbers, "padding": cache.padding}
+        for layer, (key, value) in enumerate(zip(cache.keys, cache.values, strict=True)):
+            fed[f"key_{layer}"], fed[f"value_{layer}"] = key, value
+        # Bound by address: onnxruntime reads the cache where it lies.
+        for name, array in fed.items():
+            self._binding.bind_input(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        for name, output in (("logits", self.logits), ("new_keys", self.keys), ("new_values", self.values)):
+            self._binding.bind_output(name, "cpu", 0, output.dtype, output.shape, output.ctypes.data)
+        self._step = step
+
+    def run(self) -> None:
+        """One step from what stands in the inputs to the outputs."""
+        try:
+            self._step.session.run_with_iobinding(self._binding)
+        except GRAPH_ERRORS as error:
+            raise refused_inputs(self._step.name, error) from error
+
+
 class OnnxStepper:
     """The cache of one running batch; belongs to one thread."""
 
     def __init__(self, step: Graph, keys: Floats, values: Floats, padding: NDArray[np.int64]) -> None:
         self._step = step
-        self._cache = _gathered([_Cache(keys, values, keys.shape[3], padding)])
+        self._arrange([_Cache(keys, values, keys.shape[3], padding)])
 
     @property
     def mixes_positions(self) -> bool:
@@ -68,45 +98,30 @@ class OnnxStepper:
 
     def step(self, tokens: Tokens, position: int | NDArray[np.int64]) -> Floats:
         """Appends one token per row, at one audio position or each at its own; logits ``(B, V)``."""
-        cache = self._cache
-        if cache.length == cache.keys.shape[3]:
-            cache = self._cache = _gathered([cache])
-        positions = np.array(np.broadcast_to(np.asarray(position, np.int64), tokens.shape))
-        logits, new_keys, new_values = self._run(tokens, positions if self.mixes_positions else positions[:1])
-        cache.keys[:, :, :, cache.length] = new_keys[:, :, :, 0]
-        cache.values[:, :, :, cache.length] = new_values[:, :, :, 0]
+        if self._cache.length == self._cache.keys.shape[3]:
+            self._arrange([self._cache])
+        cache, bound = self._cache, self._bound
+        bound.tokens[:] = tokens
+        bound.length[:] = cache.length
+        bound.positions[:] = position if self.mixes_positions else np.ravel(position)[0]
+        bound.run()
+        cache.keys[:, :, :, cache.length] = bound.keys[:, :, :, 0]
+        cache.values[:, :, :, cache.length] = bound.values[:, :, :, 0]
         cache.length += 1
-        return np.asarray(logits, np.float32)
+        return bound.logits.copy()
 
     def keep(self, rows: NDArray[np.bool_]) -> None:
         """Drops finished rows."""
-        self._cache = _gathered([self._cache.rows(rows)])
+        self._arrange([self._cache.rows(rows)])
 
     def join(self, others: Sequence[OnnxStepper]) -> None:
         """Takes in the rows of others, behind its own."""
-        self._cache = _gathered([self._cache, *(other._cache for other in others)])
+        self._arrange([self._cache, *(other._cache for other in others)])
 
-    def _run(self, tokens: Tokens, positions: NDArray[np.int64]) -> list[NDArray[Any]]:
-        cache = self._cache
-        feeds = {
-            "token": tokens,
-            "position": positions,
-            "length": np.array([cache.length], np.int64),
-            "padding": cache.padding,
-        }
-        for layer, (key, value) in enumerate(zip(cache.keys, cache.values, strict=True)):
-            feeds[f"key_{layer}"], feeds[f"value_{layer}"] = key, value
-        binding = self._step.session.io_binding()
-        for name, value in feeds.items():
-            # Bound by address: onnxruntime reads the cache where it lies.
-            binding.bind_input(name, "cpu", 0, value.dtype, value.shape, value.ctypes.data)
-        for name in self._step.outputs:
-            binding.bind_output(name)
-        try:
-            self._step.session.run_with_iobinding(binding)
-        except GRAPH_ERRORS as error:
-            raise refused_inputs(self._step.name, error) from error
-        return [np.asarray(output) for output in binding.copy_outputs_to_cpu()]
+    def _arrange(self, parts: Sequence[_Cache]) -> None:
+        self._cache = _gathered(parts)
+        rows = len(self._cache.padding)
+        self._bound = _Bound(self._step, self._cache, rows if self.mixes_positions else 1)
 
 
 def started(

@@ -19,7 +19,7 @@ from gptsovits.runtime import limits
 from gptsovits.runtime.bundle import GRAPHS
 from gptsovits.runtime.graph import Graph
 from gptsovits.runtime.sampling import Sampling
-from gptsovits.runtime.stage1 import OnnxStepper
+from gptsovits.runtime.stage1 import _Bound
 from gptsovits.runtime.voice import Voice
 
 GOLDEN = Path(__file__).parents[3] / "tests" / "data" / "golden"
@@ -39,20 +39,20 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def sent(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[tuple[str, tuple[int, ...]]]]:
     """Every shape that goes into a graph."""
     seen: dict[str, set[tuple[str, tuple[int, ...]]]] = defaultdict(set)
-    run, step = Graph.run, OnnxStepper._run
+    run, bind = Graph.run, _Bound.__init__
 
     def noted(self: Graph, **inputs: Any) -> Any:
         fed = {name: value for name, value in inputs.items() if name in self.inputs and value is not None}
         seen[self.name] |= {(name, value.shape) for name, value in fed.items()}
         return run(self, **inputs)
 
-    def stepped(self: OnnxStepper, tokens: Any, positions: Any) -> Any:
-        seen["s1_step"] |= {("token", tokens.shape), ("position", positions.shape)}
-        seen["s1_step"] |= {("key_0", self._cache.keys.shape[1:]), ("padding", self._cache.padding.shape)}
-        return step(self, tokens, positions)
+    def bound(self: _Bound, graph: Graph, cache: Any, positions: int) -> None:
+        seen["s1_step"] |= {("token", cache.padding.shape), ("position", (positions,))}
+        seen["s1_step"] |= {("key_0", cache.keys.shape[1:]), ("padding", cache.padding.shape)}
+        bind(self, graph, cache, positions)
 
     monkeypatch.setattr(Graph, "run", noted)
-    monkeypatch.setattr(OnnxStepper, "_run", stepped)
+    monkeypatch.setattr(_Bound, "__init__", bound)
     return seen
 
 
