@@ -10,7 +10,9 @@ from pathlib import Path
 from services.launcher.errors import CannotStart
 
 CHOSEN = ("VOICEHUB_DATABASE_URL", "VOICEHUB_EVENTS_URL", "VOICEHUB_OBJECTS_URL")
-"""Search is not among them: it is a projection, and stays on its own setting."""
+"""What a hub on engines must have. Search is not among them: it is a projection, and stays on its own setting."""
+ALSO = ("VOICEHUB_INFERENCE_URL",)
+"""What it takes if it is there: without Triton voices speak in the hub's own process."""
 
 
 def default_file() -> Path:
@@ -27,4 +29,4 @@ def read_engines(file: Path) -> Mapping[str, str]:
         raise CannotStart(f"No engines run: there is no {file}.", hint="make engines-up") from None
     if missing := [name for name in CHOSEN if name not in environment]:
         raise CannotStart(f"Not all engines run: {', '.join(missing)}.", hint="make engines-down, then make engines-up")
-    return {name: str(environment[name]) for name in CHOSEN}
+    return {name: str(environment[name]) for name in (*CHOSEN, *ALSO) if name in environment}

@@ -9,9 +9,11 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 from services.common.ids import new_id
+from tests.contract.conftest import voices  # noqa: F401 - the same voices as in the contract of the embedded engine
 from tests.engines.kafka import Kafka
 from tests.engines.postgresql import PostgreSQL
 from tests.engines.seaweedfs import SeaweedFS
+from tests.engines.triton import Triton
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +31,12 @@ def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
 @pytest.fixture(scope="session")
 def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
     with SeaweedFS(tmp_path_factory.mktemp("seaweedfs")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
+    with Triton(tmp_path_factory.mktemp("triton")) as server:
         yield server
 
 
