@@ -36,6 +36,7 @@ def bootstrap(house: House) -> Parts:
         register=lambda server: inference_pb2_grpc.add_InferenceServiceServicer_to_server(service, server),
         names=[inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name],
         subscriptions=handlers.subscriptions(),
+        start=shelf.watch,
         stop=shelf.close,
         # Whoever holds a place waits in a thread; the others answer whoever finds none, and health.
         workers=places.places + rpc.WORKERS,

@@ -16,6 +16,7 @@ from tempfile import mkdtemp
 from typing import Any
 
 import yaml
+from prometheus_client import Gauge
 
 from gptsovits.formats.prompt_files import PromptFile
 from gptsovits.runtime.bert import BertFeatures
@@ -30,6 +31,9 @@ from services.common.objects import Area, ObjectStore
 from services.inference.domain.voices import StoredFile, Voice, choose_prompt, lexicon_file, prompt_object
 from services.inference.engines import DEFAULT_MEMORY_MB, Engines, InProcess, Opened
 from services.inference.registry import BaseRegistry
+
+_LOADED = Gauge("voicehub_inference_loaded_bytes", "Graphs of the open voices, those that several share once")
+_VOICES = Gauge("voicehub_inference_open_voices", "Voices that are open")
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,11 @@ class Shelf:
         """Version ids of the open voices, the least recently used first."""
         with self._lock:
             return [version for version, place in self._places.items() if place.voice is not None]
+
+    def watch(self) -> None:
+        """Tells at each scrape what this shelf holds; a service has one."""
+        _LOADED.set_function(lambda: self.loaded)
+        _VOICES.set_function(lambda: len(self.voices))
 
     def _make_room(self) -> None:
         leaving = []
