@@ -6,7 +6,10 @@ A request joins the running batch at the next token; its tokens come a few at a 
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +39,7 @@ class TritonPythonModel:
         prefill, step = Graph(place / "prefill.onnx", threads=1), Graph(place / "step.onnx", threads=1)
         self._batcher = ContinuousBatcher(prefill, step, int((place / "eos").read_text()))
         self._metrics = _Metrics(args["model_name"])
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
 
     def execute(self, requests: list[Any]) -> None:
         """Returns at once; answers come from the batcher's thread."""
@@ -117,6 +121,13 @@ class _Sender:
         tokens = triton.Tensor(OUTPUT, np.array(self._said, np.int64))
         self._sender.send(triton.InferenceResponse([tokens]), flags=flags)
         self._said = []
+
+
+def _end_with(server: int) -> None:
+    """Ends this process when Triton was killed: a look at a caller would wait for its answer for ever."""
+    while os.getppid() == server:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 def _utterance(request: Any) -> Utterance:

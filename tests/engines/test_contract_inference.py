@@ -71,6 +71,12 @@ def counted(triton: Triton, what: str, model: str) -> int:
     return int(found[1]) if found else 0
 
 
+def children(pid: int) -> list[int]:
+    """The processes of its models."""
+    listed = (Path(f"/proc/{pid}/task/{thread.name}/children") for thread in Path(f"/proc/{pid}/task").iterdir())
+    return [int(child) for path in listed for child in path.read_text().split()]
+
+
 class TestTriton(InferenceContract):
     """One Triton for all of these."""
 
@@ -117,6 +123,8 @@ def test_killed_in_the_middle_of_speech_then_started_again(
     phones = phones_of(voice.engine, 9, length=400)
     stream = voice.engine.stream_tokens(phones, None, voice.conditioning, Sampling(seed=9))
     assert len([next(stream) for _ in range(5)]) == 5
+    stubs = children(triton.pid)
+    assert stubs
     triton.kill()
     with pytest.raises(Unavailable, match="Triton") as broken:
         list(stream)
@@ -137,6 +145,7 @@ def test_killed_in_the_middle_of_speech_then_started_again(
     for tokens in again:
         np.testing.assert_array_equal(tokens, expected)
     np.testing.assert_allclose(sound(voice, 1), heard, atol=2e-4)
+    assert until(lambda: True if not any(Path(f"/proc/{stub}").exists() for stub in stubs) else None)
     assert len(spoken(shelf.get(voices.stored["nano-1"]), 1))
 
 
