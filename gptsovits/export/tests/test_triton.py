@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -114,6 +116,12 @@ def test_what_is_not_as_the_header_says_is_refused(bundles: tuple[Path, Path], t
         graph.write(b"\0")
     with pytest.raises(BrokenVoice, match="digest differs"):
         models_of(changed)
+
+
+def test_a_hub_writes_models_without_torch_and_onnx() -> None:
+    code = "import sys, gptsovits.export.triton; print({'torch', 'onnx'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
 
 
 def test_the_command_says_the_names(
