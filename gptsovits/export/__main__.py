@@ -1,4 +1,4 @@
-"""``python -m gptsovits.export``: checkpoints to a bundle for the runtime, a bundle to a folder for TensorRT."""
+"""``python -m gptsovits.export``: checkpoints to a bundle for the runtime, a bundle to TensorRT or Triton."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gptsovits.errors import VoiceError
 from gptsovits.export.precision import PRECISIONS
+from gptsovits.export.triton import BACKENDS, write_repository
 from gptsovits.formats.checkpoint import read_voice_file
 from voicescan import Refused
 
@@ -34,6 +35,10 @@ def _parser() -> argparse.ArgumentParser:
     tensorrt = commands.add_parser("tensorrt", help="a float32 bundle to graphs, shape profiles and a build job")
     tensorrt.add_argument("bundle", type=Path)
     tensorrt.add_argument("out", type=Path)
+    triton = commands.add_parser("triton", help="a bundle to models of a Triton model repository, named by digest")
+    triton.add_argument("bundle", type=Path)
+    triton.add_argument("repository", type=Path)
+    triton.add_argument("--backend", choices=BACKENDS, default="python", help="what runs the graphs called once")
     compare = commands.add_parser("compare", help="plans that build.sh has built, with onnxruntime")
     compare.add_argument("out", type=Path)
     compare.add_argument("--tolerance", type=float, default=1e-2)
@@ -47,6 +52,9 @@ def _run(given: argparse.Namespace) -> int:
         one, two = read_voice_file(given.stage1), read_voice_file(given.stage2)
         export_bundle(one.tensors, one.config, two.tensors, two.config, given.out, precision=given.precision)
         print(given.out)
+        return 0
+    if given.command == "triton":
+        print(json.dumps(write_repository(given.bundle, given.repository, given.backend), indent=1))
         return 0
     from gptsovits.export.tensorrt import compare_plans, write_tensorrt
 

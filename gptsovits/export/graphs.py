@@ -77,11 +77,12 @@ class BertPrefill(Prefill):
 
 
 class Step(nn.Module):
-    """One token ``(B,)`` at audio ``position (1,)``, with a cache of fixed capacity C that the caller owns.
+    """One token ``(B,)`` per row at its audio ``position (B,)``, with a cache of fixed capacity C that the caller owns.
 
     ``cache`` holds keys and values per layer, ``(B, H, C, d)`` each, of which the first ``length (1,)`` are valid and
     the first ``padding (B,)`` hidden. Only the new keys and values ``(layers, B, H, 1, d)`` are returned: the
-    caller writes them at ``length``, so that no step copies the cache.
+    caller writes them at ``length``, so that no step copies the cache. Rows end at the same slot, but need not have
+    begun together: what a row lacks in the front is its padding, and its position is its own.
     """
 
     def __init__(self, network: Text2Semantic) -> None:
@@ -93,7 +94,7 @@ class Step(nn.Module):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Once per token; ``cache`` is all keys, then all values."""
         layers = self.network.model.h.layers
-        x = self.network.model.embed_audio(token[:, None], position)
+        x = self.network.model.embed_audio(token[:, None], position[:, None])
         slots = torch.arange(cache[0].shape[2], device=token.device)
         hidden = (slots >= length) | (slots < padding[:, None])
         blocked = torch.where(hidden, -math.inf, 0.0).to(x.dtype)[:, None, None, :]

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from gptsovits.errors import BrokenVoice
 from gptsovits.runtime import limits
-from gptsovits.runtime.bundle import GRAPHS, Graph, read_header
-from gptsovits.runtime.generation import MAX_TOKENS
+from gptsovits.runtime.bundle import GRAPHS, read_header
+from gptsovits.runtime.graph import Graph
+from gptsovits.runtime.rows import MAX_TOKENS
 from gptsovits.runtime.stage1 import GROWTH
 
 IMAGE = "nvcr.io/nvidia/tensorrt:25.08-py3"

@@ -60,14 +60,14 @@ def _step(network: Text2Semantic) -> Graph:
         cache = torch.randn(2 * config.n_layer, batch, config.head, capacity, config.hidden_dim // config.head)
         return {
             "token": _ids(config.EOS, batch),
-            "position": torch.tensor([length // 2]),
+            "position": torch.arange(batch) + length // 2,
             "length": torch.tensor([length]),
             "padding": torch.arange(batch),
             **dict(zip(cache_names, cache, strict=True)),
         }
 
     dynamic = {name: {0: "batch", 2: "capacity"} for name in cache_names}
-    dynamic |= {"token": {0: "batch"}, "padding": {0: "batch"}, "logits": {0: "batch"}}
+    dynamic |= {name: {0: "batch"} for name in ("token", "position", "padding", "logits")}
     dynamic |= {"new_keys": {1: "batch"}, "new_values": {1: "batch"}}
     outputs = ("logits", "new_keys", "new_values")
     return Graph("s1_step", Step(network), inputs(2, 9, 6), outputs, inputs(1, 16, 16), dynamic)

@@ -12,8 +12,8 @@ from gptsovits.export.bundle import export_bundle
 from gptsovits.formats.checkpoint import VoiceFile, read_voice_file
 from gptsovits.parity.outcome import Comparison, Outcome, attempted
 from gptsovits.parity.recordings import Group
-from gptsovits.runtime.generation import MAX_TOKENS
 from gptsovits.runtime.prompt import Prompt
+from gptsovits.runtime.rows import MAX_TOKENS
 from gptsovits.runtime.sampling import Sampling
 from gptsovits.runtime.voice import Voice
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from gptsovits.errors import BrokenVoice
-from gptsovits.runtime.bundle import Graph
+from gptsovits.runtime.graph import Graph
 from gptsovits.runtime.sampling import Floats
 from gptsovits.text.sequence import PhonemeSequence
 

@@ -1,34 +1,23 @@
-"""Opening an exported voice: ``bundle.json`` and one onnxruntime session per graph."""
+"""Opening an exported voice: ``bundle.json``, one onnxruntime session per graph, and the batcher of its stage 1."""
 
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
-from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from gptsovits.config import SpectrogramConfig
 from gptsovits.errors import BrokenVoice
 from gptsovits.formats.digests import file_digest
+from gptsovits.runtime.batching import ContinuousBatcher, shared_batcher
+from gptsovits.runtime.graph import Graph, shared_graph
 
 FORMAT = "voicehub-onnx/1"
-GRAPH_ERRORS = (
-    ort_errors.Fail,
-    ort_errors.InvalidArgument,
-    ort_errors.InvalidGraph,
-    ort_errors.InvalidProtobuf,
-    ort_errors.NotImplemented,
-    ort_errors.RuntimeException,
-)
-"""What onnxruntime raises; it has no common class for them."""
 GRAPHS = ("quantise", "style", "s1_prefill", "s1_step", "s2")
 
 
@@ -100,69 +89,31 @@ def _token_classes(content: Mapping[str, Any]) -> NDArray[np.int64] | None:
     return classes
 
 
-class Graph:
-    """One session; thread-safe. Inputs that the graph does not declare are not fed."""
-
-    def __init__(self, path: Path, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self.name = path.stem
-        try:
-            self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except GRAPH_ERRORS as error:
-            message = f"{path} is no graph that onnxruntime can run; pull or export the voice again."
-            raise BrokenVoice(message) from error
-        self.inputs = frozenset(item.name for item in self.session.get_inputs())
-        self.outputs = [item.name for item in self.session.get_outputs()]
-
-    def run(self, **inputs: NDArray[Any] | None) -> list[NDArray[Any]]:
-        """Outputs in the order of the graph."""
-        fed = {name: value for name, value in inputs.items() if name in self.inputs and value is not None}
-        try:
-            return [np.asarray(value) for value in self.session.run(self.outputs, fed)]
-        except (*GRAPH_ERRORS, ValueError) as error:
-            raise BrokenVoice(
-                f"The graph {self.name} refuses its inputs ({_first_line(error)}); "
-                "prompt, features and voice do not belong together."
-            ) from error
-
-
-_OPEN: WeakValueDictionary[tuple[str, int], Graph] = WeakValueDictionary()
-_OPENING = threading.Lock()
-
-
-def shared_graph(path: Path, digest: str, threads: int) -> Graph:
-    """The graph with this verified digest: one session for all voices that hold the same file."""
-    with _OPENING:
-        graph = _OPEN.get((digest, threads))
-        if graph is None:
-            graph = _OPEN[digest, threads] = Graph(path, threads)
-        return graph
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0][:200]
-
-
 @dataclass(frozen=True)
 class Bundle:
-    """An opened voice."""
+    """A voice opened in this process; a :class:`gptsovits.runtime.engine.Engine`."""
 
     facts: VoiceFacts
     graphs: Mapping[str, Graph]
+    stage1: ContinuousBatcher
 
     @classmethod
     def open(cls, folder: Path, threads: int, verify: bool) -> Bundle:
         """Reads ``folder/bundle.json`` and its graphs; ``verify`` compares every file with its digest first."""
         content = read_header(folder)
         facts = VoiceFacts.from_json(content)
-        paths = {name: _graph_path(folder, content, name, verify) for name in GRAPHS}
+        paths = {name: graph_path(folder, content, name, verify) for name in GRAPHS}
         if not verify:
-            return cls(facts, {name: Graph(path, threads) for name, path in paths.items()})
-        digests = {name: str(content["graphs"][name]["blake3"]) for name in GRAPHS}
-        return cls(facts, {name: shared_graph(path, digests[name], threads) for name, path in paths.items()})
+            graphs = {name: Graph(path, threads) for name, path in paths.items()}
+            return cls(facts, graphs, ContinuousBatcher(graphs["s1_prefill"], graphs["s1_step"], facts.eos))
+        digests = graph_digests(content)
+        graphs = {name: shared_graph(path, digests[name], threads) for name, path in paths.items()}
+        return cls(facts, graphs, shared_batcher(graphs["s1_prefill"], graphs["s1_step"], facts.eos))
+
+
+def graph_digests(content: Mapping[str, Any]) -> dict[str, str]:
+    """BLAKE3 of every graph's file as ``bundle.json`` names it."""
+    return {name: str(content["graphs"][name]["blake3"]) for name in GRAPHS}
 
 
 def read_header(folder: Path) -> dict[str, Any]:
@@ -179,7 +130,8 @@ def read_header(folder: Path) -> dict[str, Any]:
     return content
 
 
-def _graph_path(folder: Path, content: Mapping[str, Any], name: str, verify: bool) -> Path:
+def graph_path(folder: Path, content: Mapping[str, Any], name: str, verify: bool) -> Path:
+    """The file of a graph; BrokenVoice if it is missing or, with ``verify``, another than the header says."""
     entry = content.get("graphs", {}).get(name)
     if not isinstance(entry, dict) or Path(str(entry.get("file", ""))).name != entry.get("file"):
         raise BrokenVoice(f"bundle.json does not name a file for the graph {name}; export the voice again.")

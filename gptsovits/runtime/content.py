@@ -9,7 +9,8 @@ import numpy as np
 import soxr
 
 from gptsovits.errors import BrokenVoice
-from gptsovits.runtime.bundle import Graph, VoiceFacts
+from gptsovits.runtime.bundle import VoiceFacts
+from gptsovits.runtime.graph import Graph
 from gptsovits.runtime.sampling import Floats
 
 CONTENT_RATE = 16000

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gptsovits.runtime.monotonic import MonotonicReading
-from gptsovits.runtime.sampling import Floats, Race, Sampling, Tokens, draw, penalised, probabilities, seeded_race
-
-MIN_TOKENS = 11
-"""EOS is not offered before this step: at least 0.44 s."""
-MAX_TOKENS = 1500
-"""Cap of one minute at 25 tokens a second."""
+from gptsovits.runtime.rows import Row, advance
+from gptsovits.runtime.sampling import Floats, Race, Sampling, Tokens
 
 LogitsSeen = Callable[[int, Floats], None]
 
@@ -61,68 +57,32 @@ def generate(
     """Generates until every row has ended.
 
     ``first_logits (B, V)`` come from the prefill, ``prompt (B, P)`` are its audio tokens (P may be 0). ``on_logits``
-    sees the penalised logits of each step. ``reading`` holds the rows to their phones in order. Rows that end leave the
-    batch; the others do not notice.
+    sees the penalised logits of each step. ``reading`` holds the rows to their phones in order. Row i draws by the
+    seed + i, as if it were alone. Rows that end leave the batch; the others do not notice.
     """
-    running = generating(stepper, first_logits, prompt, eos, sampling, race, on_logits, reading)
+    readings = [None] * len(prompt) if reading is None else reading.split()
+    rows = [Row(tokens, _seeded(sampling, number), eos, race, readings[number]) for number, tokens in enumerate(prompt)]
+    running, logits = rows, first_logits
     while True:
-        try:
-            next(running)
-        except StopIteration as end:
-            return list(end.value)
-
-
-def generating(
-    stepper: Stepper,
-    first_logits: Floats,
-    prompt: Tokens,
-    eos: int,
-    sampling: Sampling,
-    race: Race | None = None,
-    on_logits: LogitsSeen | None = None,
-    reading: MonotonicReading | None = None,
-) -> Generator[tuple[NDArray[np.int64], Tokens], None, list[Generated]]:
-    """As :func:`generate`, step by step: yields rows and the token that each of them says now."""
-    draw_noise = race or seeded_race(sampling.seed)
-    history, logits = prompt.astype(np.int64), first_logits
-    alive = np.arange(len(prompt))
-    finished: dict[int, Generated] = {}
-    for step in range(MAX_TOKENS):
-        if reading is not None:
-            logits = reading.weigh(logits)
-        if step < MIN_TOKENS:
-            logits = logits[:, :eos]
-        logits = penalised(logits, history, sampling.repetition_penalty)
-        if on_logits is not None:
-            on_logits(step, logits)
-        tokens = _chosen(logits, sampling, draw_noise, step)
-        history = np.concatenate((history, tokens[:, None]), axis=1)
-        if reading is not None:
-            reading.take(tokens)
-        ended = (tokens == eos) | (logits.argmax(-1) == eos)
-        cut = step == MAX_TOKENS - 1 or (sampling.early_stop != -1 and step + 1 > sampling.early_stop)
-        for row in np.flatnonzero(ended | cut):
-            finished[int(alive[row])] = _ended(history[row], prompt.shape[1], bool(ended[row]), step)
-        yield alive[~ended], tokens[~ended]
-        going = ~(ended | cut)
+        step = len(running[0].said)
+        weighed = advance(running, logits)
+        if on_logits is not None and weighed is not None:
+            on_logits(step, weighed)
+        going = np.array([not row.over for row in running])
         if not going.any():
-            break
+            return [_generated(row) for row in rows]
         if not going.all():
             stepper.keep(going)
-            if reading is not None:
-                reading.keep(going)
-            history, tokens, alive = history[going], tokens[going], alive[going]
-        logits = stepper.step(tokens, prompt.shape[1] + step)
-    return [finished[row] for row in range(len(prompt))]
+            running = [row for row in running if not row.over]
+        tokens = np.array([row.said[-1] for row in running], np.int64)
+        logits = stepper.step(tokens, running[0].position)
 
 
-def _chosen(logits: Floats, sampling: Sampling, race: Race, step: int) -> Tokens:
-    weights = probabilities(logits, sampling)
-    if sampling.greedy:
-        return np.asarray(weights.argmax(-1), np.int64)
-    return draw(weights, race(step, weights.shape))
+def _seeded(sampling: Sampling, number: int) -> Sampling:
+    return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + number)
 
 
-def _ended(row: Tokens, prompt_length: int, by_eos: bool, step: int) -> Generated:
-    tokens = row[:-1] if by_eos else row
-    return Generated(tokens.copy(), prompt_length, not by_eos, step if prompt_length else 0)
+def _generated(row: Row) -> Generated:
+    steps = len(row.said) - row.stopped_early
+    tokens = np.concatenate((row.prompt, np.array(row.said, np.int64)))
+    return Generated(tokens, len(row.prompt), row.stopped_early, steps if len(row.prompt) else 0)

@@ -91,9 +91,14 @@ class MonotonicReading:
             if token != self._eos:
                 place.take(int(token))
 
-    def keep(self, rows: NDArray[np.bool_]) -> None:
-        """Drops finished rows."""
-        self._places = [place for place, kept in zip(self._places, rows, strict=True) if kept]
+    def split(self) -> list[MonotonicReading]:
+        """One reading per row, which it shares its place with."""
+        return [self._of([place]) for place in self._places]
+
+    def _of(self, places: list[_Place]) -> MonotonicReading:
+        one = MonotonicReading((), self._eos)
+        one._places = places
+        return one
 
 
 def _place(row: Classes) -> _Place:

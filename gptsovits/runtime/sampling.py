@@ -44,13 +44,17 @@ def seeded_race(seed: int | None) -> Race:
 
 def penalised(logits: Floats, previous: Tokens, penalty: float) -> Floats:
     """Weakens every distinct token of ``previous (B, P)`` once in ``logits (B, V)``."""
+    said = np.zeros(logits.shape, np.bool_)
+    said[np.arange(len(logits))[:, None], previous] = True
+    return weakened(logits, said, penalty)
+
+
+def weakened(logits: Floats, said: NDArray[np.bool_], penalty: float) -> Floats:
+    """Weakens the tokens that are ``said (B, V)``."""
     if penalty == 1.0:
         return logits
-    changed = logits.copy()
-    rows = np.arange(len(logits))[:, None]
-    seen = logits[rows, previous]
-    changed[rows, previous] = np.where(seen < 0, seen * np.float32(penalty), seen / np.float32(penalty))
-    return changed
+    factor = np.float32(penalty)
+    return np.where(said, np.where(logits < 0, logits * factor, logits / factor), logits)
 
 
 def probabilities(logits: Floats, sampling: Sampling) -> Floats:

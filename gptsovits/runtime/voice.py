@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,28 +14,27 @@ from gptsovits.errors import MissingInput
 from gptsovits.runtime import limits
 from gptsovits.runtime.bundle import Bundle, VoiceFacts
 from gptsovits.runtime.content import ContentEncoder
-from gptsovits.runtime.monotonic import MonotonicReading
+from gptsovits.runtime.engine import Engine, Running, Utterance
 from gptsovits.runtime.noise import FrameNoise
 from gptsovits.runtime.prompt import Conditioning, Prompt, bert_for
 from gptsovits.runtime.sampling import Floats, Race, Sampling, Tokens
-from gptsovits.runtime.stage1 import generate_batch, generate_stream
 
 
 class Voice:
-    """An exported voice of any family and size."""
+    """An exported voice of any family and size, on any engine."""
 
-    def __init__(self, bundle: Bundle) -> None:
-        self._bundle = bundle
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
 
     @classmethod
     def load(cls, folder: Path | str, threads: int = 1, verify: bool = True) -> Voice:
-        """Opens a bundle folder with ``threads`` per graph; ``verify`` checks every file's digest."""
+        """Opens a bundle folder in this process with ``threads`` per graph; ``verify`` checks every file's digest."""
         return cls(Bundle.open(Path(folder), threads, verify))
 
     @property
     def facts(self) -> VoiceFacts:
         """Rates, sizes and languages of the voice."""
-        return self._bundle.facts
+        return self._engine.facts
 
     def prepare(
         self, prompt: Prompt, encoder: ContentEncoder | None = None, others: Sequence[Prompt] = ()
@@ -58,7 +59,7 @@ class Voice:
         magnitudes = spectrogram(reference_level(np.asarray(wave, np.float32)), self.facts.spectrogram)
         limits.within("frames of reference", magnitudes.shape[1], limits.REFERENCE_FRAMES)
         low = magnitudes[None, : self.facts.spectrogram_bins]
-        ge: Floats = self._bundle.graphs["style"].run(spectrogram=low, sv_emb=speaker)[0]
+        ge: Floats = self._engine.graphs["style"].run(spectrogram=low, sv_emb=speaker)[0]
         return ge
 
     def mean_timbre(self, references: Sequence[Prompt]) -> Floats:
@@ -69,7 +70,7 @@ class Voice:
 
     def quantise(self, features: Floats) -> Tokens:
         """Content features ``(1, C, T)`` -> tokens ``(T // 2,)``."""
-        return np.asarray(self._bundle.graphs["quantise"].run(features=features)[0][0], np.int64)
+        return np.asarray(self._engine.graphs["quantise"].run(features=features)[0][0], np.int64)
 
     def generate_tokens(
         self,
@@ -90,17 +91,23 @@ class Voice:
         sampling: Sampling | None = None,
         race: Race | None = None,
     ) -> list[Tokens]:
-        """Semantic tokens of several sentences in one batch; rows do not influence each other."""
+        """Semantic tokens of several sentences at once, beside all others that are spoken now.
+
+        Sentence i draws by the seed + i; it says exactly what it would say alone with that seed.
+        """
         chosen, conditioning = sampling or Sampling(), self._continued(conditioning)
         limits.within("sentences", len(target_phones), limits.BATCH)
-        phones, bert = [], []
-        for row, given in zip(target_phones, target_bert, strict=True):
-            inputs = self._after_prompt(row, given, conditioning)
-            phones.append(inputs[0])
-            bert.append(inputs[1])
-        features, reading = bert if self.facts.bert_dim else None, self._reading(target_phones)
-        rows_out = generate_batch(self._bundle, phones, features, conditioning.codes, chosen, race, reading)
-        return [row.semantic(chosen.drop_first_on_early_stop) for row in rows_out]
+        utterances = [
+            replace(self._utterance(row, given, conditioning, _seeded(chosen, number), race), whole=True)
+            for number, (row, given) in enumerate(zip(target_phones, target_bert, strict=True))
+        ]
+        running: list[Running] = []
+        try:
+            running.extend(self._engine.stage1.start(utterance) for utterance in utterances)
+            return [_semantic(one, chosen, len(conditioning.codes)) for one in running]
+        finally:
+            for one in running:
+                one.close()
 
     def stream_tokens(
         self,
@@ -110,11 +117,18 @@ class Voice:
         sampling: Sampling | None = None,
         race: Race | None = None,
     ) -> Iterator[int]:
-        """The tokens of :meth:`generate_tokens`, each as soon as it is there; after an early stop the first is kept."""
+        """The tokens of :meth:`generate_tokens`, each as soon as it is there; after an early stop the first is kept.
+
+        Work begins with the first token that is asked for, and ends when the generator is closed.
+        """
         chosen, conditioning = sampling or Sampling(), self._continued(conditioning)
-        phones, bert = self._after_prompt(target_phones, target_bert, conditioning)
-        features, reading = bert if self.facts.bert_dim else None, self._reading([target_phones])
-        return generate_stream(self._bundle, phones, features, conditioning.codes, chosen, race, reading)
+        utterance = self._utterance(target_phones, target_bert, conditioning, chosen, race)
+
+        def tokens() -> Iterator[int]:
+            with closing(self._engine.stage1.start(utterance)) as running:
+                yield from running
+
+        return tokens()
 
     def decode(
         self,
@@ -146,7 +160,7 @@ class Voice:
 
         A graph that cannot begin in the middle decodes all of it.
         """
-        if "timeline" in self._bundle.graphs["s2"].inputs:
+        if "timeline" in self._engine.graphs["s2"].inputs:
             return self._render(codes, target_phones, ge, noise_scale, noise[:, :, first:], first, speed)
         whole = self._render(codes, target_phones, ge, noise_scale, noise, 0, speed)
         return whole[first * self.facts.samples_per_token // 2 :]
@@ -156,7 +170,7 @@ class Voice:
         step: float,
     ) -> Floats:  # fmt: skip
         """Frame i of the result lies at latent frame ``(first + i) * step``."""
-        wave: Floats = self._bundle.graphs["s2"].run(
+        wave: Floats = self._engine.graphs["s2"].run(
             codes=np.asarray(codes, np.int64)[None],
             phones=self._known_phones(target_phones)[None],
             ge=ge,
@@ -175,10 +189,20 @@ class Voice:
             return conditioning
         return Conditioning.timbre_only(conditioning.ge, self.facts.bert_dim)
 
-    def _reading(self, target_phones: Sequence[Tokens]) -> MonotonicReading | None:
-        """Holds voices whose tokens tell their phone to the order of the text."""
+    def _utterance(
+        self, phones: Tokens, bert: Floats | None, conditioning: Conditioning, sampling: Sampling, race: Race | None
+    ) -> Utterance:
+        """What stage 1 is given; voices whose tokens tell their phone are held to the order of the text."""
+        whole, features = self._after_prompt(phones, bert, conditioning)
         classes = self.facts.token_classes
-        return None if classes is None else MonotonicReading([classes[row] for row in target_phones], self.facts.eos)
+        return Utterance(
+            whole,
+            features if self.facts.bert_dim else None,
+            np.asarray(conditioning.codes, np.int64),
+            sampling,
+            None if classes is None else classes[phones],
+            race,
+        )
 
     def _after_prompt(
         self, target_phones: Tokens, target_bert: Floats | None, conditioning: Conditioning
@@ -219,3 +243,14 @@ def frames_at_speed(frames: int, speed: float) -> int:
     if not slowest <= speed <= fastest:
         raise MissingInput(f"The speed is {speed}, but must lie between {slowest:g} and {fastest:g}.")
     return frames if speed == 1.0 else int(frames / speed) + 1
+
+
+def _seeded(sampling: Sampling, number: int) -> Sampling:
+    return sampling if sampling.seed is None else replace(sampling, seed=sampling.seed + number)
+
+
+def _semantic(running: Running, sampling: Sampling, prompt_length: int) -> Tokens:
+    """All its tokens, like the original without the first one after an early stop."""
+    tokens = np.array(list(running), np.int64)
+    dropped = sampling.drop_first_on_early_stop and running.stopped_early and prompt_length and len(tokens) > 1
+    return tokens[1:] if dropped else tokens

@@ -39,6 +39,7 @@ class Settings:
     log_level: str = "INFO"
     metrics_address: str = "127.0.0.1:0"
     outbox_bound: int = OUTBOX_BOUND
+    inference_url: str = "onnxruntime://"
 
     def address(self, service: str) -> str:
         """The gRPC address of `service`; KeyError names the missing variable."""
@@ -70,4 +71,5 @@ def load(service: str, environment: Mapping[str, str] | None = None) -> Settings
         log_level=env.get("VOICEHUB_LOG_LEVEL", "INFO"),
         metrics_address=env.get("VOICEHUB_METRICS_ADDRESS", "127.0.0.1:0"),
         outbox_bound=int(env.get("VOICEHUB_OUTBOX_BOUND", str(OUTBOX_BOUND))),
+        inference_url=env.get("VOICEHUB_INFERENCE_URL", "onnxruntime://"),
     )

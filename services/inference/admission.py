@@ -96,9 +96,12 @@ class Place:
 
 
 def capacity(environment: Mapping[str, str] | None = None) -> Capacity:
-    """From `VOICEHUB_SYNTHESIS_{WORKERS,PLACES,PER_ACCOUNT}`; half of the cores work if nothing is said."""
+    """From `VOICEHUB_SYNTHESIS_{WORKERS,PLACES,PER_ACCOUNT}`.
+
+    If nothing is said there are more turns at a time than cores: those that speak at once share the steps of stage 1.
+    """
     env = os.environ if environment is None else environment
-    usual = Capacity(workers=max((os.cpu_count() or 2) // 2, 1))
+    usual = Capacity(workers=max(4 * (os.cpu_count() or 2), 8))
     places = int(env.get("VOICEHUB_SYNTHESIS_PLACES", usual.places))
     return Capacity(
         workers=int(env.get("VOICEHUB_SYNTHESIS_WORKERS", usual.workers)),

@@ -7,6 +7,7 @@ from services.common.runtime import House, Parts
 from services.inference.admission import Line, capacity
 from services.inference.auditions import Auditions
 from services.inference.bases import Bases
+from services.inference.engines import memory_budget, open_engines
 from services.inference.exporter import Exporter
 from services.inference.handlers import Handlers
 from services.inference.provenance import Provenance
@@ -25,7 +26,8 @@ def bootstrap(house: House) -> Parts:
     shipped = bases.register_shipped()
     places = capacity()
     provenance = Provenance(settings.data / "inference" / "provenance")
-    shelf = Shelf(house.objects, registry, settings.data / "inference" / "voices")
+    engines, memory = open_engines(settings.inference_url), memory_budget(settings.inference_url)
+    shelf = Shelf(house.objects, registry, settings.data / "inference" / "voices", engines, memory)
     synthesizer = Synthesizer(shelf, Line(places), provenance)
     exporter = Exporter(house.objects, settings.objects_url, registry, shipped.digest if shipped else "")
     handlers = Handlers(house.database, exporter, Auditions(house.objects, synthesizer))
@@ -34,6 +36,8 @@ def bootstrap(house: House) -> Parts:
         register=lambda server: inference_pb2_grpc.add_InferenceServiceServicer_to_server(service, server),
         names=[inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name],
         subscriptions=handlers.subscriptions(),
+        start=shelf.watch,
+        stop=shelf.close,
         # Whoever holds a place waits in a thread; the others answer whoever finds none, and health.
         workers=places.places + rpc.WORKERS,
     )

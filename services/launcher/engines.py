@@ -10,8 +10,10 @@ from pathlib import Path
 from services.launcher.errors import CannotStart
 
 CHOSEN = ("VOICEHUB_DATABASE_URL", "VOICEHUB_EVENTS_URL", "VOICEHUB_OBJECTS_URL")
-ALSO = ("VOICEHUB_SEARCH_URL",)
-"""Chosen when it runs: the index is a projection, so that a hub may search on either engine at any start."""
+"""What a hub on engines must have."""
+ALSO = ("VOICEHUB_SEARCH_URL", "VOICEHUB_INFERENCE_URL")
+"""What it takes if it is there: the index is a projection, so that a hub may search on either engine at any start, and
+without Triton voices speak in the hub's own process."""
 
 
 def default_file() -> Path:

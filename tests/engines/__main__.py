@@ -28,9 +28,10 @@ from tests.engines.maven import write_lock
 from tests.engines.postgresql import PostgreSQL
 from tests.engines.seaweedfs import SeaweedFS
 from tests.engines.server import LOOK_SECONDS, Server
+from tests.engines.triton import Triton
 
 ENGINES: Mapping[str, Callable[[Path], Server]] = {
-    engine.name: engine for engine in (PostgreSQL, Kafka, SeaweedFS, Elasticsearch)
+    engine.name: engine for engine in (PostgreSQL, Kafka, SeaweedFS, Elasticsearch, Triton)
 }
 SAID = "engines.json"
 ROOT = Path(__file__).resolve().parents[2]

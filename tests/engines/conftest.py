@@ -9,10 +9,12 @@ from sqlalchemy import create_engine
 from sqlalchemy.engine import make_url
 
 from services.common.ids import new_id
+from tests.contract.conftest import voices  # noqa: F401 - the same voices as in the contract of the embedded engine
 from tests.engines.elasticsearch import Elasticsearch
 from tests.engines.kafka import Kafka
 from tests.engines.postgresql import PostgreSQL
 from tests.engines.seaweedfs import SeaweedFS
+from tests.engines.triton import Triton
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +38,12 @@ def seaweedfs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeaweedFS]:
 @pytest.fixture(scope="session")
 def elasticsearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elasticsearch]:
     with Elasticsearch(tmp_path_factory.mktemp("elasticsearch")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Triton]:
+    with Triton(tmp_path_factory.mktemp("triton")) as server:
         yield server
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,11 @@ from tests.engines.kafka import Kafka
 from tests.engines.postgresql import PostgreSQL
 from tests.engines.seaweedfs import SeaweedFS
 from tests.engines.server import Server
+from tests.engines.triton import Triton
 
 __all__ = ["card", "recorded"]
+PATIENCE = 90.0
+LOOK_SECONDS = 0.2
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +37,13 @@ def house(
     kafka: Kafka,
     seaweedfs: SeaweedFS,
     elasticsearch: Elasticsearch,
+    triton: Triton,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[House]:
     """As `voicehub up --engines` starts it."""
     folder = tmp_path_factory.mktemp("road")
     engines = folder / "engines.json"
-    servers: tuple[Server, ...] = (postgresql, kafka, seaweedfs, elasticsearch)
+    servers: tuple[Server, ...] = (postgresql, kafka, seaweedfs, elasticsearch, triton)
     engines.write_text(json.dumps({"environment": {s.setting: s.url for s in servers}}))
     with open_house(folder, "--engines", str(engines)) as running:
         yield running
@@ -63,6 +68,16 @@ def test_a_pushed_voice_speaks_exactly(
     tables = {service: _tables(postgresql, service) for service in SERVICES}
     assert all("alembic_version" in names for names in tables.values())
     assert _published(postgresql) == 1
+
+
+def test_its_samples_were_spoken_on_triton(house: House, triton: Triton) -> None:
+    """After the test before this one."""
+    assert house.services()
+    deadline = time.monotonic() + PATIENCE
+    while "voicehub_stage1_ended_total{" not in triton.metrics():
+        assert time.monotonic() < deadline
+        time.sleep(LOOK_SECONDS)
+    assert len(list(triton.repository.iterdir())) == 4
 
 
 def test_no_service_reads_another_ones_tables(postgresql: PostgreSQL, house: House) -> None:

@@ -16,9 +16,10 @@ from gptsovits.export.__main__ import main
 from gptsovits.export.tensorrt import compare_plans
 from gptsovits.parity.recorded_synthesis import recorded_prompt, recorded_target
 from gptsovits.runtime import limits
-from gptsovits.runtime.bundle import GRAPHS, Graph
+from gptsovits.runtime.bundle import GRAPHS
+from gptsovits.runtime.graph import Graph
 from gptsovits.runtime.sampling import Sampling
-from gptsovits.runtime.stage1 import OnnxStepper
+from gptsovits.runtime.stage1 import _Bound
 from gptsovits.runtime.voice import Voice
 
 GOLDEN = Path(__file__).parents[3] / "tests" / "data" / "golden"
@@ -38,19 +39,20 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def sent(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[tuple[str, tuple[int, ...]]]]:
     """Every shape that goes into a graph."""
     seen: dict[str, set[tuple[str, tuple[int, ...]]]] = defaultdict(set)
-    run, step = Graph.run, OnnxStepper._run
+    run, bind = Graph.run, _Bound.__init__
 
     def noted(self: Graph, **inputs: Any) -> Any:
         fed = {name: value for name, value in inputs.items() if name in self.inputs and value is not None}
         seen[self.name] |= {(name, value.shape) for name, value in fed.items()}
         return run(self, **inputs)
 
-    def stepped(self: OnnxStepper, tokens: Any, position: int) -> Any:
-        seen["s1_step"] |= {("token", tokens.shape), ("key_0", self._keys.shape[1:]), ("padding", self._padding.shape)}
-        return step(self, tokens, position)
+    def bound(self: _Bound, graph: Graph, cache: Any, positions: int) -> None:
+        seen["s1_step"] |= {("token", cache.padding.shape), ("position", (positions,))}
+        seen["s1_step"] |= {("key_0", cache.keys.shape[1:]), ("padding", cache.padding.shape)}
+        bind(self, graph, cache, positions)
 
     monkeypatch.setattr(Graph, "run", noted)
-    monkeypatch.setattr(OnnxStepper, "_run", stepped)
+    monkeypatch.setattr(_Bound, "__init__", bound)
     return seen
 
 
