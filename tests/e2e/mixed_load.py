@@ -30,6 +30,7 @@ class Ledger:
     tried_comments: list[tuple[str, str]] = field(default_factory=list)
     stars: dict[str, bool] = field(default_factory=dict)
     versions: list[tuple[str, str]] = field(default_factory=list)
+    spoken: int = 0
     refusals: Counter[str] = field(default_factory=Counter)
 
     def acknowledged(self) -> int:
@@ -69,7 +70,7 @@ class MixedLoad:
         return Client(self._url, self._token, cache=self._home / f"cache-{number}")
 
     def _live(self, owner: str, chance: random.Random) -> None:
-        acts = (self._repository, self._comment, self._comment, self._star, self._read, self._read)
+        acts = (self._repository, self._comment, self._comment, self._star, self._read, self._read, self._speak)
         with self.client(new_id()) as client:
             self._try(self._repository, client, owner, chance)
             while not self._stop.wait(PAUSE_SECONDS):
@@ -117,6 +118,15 @@ class MixedLoad:
             client.search("tiny")
         else:
             client.repository(self._any(chance))
+
+    def _speak(self, client: Client, owner: str, chance: random.Random) -> None:
+        """With what has been pushed; a version that is still on its way says so."""
+        with self._lock:
+            pushed = [f"{name}@{version}" for name, version in self.ledger.versions]
+        if pushed:
+            client.synthesise(chance.choice(pushed), "你好", "zh", seed=1)
+            with self._lock:
+                self.ledger.spoken += 1
 
     def _push(self, client: Client, name: str) -> None:
         parts = [(Part(role, path), client.upload(path)) for role, path in self._voice.items()]

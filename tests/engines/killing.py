@@ -1,11 +1,13 @@
-"""kill -9 of a part of the hub, again and again, each chosen at random and waited for until it serves again."""
+"""kill -9 of parts of the hub, again and again, each chosen at random and waited for until it serves again."""
 
 from __future__ import annotations
 
 import random
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from services.common.settings import SERVICES
@@ -29,6 +31,7 @@ class Killer:
     engines: Mapping[str, Server]
     chance: random.Random
     recoveries: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def kill(self, name: str) -> None:
         """Kills it and waits until it serves; TimeoutError if it does not come back."""
@@ -42,16 +45,29 @@ class Killer:
         self.recoveries[name].append(time.monotonic() - begin)
 
     def random_kills(self, count: int, pause: float) -> Sequence[str]:
-        """`count` kills with up to `pause` seconds between them; in each round every part has its turn."""
-        names = [*SERVICES, *self.engines]
+        """`count` kills in all: services one after another in a thread, engines beside them in this one.
+
+        Up to `pause` seconds lie between two kills of a row; in each round of a row every part of it has its turn. An
+        engine is started by the thread that lives as long as it shall.
+        """
         done: list[str] = []
-        while len(done) < count:
-            self.chance.shuffle(names)
-            for name in names[: count - len(done)]:
-                time.sleep(self.chance.uniform(0, pause))
-                self.kill(name)
-                done.append(name)
+        with ThreadPoolExecutor(1) as pool:
+            services = pool.submit(self._row, list(SERVICES), count, pause, done)
+            self._row(list(self.engines), count, pause, done)
+            services.result()
         return done
+
+    def _row(self, names: list[str], count: int, pause: float, done: list[str]) -> None:
+        chance = random.Random(self.chance.random())
+        while names:
+            chance.shuffle(names)
+            for name in names:
+                time.sleep(chance.uniform(0, pause))
+                with self._lock:
+                    if len(done) >= count:
+                        return
+                    done.append(name)
+                self.kill(name)
 
     def _kill_service(self, name: str) -> None:
         before = self.house.services()[name]["restarts"]

@@ -21,11 +21,13 @@ from statistics import median
 
 from services.common.ids import new_id
 from tests.engines.checker import Traffic, audit
+from tests.engines.elasticsearch import Elasticsearch
 from tests.engines.kafka import Kafka
 from tests.engines.postgresql import PostgreSQL
 from tests.engines.seaweedfs import SeaweedFS
 from tests.engines.server import Server
 from tests.engines.trial import Outcome, trial
+from tests.engines.triton import Triton
 
 ROOT = Path(__file__).resolve().parents[2]
 REPORT = ROOT / "docs" / "reports" / "faults.md"
@@ -81,7 +83,7 @@ def told(outcome: Outcome, minutes: float, flooded: Flood) -> str:
         "",
         f"{len(outcome.killed)} kills with -9 in {minutes:.0f} minutes, services and engines in random order, under"
         f" mixed load. Acknowledged: {len(ledger.repositories)} repositories, {len(ledger.comments)} comments,"
-        f" {len(ledger.stars)} stars, {len(ledger.versions)} pushed voices.",
+        f" {len(ledger.stars)} stars, {len(ledger.versions)} pushed voices; {ledger.spoken} sentences were spoken.",
         "",
         f"Lost, doubled or given up: **{len(outcome.wrong)}**.",
         *(f"- {one}" for one in outcome.wrong[:20]),
@@ -125,7 +127,8 @@ def main(arguments: Sequence[str]) -> int:
             stack.enter_context(SeaweedFS(home)),
         )
         begin = time.monotonic()
-        outcome = trial(home, engines, given.kills, 1 + given.kills // KILLS_A_PUSH, seed=int(begin))
+        more = (stack.enter_context(Elasticsearch(home)), stack.enter_context(Triton(home)))
+        outcome = trial(home, (*engines, *more), given.kills, 1 + given.kills // KILLS_A_PUSH, seed=int(begin))
         minutes = (time.monotonic() - begin) / 60
         flooded = flood(engines, given.events)
     given.report.parent.mkdir(parents=True, exist_ok=True)
