@@ -72,7 +72,8 @@ class MixedLoad:
     def _live(self, owner: str, chance: random.Random) -> None:
         acts = (self._repository, self._comment, self._comment, self._star, self._read, self._read, self._speak)
         with self.client(new_id()) as client:
-            self._try(self._repository, client, owner, chance)
+            while not self._try(self._repository, client, owner, chance):
+                self._stop.wait(1)
             while not self._stop.wait(PAUSE_SECONDS):
                 self._try(chance.choice(acts), client, owner, chance)
 

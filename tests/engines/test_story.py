@@ -1,0 +1,40 @@
+"""The story of `make demo` on the engines of a cluster."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from gptsovits.judge.sentences import TEST_SENTENCES
+from services.common.objects import Area, open_store
+from tests.engines.elasticsearch import Elasticsearch
+from tests.engines.kafka import Kafka
+from tests.engines.postgresql import PostgreSQL
+from tests.engines.seaweedfs import SeaweedFS
+from tests.engines.server import Server
+from tests.engines.triton import Triton
+from tools.demo.recording import find_source
+from tools.demo.stage import open_stage
+from tools.demo.story import QUICK_SENTENCES, Story
+from voicehub.cli.output import Output
+
+
+def test_the_story_of_the_demo_on_real_engines(
+    postgresql: PostgreSQL,
+    kafka: Kafka,
+    seaweedfs: SeaweedFS,
+    elasticsearch: Elasticsearch,
+    triton: Triton,
+    tmp_path: Path,
+) -> None:
+    servers: tuple[Server, ...] = (postgresql, kafka, seaweedfs, elasticsearch, triton)
+    engines = tmp_path / "engines.json"
+    engines.write_text(json.dumps({"environment": {server.setting: server.url for server in servers}}))
+    with open_stage(tmp_path / "stage", "--engines", str(engines)) as stage:
+        report = Story(stage, find_source(), tmp_path, quick=True, out=Output()).tell()
+        held = [path for path in (stage.folder / "hub" / "objects").rglob("*") if path.is_file()]
+    assert report["sentences"] == list(TEST_SENTENCES[:QUICK_SENTENCES])
+    assert len(report["table"]) >= 4  # recording, fine-tuned, base, shuffled: judged like in the demo
+    assert len(report["seconds_by_chapter"]) == 7
+    assert held == [], "no object lies in a folder"
+    assert len(list(open_store(seaweedfs.url).digests(Area.SERVED))) > 100
