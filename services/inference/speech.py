@@ -113,7 +113,7 @@ class Job:
             first = next(waves)
             rate, container, version = self.form.rate(self.own_rate), self.form.container, self.voice.version_id
             seconds = encoding.write(_again(first, waves), self.own_rate, container, rate, version, file)
-            with provenance.signed(file, container, version) as (signed, how):
+            with provenance.signed(file, container, version, self.form.same_bytes) as (signed, how):
                 size = signed.seek(0, io.SEEK_END)
                 yield Start(self.form, rate, version, how, size, seconds)
                 yield tuple(self.words)
