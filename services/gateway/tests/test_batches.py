@@ -28,7 +28,8 @@ def test_a_batch_is_asked_for_with_resolved_voices(gateway: Gateway, token: str)
     assert made.get_json()["voices"][0]["done"] == 2
     request = gateway.world.requests[-1]
     assert isinstance(request, pb.CreateBatchRequest)
-    assert [(v.name, v.prompt, len(v.version_id)) for v in request.plan.voices] == [(PLAN["voices"][0], "calm", 32)]
+    (voice,) = request.plan.voices
+    assert (voice.name, voice.prompt, len(voice.version_id)) == ("anna/narrator@main#calm", "calm", 32)
     assert [json.loads(line) for line in request.plan.inline.splitlines()] == PLAN["lines"]
     wanted = (request.plan.language, request.plan.format, request.plan.seed, request.plan.speed)
     assert wanted == ("en", "flac", 5, 1.5)
