@@ -11,6 +11,7 @@ import uuid
 from dataclasses import dataclass, field
 from threading import Lock
 
+from prometheus_client import Counter
 from sqlalchemy.orm import Session
 
 from services.common.database import Database
@@ -26,6 +27,7 @@ from services.inference.domain.cancellation import Cancellation, Cancelled
 from services.stubs.voicehub.inference.v1 import batch_pb2 as pb
 
 log = logging.getLogger(__name__)
+_TAKES = Counter("voicehub_batch_takes", "Takes of batches by how they ended", ["how"])
 
 
 @dataclass
@@ -124,7 +126,9 @@ class Shards:
 
     def _keep(self, asked: pb.BatchShardRequested, take: Take, spoken: Spoken) -> None:
         with self._database.write() as session:
-            takes.finish(session, asked.batch_id, take, spoken)
+            ended = takes.finish(session, asked.batch_id, take, spoken)
+        if ended:
+            _TAKES.labels("failed" if spoken.error else "done").inc()
         self._news.tell()
 
     def _ended(self, session: Session, asked: pb.BatchShardRequested) -> None:
