@@ -23,7 +23,6 @@ from gptsovits.runtime.streaming import Chunks
 from gptsovits.runtime.timing import WordTime
 from services.common.errors import Unprocessable
 from services.inference.admission import Place
-from services.inference.domain.cancellation import Cancellation
 from services.inference.domain.script import Script, Stretch
 from services.inference.domain.voices import Voice
 from services.inference.domain.wishes import Delivery, Form, Wish
@@ -81,7 +80,6 @@ class Job:
     script: Script
     form: Form
     place: Place
-    cancellation: Cancellation
     tokens: int = 0
     samples: int = 0
     own_rate: int = 0
@@ -164,7 +162,7 @@ class Job:
         return performance.parts(read(self.script, language, opened, wish.cutting))
 
     def _on_token(self) -> None:
-        self.cancellation.check()
+        self.place.step()
         self.tokens += 1
         _TOKENS.inc()
 

@@ -76,7 +76,7 @@ class Synthesizer:
         job, how = None, "failed"
         try:
             with self._line.place(account, called_off) as place:
-                job = Job(self._shelf, chosen, voice, wish, script, form, place, called_off)
+                job = Job(self._shelf, chosen, voice, wish, script, form, place)
                 yield from job.whole(self._provenance) if form.delivery is Delivery.FILE else job.streamed()
             how = "finished"
         except (Cancelled, GeneratorExit):

@@ -1,7 +1,7 @@
 """Who is served next: turns go round the accounts, within an account to the oldest request.
 
-Work in the background (`BACKGROUND`) gets a turn when nobody else asks for one, and every eighth turn even if somebody
-does. It takes no place from anybody: whoever gives it out bounds it.
+Work in the background (`BACKGROUND`) gets a turn when nobody else asks for one, and gives it back as soon as somebody
+does; after eight turns of others it gets one that it keeps. It takes no place from anybody: whoever works so bounds it.
 
 Pure bookkeeping without clocks and threads. A request holds a place from its admission to its end, and asks for a turn
 for each step of its work; between two steps others may come first.
@@ -48,6 +48,7 @@ class RoundRobin:
         self._owners: dict[int, str] = {}
         self._working: set[int] = set()
         self._last, self._turns, self._passed_by = 0, 0, 0
+        self._keeps = False
 
     @property
     def waiting(self) -> int:
@@ -99,6 +100,12 @@ class RoundRobin:
         self._working.discard(ticket)
         return self._granted()
 
+    def in_the_way(self, ticket: int) -> bool:
+        """Whether the ticket works in the background and somebody waits for its turn."""
+        if self._owners[ticket] != BACKGROUND or self._keeps:
+            return False
+        return any(account.waiting for name, account in self._accounts.items() if name != BACKGROUND)
+
     def leave(self, ticket: int) -> list[int]:
         """The ticket gives its place up, whatever it was doing."""
         account = self._owners.pop(ticket, None)
@@ -127,6 +134,7 @@ class RoundRobin:
         asking = {name: account for name, account in self._accounts.items() if account.waiting}
         behind = asking.pop(BACKGROUND, None)
         if behind and (not asking or self._passed_by >= PATIENCE):
+            self._keeps = self._passed_by >= PATIENCE
             self._passed_by = 0
             return behind
         self._passed_by += behind is not None

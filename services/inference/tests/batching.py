@@ -91,17 +91,33 @@ def chosen(name: str) -> pb.ChosenVoice:
     return pb.ChosenVoice(name=name, version_id=VERSION, prompt="high" if name.endswith("high") else "")
 
 
+@dataclass(frozen=True)
+class Engines:
+    """URLs of the engines below a service."""
+
+    database: str
+    events: str
+    objects: str
+
+    @classmethod
+    def embedded(cls, folder: Path) -> Engines:
+        """Files in a folder."""
+        events = f"sqlite:///{folder}/events.sqlite"
+        return cls(f"sqlite:///{folder}/inference.sqlite", events, f"file://{folder}/objects")
+
+
 @contextmanager
-def batching(bundle: Path, folder: Path) -> Iterator[Batching]:
-    """The service over the data in `folder`, with one worker."""
-    database, objects = Database(f"sqlite:///{folder}/inference.sqlite"), open_store(f"file://{folder}/objects")
+def batching(bundle: Path, folder: Path, engines: Engines | None = None) -> Iterator[Batching]:
+    """The service over the data in `folder` or in those engines, with one worker."""
+    engines = engines or Engines.embedded(folder)
+    database, objects = Database(engines.database), open_store(engines.objects)
     upgrade(database, MIGRATIONS)
     with database.write() as session:
         store.save(session, nano_voice(bundle, objects))
     shelf = Shelf(objects, BaseRegistry(folder / "bases"), folder / "voices")
     synthesizer = Synthesizer(shelf, Line(Capacity(workers=1)), Provenance(folder / "provenance"))
     parts = Batches.wire(database, objects, synthesizer, folder / "packing")
-    bus = open_bus(f"sqlite:///{folder}/events.sqlite")
+    bus = open_bus(engines.events)
     relay, subscriber = Relay(database, bus), Subscriber(parts.shards.subscription(), database, bus)
     for name in ("gateway", "trainer"):
         ensure_keys(folder / "keys", name)

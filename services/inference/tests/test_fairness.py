@@ -127,6 +127,24 @@ def test_the_background_works_when_nobody_waits_and_never_starves() -> None:
         robin.enter("cy")
 
 
+def test_the_background_gives_its_turn_back_but_for_the_one_that_it_was_owed() -> None:
+    robin = RoundRobin(Capacity(workers=1, places=4, per_account=4))
+    behind, person = robin.enter(BACKGROUND), robin.enter("ann")
+    robin.ask(behind)
+    assert not robin.in_the_way(behind)  # nobody waits
+    robin.ask(person)
+    assert robin.in_the_way(behind)
+    assert robin.done(behind) == [person]
+    assert not robin.in_the_way(person)
+    robin.ask(behind)
+    for _ in range(PATIENCE):
+        robin.ask(person)
+        assert robin.done(person) == [person]
+    robin.ask(person)
+    assert robin.done(person) == [behind]
+    assert not robin.in_the_way(behind)
+
+
 def test_work_that_begins_in_the_background_does_not_begin_in_front() -> None:
     robin = RoundRobin(Capacity(workers=1, places=4, per_account=4))
     person = robin.enter("ann")
