@@ -16,7 +16,7 @@ from services.inference.domain.lists.line import ListRefused
 
 REFUSED = 3
 MEMORY_BYTES = 1 << 30
-PROCESSOR_SECONDS = 60
+PROCESSOR_SECONDS = 30
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -41,7 +41,7 @@ def test_a_batch_on_the_real_engines(database_url: str, events_url: str, objects
     shards = -(-LINES // 8)
     bus = open_bus(events_url)
     consumer = bus.consumer("look", ["synthesis"])
-    said = [event for event in drain(consumer, 2 * shards + 2)]
+    said = drain(consumer, 2 * shards + 2)
     consumer.close()
     bus.close()
     asked = [event for event in said if event.is_a(pb.BatchShardRequested)]

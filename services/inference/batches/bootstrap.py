@@ -8,6 +8,7 @@ from pathlib import Path
 from services.common.database import Database
 from services.common.objects import ObjectStore
 from services.inference.batches.estimates import Estimator
+from services.inference.batches.lists import ListReader
 from services.inference.batches.news import News
 from services.inference.batches.packing import Packer
 from services.inference.batches.service import BatchService
@@ -32,5 +33,5 @@ class Batches:
         news, under_way = News(), UnderWay()
         speaker, packer = TakeSpeaker(database, objects, synthesizer), Packer(database, objects, packing)
         estimator = Estimator(database, synthesizer)
-        service = BatchService(database, objects, estimator, news, under_way)
+        service = BatchService(database, ListReader(objects), estimator, news, under_way)
         return cls(service, Shards(database, speaker, packer, news, under_way))

@@ -7,9 +7,10 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass
 
-from services.common.errors import Invalid, Unprocessable
+from services.common.errors import Invalid, Unavailable, Unprocessable
 from services.common.objects import Area, ObjectStore
 from services.inference import list_worker
 from services.inference.domain.lists.line import Line
@@ -17,7 +18,8 @@ from services.stubs.voicehub.inference.v1 import batch_pb2 as pb
 
 log = logging.getLogger(__name__)
 MOST_BYTES = 64 << 20
-SECONDS = 90.0
+SECONDS = 60.0
+AT_ONCE = 2
 KINDS = ("", "jsonl", "csv", "srt", "epub")
 
 
@@ -29,13 +31,29 @@ class ReadList:
     lines: tuple[Line, ...]
 
 
-def read_list(objects: ObjectStore, plan: pb.BatchPlan) -> ReadList:
-    """The list of a plan.
+class ListReader:
+    """Reads lists, a few at a time. Thread-safe."""
 
-    Raises:
-        Invalid: nothing was sent.
-        Unprocessable: it cannot be read; says where.
-    """
+    def __init__(self, objects: ObjectStore) -> None:
+        self._objects, self._free = objects, threading.BoundedSemaphore(AT_ONCE)
+
+    def read(self, plan: pb.BatchPlan) -> ReadList:
+        """The list of a plan.
+
+        Raises:
+            Invalid: nothing was sent.
+            Unprocessable: it cannot be read; says where.
+            Unavailable: too many others are being read.
+        """
+        if not self._free.acquire(timeout=SECONDS):
+            raise Unavailable("Too many lists are being read.", hint="Try again in a minute.", reason="LISTS_BUSY")
+        try:
+            return _read(self._objects, plan)
+        finally:
+            self._free.release()
+
+
+def _read(objects: ObjectStore, plan: pb.BatchPlan) -> ReadList:
     if plan.list_format not in KINDS:
         raise Invalid(f"The list format {plan.list_format!r} is not known.", hint=f"Use one of {', '.join(KINDS[1:])}.")
     content = plan.inline or _uploaded(objects, plan.upload.digest)

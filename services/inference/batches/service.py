@@ -11,12 +11,11 @@ from sqlalchemy.orm import Session
 
 from services.common.database import Database
 from services.common.errors import Forbidden, NotFound, TooMany, Unauthenticated
-from services.common.objects import ObjectStore
 from services.common.rpc import caller
 from services.inference.batches import messages, progress, store, takes
 from services.inference.batches.downloads import resolve
 from services.inference.batches.estimates import Estimator
-from services.inference.batches.lists import read_list
+from services.inference.batches.lists import ListReader
 from services.inference.batches.messages import to_message, to_take
 from services.inference.batches.news import News
 from services.inference.batches.packing import manifest
@@ -43,16 +42,16 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
     """Batches belong to the account that made them; for others they do not exist."""
 
     def __init__(
-        self, database: Database, objects: ObjectStore, estimator: Estimator, news: News, under_way: UnderWay
+        self, database: Database, lists: ListReader, estimator: Estimator, news: News, under_way: UnderWay
     ) -> None:
-        self._database, self._objects, self._estimator = database, objects, estimator
+        self._database, self._lists, self._estimator = database, lists, estimator
         self._news, self._under_way = news, under_way
 
     def EstimateBatch(
         self, request: pb.EstimateBatchRequest, context: grpc.ServicerContext
     ) -> pb.EstimateBatchResponse:
         """Reads the list and measures; keeps nothing."""
-        found = read_list(self._objects, request.plan)
+        found = self._lists.read(request.plan)
         batch = messages.new_batch(request.plan, _planner(), found)
         planned = takes_of(batch.voices, found.lines)
         form_of(batch)
@@ -154,7 +153,7 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
             return resolve(session, _own(session, request.id), request.digest)
 
     def _create(self, request: pb.CreateBatchRequest, account: str) -> Batch:
-        found = read_list(self._objects, request.plan)
+        found = self._lists.read(request.plan)
         batch = messages.new_batch(request.plan, account, found)
         planned = takes_of(batch.voices, found.lines)
         form_of(batch)

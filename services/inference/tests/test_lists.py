@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import time
 import zipfile
 from collections.abc import Mapping
 
@@ -146,6 +148,8 @@ OUTSIDE = '<!DOCTYPE html [<!ENTITY x SYSTEM "file:///etc/hostname">]>'
         (b'text,id\n"a', "row 2", "no CSV"),
         (b"text,text\na,b", "line 1", "twice"),
         (b"1\n00:00:02,000 --> 00:00:01,000\nHello", "subtitle 1", "before"),
+        (b"1\n00:00:01,000 --> 00:00:02,000\n" + b"<a" * 3_000, "subtitle 1", "more than 5000"),
+        (b"1\n00:00:01,000 --> 00:00:02,000\n" + b"\n" * (5 << 20), "", "larger than 4 MiB"),
         (b"", "", "no list"),
         (b"\x89PNG\r\n", "byte 0", "UTF-8"),
         (b"text\n", "", "no line"),
@@ -176,3 +180,23 @@ def test_deep_nesting_costs_nothing() -> None:
 def test_a_list_is_what_it_is_said_to_be() -> None:
     assert parse(b"text\na", "csv")[0] == "csv"
     assert "said to be srt" in str(refused(b"text\na", "srt"))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\n" * (8 << 20),
+        b" \t\n" * (4 << 20),
+        (b"1\n00:00:01,000 --> 00:00:02,000\n" + b"<a" * 2_000 + b"\n\n") * 200,
+        (b"1\n00:00:01,000 --> 00:00:02,000\n" + b"\n" * 4_000 + b"{\n\n") * 200,
+        b'text\n"' + b'""' * (4 << 20),
+        b"{" * (8 << 20),
+        epub({"a.xhtml": xhtml("<p>" + "a" * (7 << 20) + "</p>")}),
+    ],
+    ids=["lines", "white", "tags", "newlines", "quotes", "braces", "one word"],
+)
+def test_what_is_made_to_take_long_does_not(content: bytes) -> None:
+    since = time.process_time()
+    with contextlib.suppress(ListRefused):
+        parse(content)
+    assert time.process_time() - since < 5

@@ -48,13 +48,13 @@ def sentences(text: str, most: int) -> list[str]:
 
 
 def _hard(sentence: str, most: int) -> list[str]:
-    parts = []
-    while len(sentence) > most:
-        at = sentence.rfind(" ", 1, most + 1)
-        cut = at if at > 0 else most
-        parts.append(sentence[:cut])
-        sentence = sentence[cut:].lstrip()
-    return [*parts, sentence] if sentence else parts
+    parts, start = [], 0
+    while len(sentence) - start > most:
+        at = sentence.rfind(" ", start + 1, start + most + 1)
+        cut = at if at > 0 else start + most
+        parts.append(sentence[start:cut])
+        start = cut + (sentence[cut] == " ")
+    return [*parts, sentence[start:]] if start < len(sentence) else parts
 
 
 class _Collector:
