@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from voicehub import events, home, pulling
+from voicehub.batches import Batches
 from voicehub.cache import Cache
 from voicehub.decoding import decode
 from voicehub.errors import NotFound
@@ -47,6 +48,11 @@ class Client:
         self.url = login.url
         self.transport = Transport(login.url, login.token if token is None else token)
         self.cache = Cache(cache)
+
+    @property
+    def batches(self) -> Batches:
+        """Lists of lines spoken on the hub."""
+        return Batches(self.transport)
 
     def __enter__(self) -> Client:
         return self

@@ -40,7 +40,7 @@ def fetch_all(transport: Transport, cache: Cache, wanted: Sequence[Wanted], on_b
     missing = [w for d, w in unique.items() if not cache.blob(d).is_file()]
     counter = _Counter(sum(w.object.size for w in missing), on_bytes)
     with ThreadPoolExecutor(PARALLEL) as pool:
-        for done in [pool.submit(_fetch, transport, cache, w, counter.add) for w in missing]:
+        for done in [pool.submit(_fetch, transport, cache.blob(w.object.digest), w, counter.add) for w in missing]:
             done.result()
     return counter.received
 
@@ -58,9 +58,13 @@ class _Counter:
             self._on_bytes(self._done, max(self._total, self._done))
 
 
-def _fetch(transport: Transport, cache: Cache, wanted: Wanted, count: Callable[[int, bool], None]) -> None:
-    blob = cache.blob(wanted.object.digest)
-    partial = blob.with_name(f"{blob.name}.part")
+def fetch_file(transport: Transport, wanted: Wanted, target: Path, on_bytes: OnBytes = ignore_progress) -> None:
+    """Brings one object to a file, going on where an earlier try stopped; errors as `fetch_all`."""
+    _fetch(transport, target, wanted, _Counter(wanted.object.size, on_bytes).add)
+
+
+def _fetch(transport: Transport, target: Path, wanted: Wanted, count: Callable[[int, bool], None]) -> None:
+    partial = target.with_name(f"{target.name}.part")
     partial.parent.mkdir(parents=True, exist_ok=True)
     if partial.exists():
         count(partial.stat().st_size, False)
@@ -71,7 +75,7 @@ def _fetch(transport: Transport, cache: Cache, wanted: Wanted, count: Callable[[
         except Unreachable:
             if attempt == TRIES:
                 raise
-    _believe(partial, blob, wanted.object.digest)
+    _believe(partial, target, wanted.object.digest)
 
 
 def _receive(transport: Transport, wanted: Wanted, partial: Path, count: Callable[[int, bool], None]) -> None:
@@ -91,7 +95,7 @@ def _receive(transport: Transport, wanted: Wanted, partial: Path, count: Callabl
                 count(len(piece), True)
 
 
-def _believe(partial: Path, blob: Path, digest: str) -> None:
+def _believe(partial: Path, target: Path, digest: str) -> None:
     hasher = blake3()
     hasher.update_mmap(partial)
     if hasher.hexdigest() != digest:
@@ -100,4 +104,4 @@ def _believe(partial: Path, blob: Path, digest: str) -> None:
         raise DigestMismatch(f"The bytes of object {digest[:12]}… are not what the manifest names.", hint=hint)
     with partial.open("rb") as file:
         os.fsync(file.fileno())
-    os.replace(partial, blob)
+    os.replace(partial, target)

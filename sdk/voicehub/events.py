@@ -41,19 +41,20 @@ def progress(transport: Transport, job: str) -> Iterator[Progress]:
 
 
 def _state(event: ServerEvent) -> str:
-    _refuse_problem(event)
+    refuse_problem(event)
     data = event.json() if event.event in ("state", "message") else {}
     return str(data.get("state", "")) if isinstance(data, dict) else str(data)
 
 
 def _job_ended(event: ServerEvent) -> bool:
-    _refuse_problem(event)
+    refuse_problem(event)
     data = event.json()
     job = data.get("job", data) if isinstance(data, dict) else {}
     return str(job.get("state", "")) in FINAL_JOB_STATES
 
 
-def _refuse_problem(event: ServerEvent) -> None:
+def refuse_problem(event: ServerEvent) -> None:
+    """Raises what the hub says went wrong in the middle of a stream."""
     if event.event == "problem":
         problem = event.json()
         raise from_problem(int(problem.get("status", 503)), problem)

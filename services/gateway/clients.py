@@ -18,6 +18,7 @@ from services.common.errors import Unavailable, VoiceHubError, from_rpc
 from services.common.identity import UNKNOWN_IDENTITY, Identity, Signer
 from services.common.settings import Settings
 from services.stubs.voicehub.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
+from services.stubs.voicehub.inference.v1.batch_pb2_grpc import BatchServiceStub
 from services.stubs.voicehub.inference.v1.inference_pb2_grpc import InferenceServiceStub
 from services.stubs.voicehub.scanner.v1.scanner_pb2_grpc import ScannerServiceStub
 from services.stubs.voicehub.trainer.v1.trainer_pb2_grpc import TrainerServiceStub
@@ -70,6 +71,7 @@ class Clients:
         self.trainer = TrainerServiceStub(self._channels["trainer"])
         self.scanner = ScannerServiceStub(self._channels["scanner"])
         self.inference = InferenceServiceStub(self._channels["inference"])
+        self.batches = BatchServiceStub(self._channels["inference"])
 
     def health(self, seconds: float = 1.0) -> dict[str, str]:
         """`serving` or `down` for each service, asked all at once."""

@@ -12,7 +12,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from services.common.errors import VoiceHubError
 from services.inference.domain.cancellation import Cancellation
-from services.inference.domain.fairness import Capacity, RoundRobin
+from services.inference.domain.fairness import BACKGROUND, Capacity, RoundRobin
 
 _PLACES = Gauge("voicehub_synthesis_places", "Syntheses under way or waiting")
 _REFUSED = Counter("voicehub_synthesis_refused", "Syntheses refused at the door", ["reason"])
@@ -37,7 +37,7 @@ class Line:
         except VoiceHubError as error:
             _REFUSED.labels(error.reason).inc()
             raise
-        held = Place(self, ticket, cancellation)
+        held = Place(self, ticket, cancellation, gives_way=account == BACKGROUND)
         try:
             yield held
         finally:
@@ -60,6 +60,17 @@ class Line:
         with self._lock:
             self._ring(self._robin.done(ticket))
 
+    def give_way(self, ticket: int) -> threading.Event | None:
+        """Ends a turn in the background that somebody waits for; answers what is set when it goes on."""
+        with self._lock:
+            if not self._robin.in_the_way(ticket):
+                return None
+            bell = self._bells[ticket]
+            bell.clear()
+            self._ring(self._robin.done(ticket))
+            self._ring(self._robin.ask(ticket))
+            return bell
+
     def wake(self, ticket: int) -> None:
         """Ends the waiting of a ticket that was called off."""
         with self._lock:
@@ -74,8 +85,8 @@ class Line:
 class Place:
     """A request that was let in."""
 
-    def __init__(self, line: Line, ticket: int, cancellation: Cancellation) -> None:
-        self._line, self._ticket, self._cancellation = line, ticket, cancellation
+    def __init__(self, line: Line, ticket: int, cancellation: Cancellation, *, gives_way: bool = False) -> None:
+        self._line, self._ticket, self._cancellation, self._gives_way = line, ticket, cancellation, gives_way
         self.waited = 0.0
         """Seconds spent waiting for turns."""
         cancellation.tell(lambda: line.wake(ticket))
@@ -93,6 +104,15 @@ class Place:
             yield
         finally:
             self._line.done(self._ticket)
+
+    def step(self) -> None:
+        """Between two steps of a turn: Cancelled when the request was called off; the background lets others pass."""
+        bell = self._line.give_way(self._ticket) if self._gives_way else None
+        if bell is not None:
+            since = time.monotonic()
+            bell.wait()
+            self.waited += time.monotonic() - since
+        self._cancellation.check()
 
 
 def capacity(environment: Mapping[str, str] | None = None) -> Capacity:

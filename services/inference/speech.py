@@ -23,7 +23,6 @@ from gptsovits.runtime.streaming import Chunks
 from gptsovits.runtime.timing import WordTime
 from services.common.errors import Unprocessable
 from services.inference.admission import Place
-from services.inference.domain.cancellation import Cancellation
 from services.inference.domain.script import Script, Stretch
 from services.inference.domain.voices import Voice
 from services.inference.domain.wishes import Delivery, Form, Wish
@@ -81,7 +80,6 @@ class Job:
     script: Script
     form: Form
     place: Place
-    cancellation: Cancellation
     tokens: int = 0
     samples: int = 0
     own_rate: int = 0
@@ -113,7 +111,7 @@ class Job:
             first = next(waves)
             rate, container, version = self.form.rate(self.own_rate), self.form.container, self.voice.version_id
             seconds = encoding.write(_again(first, waves), self.own_rate, container, rate, version, file)
-            with provenance.signed(file, container, version) as (signed, how):
+            with provenance.signed(file, container, version, self.form.same_bytes) as (signed, how):
                 size = signed.seek(0, io.SEEK_END)
                 yield Start(self.form, rate, version, how, size, seconds)
                 yield tuple(self.words)
@@ -164,7 +162,7 @@ class Job:
         return performance.parts(read(self.script, language, opened, wish.cutting))
 
     def _on_token(self) -> None:
-        self.cancellation.check()
+        self.place.step()
         self.tokens += 1
         _TOKENS.inc()
 

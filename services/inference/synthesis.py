@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from services.inference.domain.voices import Voice
 from services.inference.domain.wishes import Delivery, Form, Wish
 from services.inference.provenance import Provenance
 from services.inference.shelf import Shelf
-from services.inference.speech import Job, Message, Start
+from services.inference.speech import Facts, Job, Message, Start
 
 _ENDED = Counter("voicehub_synthesis_ended", "Syntheses by how they ended", ["how"])
 
@@ -48,6 +49,18 @@ class Synthesizer:
         wav = b"".join(message for message in messages if isinstance(message, bytes))
         return Recording(wav, start.sample_rate, start.seconds)
 
+    def timed(self, voice: Voice, wish: Wish, account: str) -> tuple[float, float]:
+        """Speaks for the sake of the time: seconds of audio, seconds of work without waiting; errors as `stream`."""
+        self.languages(voice)  # opens it: that is not the speed of speaking
+        since = time.monotonic()
+        form = Form(CONTAINERS["wav"], same_bytes=True)
+        facts = [m for m in self.stream(voice, wish, form, account) if isinstance(m, Facts)][-1]
+        return facts.seconds, time.monotonic() - since - facts.waited
+
+    def languages(self, voice: Voice) -> tuple[str, ...]:
+        """What the voice speaks, by the engine's names; Unprocessable if it cannot speak here."""
+        return tuple(self._shelf.get(voice).engine.facts.languages)
+
     def stream(
         self, voice: Voice, wish: Wish, form: Form, account: str = "", cancellation: Cancellation | None = None
     ) -> Iterator[Message]:
@@ -63,7 +76,7 @@ class Synthesizer:
         job, how = None, "failed"
         try:
             with self._line.place(account, called_off) as place:
-                job = Job(self._shelf, chosen, voice, wish, script, form, place, called_off)
+                job = Job(self._shelf, chosen, voice, wish, script, form, place)
                 yield from job.whole(self._provenance) if form.delivery is Delivery.FILE else job.streamed()
             how = "finished"
         except (Cancelled, GeneratorExit):

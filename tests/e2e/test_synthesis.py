@@ -16,16 +16,13 @@ import httpx
 import numpy as np
 import openai
 import pytest
-import soundfile
 from numpy.typing import NDArray
-from safetensors.numpy import load_file
 
-import gptsovits
 from gptsovits.audio.containers import CONTAINERS
 from gptsovits.audio.tags import read_tag
-from gptsovits.formats.checkpoint_writer import write_checkpoint
 from gptsovits.runtime.label import read_label
-from tests.e2e.house import DECLARED, House, Person
+from tests.e2e.house import House, Person
+from tests.e2e.nano import push_nano
 
 pytestmark = pytest.mark.e2e
 VOICE = "creator/spoken"
@@ -37,18 +34,7 @@ Wave = NDArray[np.float32]
 @pytest.fixture(scope="module")
 def voice(house: House, creator: Person, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The shipped nano base's own voice, pushed, scanned, exported, tested and published."""
-    folder = tmp_path_factory.mktemp("nano")
-    base = Path(gptsovits.__file__).parent / "bases" / "nano"
-    config = json.loads((base / "base.json").read_text())["config"]
-    s1 = write_checkpoint(folder / "nano-e1.ckpt", load_file(base / "s1.safetensors"), config["s1"], "GPT-e1")
-    s2 = write_checkpoint(folder / "nano_e1_s1.pth", load_file(base / "s2.safetensors"), config["s2"], "1e1i")
-    card = folder / "voice.yaml"
-    card.write_text("languages: [en]\ngender: male\n")
-    prompt = ("--prompt", _tone(folder / "calm.wav"), "--prompt-text", "hello there", "--prompt-language", "en")
-    pushed = creator.ok("push", VOICE, s1, s2, "--card", card, *prompt, *DECLARED)
-    assert pushed["state"] == "published", pushed
-    assert not pushed["not_auditionable"]
-    return VOICE
+    return push_nano(creator, tmp_path_factory.mktemp("nano"), VOICE)
 
 
 def test_openais_own_client(house: House, creator: Person, voice: str) -> None:
@@ -160,14 +146,6 @@ def _syntheses(house: House) -> list[dict[str, Any]]:
 def _token(house: House, person: Person) -> str:
     body = {"name": person.name, "password": f"{person.name}-has-a-long-password"}
     return str(httpx.post(f"{house.url}/v1/sessions", json=body).json()["token"])
-
-
-def _tone(path: Path) -> Path:
-    """Four seconds of a changing tone."""
-    at = np.arange(4 * 16_000) / 16_000
-    wave = 0.4 * np.sin(2 * np.pi * (140 + 20 * np.sin(2 * np.pi * 0.7 * at)) * at)
-    soundfile.write(path, wave * (0.6 + 0.4 * np.sin(2 * np.pi * 3 * at)), 16_000, subtype="PCM_16")
-    return path
 
 
 def _decoded(content: bytes) -> Wave:

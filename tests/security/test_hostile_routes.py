@@ -36,6 +36,8 @@ KNOWN: dict[str, Any] = {
     "token": "0" * 32,
     "password": "correct horse battery",
     "voice": "mallory/target",
+    "voices": ["mallory/target"],
+    "batch": "0" * 32,
     "language": "en",
     "text": "Hello",
     "text_lang": "en",

@@ -14,6 +14,8 @@ from voicehub.client import Client
 from voicehub.errors import Unreadable, VoiceHubError
 
 P = ParamSpec("P")
+INTERRUPTED = 130
+"""The exit code of a command that was ended with Ctrl-C, as shells have it."""
 
 
 class Context:
@@ -43,6 +45,8 @@ def command(function: Callable[..., Any]) -> Callable[..., Any]:
             sys.exit(error.exit_code)
         except BrokenPipeError:
             sys.exit(0)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)  # click would say 1, which is the exit code of "the answer is no"
         except (OSError, UnicodeError) as error:
             context.out.fail(Unreadable(f"{error}.", hint="Check the path, its rights and the free space."))
             sys.exit(Unreadable.exit_code)

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from voicehub.cli import accounts, doctor, pull, push, say, scan, search, train, up
+from voicehub.cli import accounts, batch, doctor, pull, push, say, scan, search, train, up
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -30,6 +30,7 @@ for _command in (
     search.star,
     search.comment,
     say.say,
+    batch.batch,
     scan.scan,
     doctor.doctor,
 ):

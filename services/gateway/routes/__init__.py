@@ -8,6 +8,7 @@ from services.gateway.rest.route import Resource, Route
 from services.gateway.routes import (
     accounts,
     bases,
+    batches,
     downloads,
     openai,
     people,
@@ -34,6 +35,7 @@ RESOURCES: Sequence[Resource] = (
     people.resource,
     training.resource,
     synthesis.resource,
+    batches.resource,
     openai.resource,
     tts.resource,
     bases.resource,

@@ -61,8 +61,7 @@ def utterance(call: Call, name: VoiceName, text: str, language: str, **more: Any
         NotFound: there is no such version, or not for the caller.
         Unprocessable: it cannot speak here, or not yet.
     """
-    chosen = version(call, name.owner, name.name, name.ref)
-    _check_speakable(chosen)
+    chosen = speakable(call, name)
     return SynthesizeRequest(
         owner=chosen.owner,
         name=chosen.name,
@@ -75,6 +74,13 @@ def utterance(call: Call, name: VoiceName, text: str, language: str, **more: Any
         prompt=name.prompt,
         **more,
     )
+
+
+def speakable(call: Call, name: VoiceName) -> catalog.Version:
+    """The version that a name means; errors as for `utterance`."""
+    chosen = version(call, name.owner, name.name, name.ref)
+    _check_speakable(chosen)
+    return chosen
 
 
 def speech(

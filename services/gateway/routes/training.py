@@ -39,7 +39,7 @@ _NEW = record(
         "base": text(64, pattern="^[0-9a-f]{64}$", note="Digest of a registered base."),
     },
 )
-_LAST = Parameter("Last-Event-ID", text(32, least=0), place="header", note="Events after this one.")
+LAST = Parameter("Last-Event-ID", text(32, least=0), place="header", note="Events after this one.")
 
 
 @resource.route(
@@ -97,7 +97,7 @@ def resume_training_job(call: Call, job: str) -> Reply:
     "Follow a job",
     Answer(200, media="text/event-stream"),
     scope=Scope.READ,
-    parameters=(_LAST,),
+    parameters=(LAST,),
 )
 def watch_training_job(call: Call, job: str) -> Response:
     """Server-sent events `progress` with `{job, progress}`; connect again with `Last-Event-ID` to miss none."""

@@ -12,6 +12,7 @@ from services.gateway import clients
 from services.gateway.rest.body import parse
 from services.gateway.rest.openapi import document
 from services.gateway.routes import all_routes
+from services.gateway.tests.batches import BATCH
 from services.gateway.tests.conftest import Gateway
 from services.gateway.tests.upstreams import JOB
 
@@ -43,6 +44,9 @@ def _check(operation: str, status: int, body: Any) -> None:
         ("list_bases", "/v1/bases"),
         ("list_training_jobs", "/v1/training-jobs"),
         ("get_training_job", f"/v1/training-jobs/{JOB}"),
+        ("list_batches", "/v1/batches"),
+        ("get_batch", f"/v1/batches/{BATCH}"),
+        ("list_takes", f"/v1/batches/{BATCH}/takes"),
         ("get_me", "/v1/me"),
         ("list_tokens", "/v1/tokens"),
     ],

@@ -18,9 +18,11 @@ from services.common.clock import now, to_timestamp
 from services.common.errors import Forbidden, NotFound, TooMany, Unprocessable
 from services.common.identity import Verifier
 from services.common.objects import Area, ObjectStore
+from services.gateway.tests.batches import FixedBatches
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as catalog
 from services.stubs.voicehub.catalog.v1 import catalog_pb2_grpc as catalog_grpc
 from services.stubs.voicehub.common.v1 import common_pb2 as common
+from services.stubs.voicehub.inference.v1 import batch_pb2_grpc as batch_grpc
 from services.stubs.voicehub.inference.v1 import inference_pb2 as inference
 from services.stubs.voicehub.inference.v1 import inference_pb2_grpc as inference_grpc
 from services.stubs.voicehub.scanner.v1 import scanner_pb2 as scanner
@@ -427,5 +429,6 @@ def serve(world: World, verifier: Verifier, address: str) -> grpc.Server:
         trainer_grpc.add_TrainerServiceServicer_to_server(Trainer(world), server)
         scanner_grpc.add_ScannerServiceServicer_to_server(Scanner(), server)
         inference_grpc.add_InferenceServiceServicer_to_server(Inference(world), server)
+        batch_grpc.add_BatchServiceServicer_to_server(FixedBatches(world.objects, world.requests), server)
 
     return rpc.make_server(address, verifier, register, [])

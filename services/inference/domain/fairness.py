@@ -1,5 +1,8 @@
 """Who is served next: turns go round the accounts, within an account to the oldest request.
 
+Work in the background (`BACKGROUND`) gets a turn when nobody else asks for one, and gives it back as soon as somebody
+does; after eight turns of others it gets one that it keeps. It takes no place from anybody: whoever works so bounds it.
+
 Pure bookkeeping without clocks and threads. A request holds a place from its admission to its end, and asks for a turn
 for each step of its work; between two steps others may come first.
 """
@@ -9,6 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from services.common.errors import TooMany, Unavailable
+
+BACKGROUND = "/background"
+"""The account of work that nobody waits for; no account of a person has such a name."""
+PATIENCE = 8
+"""Turns of others that the background lets pass at most."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,8 @@ class RoundRobin:
         self._accounts: dict[str, _Account] = {}
         self._owners: dict[int, str] = {}
         self._working: set[int] = set()
-        self._last, self._turns = 0, 0
+        self._last, self._turns, self._passed_by = 0, 0, 0
+        self._keeps = False
 
     @property
     def waiting(self) -> int:
@@ -58,6 +67,14 @@ class RoundRobin:
             TooMany: the account has all the places that one may have.
             Unavailable: no place is left.
         """
+        if account != BACKGROUND:
+            self._check_room(account)
+        self._last += 1
+        self._owners[self._last] = account
+        self._accounts.setdefault(account, _Account()).places.add(self._last)
+        return self._last
+
+    def _check_room(self, account: str) -> None:
         known = self._accounts.get(account)
         if known and len(known.places) >= self._capacity.per_account:
             raise TooMany(
@@ -65,16 +82,13 @@ class RoundRobin:
                 hint="Wait for some of them to end, then ask again.",
                 reason="ACCOUNT_LINE_FULL",
             )
-        if len(self._owners) >= self._capacity.places:
+        background = self._accounts.get(BACKGROUND)
+        if len(self._owners) - (len(background.places) if background else 0) >= self._capacity.places:
             raise Unavailable(
                 "Too many syntheses are waiting on this hub.",
                 hint="Try again in a few seconds, or pull the voice and say it on your machine.",
                 reason="LINE_FULL",
             )
-        self._last += 1
-        self._owners[self._last] = account
-        self._accounts.setdefault(account, _Account()).places.add(self._last)
-        return self._last
 
     def ask(self, ticket: int) -> list[int]:
         """The ticket asks for a turn; answers the tickets that now get one."""
@@ -85,6 +99,12 @@ class RoundRobin:
         """The turn of the ticket is over; answers the tickets that now get one."""
         self._working.discard(ticket)
         return self._granted()
+
+    def in_the_way(self, ticket: int) -> bool:
+        """Whether the ticket works in the background and somebody waits for its turn."""
+        if self._owners[ticket] != BACKGROUND or self._keeps:
+            return False
+        return any(account.waiting for name, account in self._accounts.items() if name != BACKGROUND)
 
     def leave(self, ticket: int) -> list[int]:
         """The ticket gives its place up, whatever it was doing."""
@@ -100,15 +120,22 @@ class RoundRobin:
 
     def _granted(self) -> list[int]:
         granted = []
-        while len(self._working) < self._capacity.workers:
-            asking = [account for account in self._accounts.values() if account.waiting]
-            if not asking:
-                break
-            longest_ago = min(asking, key=lambda account: (account.served, min(account.waiting)))
-            ticket = min(longest_ago.waiting)
-            longest_ago.waiting.discard(ticket)
+        while len(self._working) < self._capacity.workers and (chosen := self._next()):
+            ticket = min(chosen.waiting)
+            chosen.waiting.discard(ticket)
             self._turns += 1
-            longest_ago.served = self._turns
+            chosen.served = self._turns
             self._working.add(ticket)
             granted.append(ticket)
         return granted
+
+    def _next(self) -> _Account | None:
+        """Whose turn it is."""
+        asking = {name: account for name, account in self._accounts.items() if account.waiting}
+        behind = asking.pop(BACKGROUND, None)
+        if behind and (not asking or self._passed_by >= PATIENCE):
+            self._keeps = self._passed_by >= PATIENCE
+            self._passed_by = 0
+            return behind
+        self._passed_by += behind is not None
+        return min(asking.values(), key=lambda account: (account.served, min(account.waiting)), default=None)

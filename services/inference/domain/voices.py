@@ -53,3 +53,9 @@ def prompt_object(files: Sequence[StoredFile], prompt: PromptFile) -> StoredFile
 def lexicon_file(files: Sequence[StoredFile]) -> StoredFile | None:
     """The version's own pronunciations, if it has any."""
     return next((f for f in files if f.path.startswith("lexicon/")), None)
+
+
+def engine_language(tag: str) -> str:
+    """The engine's name of a language given as BCP 47; its own modes (`auto`, `all_zh`) stay as they are."""
+    primary = tag.replace("_", "-").split("-")[0].lower()
+    return _ENGINE_LANGUAGES.get(primary, tag.lower())

@@ -85,11 +85,15 @@ class Delivery(Enum):
 
 @dataclass(frozen=True)
 class Form:
-    """The file that is wanted; ``sample_rate`` 0 is the voice's own or the nearest above."""
+    """The file that is wanted; ``sample_rate`` 0 is the voice's own or the nearest above.
+
+    With ``same_bytes`` a whole file is not signed: a signature and its time are others each time.
+    """
 
     container: Container
     sample_rate: int = 0
     delivery: Delivery = Delivery.FILE
+    same_bytes: bool = False
 
     def rate(self, own: int) -> int:
         """Hz of the file of a voice that speaks at ``own`` Hz; Invalid if the format lacks the wanted rate."""

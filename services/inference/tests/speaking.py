@@ -83,7 +83,7 @@ def speaking(bundle: Path, folder: Path, capacity: Capacity) -> Iterator[Speakin
     synthesizer = Synthesizer(shelf, Line(capacity), Provenance(folder / "provenance"))
     service = InferenceService(database, synthesizer, Bases(registry, objects))
     ensure_keys(folder / "keys", "gateway")
-    signer, address = Signer(folder / "keys", "gateway"), _free_address()
+    signer, address = Signer(folder / "keys", "gateway"), free_address()
 
     def register(server: grpc.Server) -> None:
         inference_pb2_grpc.add_InferenceServiceServicer_to_server(service, server)
@@ -105,7 +105,8 @@ def speaking(bundle: Path, folder: Path, capacity: Capacity) -> Iterator[Speakin
         database.engine.dispose()
 
 
-def _free_address() -> str:
+def free_address() -> str:
+    """A loopback address that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{probe.getsockname()[1]}"

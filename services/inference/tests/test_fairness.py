@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.common.errors import TooMany, Unavailable
 from services.inference.admission import Line, capacity
 from services.inference.domain.cancellation import Cancellation, Cancelled
-from services.inference.domain.fairness import Capacity, RoundRobin
+from services.inference.domain.fairness import BACKGROUND, PATIENCE, Capacity, RoundRobin
 
 
 def test_one_account_with_fifty_requests_delays_another_by_one() -> None:
@@ -106,3 +106,52 @@ def test_settings() -> None:
     assert chosen == Capacity(3, 8, 4)
     with pytest.raises(ValueError, match="worker"):
         capacity({"VOICEHUB_SYNTHESIS_WORKERS": "0"})
+
+
+def test_the_background_works_when_nobody_waits_and_never_starves() -> None:
+    robin = RoundRobin(Capacity(workers=1, places=2, per_account=2))
+    behind, person = robin.enter(BACKGROUND), robin.enter("ann")
+    assert robin.ask(behind) == [behind]  # nobody else asks
+    assert robin.ask(person) == []
+    turns = []
+    now = behind
+    for _ in range(3 * (PATIENCE + 1)):
+        turns.append(now)
+        robin.ask(now)
+        (now,) = robin.done(now)
+    assert turns[0] == behind
+    assert [turn for turn in turns[1 : PATIENCE + 1] if turn == behind] == []  # people first
+    assert turns.count(behind) == 3
+    robin.enter("bo")  # the background took no place from anybody
+    with pytest.raises(Unavailable):
+        robin.enter("cy")
+
+
+def test_the_background_gives_its_turn_back_but_for_the_one_that_it_was_owed() -> None:
+    robin = RoundRobin(Capacity(workers=1, places=4, per_account=4))
+    behind, person = robin.enter(BACKGROUND), robin.enter("ann")
+    robin.ask(behind)
+    assert not robin.in_the_way(behind)  # nobody waits
+    robin.ask(person)
+    assert robin.in_the_way(behind)
+    assert robin.done(behind) == [person]
+    assert not robin.in_the_way(person)
+    robin.ask(behind)
+    for _ in range(PATIENCE):
+        robin.ask(person)
+        assert robin.done(person) == [person]
+    robin.ask(person)
+    assert robin.done(person) == [behind]
+    assert not robin.in_the_way(behind)
+
+
+def test_work_that_begins_in_the_background_does_not_begin_in_front() -> None:
+    robin = RoundRobin(Capacity(workers=1, places=4, per_account=4))
+    person = robin.enter("ann")
+    robin.ask(person)
+    for _ in range(PATIENCE - 1):
+        behind = robin.enter(BACKGROUND)
+        assert robin.ask(behind) == []
+        robin.ask(person)
+        assert robin.done(person) == [person]
+        robin.leave(behind)

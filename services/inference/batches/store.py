@@ -1,0 +1,85 @@
+"""Batches in the database; their takes are in `takes.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from services.inference.domain.batches import Batch, Chosen, Manner, State
+from services.inference.domain.lists.line import Line
+from services.inference.tables import batch_lines, batches
+
+_PLAIN = ("id", "account", "list_format", "lines", "attempt", "issued", "sequence", "zip_digest", "zip_size")
+
+
+def add(session: Session, batch: Batch, lines: Sequence[Line], idempotency_key: str) -> None:
+    """Stores a new batch and its lines."""
+    values = {name: getattr(batch, name) for name in _PLAIN} | vars(batch.manner)
+    values |= {"state": batch.state.value, "voices": [asdict(chosen) for chosen in batch.voices]}
+    key = idempotency_key or None
+    session.execute(insert(batches).values(**values, create_time=batch.create_time, idempotency_key=key))
+    rows = [
+        {"batch_id": batch.id, "number": number, **_line_columns(line)} for number, line in enumerate(lines, start=1)
+    ]
+    session.execute(insert(batch_lines), rows)
+
+
+def find(session: Session, batch_id: str) -> Batch | None:
+    """The batch of an id."""
+    row = session.execute(select(batches).where(batches.c.id == batch_id)).first()
+    return _to_batch(row) if row else None
+
+
+def find_by_key(session: Session, account: str, idempotency_key: str) -> Batch | None:
+    """The batch that this key made before."""
+    query = select(batches).where(batches.c.account == account, batches.c.idempotency_key == idempotency_key)
+    row = session.execute(query).first() if idempotency_key else None
+    return _to_batch(row) if row else None
+
+
+def page(session: Session, account: str, before: str, size: int) -> list[Batch]:
+    """Batches of an account, newest first, older than the id `before` (empty: from the newest)."""
+    query = select(batches).where(batches.c.account == account).order_by(batches.c.id.desc()).limit(size)
+    if before:
+        query = query.where(batches.c.id < before)
+    return [_to_batch(row) for row in session.execute(query)]
+
+
+def open_count(session: Session, account: str) -> int:
+    """How many batches of an account are under way."""
+    under_way = [state.value for state in State if not state.ended]
+    query = select(func.count()).where(batches.c.account == account, batches.c.state.in_(under_way))
+    return int(session.execute(query).scalar_one())
+
+
+def change(session: Session, batch_id: str, **values: Any) -> int:
+    """Writes columns and answers the sequence number of this change."""
+    counted = batches.c.sequence + 1
+    session.execute(update(batches).where(batches.c.id == batch_id).values(sequence=counted, **values))
+    return int(session.execute(select(batches.c.sequence).where(batches.c.id == batch_id)).scalar_one())
+
+
+def _line_columns(line: Line) -> dict[str, Any]:
+    values = vars(line).copy()
+    values["line"] = values.pop("id")
+    return values
+
+
+def _to_batch(row: Row[Any]) -> Batch:
+    return Batch(
+        **{name: getattr(row, name) for name in _PLAIN},
+        state=State(row.state),
+        voices=tuple(Chosen(**chosen) for chosen in row.voices),
+        manner=Manner(row.language, row.form, row.sample_rate, row.seed, row.speed),
+        create_time=_utc(row.create_time),
+        end_time=_utc(row.end_time) if row.end_time else None,
+    )
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,244 @@
+"""Batches with a real voice and a real bus: complete, repeatable, private, stopped and taken up again."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import grpc
+import pytest
+import soundfile
+from blake3 import blake3
+from sqlalchemy import select
+
+from gptsovits.audio.containers import CONTAINERS
+from gptsovits.runtime.label import read_label
+from services.common.errors import VoiceHubError, from_rpc
+from services.common.events import Event
+from services.common.objects import Area
+from services.common.tables import dead_letters, outbox
+from services.inference.domain.voices import Voice
+from services.inference.domain.wishes import Form, Wish
+from services.inference.tests.batching import Batching, batching
+from services.inference.tests.speaking import VERSION, export_nano
+from services.stubs.voicehub.inference.v1 import batch_pb2 as pb
+
+LINES = [{"id": f"n{n}", "text": f"Line number {word}."} for n, word in enumerate(("one", "two", "three", "four"))]
+SRT = b"1\n00:00:01,000 --> 00:00:09,000\nThe tide was coming in.\n\n2\n00:00:10,000 --> 00:00:10,200\nNobody saw it.\n"
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_nano(tmp_path_factory.mktemp("nano") / "bundle")
+
+
+@pytest.fixture
+def hub(bundle: Path, tmp_path: Path) -> Iterator[Batching]:
+    with batching(bundle, tmp_path) as running:
+        yield running
+
+
+def create(hub: Batching, plan: pb.BatchPlan, account: str = "ann", key: str = "") -> pb.Batch:
+    return hub.as_account(account).CreateBatch(pb.CreateBatchRequest(plan=plan, idempotency_key=key), timeout=60).batch
+
+
+def refusal(call: Callable[[], object]) -> VoiceHubError:
+    with pytest.raises(grpc.RpcError) as caught:
+        call()
+    return from_rpc(caught.value)
+
+
+def test_every_line_by_every_voice_once(hub: Batching) -> None:
+    hub.subscriber.start()
+    odd = [
+        {"id": "empty", "text": " "},
+        {"id": "long", "text": "word " * 500},
+        {"id": "tlh", "text": "Qapla", "language": "tlh"},
+    ]
+    mine = [{"id": "high only", "text": "Hello there.", "voice": "ann/high", "seed": 9}]
+    made = create(hub, hub.plan(*LINES, *odd, *mine, voices=("ann/low", "ann/high"), language="en", seed=4))
+    assert (made.state, made.lines, made.total, made.failed) == (pb.BATCH_STATE_RUNNING, 8, 15, 4)
+    stub = hub.as_account("ann")
+    batch = hub.ended(stub, made.id)
+    assert (batch.state, batch.done, batch.failed) == (pb.BATCH_STATE_FINISHED, 9, 6)
+    assert [(voice.done, voice.failed, voice.total) for voice in batch.voices] == [(4, 3, 7), (5, 3, 8)]
+    takes = hub.takes(stub, batch.id)
+    assert len(takes) == 15
+    reasons = {take.line: take.error for take in takes if take.state == pb.TAKE_STATE_FAILED}
+    assert "no text" in reasons["empty"]
+    assert "at most 2000" in reasons["long"]
+    assert "does not speak 'tlh'" in reasons["tlh"]
+    with zipfile.ZipFile(io.BytesIO(hub.content(batch.zip.digest))) as archive:
+        entries = [json.loads(line) for line in archive.read("manifest.jsonl").decode().splitlines()]
+        for entry in (entry for entry in entries if entry["state"] == "done"):
+            content = archive.read(entry["file"])
+            assert blake3(content).hexdigest() == entry["digest"]
+            assert soundfile.info(io.BytesIO(content)).duration == pytest.approx(entry["seconds"], abs=1e-3)
+            assert (read_label(content) or {})["ProduceID"] == VERSION
+            assert [w["text"].lower() for w in entry["words"]] == entry["text"].lower().strip(".").split()
+        assert len(archive.namelist()) == 1 + 9
+        assert "02-ann--high/00008-high_only.wav" in archive.namelist()
+    streamed = b"".join(part.content for part in stub.ReadManifest(pb.ReadManifestRequest(id=batch.id)))
+    assert [json.loads(line) for line in streamed.splitlines()] == entries
+    assert _as_said_at_once(hub, LINES[1]["text"], 4) == hub.content(takes[1].audio.digest)
+    _nothing_is_parked(hub)
+
+
+def test_subtitles_keep_their_times(hub: Batching) -> None:
+    hub.subscriber.start()
+    stub = hub.as_account("ann")
+    batch = hub.ended(stub, create(hub, hub.uploaded(SRT, list_format="srt")).id)
+    first, second = hub.takes(stub, batch.id)
+    assert (first.slot.start, first.slot.end, first.slot.overrun) == (1.0, 9.0, 0.0)
+    assert second.slot.overrun == pytest.approx(second.seconds - 0.2)
+    with zipfile.ZipFile(io.BytesIO(hub.content(batch.zip.digest))) as archive:
+        cues = archive.read("ann--low.srt").decode()
+    assert f"00:00:01,000 --> 00:00:0{1 + first.seconds:.3f}".replace(".", ",") in cues
+
+
+def test_the_same_batch_again_makes_no_new_object(hub: Batching) -> None:
+    hub.subscriber.start()
+    stub = hub.as_account("ann")
+    first = hub.ended(stub, create(hub, hub.plan(*LINES), key="k").id)
+    assert create(hub, hub.plan(*LINES), key="k").id == first.id
+    objects = set(hub.objects.digests(Area.SERVED))
+    second = hub.ended(stub, create(hub, hub.plan(*LINES)).id)
+    assert second.id != first.id
+    audio = [{take.audio.digest for take in hub.takes(stub, batch.id)} for batch in (first, second)]
+    assert audio[0] == audio[1]
+    assert set(hub.objects.digests(Area.SERVED)) - objects <= {second.zip.digest}
+
+
+def test_a_shard_that_comes_again_speaks_nothing_again(hub: Batching) -> None:
+    made = create(hub, hub.plan(*LINES))
+    event = _asked(hub)[0]
+    hub.subscriber.process(event)
+    before = {take.line: take.audio.digest for take in hub.takes(hub.as_account("ann"), made.id)}
+    assert all(before.values())
+    again = Event(**{**vars(event), "id": "0" * 32})  # as a broker that lost our position would send it
+    said = len(_asked(hub))
+    hub.subscriber.process(event)
+    hub.subscriber.process(again)
+    assert {take.line: take.audio.digest for take in hub.takes(hub.as_account("ann"), made.id)} == before
+    assert len(_asked(hub)) == said
+    _nothing_is_parked(hub)
+
+
+def test_cancel_keeps_what_is_done_and_resume_does_the_rest(hub: Batching) -> None:
+    hub.subscriber.start()
+    stub = hub.as_account("ann")
+    made = create(hub, hub.plan(*[{"text": f"Here is line {n}."} for n in range(30)]))
+    watch = stub.WatchBatch(pb.WatchBatchRequest(id=made.id), timeout=60)
+    seen = next(message for message in watch if message.batch.done >= 2)
+    assert stub.CancelBatch(pb.CancelBatchRequest(id=made.id)).batch.state == pb.BATCH_STATE_CANCELLED
+    assert list(watch)[-1].batch.state == pb.BATCH_STATE_CANCELLED
+    cancelled = hub.ended(stub, made.id)
+    assert 2 <= cancelled.done < 30
+    with zipfile.ZipFile(io.BytesIO(hub.content(cancelled.zip.digest))) as archive:
+        assert len(archive.namelist()) == 1 + cancelled.done
+    assert refusal(lambda: stub.CancelBatch(pb.CancelBatchRequest(id=made.id))).reason == "BATCH_ENDED"
+    done = {take.number: take.audio.digest for take in hub.takes(stub, made.id) if take.audio.digest}
+    stub.ResumeBatch(pb.ResumeBatchRequest(id=made.id))
+    after = list(stub.WatchBatch(pb.WatchBatchRequest(id=made.id, after_sequence=seen.sequence), timeout=60))
+    told = Counter(take.number for message in (seen, *after) for take in message.takes)
+    assert max(told.values()) == 1  # nothing is told twice to who says what they saw
+    finished = hub.ended(stub, made.id)
+    assert (finished.state, finished.done, finished.failed) == (pb.BATCH_STATE_FINISHED, 30, 0)
+    assert done.items() <= {take.number: take.audio.digest for take in hub.takes(stub, made.id)}.items()
+    assert refusal(lambda: stub.ResumeBatch(pb.ResumeBatchRequest(id=made.id))).reason == "BATCH_FINISHED"
+    _nothing_is_parked(hub)
+
+
+def test_batches_of_others_do_not_exist(hub: Batching) -> None:
+    made, other = create(hub, hub.plan(*LINES)), hub.as_account("bo")
+    assert other.ListBatches(pb.ListBatchesRequest()).batches == []
+    assert [batch.id for batch in hub.as_account("ann").ListBatches(pb.ListBatchesRequest()).batches] == [made.id]
+    calls: dict[Callable[..., object], Callable[..., Any]] = {
+        other.GetBatch: pb.GetBatchRequest,
+        other.ListTakes: pb.ListTakesRequest,
+        other.CancelBatch: pb.CancelBatchRequest,
+        other.ResumeBatch: pb.ResumeBatchRequest,
+        other.ResolveBatchObject: pb.ResolveBatchObjectRequest,
+        lambda asked: list(other.WatchBatch(asked)): pb.WatchBatchRequest,
+        lambda asked: list(other.ReadManifest(asked)): pb.ReadManifestRequest,
+    }
+    for call, request in calls.items():
+        hidden, absent = (refusal(partial(call, request(id=name))) for name in (made.id, "0" * 32))
+        assert (hidden.http_status, hidden.message, hidden.hint) == (404, absent.message, absent.hint)
+    assert refusal(lambda: create(hub, hub.plan(*LINES), account="")).http_status == 401
+    trainer = hub.as_account("ann", "trainer")
+    plan = hub.plan(*LINES)
+    assert refusal(lambda: trainer.CreateBatch(pb.CreateBatchRequest(plan=plan))).http_status == 403
+
+
+def test_an_estimate_measures_and_names_what_would_be_refused(hub: Batching) -> None:
+    stub = hub.as_account("ann")
+    plan = hub.plan(*LINES, {"id": "x", "text": ""}, {"id": "y", "text": "a", "language": "ja"}, speed=2.0)
+    before = stub.EstimateBatch(pb.EstimateBatchRequest(plan=plan), timeout=60)
+    assert (before.lines, before.takes, before.refused) == (6, 4, 2)
+    assert [(one.line, one.number) for one in before.refusals] == [("x", 5), ("y", 6)]
+    assert "measured now" in before.voices[0].source
+    assert before.characters == sum(len(line["text"]) for line in LINES)
+    assert stub.ListBatches(pb.ListBatchesRequest()).batches == []
+    hub.subscriber.start()
+    ended = hub.ended(stub, create(hub, plan).id)
+    after = stub.EstimateBatch(pb.EstimateBatchRequest(plan=plan), timeout=60)
+    assert "last 4 takes" in after.voices[0].source
+    assert after.audio_seconds == pytest.approx(ended.seconds, rel=1e-6)
+    assert before.audio_seconds == pytest.approx(ended.seconds, rel=0.5)
+    assert 0 < after.machine_seconds < 60
+
+
+def test_what_cannot_be_a_batch_is_refused_whole(hub: Batching) -> None:
+    broken = refusal(lambda: create(hub, hub.uploaded(b'{"text": "a"}\n{"text"')))
+    assert (broken.http_status, broken.reason, broken.fields) == (422, "LIST_REFUSED", {"list": "line 2"})
+    assert "line 2" in broken.message
+    unknown = refusal(lambda: create(hub, hub.plan({"text": "a", "voice": "bo/x"})))
+    assert (unknown.http_status, unknown.reason) == (422, "UNKNOWN_VOICE")
+    assert refusal(lambda: create(hub, hub.plan(*LINES, voices=("ann/low", "ann/low")))).fields.keys() == {"voices"}
+    opus = hub.plan(*LINES)
+    opus.format = "opus"
+    assert refusal(lambda: create(hub, opus)).fields.keys() == {"format"}
+    for _ in range(8):
+        create(hub, hub.plan(*LINES))
+    assert refusal(lambda: create(hub, hub.plan(*LINES))).reason == "BATCHES_OPEN"
+    create(hub, hub.plan(*LINES), account="bo")
+
+
+def _as_said_at_once(hub: Batching, text: str, seed: int) -> bytes:
+    with hub.database.read() as session:
+        from services.inference import store
+
+        voice = store.find(session, VERSION)
+    assert isinstance(voice, Voice)
+    form = Form(CONTAINERS["wav"], same_bytes=True)
+    parts = hub.synthesizer.stream(voice, Wish(text, "en", seed), form, "somebody")
+    return b"".join(part for part in parts if isinstance(part, bytes))
+
+
+def _asked(hub: Batching) -> list[Event]:
+    """The shards that were asked for, from the bus and what is on its way there."""
+    import sqlite3
+
+    from services.common.events.sqlite import _to_event
+
+    name = str(pb.BatchShardRequested.DESCRIPTOR.full_name)
+    with hub.database.read() as session:
+        rows = session.execute(select(outbox).where(outbox.c.type == name).order_by(outbox.c.sequence)).all()
+    waiting = [Event(r.id, r.topic, r.key, r.type, r.source, r.time, r.data, r.trace) for r in rows]
+    path = hub.subscriber._bus._path  # type: ignore[attr-defined]
+    with sqlite3.connect(path) as log:
+        columns = "position, id, topic, key, type, source, time, data, trace"
+        sent = [_to_event(row) for row in log.execute(f"SELECT {columns} FROM log WHERE type = ?", (name,))]
+    return sent + [event for event in waiting if event.id not in {one.id for one in sent}]
+
+
+def _nothing_is_parked(hub: Batching) -> None:
+    with hub.database.read() as session:
+        assert session.execute(select(dead_letters)).all() == []
