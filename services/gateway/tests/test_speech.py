@@ -157,6 +157,7 @@ def test_tts_speaks_as_a_query_and_as_json(voiced: Gateway) -> None:
         ({"streaming_mode": 4}, "streaming_mode is not known."),
         ({"aux_ref_audio_paths": ["a.wav"]}, "aux_ref_audio_paths is not supported."),
         ({"speed_factor": "fast"}, "speed_factor is no number that is possible here."),
+        ({"seed": 10**400}, "seed is no number that is possible here."),
     ],
 )
 def test_tts_refuses_in_order_with_400(voiced: Gateway, change: dict[str, Any], message: str) -> None:
@@ -167,6 +168,14 @@ def test_tts_refuses_in_order_with_400(voiced: Gateway, change: dict[str, Any], 
     if not any(isinstance(value, list) for value in change.values()):  # a query has no lists
         given = {name: value for name, value in {**TTS, **change}.items() if value is not None}
         assert voiced.client.get("/tts", query_string=given).get_json()["message"] == message
+
+
+@pytest.mark.parametrize("change", [{"seed": 5.0}, {"seed": -0.0}, {"sample_rate": 16_000.0}, {"seed": 10**400}])
+def test_whole_numbers_are_written_as_such(voiced: Gateway, change: dict[str, Any]) -> None:
+    answer = voiced.json("POST", "/v1/synthesis", {**OWN, **change})
+    assert answer.status_code == 400, answer.text
+    assert list(answer.get_json()["fields"]) == list(change)
+    assert voiced.json("POST", "/v1/synthesis", {**OWN, "seed": 5, "speed": 1}).status_code == 200
 
 
 def test_openai_errors_have_openais_shape(voiced: Gateway) -> None:
