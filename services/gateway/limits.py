@@ -24,6 +24,7 @@ THREADS = 192
 EVENT_STREAMS = 16
 DOWNLOADS = 20
 UPLOADS = 8
+CLIPS = 4
 SYNTHESES = 128
 PASSWORD_CHECKS = 4
 WINDOW_SECONDS = 300
@@ -108,6 +109,7 @@ class Limits:
     events: Slots
     served: Slots
     uploads: Slots
+    clips: Slots
     syntheses: Slots
     checks: Slots
 
@@ -126,6 +128,7 @@ def load(environment: Mapping[str, str] | None = None) -> Limits:
         events=Slots("event streams", EVENT_STREAMS),
         served=Slots("downloads", DOWNLOADS),
         uploads=Slots("uploads", UPLOADS),
+        clips=Slots("searches by sound", CLIPS),
         syntheses=Slots("syntheses", SYNTHESES),
         checks=Slots("password checks", PASSWORD_CHECKS),
     )

@@ -16,7 +16,7 @@ from services.common.errors import Unavailable, Unprocessable
 
 MOST_BYTES = 12 << 20
 MOST_SECONDS, LEAST_SECONDS = 30.0, 1.0
-SILENCE = 1e-3  # root mean square
+SILENCE, LOUDEST = 1e-3, 1e3  # root mean square; full scale is 1
 RATE = 16_000
 _one_at_a_time = threading.Lock()
 
@@ -50,7 +50,10 @@ def speaker_of(clip: bytes) -> Speaker:
             raise _refused(reason, refusal.message) from None
     if recording.seconds > MOST_SECONDS:
         raise _refused("CLIP_TOO_LONG", f"The clip has {recording.seconds:.0f} seconds.")
-    if recording.seconds < LEAST_SECONDS or float(np.sqrt(np.mean(recording.wave**2))) < SILENCE:
+    loudness = float(np.sqrt(np.mean(np.square(recording.wave, dtype=np.float64))))
+    if not loudness <= LOUDEST:  # a file of floats may hold anything, also what is no number
+        raise _refused("NOT_AUDIO", "The samples of the clip are no sound.")
+    if recording.seconds < LEAST_SECONDS or loudness < SILENCE:
         raise _refused("CLIP_TOO_SHORT", "There is not enough speech in the clip.")
     from gptsovits.judge.similarity import embedding  # brings torch, which a hub that only stores voices need not load
 

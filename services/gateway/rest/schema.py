@@ -124,7 +124,16 @@ def _whole_pattern(_: object, pattern: str, instance: object, __: Schema) -> Ite
         yield ValidationError("does not have the right form")
 
 
-Validator = extend(Draft202012Validator, {"pattern": _whole_pattern})  # type: ignore[no-untyped-call]
+def _is_integer(_: object, instance: object) -> bool:
+    # JSON Schema counts 5.0 as an integer, protobuf does not
+    return isinstance(instance, int) and not isinstance(instance, bool)
+
+
+Validator = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    {"pattern": _whole_pattern},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine("integer", _is_integer),
+)
 
 
 def violations(schema: Schema, instance: object) -> dict[str, str]:

@@ -10,6 +10,7 @@ import logging
 import os
 import socket
 import struct
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -75,6 +76,13 @@ class QuietLogger(Logger):  # type: ignore[misc]
 
     def access(self, *_: Any) -> None:
         """Requests are logged by `services.gateway.rest.observe`."""
+
+    def exception(self, msg: object, *args: Any, **kwargs: Any) -> None:
+        """A visitor who read or sent nothing for `SOCKET_SECONDS` is no failure of the hub."""
+        if isinstance(sys.exception(), BlockingIOError):
+            log.info("a visitor stopped reading or sending")
+        else:
+            super().exception(msg, *args, **kwargs)
 
     def close_on_exec(self) -> None:
         """There are no log files."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from werkzeug.exceptions import RequestEntityTooLarge
+
 from services.common.errors import Unprocessable
 from services.gateway.clients import SLOW_SECONDS, ask
 from services.gateway.domain.credentials import Scope
@@ -29,17 +31,16 @@ _PROTECTION = "/v1/repos/{owner}/{name}/protection"
     "Search voices by a clip",
     Answer(200, _FOUND),
     parameters=(_QUERY, _SIZE),
-    raw_limit=CLIP_LIMIT,
+    raw_limit=CLIP_LIMIT + 1,  # one byte more than is taken, so that a longer body is noticed, not cut off
     scope=Scope.READ,
     repeatable=True,
     messages=(_HIT,),
 )
 def search_by_sound(call: Call) -> Reply:
     """The body is an audio file of 1 to 30 seconds. Voices that sound alike, nearest first; the clip is not kept."""
-    clip = call.stream.read(CLIP_LIMIT)
-    if not clip:
-        raise Unprocessable("There is no clip.", hint="Send an audio file as the body.", reason="NOT_AUDIO")
-    speaker = ask(call.hub.clients.trainer.EmbedSpeech, trainer.EmbedSpeechRequest(clip=clip), SLOW_SECONDS)
+    with call.hub.limits.clips.one():  # reading it may be slow, and measuring it takes a process and a core
+        measured = trainer.EmbedSpeechRequest(clip=_clip(call))
+        speaker = ask(call.hub.clients.trainer.EmbedSpeech, measured, SLOW_SECONDS)
     request = catalog.SearchBySoundRequest(
         embedding=speaker.embedding, query=call.query.get("q", ""), size=call.query.get("size", 0)
     )
@@ -73,6 +74,16 @@ def list_likenesses(call: Call, owner: str, name: str) -> Reply:
     request = catalog.ListLikenessesRequest(owner=owner, name=name, page=page(call))
     found = ask(call.hub.clients.catalog.ListLikenesses, request)
     return Reply({"items": [to_json(one) for one in found.likenesses], "next_cursor": found.next_cursor})
+
+
+def _clip(call: Call) -> bytes:
+    """The body, whole, whether its length is stated or not."""
+    clip = call.stream.read(CLIP_LIMIT + 1)
+    if len(clip) > CLIP_LIMIT:
+        raise RequestEntityTooLarge
+    if not clip:
+        raise Unprocessable("There is no clip.", hint="Send an audio file as the body.", reason="NOT_AUDIO")
+    return clip
 
 
 def _protection(call: Call, owner: str, name: str, *, protected: bool) -> Reply:

@@ -50,7 +50,8 @@ def voice_name(text: str, field: str = "voice") -> VoiceName:
 
 def language_code(tag: str) -> str:
     """The engine's name of a language given as BCP 47 or as one of its own modes (`auto`, `all_zh`)."""
-    primary = tag.split("-")[0].lower()
+    code = tag.lower()
+    primary = code if code.startswith(("all_", "auto_")) else re.split("[-_]", code)[0]
     return _LANGUAGES.get(primary, primary)
 
 

@@ -37,7 +37,7 @@ class Values:
         """A finite number."""
         try:
             value = float(self._given.get(name, usual))
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:  # a whole number may have 4,000 digits
             raise _no_number(name) from error
         if not math.isfinite(value):
             raise _no_number(name)

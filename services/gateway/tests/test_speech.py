@@ -20,6 +20,7 @@ from services.gateway.rest import server
 from services.gateway.rest.app import create_app
 from services.gateway.rest.openapi import document
 from services.gateway.routes import all_routes
+from services.gateway.routes.speaking import language_code
 from services.gateway.tests.conftest import Gateway
 from services.gateway.tests.upstreams import wav
 from services.stubs.voicehub.inference.v1 import inference_pb2 as inference
@@ -157,6 +158,7 @@ def test_tts_speaks_as_a_query_and_as_json(voiced: Gateway) -> None:
         ({"streaming_mode": 4}, "streaming_mode is not known."),
         ({"aux_ref_audio_paths": ["a.wav"]}, "aux_ref_audio_paths is not supported."),
         ({"speed_factor": "fast"}, "speed_factor is no number that is possible here."),
+        ({"seed": 10**400}, "seed is no number that is possible here."),
     ],
 )
 def test_tts_refuses_in_order_with_400(voiced: Gateway, change: dict[str, Any], message: str) -> None:
@@ -167,6 +169,14 @@ def test_tts_refuses_in_order_with_400(voiced: Gateway, change: dict[str, Any], 
     if not any(isinstance(value, list) for value in change.values()):  # a query has no lists
         given = {name: value for name, value in {**TTS, **change}.items() if value is not None}
         assert voiced.client.get("/tts", query_string=given).get_json()["message"] == message
+
+
+@pytest.mark.parametrize("change", [{"seed": 5.0}, {"seed": -0.0}, {"sample_rate": 16_000.0}, {"seed": 10**400}])
+def test_whole_numbers_are_written_as_such(voiced: Gateway, change: dict[str, Any]) -> None:
+    answer = voiced.json("POST", "/v1/synthesis", {**OWN, **change})
+    assert answer.status_code == 400, answer.text
+    assert list(answer.get_json()["fields"]) == list(change)
+    assert voiced.json("POST", "/v1/synthesis", {**OWN, "seed": 5, "speed": 1}).status_code == 200
 
 
 def test_openai_errors_have_openais_shape(voiced: Gateway) -> None:
@@ -225,6 +235,33 @@ def test_a_stream_that_breaks_off_does_not_look_whole(voiced: Gateway, address: 
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.post(f"{address}/v1/synthesis", json={**OWN, "answer": "stream", "text": "break"})
     assert httpx.post(f"{address}/v1/synthesis", json={**OWN, "answer": "stream"}).content == wav()
+
+
+def test_a_visitor_who_does_not_read_is_let_go_without_alarm(
+    voiced: Gateway, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(server, "SOCKET_SECONDS", 1)
+    listener = server.listen("127.0.0.1:0")
+    caplog.set_level("INFO")
+    with listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            try:
+                accepted.sendall(bytes(64 << 20))
+            except BlockingIOError:
+                server.QuietLogger(server.Server(create_app(voiced.hub), lambda: None).cfg).exception("Socket error")
+    assert [record.message for record in caplog.records if record.name == server.log.name] == [
+        "a visitor stopped reading or sending"
+    ]
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"),
+    [("en-US", "en"), ("en_US", "en"), ("cmn-Hans", "zh"), ("all_zh", "all_zh"), ("auto_yue", "auto_yue")],
+)
+def test_languages_are_told_to_the_engine_in_its_words(tag: str, code: str) -> None:
+    assert language_code(tag) == code
 
 
 @pytest.mark.parametrize(("answer", "text"), [("stream", "wait"), ("events", "wait"), ("file", "think")])

@@ -35,6 +35,12 @@ def encoded(kind: str, wave: np.ndarray = SPEECH) -> bytes:
     return file.getvalue()
 
 
+def floats(value: float) -> bytes:
+    file = io.BytesIO()
+    soundfile.write(file, np.full(3 * RATE, value, np.float32), RATE, format="wav", subtype="FLOAT")
+    return file.getvalue()
+
+
 def test_every_usual_format_has_the_same_speaker() -> None:
     found = {kind: speaker_of(encoded(kind)) for kind in ("wav", "flac", *_CONTAINERS)}
     for kind, speaker in found.items():
@@ -48,6 +54,8 @@ def test_every_usual_format_has_the_same_speaker() -> None:
     [
         (b"", "NOT_AUDIO"),
         (b"MZ" + bytes(5000), "NOT_AUDIO"),
+        (floats(1e30), "NOT_AUDIO"),
+        (floats(float("inf")), "NOT_AUDIO"),
         (encoded("wav", SPEECH[: RATE // 2]), "CLIP_TOO_SHORT"),
         (encoded("wav", np.zeros(3 * RATE, np.float32)), "CLIP_TOO_SHORT"),
         (encoded("flac", np.tile(SPEECH, 6)), "CLIP_TOO_LONG"),
