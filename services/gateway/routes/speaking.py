@@ -21,6 +21,8 @@ MOST_CHARACTERS = 20_000
 VOICE = "^[^/@#]{1,64}/[^/@#]{1,64}(?:@[^/@#]{1,64})?(?:#[^/@#]{1,128})?$"
 VOICE_NOTE = "`owner/name`, `owner/name@ref`, `owner/name#prompt`."
 _LANGUAGES = {"cmn": "zh"}
+_EXTENDED = ("zh-yue", "zh-cmn")
+"""Languages that a tag may also name by an extension of their family's (RFC 5646, section 2.2.2)."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,10 @@ def voice_name(text: str, field: str = "voice") -> VoiceName:
 def language_code(tag: str) -> str:
     """The engine's name of a language given as BCP 47 or as one of its own modes (`auto`, `all_zh`)."""
     code = tag.lower()
-    primary = code if code.startswith(("all_", "auto_")) else re.split("[-_]", code)[0]
+    if code.startswith(("all_", "auto_")):
+        return code
+    parts = re.split("[-_]", code)
+    primary = parts[1] if "-".join(parts[:2]) in _EXTENDED else parts[0]
     return _LANGUAGES.get(primary, primary)
 
 

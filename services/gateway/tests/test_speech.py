@@ -258,7 +258,7 @@ def test_a_visitor_who_does_not_read_is_let_go_without_alarm(
 
 @pytest.mark.parametrize(
     ("tag", "code"),
-    [("en-US", "en"), ("en_US", "en"), ("cmn-Hans", "zh"), ("all_zh", "all_zh"), ("auto_yue", "auto_yue")],
+    [("en-US", "en"), ("en_US", "en"), ("cmn-Hans", "zh"), ("zh-yue", "yue"), ("zh-TW", "zh"), ("all_zh", "all_zh")],
 )
 def test_languages_are_told_to_the_engine_in_its_words(tag: str, code: str) -> None:
     assert language_code(tag) == code

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import stat
 import sys
 import time
 from pathlib import Path
@@ -37,6 +38,11 @@ def test_every_service_learns_every_address(tmp_path: Path) -> None:
 
 def test_the_page_is_named_by_an_address_one_can_open(tmp_path: Path) -> None:
     assert make_plan(tmp_path, "0.0.0.0", 8484).url == "http://127.0.0.1:8484"
+
+
+def test_a_new_hub_is_nobody_elses_business(tmp_path: Path) -> None:
+    with FolderLock(tmp_path / "hub"):
+        assert stat.S_IMODE((tmp_path / "hub").stat().st_mode) == 0o700
 
 
 def test_one_hub_per_folder(tmp_path: Path) -> None:
