@@ -10,7 +10,7 @@ import pytest
 from services.launcher.engines import ALSO, CHOSEN, read_engines
 from services.launcher.errors import CannotStart
 
-URLS = {name: f"url-of-{name}" for name in (*CHOSEN, *ALSO, "VOICEHUB_SEARCH_URL")}
+URLS = {name: f"url-of-{name}" for name in (*CHOSEN, *ALSO, "VOICEHUB_OTHER_URL")}
 
 
 def written(folder: Path, names: tuple[str, ...]) -> Path:
@@ -19,10 +19,10 @@ def written(folder: Path, names: tuple[str, ...]) -> Path:
     return file
 
 
-def test_triton_is_taken_where_it_runs_and_not_missed_where_it_does_not(tmp_path: Path) -> None:
+def test_search_and_triton_are_taken_where_they_run_and_not_missed_where_they_do_not(tmp_path: Path) -> None:
     assert set(read_engines(written(tmp_path, (*CHOSEN, *ALSO)))) == {*CHOSEN, *ALSO}
     assert set(read_engines(written(tmp_path, CHOSEN))) == set(CHOSEN)
-    assert "VOICEHUB_SEARCH_URL" not in read_engines(written(tmp_path, tuple(URLS)))
+    assert "VOICEHUB_OTHER_URL" not in read_engines(written(tmp_path, tuple(URLS)))
 
 
 def test_what_a_hub_must_have_is_named(tmp_path: Path) -> None:
