@@ -115,7 +115,8 @@ def _decode(network: Synthesizer) -> Graph:
         }
 
     dynamic = {"codes": {1: "tokens"}, "phones": {1: "phones"}, "noise": {2: "frames"}, "wave": {2: "samples"}}
-    return Graph("s2", Decode(network), inputs(6, 9, 12, 0), ("wave",), inputs(9, 5, 15, 5), dynamic)
+    examples = inputs(6, 9, 12, 0), inputs(9, 5, 15, 5)
+    return Graph("s2", Decode(network), examples[0], ("wave",), examples[1], dynamic, heightened=True)
 
 
 def _ids(limit: int, *shape: int) -> Tensor:
