@@ -30,6 +30,11 @@ _HALVED_ABOVE = 256
 """Weights with more numbers than this are stored in half precision in ``content.onnx``."""
 
 
+DECODER_SLACK = 10.0
+"""The pulses of the vocoder follow an accumulated phase. Over 60 sets of inputs torch in float32 is up to 4e-4 from
+itself in float64, and this graph up to 2e-4 from torch (at least 67 dB below the speech)."""
+
+
 class _Quantise(nn.Module):
     def __init__(self, network: NanoSynthesizer) -> None:
         super().__init__()
@@ -154,7 +159,7 @@ def _decode_graph(network: NanoSynthesizer) -> Graph:
         }
 
     dynamic = {"codes": {1: "tokens"}, "phones": {1: "phones"}, "noise": {2: "frames"}, "wave": {2: "samples"}}
-    return Graph("s2", _Decode(network), inputs(16, 9, 32), ("wave",), inputs(9, 5, 15), dynamic)
+    return Graph("s2", _Decode(network), inputs(16, 9, 32), ("wave",), inputs(9, 5, 15), dynamic, DECODER_SLACK)
 
 
 def _halve(path: Path) -> None:
