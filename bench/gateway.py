@@ -1,9 +1,9 @@
-"""`python -m bench.gateway [--engines FILE] [--clients 1,8,64]`: what the hub adds to speech.
+"""`python -m bench.gateway [--triton] [--clients 1,8,64]`: what the hub adds to speech.
 
 The same sentences with the same seeds by the bare engine in this process and through the public API of a running hub,
 in turns, streamed. *first* is the time to the first sound, *whole* to the last. The hub may add 15 ms or 5 % of the
-synthesis at p50, whichever is larger. With `--engines` (see `make engines-up`) the hub speaks on Triton, and Triton is
-asked directly, too.
+synthesis at p50, whichever is larger. With `--triton` both speak on one Triton server: what the hub adds is then what
+it adds to Triton asked directly.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import argparse
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from bench.spoken_hub import Speak, Timed, at_once, http, push_nano, through_gateway
 from tests.e2e.house import open_house
+from tests.engines.triton import Triton
 
 TEXTS = (
     "The tide was coming in, and nobody had seen the boat.",
@@ -27,17 +29,19 @@ TEXTS = (
 )
 ADDED_SECONDS, ADDED_SHARE = 0.015, 0.05
 ROUNDS = 3
-Measured = Mapping[str, Sequence[Timed]]
 
 
-def main(clients: Sequence[int], options: Sequence[str]) -> None:
+def main(clients: Sequence[int], on_triton: bool) -> None:
     """Prints the table."""
-    with tempfile.TemporaryDirectory() as name, open_house(Path(name), *options) as house:
-        _, bare = push_nano(house, Path(name))
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        url = stack.enter_context(Triton(folder)).url if on_triton else "onnxruntime://"
+        house = stack.enter_context(open_house(folder, environment={"VOICEHUB_INFERENCE_URL": url}))
+        _, bare = push_nano(house, folder, url)
         with http(max(clients)) as connections:
             ways: dict[str, Speak] = {"engine": bare.speak, "hub": through_gateway(house.url, connections)}
             different = {way: speak(TEXTS[0], 0).pcm for way, speak in ways.items()}
-            place = "Triton" if options else "in process"
+            place = "on Triton" if on_triton else "in process"
             print(f"load {os.getloadavg()[0]:.1f} at the start, {os.cpu_count()} cores, {place}")
             same = different["engine"] == different["hub"]
             print(f"the hub's samples are {'those' if same else 'NOT those'} of the engine")
@@ -78,6 +82,6 @@ def _told(clients: int, measured: Mapping[str, tuple[list[Timed], float]]) -> No
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--clients", default="1,8,64")
-    parser.add_argument("--engines", help="engines.json of the engines that run")
+    parser.add_argument("--triton", action="store_true", help="speak on a Triton server")
     given = parser.parse_args()
-    main([int(n) for n in given.clients.split(",")], ["--engines", given.engines] if given.engines else [])
+    main([int(n) for n in given.clients.split(",")], given.triton)

@@ -28,10 +28,11 @@ from gptsovits.runtime.sampling import Sampling
 from gptsovits.runtime.speaking import Manner, read_pieces
 from gptsovits.runtime.streaming import Chunks
 from gptsovits.runtime.voice import Voice
+from services.inference.engines import open_engines
 from tests.e2e.house import House, Person
 from voicehub import Client, Declaration
+from voicehub.prompts import choose
 from voicehub.pushing import Part
-from voicehub.saying import choose
 
 T = TypeVar("T")
 DECLARATION = Declaration("made by a bench", "CC0-1.0", "public-domain")
@@ -87,8 +88,8 @@ def through_gateway(url: str, client: httpx.Client, voice: str = VOICE) -> Speak
     return speak
 
 
-def push_nano(house: House, folder: Path) -> tuple[Person, Bare]:
-    """Publishes the shipped base's own voice as `VOICE`, pulls it, and opens it here."""
+def push_nano(house: House, folder: Path, inference_url: str = "onnxruntime://") -> tuple[Person, Bare]:
+    """Publishes the shipped base's own voice as `VOICE`, pulls it, and opens it here, in process or on Triton."""
     person = house.person("bench")
     prompt = folder / "prompt.wav"
     soundfile.write(prompt, 0.3 * np.sin(2 * np.pi * 150 * np.arange(4 * RATE) / RATE), RATE, subtype="PCM_16")
@@ -109,7 +110,7 @@ def push_nano(house: House, folder: Path) -> tuple[Person, Bare]:
         if pulled.missing_bases:
             raise SystemExit(f"its bases did not come along: {pulled.missing_bases}")
         encoder = ContentEncoder.load(client.cache.base(str(pulled.version.requires["content_encoder"])), 1)
-    voice = Voice.load(pulled.folder / "onnx")
+    voice = Voice(open_engines(inference_url).open(pulled.folder / "onnx").engine)
     conditioning = condition(voice, choose(pulled.version, ""), pulled.folder, encoder)
     return person, Bare(voice, conditioning, Sampling(**read_header(pulled.folder / "onnx").get("sampling", {})))
 

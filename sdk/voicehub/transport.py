@@ -19,6 +19,8 @@ LATER_TRIES = 9
 """How often one that did answer before is asked again: it may be restarting a service (about 15 s in all)."""
 SECONDS, CONNECT_SECONDS = 60.0, 5.0
 BUSY = (502, 503, 504)
+UNDER_WAY = b"IDEMPOTENCY_IN_FLIGHT"
+"""The reason in the answer to a repeated request whose first try has not ended."""
 
 
 class Transport:
@@ -128,7 +130,7 @@ class Transport:
                 raise self._unreachable(error) from error
             else:
                 self._reached = True
-                if response.status_code not in BUSY or attempt >= self._tries():
+                if not _asks_for_patience(response) or attempt >= self._tries():
                     return response
             self._sleep(_pause(attempt))
 
@@ -148,6 +150,12 @@ class Transport:
         except (ValueError, RecursionError):
             problem = {}
         raise from_problem(response.status_code, problem if isinstance(problem, dict) else {})
+
+
+def _asks_for_patience(response: httpx.Response) -> bool:
+    """A part of the hub is away, or an earlier try of the same request is still being worked on."""
+    under_way = response.status_code == httpx.codes.CONFLICT and UNDER_WAY in response.content
+    return response.status_code in BUSY or under_way
 
 
 def _pause(attempt: int) -> float:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 
 import httpx
 import pytest
@@ -48,6 +49,21 @@ def test_an_answer_that_is_no_json() -> None:
     )
     with pytest.raises(errors.Unreadable):
         Transport("http://x", http=http).json("GET", "/")
+
+
+@pytest.mark.parametrize(("reason", "tries"), [("IDEMPOTENCY_IN_FLIGHT", 3), ("EXISTS", 1)])
+def test_a_request_whose_first_try_is_under_way_is_waited_for(reason: str, tries: int) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(201 if len(asked) == 3 else 409, json={"reason": reason})
+
+    http = httpx.Client(base_url="http://x", transport=httpx.MockTransport(answer))
+    transport = Transport("http://x", http=http, sleep=lambda _: None)
+    with nullcontext() if tries == 3 else pytest.raises(errors.Conflict):
+        transport.json("POST", "/v1/repos", body={})
+    assert len(asked) == tries
 
 
 def test_one_idempotency_key_through_all_retries() -> None:
