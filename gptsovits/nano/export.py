@@ -28,8 +28,6 @@ BINS = FFT_SIZE // 2 + 1
 CONTENT_FILE = "content.onnx"
 _HALVED_ABOVE = 256
 """Weights with more numbers than this are stored in half precision in ``content.onnx``."""
-
-
 DECODER_SLACK = 10.0
 """The pulses of the vocoder follow an accumulated phase. Over 60 sets of inputs torch in float32 is up to 4e-4 from
 itself in float64, and this graph up to 2e-4 from torch (at least 67 dB below the speech)."""
