@@ -13,14 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gptsovits.errors import VoiceError
+from services.common.away import is_away
 from services.common.objects import Area, ObjectStore, open_store
 
 GIB = 1 << 30
-REFUSED = 3
+REFUSED, AWAY = 3, 4
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0 when the bundle is written; `REFUSED` with one sentence on stdout when the voice cannot be exported."""
+    """0 when the bundle is written; `REFUSED` with one sentence on stdout when the voice cannot be exported.
+
+    `AWAY` when the object store did not answer: that says nothing about the voice.
+    """
     _limit()
     order = json.loads(Path(arguments[0]).read_text())
     objects = open_store(order["objects_url"])
@@ -31,6 +35,11 @@ def main(arguments: Sequence[str]) -> int:
             f"{error}\n" if isinstance(error, VoiceError) else f"The configuration does not fit: {error!r}\n"
         )
         return REFUSED
+    except OSError as error:
+        if not is_away(error):
+            raise
+        sys.stdout.write(f"{error}\n")
+        return AWAY
     return 0
 
 

@@ -20,6 +20,7 @@ from services.common.objects import Area, ObjectStore
 from services.common.objects.port import chunks_of
 from services.inference.domain import auditionable
 from services.inference.domain.voices import StoredFile, Voice, choose_prompt
+from services.inference.export_worker import AWAY
 from services.inference.registry import BaseRegistry, RegisteredBase
 from services.stubs.voicehub.scanner.v1 import scanner_pb2
 
@@ -107,7 +108,7 @@ class Exporter:
         return requires
 
     def _run(self, scan: scanner_pb2.StaticScanCompleted, voice: Voice, folder: Path) -> str:
-        """Runs the worker; answers why it failed, or nothing."""
+        """Runs the worker; answers why it failed, or nothing. ConnectionError if the object store was away."""
         tensors = [{"name": t.name, "dtype": t.dtype, "shape": list(t.shape), "digest": t.digest} for t in scan.tensors]
         order = {
             "objects_url": self._objects_url,
@@ -129,6 +130,8 @@ class Exporter:
             return f"It took longer than {WALL_SECONDS} seconds."
         if done.returncode == 0:
             return ""
+        if done.returncode == AWAY:
+            raise ConnectionError(done.stdout.strip())
         log.warning("export failed", extra={"version": scan.version_id, "stderr": done.stderr[-4000:]})
         return done.stdout.strip()[-500:] or "The exporter crashed; the operator finds the reason in the log."
 

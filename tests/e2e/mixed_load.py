@@ -172,9 +172,9 @@ def audit(load: MixedLoad) -> list[str]:
             all_there = [one.id for one in client.versions(name)]
             if all_there.count(version) != 1:
                 wrong.append(f"{all_there.count(version)} times the version {name}@{version}")
-            state = client.version(f"{name}@{version}").state
-            if state != "published":
-                wrong.append(f"{name}@{version} is {state}")
+            final = client.version(f"{name}@{version}")
+            if final.state != "published" or final.not_auditionable:
+                wrong.append(f"{name}@{version} is {final.state} {final.not_auditionable}")
             if client.repository(name).head not in all_there:
                 wrong.append(f"{name} has a head that is none of its versions")
     return wrong
