@@ -155,8 +155,8 @@ def test_an_own_text_is_spoken_and_the_same_seed_speaks_the_same(house: House) -
     stub = inference_pb2_grpc.InferenceServiceStub(house.channel("inference"))
     request = inference_pb2.SynthesizeRequest(version_id="feat", text="Hello there.", language="en", seed=3)
     first, again = stub.Synthesize(request, timeout=120), stub.Synthesize(request, timeout=120)
-    assert first.wav == again.wav
     wave, rate = soundfile.read(io.BytesIO(first.wav))
+    assert np.array_equal(wave, soundfile.read(io.BytesIO(again.wav))[0])  # each file has a signature of its own
     assert rate == first.sample_rate == 32000
     assert abs(len(wave) / rate - first.seconds) < 1e-6
     with pytest.raises(grpc.RpcError) as refused:
