@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from gptsovits.judge.sentences import TEST_SENTENCES
 from services.common.objects import Area, open_store
@@ -11,7 +14,6 @@ from tests.engines.elasticsearch import Elasticsearch
 from tests.engines.kafka import Kafka
 from tests.engines.postgresql import PostgreSQL
 from tests.engines.seaweedfs import SeaweedFS
-from tests.engines.server import Server
 from tests.engines.triton import Triton
 from tools.demo.recording import find_source
 from tools.demo.stage import open_stage
@@ -19,17 +21,28 @@ from tools.demo.story import QUICK_SENTENCES, Story
 from voicehub.cli.output import Output
 
 
+@pytest.fixture
+def own_postgresql(tmp_path: Path) -> Iterator[PostgreSQL]:
+    """The story's people sign up by names that others may have by now."""
+    with PostgreSQL(tmp_path) as server:
+        yield server
+
+
 def test_the_story_of_the_demo_on_real_engines(
-    postgresql: PostgreSQL,
+    own_postgresql: PostgreSQL,
     kafka: Kafka,
     seaweedfs: SeaweedFS,
     elasticsearch: Elasticsearch,
     triton: Triton,
     tmp_path: Path,
 ) -> None:
-    servers: tuple[Server, ...] = (postgresql, kafka, seaweedfs, elasticsearch, triton)
+    own = {
+        kafka.setting: kafka.url.replace("/voicehub", "/story"),
+        elasticsearch.setting: f"{elasticsearch.url}/story",
+    }
+    shared = {server.setting: server.url for server in (own_postgresql, seaweedfs, triton)}
     engines = tmp_path / "engines.json"
-    engines.write_text(json.dumps({"environment": {server.setting: server.url for server in servers}}))
+    engines.write_text(json.dumps({"environment": {**shared, **own}}))
     with open_stage(tmp_path / "stage", "--engines", str(engines)) as stage:
         report = Story(stage, find_source(), tmp_path, quick=True, out=Output()).tell()
         held = [path for path in (stage.folder / "hub" / "objects").rglob("*") if path.is_file()]
