@@ -100,15 +100,16 @@ def ask(method: Callable[..., T], request: object, seconds: float = 0.0) -> T:
     try:
         return method(request, timeout=seconds or QUICK_SECONDS)
     except grpc.RpcError as error:
-        raise _told(from_rpc(error)) from error
+        raise told(error) from error
 
 
-def _told(error: VoiceHubError) -> VoiceHubError:
+def told(call: grpc.RpcError) -> VoiceHubError:
     """What a service answers, as people are told it.
 
     Their own token was checked here; a service that does not accept the gateway's identity is no fault of theirs (a
     clock that jumped, keys that have just changed).
     """
+    error = from_rpc(call)
     if error.reason == UNKNOWN_IDENTITY:
         return Unavailable("The parts of the hub do not know each other now.", hint="Try again in a few seconds.")
     return error

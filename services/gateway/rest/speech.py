@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 
 import grpc
 
-from services.common.errors import Unavailable, VoiceHubError, from_rpc
+from services.common.errors import Unavailable, VoiceHubError
+from services.gateway.clients import told
 from services.gateway.limits import Slots
 from services.stubs.voicehub.inference.v1 import inference_pb2 as inference
 from services.stubs.voicehub.inference.v1.inference_pb2_grpc import InferenceServiceStub
@@ -94,7 +95,7 @@ class Speech:
                 if not self._offer(part):
                     return
         except grpc.RpcError as error:
-            ended = from_rpc(error)
+            ended = told(error)
         self._offer(ended)
 
     def _offer(self, part: Part | VoiceHubError | None) -> bool:

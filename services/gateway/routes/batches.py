@@ -9,9 +9,9 @@ from typing import Any
 import grpc
 from werkzeug.wrappers import Response
 
-from services.common.errors import Unavailable, from_rpc
+from services.common.errors import Unavailable
 from services.common.objects import Area
-from services.gateway.clients import QUICK_SECONDS, SLOW_SECONDS, ask
+from services.gateway.clients import QUICK_SECONDS, SLOW_SECONDS, ask, told
 from services.gateway.domain.credentials import Scope
 from services.gateway.rest.downloads import serve
 from services.gateway.rest.events import LONGEST_SECONDS, Message, sequence_of, stream
@@ -179,4 +179,4 @@ def _progress(watched: Any, stop: threading.Event) -> Iterator[Message]:
             yield Message("progress", str(event.sequence), body)
     except grpc.RpcError as error:
         if not stop.is_set():
-            raise from_rpc(error) from error
+            raise told(error) from error

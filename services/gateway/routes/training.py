@@ -9,8 +9,7 @@ from typing import Any
 import grpc
 from werkzeug.wrappers import Response
 
-from services.common.errors import from_rpc
-from services.gateway.clients import SLOW_SECONDS, ask
+from services.gateway.clients import SLOW_SECONDS, ask, told
 from services.gateway.domain.credentials import REPOSITORY_PATTERN, Scope
 from services.gateway.rest.events import LONGEST_SECONDS, Message, sequence_of, stream
 from services.gateway.rest.messages import to_json, to_struct
@@ -114,4 +113,4 @@ def _progress(watched: Any, stop: threading.Event) -> Iterator[Message]:
             yield Message("progress", str(event.progress.sequence), to_json(event))
     except grpc.RpcError as error:
         if not stop.is_set():
-            raise from_rpc(error) from error
+            raise told(error) from error
