@@ -9,17 +9,14 @@ from typing import Any
 import grpc
 from werkzeug.wrappers import Response
 
-from services.common.errors import Unavailable
-from services.common.objects import Area
 from services.gateway.clients import QUICK_SECONDS, SLOW_SECONDS, ask, told
 from services.gateway.domain.credentials import Scope
-from services.gateway.rest.downloads import serve
 from services.gateway.rest.events import LONGEST_SECONDS, Message, sequence_of, stream
 from services.gateway.rest.messages import to_json
 from services.gateway.rest.route import Answer, Call, Parameter, Reply, Resource
 from services.gateway.rest.schema import choice, page_of, reference
 from services.gateway.routes.batch_plans import PLAN, plan_of
-from services.gateway.routes.downloads import RANGES
+from services.gateway.routes.downloads import RANGES, send
 from services.gateway.routes.shared import PAGE, page
 from services.gateway.routes.training import LAST
 from services.stubs.voicehub.inference.v1 import batch_pb2 as batches
@@ -162,14 +159,7 @@ def _object(call: Call, batch: str, digest: str) -> Response:
     call.hub.limits.downloads.spend(call.account or call.remote)
     request = batches.ResolveBatchObjectRequest(id=batch, digest=digest)
     found = ask(call.hub.clients.batches.ResolveBatchObject, request, QUICK_SECONDS)
-    try:
-        file = call.hub.objects.open(Area.SERVED, found.object.digest)
-    except KeyError as error:
-        raise Unavailable(
-            "This object is not in the store.", hint="Tell the operator.", reason="OBJECT_LOST"
-        ) from error
-    size, limits = found.object.size, call.hub.limits
-    return serve(file, size, found.object.digest, found.media_type, found.filename, call.headers, limits.served)
+    return send(call, found.object, found.media_type, found.filename)
 
 
 def _progress(watched: Any, stop: threading.Event) -> Iterator[Message]:

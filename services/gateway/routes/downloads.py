@@ -11,6 +11,7 @@ from services.gateway.rest.downloads import serve
 from services.gateway.rest.route import Answer, Call, Parameter, Resource
 from services.gateway.rest.schema import text
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as catalog
+from services.stubs.voicehub.common.v1.common_pb2 import ObjectRef
 
 resource = Resource("downloads")
 BYTES = "application/octet-stream"
@@ -32,11 +33,15 @@ def get_object(call: Call, owner: str, name: str, ref: str, digest: str) -> Resp
     call.hub.limits.downloads.spend(call.account or call.remote)
     request = catalog.ResolveDownloadRequest(owner=owner, name=name, version=ref, digest=digest)
     found = ask(call.hub.clients.catalog.ResolveDownload, request)
+    return send(call, found.object, found.media_type or BYTES, found.filename or digest)
+
+
+def send(call: Call, kept: ObjectRef, media_type: str, filename: str) -> Response:
+    """An object of the served area, or the part of it that the caller asks for."""
     try:
-        file = call.hub.objects.open(Area.SERVED, found.object.digest)
+        file = call.hub.objects.open(Area.SERVED, kept.digest)
     except KeyError as error:
         raise Unavailable(
             "This object is not in the store.", hint="Tell the operator.", reason="OBJECT_LOST"
         ) from error
-    media, filename = found.media_type or BYTES, found.filename or digest
-    return serve(file, found.object.size, found.object.digest, media, filename, call.headers, call.hub.limits.served)
+    return serve(file, kept.size, kept.digest, media_type, filename, call.headers, call.hub.limits.served)
