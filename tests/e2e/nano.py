@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import soundfile
-from safetensors.numpy import load_file
 
 import gptsovits
-from gptsovits.formats.checkpoint_writer import write_checkpoint
+from gptsovits.formats.base_pair import write_pair
 from tests.e2e.house import DECLARED, Person
 
 
 def push_nano(person: Person, folder: Path, name: str) -> str:
     """Pushed, scanned, exported, tested and published; answers the name."""
     base = Path(gptsovits.__file__).parent / "bases" / "nano"
-    config = json.loads((base / "base.json").read_text())["config"]
-    s1 = write_checkpoint(folder / "nano-e1.ckpt", load_file(base / "s1.safetensors"), config["s1"], "GPT-e1")
-    s2 = write_checkpoint(folder / "nano_e1_s1.pth", load_file(base / "s2.safetensors"), config["s2"], "1e1i")
+    s1, s2 = write_pair(base, folder)
     card = folder / "voice.yaml"
     card.write_text("languages: [en]\ngender: male\n")
     prompt = ("--prompt", _tone(folder / "calm.wav"), "--prompt-text", "hello there", "--prompt-language", "en")

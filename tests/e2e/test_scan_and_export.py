@@ -24,10 +24,9 @@ import soundfile
 from google.protobuf import json_format
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
-from safetensors.numpy import load_file
 
 import gptsovits
-from gptsovits.formats.checkpoint_writer import write_checkpoint
+from gptsovits.formats.base_pair import write_pair
 from gptsovits.parity.recorded_synthesis import write_recorded_features
 from gptsovits.runtime.label import read_label
 from services.common import rpc
@@ -210,11 +209,7 @@ def test_bases_are_listed_with_files_that_can_be_fetched(house: House) -> None:
 def nano_files(folder: Path) -> list[tuple[str, Path]]:
     """The shipped base's own voice as a pushed pair, and a recording of four seconds."""
     base = Path(gptsovits.__file__).parent / "bases" / "nano"
-    config = json.loads((base / "base.json").read_text())["config"]
-    s1 = write_checkpoint(folder / "nano-e1.ckpt", load_file(base / "s1.safetensors"), config["s1"], "GPT-e1")
-    s2 = write_checkpoint(
-        folder / "nano_e1_s1.pth", load_file(base / "s2.safetensors"), config["s2"], "1epoch_1iteration"
-    )
+    s1, s2 = write_pair(base, folder)
     return [("s1", s1), ("s2", s2), ("prompt", write_wav(folder / "p.wav"))]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 
-from gptsovits.formats.checkpoint_writer import write_checkpoint
 from gptsovits.runtime.label import labelled_wav
 from gptsovits.text import phonemize
 from tools.demo.judging import Spoken
@@ -60,15 +58,3 @@ class Booth:
         path = self.folder / f"{number:02d}.wav"
         path.write_bytes(wav)
         return Spoken(text, path, tokens)
-
-
-def write_base_pair(base: Path, folder: Path) -> tuple[Path, Path]:
-    """The two stages of the base without any fine-tuning, as files that can be pushed."""
-    from safetensors.numpy import load_file
-
-    folder.mkdir(parents=True, exist_ok=True)
-    configs = json.loads((base / "base.json").read_text(encoding="utf-8"))["config"]
-    pair = [folder / "base.ckpt", folder / "base.pth"]
-    for stage, path in zip(("s1", "s2"), pair, strict=True):
-        write_checkpoint(path, load_file(base / f"{stage}.safetensors"), configs[stage], "nano base, not tuned")
-    return pair[0], pair[1]

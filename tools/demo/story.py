@@ -12,11 +12,12 @@ from typing import Any
 import yaml
 
 import gptsovits
+from gptsovits.formats.base_pair import write_pair
 from gptsovits.judge.sentences import TEST_SENTENCES
 from tools.demo.judging import JUDGES, Row, Spoken, distances, gain, judge
 from tools.demo.recording import CARD, DECLARATION, TRANSCRIPT, Source, cut, read_16k
 from tools.demo.speakers import Compared, Other, compare, others
-from tools.demo.speaking import Booth, write_base_pair
+from tools.demo.speaking import Booth
 from tools.demo.stage import Person, Stage, StoryEnded
 from tools.demo.table import OWN
 from voicehub.cli.output import Output, Steps
@@ -145,7 +146,7 @@ class Story:
     def _push_base(self, creator: Person, developer: Person) -> str:
         """The base with the same prompt but no fine-tuning: what the voice must be better than."""
         shipped = Path(gptsovits.__file__).parent / "bases" / "nano"
-        pair = write_base_pair(shipped, self.folder / "base")
+        pair = write_pair(shipped, self.folder / "base")
         folder = Path(developer.run("pull", f"creator/{VOICE}")["folder"])
         entry = self.report["card"]["prompts"][0]
         stem = Path(entry["file"]).stem
