@@ -12,21 +12,26 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 
-def cache() -> Path:
+def root() -> Path:
     """`$VOICEHUB_CACHE`, or a folder of the user's cache."""
-    return Path(os.environ.get("VOICEHUB_CACHE") or Path.home() / ".cache" / "voicehub") / "engines"
+    return Path(os.environ.get("VOICEHUB_CACHE") or Path.home() / ".cache" / "voicehub")
 
 
-def made(name: str, recipe: bytes, make: Callable[[Path], None]) -> Path:
+def cache() -> Path:
+    """The engines' corner of it."""
+    return root() / "engines"
+
+
+def made(name: str, recipe: bytes, make: Callable[[Path], None], place: str = "engines") -> Path:
     """The folder that `make` filled for this recipe; made once, whoever asks first.
 
     A second process waits for the first. What is half made when a process dies is thrown away by the next one, for a
     folder gets its name only when it is whole.
     """
-    target = cache() / f"{name}-{hashlib.sha256(recipe).hexdigest()[:16]}"
+    target = root() / place / f"{name}-{hashlib.sha256(recipe).hexdigest()[:16]}"
     if target.is_dir():
         return target
-    with locked(target.with_suffix(".lock")):
+    with locked(target.with_name(f"{target.name}.lock")):
         if not target.is_dir():
             for rest in target.parent.glob(f".{target.name}.*"):
                 shutil.rmtree(rest)
