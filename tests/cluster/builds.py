@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.engines.cache import made, root
 from tests.engines.golang import build, go, module, stamps
+from tools.cache import made, root
 
 KUBERNETES = "1.34.4"
 COREDNS = "1.12.4"

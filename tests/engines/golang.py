@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tests.engines.cache import root
+from tools.cache import root
 
 
 def module(path: str, version: str, digest: str) -> Path:
