@@ -31,4 +31,4 @@ ENV HOME=/tmp \
     VOICEHUB_DATA=/var/lib/voicehub
 WORKDIR /var/lib/voicehub
 USER 10001:10001
-ENTRYPOINT ["python3", "-m", "services.trainer.worker"]
+ENTRYPOINT ["python3", "-m", "services.trainer.pod"]

@@ -55,6 +55,7 @@ def _command(target: Path) -> list[str]:
         f'printf "%s\\n" "{_PASSWD}" >> "$1/etc/passwd"',
         f'printf "voicehub:x:{USER}:\\n" >> "$1/etc/group"',
         f'mkdir -p "$1{DATA}" "$1/usr/local/lib/python3.11/dist-packages"',
+        'ln -s python3 "$1/usr/bin/python"',
         f'chown {USER}:{USER} "$1{DATA}"',
         " && ".join(f'rm -rf "$1/{name}" && mkdir -p "$1/{name}"' for name in EMPTIED),
         " && ".join(f': > "$1/{name}"' for name in OF_THE_MACHINE),

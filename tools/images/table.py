@@ -68,7 +68,7 @@ IMAGES = (
     _service("inference", "Speech and exports, with torch", TORCH),
     _service("trainer", "Recordings and training jobs"),
     Image("operator", ("python3", "-m", "voicehub_operator"), "Makes Jobs of TrainingJobs", ports={"metrics": METRICS}),
-    Image("worker", ("python3", "-m", "services.trainer.worker"), "Trains one voice, with torch", TORCH),
+    Image("worker", ("python3", "-m", "services.trainer.pod"), "Trains one voice, with torch", TORCH),
 )
 
 
