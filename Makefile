@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 export ORT_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup demo test lint soak nano wheel stubs clean unit contract e2e engines security browser cluster engines-up engines-down
+.PHONY: help setup demo test lint soak nano wheel stubs clean unit contract e2e engines security browser cluster engines-up engines-down cluster-up cluster-down images
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -28,6 +28,15 @@ engines-up: setup ## Start the engines of a cluster on the loopback (ENGINES="po
 
 engines-down: ## Stop them
 	@$(PY) -m tests.engines down
+
+cluster-up: setup ## Start a Kubernetes control plane with fake GPU nodes on the loopback (NODE=1: and a real node, as root)
+	@$(PY) -m tests.cluster up $(if $(NODE),--real-node)
+
+cluster-down: ## Stop it, and leave nothing behind
+	@$(PY) -m tests.cluster down
+
+images: setup ## Images of the services as an OCI layout in build/images, without docker (IMAGES="gateway …", REGISTRY=host)
+	@$(PY) -m tools.images build $(IMAGES) $(if $(REGISTRY),--registry=$(REGISTRY))
 
 lint: setup ## ruff, mypy --strict, import contracts, buf, freshness of the stubs
 	@$(PY) -m tools.lint

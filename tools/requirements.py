@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,13 +25,35 @@ def _program(*names: str) -> Callable[[], bool]:
     return lambda: any(shutil.which(name) for name in names)
 
 
+def _all(*checks: Callable[[], bool]) -> Callable[[], bool]:
+    return lambda: all(check() for check in checks)
+
+
+def _can_unshare() -> bool:
+    """Whether this machine lets us have a node's namespaces and a mount in them."""
+    try:
+        command = ["unshare", "--mount", "--net", "--pid", "--fork", "mount", "-t", "tmpfs", "tmpfs", "/run"]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
+def _as_root() -> bool:
+    return os.geteuid() == 0
+
+
+_IMAGES = _all(_as_root, _program("mmdebstrap"))
+_CONTAINERS = _all(*(_program(name) for name in ("containerd", "ctr", "runc", "ip", "iptables", "nsenter")))
+
 CHECKS: Mapping[str, Callable[[], bool]] = {
     "gpu": lambda: Path("/dev/nvidia0").exists(),
     "bubblewrap": _program("bwrap"),
     "chromium": _program("chromium", "chromium-browser", "google-chrome"),
     "faketime": lambda: any(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")),
     "go": _program("go"),
-    "mount": lambda: os.geteuid() == 0,
+    "images": _IMAGES,
+    "mount": _as_root,
+    "real-node": _all(_as_root, _program("go"), _CONTAINERS, Path("/usr/lib/cni/bridge").exists, _can_unshare, _IMAGES),
     "display": lambda: bool(os.environ.get("DISPLAY")),
 }
 

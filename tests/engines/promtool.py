@@ -6,14 +6,11 @@ compile the clients of thirty clouds for service discovery.
 
 from __future__ import annotations
 
-import json
-import os
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from tests.engines.cache import made
+from tests.engines.golang import build, module, stamps
 from tests.engines.maven import LOCKS
 
 LOCK = LOCKS / "promtool.module"
@@ -27,22 +24,8 @@ def promtool() -> Path:
 
 
 def _build(folder: Path) -> None:
-    path, version, digest = LOCK.read_text().split()
-    with TemporaryDirectory(dir=folder) as work:
-        places = {"GOPATH": f"{work}/path", "GOCACHE": f"{work}/cache", "GOFLAGS": "-modcacherw", "GOWORK": "off"}
-        environment = {**os.environ, **places, "CGO_ENABLED": "0"}
-        module = json.loads(_go(["mod", "download", "-json", f"{path}@{version}"], Path(work), environment))
-        if module["Sum"] != digest:
-            raise RuntimeError(f"{path} {version} is not the locked one: {module['Sum']}")
-        build = ["build", "-tags", TAGS, "-ldflags", "-s -w", "-o", str(folder / "promtool"), "./cmd/promtool"]
-        _go(build, Path(module["Dir"]), environment)
-
-
-def _go(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> str:
-    done = subprocess.run(["go", *arguments], cwd=folder, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"go {arguments[0]} failed:\n{done.stderr[-2000:]}")
-    return done.stdout
+    source = module(*LOCK.read_text().split())
+    build(source, "./cmd/promtool", folder / "promtool", "-tags", TAGS, f"-ldflags={stamps({})}")
 
 
 def check(*arguments: str | Path, given: str = "") -> str:

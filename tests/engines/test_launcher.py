@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.engines import cache, java, maven
-from tests.engines.__main__ import ROOT
+from tests.engines.background import ROOT
 
 PATIENCE = 180.0
 

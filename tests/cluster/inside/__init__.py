@@ -1,0 +1,1 @@
+"""What tests run inside of pods: added to an image as one more layer."""
