@@ -28,6 +28,8 @@ UPSTREAMS = ("catalog", "trainer", "scanner", "inference")
 QUICK_SECONDS = 15.0
 SLOW_SECONDS = 180.0
 SIGNED_FOR_SECONDS = 60.0
+LOOKAHEAD_BYTES = 2 << 20
+"""Of each synthesis; a minute of speech at 16 kHz."""
 VISITOR = Identity(service="gateway", scopes=frozenset({"read"}))
 _current: contextvars.ContextVar[Identity] = contextvars.ContextVar("voicehub_person", default=VISITOR)
 
@@ -66,7 +68,8 @@ class Clients:
 
     def __init__(self, settings: Settings, signer: Signer) -> None:
         token = Signatures(signer).token
-        self._channels = {name: rpc.make_channel(settings.address(name), token) for name in UPSTREAMS}
+        ahead = {"inference": LOOKAHEAD_BYTES}
+        self._channels = {n: rpc.make_channel(settings.address(n), token, ahead.get(n, 0)) for n in UPSTREAMS}
         self.catalog = CatalogServiceStub(self._channels["catalog"])
         self.trainer = TrainerServiceStub(self._channels["trainer"])
         self.scanner = ScannerServiceStub(self._channels["scanner"])

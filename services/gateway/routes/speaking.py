@@ -95,7 +95,8 @@ def speech(
 ) -> Speech:
     """The speech, as soon as its first sound (or the whole file) is there."""
     asked = SynthesizeStreamRequest(utterance=said, format=form, delivery=delivery, sample_rate=sample_rate)
-    return Speech(call.hub.clients.inference, asked, call.hub.limits.syntheses, call.gone)
+    hub, visitor = call.hub, call.account or call.remote
+    return Speech(hub.clients.inference, asked, hub.limits.syntheses, visitor, hub.departures, call.gone)
 
 
 def _check_speakable(chosen: catalog.Version) -> None:
