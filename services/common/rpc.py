@@ -167,12 +167,7 @@ class _ClientInterceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClien
         return call
 
 
-def make_channel(address: str, token: Callable[[], str], lookahead: int = 0) -> grpc.Channel:
-    """A channel whose calls carry the identity that `token` answers at that moment.
-
-    Args:
-        lookahead: bytes of a stream that may wait here to be read; 0 leaves it to gRPC (some 64 kB).
-    """
-    ahead = [("grpc.http2.lookahead_bytes", lookahead)] if lookahead else []
-    channel = grpc.insecure_channel(address, options=[*OPTIONS, *ahead])
+def make_channel(address: str, token: Callable[[], str], more: Sequence[tuple[str, Any]] = ()) -> grpc.Channel:
+    """A channel, with `more` options, whose calls carry the identity that `token` answers at that moment."""
+    channel = grpc.insecure_channel(address, options=[*OPTIONS, *more])
     return grpc.intercept_channel(channel, _ClientInterceptor(token))
