@@ -74,6 +74,12 @@ def repository(row: RepositoryRow, head: str, starred: bool) -> pb.Repository:
     )
 
 
+def brief_version(row: VersionRow, owner: str, name: str) -> pb.Version:
+    """What decides whether a version can be heard."""
+    state, why = _STATE[State(row.state)], row.not_auditionable
+    return pb.Version(id=row.id, owner=owner, name=name, state=state, not_auditionable=why)
+
+
 def version(row: VersionRow, owner: str, name: str, parts: Parts) -> pb.Version:
     """A version with the parts given; what a quarantined version lists is never told, for it is never served."""
     served = Parts(findings=parts.findings) if row.state == State.QUARANTINED else parts

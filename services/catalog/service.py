@@ -88,10 +88,13 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
             return pb.CreateVersionResponse(version=messages.version(row, request.owner, request.name, parts))
 
     def GetVersion(self, request: pb.GetVersionRequest, context: grpc.ServicerContext) -> pb.GetVersionResponse:
-        """A version with all its parts."""
+        """A version with all its parts, or in brief."""
         with self._database.read() as session:
             repository = repositories.readable(session, rpc.caller(), request.owner, request.name)
             row = versions.resolve(session, repository, request.ref)
+            if request.brief:
+                shown = messages.brief_version(row, repository.owner, repository.name)
+                return pb.GetVersionResponse(version=shown)
             parts = versions.parts_of(session, row.id)
             return pb.GetVersionResponse(version=messages.version(row, repository.owner, repository.name, parts))
 

@@ -167,7 +167,7 @@ class _ClientInterceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClien
         return call
 
 
-def make_channel(address: str, token: Callable[[], str]) -> grpc.Channel:
-    """A channel whose calls carry the identity that `token` answers at that moment."""
-    channel = grpc.insecure_channel(address, options=[*OPTIONS])
+def make_channel(address: str, token: Callable[[], str], more: Sequence[tuple[str, Any]] = ()) -> grpc.Channel:
+    """A channel, with `more` options, whose calls carry the identity that `token` answers at that moment."""
+    channel = grpc.insecure_channel(address, options=[*OPTIONS, *more])
     return grpc.intercept_channel(channel, _ClientInterceptor(token))

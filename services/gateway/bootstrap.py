@@ -11,6 +11,7 @@ from services.gateway import limits
 from services.gateway.clients import Clients
 from services.gateway.hub import Hub
 from services.gateway.passwords import Passwords
+from services.gateway.rest.departure import Departures
 from services.gateway.store.accounts import Accounts
 from services.gateway.store.answers import Answers
 from services.gateway.store.uploads import UploadRows
@@ -34,6 +35,7 @@ def make_hub(house: House, environment: Mapping[str, str] | None = None) -> Hub:
         passwords=Passwords(),
         uploads=Uploads(UploadRows(house.database), house.objects, house.settings.data / "uploads"),
         limits=limits.load(env),
+        departures=Departures(),
         bases=house.settings.bases,
         page=Path(env.get("VOICEHUB_PAGE", str(PAGE))),
         outbox_bound=house.settings.outbox_bound,

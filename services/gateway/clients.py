@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import grpc
+import grpc.experimental
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from services.common import rpc
@@ -28,6 +29,13 @@ UPSTREAMS = ("catalog", "trainer", "scanner", "inference")
 QUICK_SECONDS = 15.0
 SLOW_SECONDS = 180.0
 SIGNED_FOR_SECONDS = 60.0
+LOOKAHEAD_BYTES = 2 << 20
+"""Of each synthesis so much may wait here to be read; a minute of speech at 16 kHz."""
+SPEECH_OPTIONS = (
+    ("grpc.http2.lookahead_bytes", LOOKAHEAD_BYTES),
+    # A stream is read by the thread that answers: another one that hands over each part costs a millisecond.
+    (grpc.experimental.ChannelOptions.SingleThreadedUnaryStream, 1),
+)
 VISITOR = Identity(service="gateway", scopes=frozenset({"read"}))
 _current: contextvars.ContextVar[Identity] = contextvars.ContextVar("voicehub_person", default=VISITOR)
 
@@ -66,7 +74,8 @@ class Clients:
 
     def __init__(self, settings: Settings, signer: Signer) -> None:
         token = Signatures(signer).token
-        self._channels = {name: rpc.make_channel(settings.address(name), token) for name in UPSTREAMS}
+        more = {"inference": SPEECH_OPTIONS}
+        self._channels = {n: rpc.make_channel(settings.address(n), token, more.get(n, ())) for n in UPSTREAMS}
         self.catalog = CatalogServiceStub(self._channels["catalog"])
         self.trainer = TrainerServiceStub(self._channels["trainer"])
         self.scanner = ScannerServiceStub(self._channels["scanner"])

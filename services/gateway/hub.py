@@ -10,6 +10,7 @@ from services.common.objects import ObjectStore
 from services.gateway.clients import Clients
 from services.gateway.limits import Limits
 from services.gateway.passwords import Passwords
+from services.gateway.rest.departure import Departures
 from services.gateway.store.accounts import Accounts
 from services.gateway.store.answers import Answers
 from services.gateway.uploads import Uploads
@@ -33,6 +34,7 @@ class Hub:
     passwords: Passwords
     uploads: Uploads
     limits: Limits
+    departures: Departures
     bases: Path
     page: Path
     outbox_bound: int = 0

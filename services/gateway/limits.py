@@ -11,7 +11,7 @@ import math
 import os
 import threading
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,30 +26,40 @@ DOWNLOADS = 20
 UPLOADS = 8
 CLIPS = 4
 SYNTHESES = 128
+SYNTHESES_EACH = 64
+"""Whoever reads slowly keeps a slot; one visitor cannot keep all of them."""
 PASSWORD_CHECKS = 4
 WINDOW_SECONDS = 300
 _ACTIVE = Gauge("voicehub_gateway_streams", "Slow answers under way", ["pool"])
 
 
 class Slots:
-    """A bounded number of things at once; there is no waiting line."""
+    """A bounded number of things at once, `each` of them for one visitor; there is no waiting line."""
 
-    def __init__(self, name: str, most: int) -> None:
-        self._name, self._free = name, threading.BoundedSemaphore(most)
-        self._gauge = _ACTIVE.labels(name)
+    def __init__(self, name: str, most: int, each: int = 0) -> None:
+        self._name, self._most, self._each = name, most, each or most
+        self._held: Counter[str] = Counter()
+        self._lock, self._gauge = threading.Lock(), _ACTIVE.labels(name)
 
-    def take(self) -> None:
-        """Takes a slot; Unavailable when all are taken."""
-        if not self._free.acquire(blocking=False):
-            raise Unavailable(
-                f"All {self._name} of this hub are busy.", hint="Try again in a few seconds.", reason="POOL_FULL"
-            )
+    def take(self, visitor: str = "") -> None:
+        """Takes a slot; Unavailable when all are taken, TooMany when the visitor has those that one may have."""
+        with self._lock:
+            if self._held.total() >= self._most:
+                raise Unavailable(
+                    f"All {self._name} of this hub are busy.", hint="Try again in a few seconds.", reason="POOL_FULL"
+                )
+            if visitor and self._held[visitor] >= self._each:
+                hint = "Read to their end those that you have asked for, or close them."
+                raise TooMany(f"{self._each} {self._name} of yours are under way.", hint=hint, reason="SHARE_TAKEN")
+            self._held[visitor] += 1
         self._gauge.inc()
 
-    def give(self) -> None:
+    def give(self, visitor: str = "") -> None:
         """Gives a slot back."""
+        with self._lock:
+            self._held[visitor] -= 1
+            self._held += Counter()  # drops visitors who hold nothing
         self._gauge.dec()
-        self._free.release()
 
     @contextmanager
     def one(self) -> Iterator[None]:
@@ -129,6 +139,6 @@ def load(environment: Mapping[str, str] | None = None) -> Limits:
         served=Slots("downloads", DOWNLOADS),
         uploads=Slots("uploads", UPLOADS),
         clips=Slots("searches by sound", CLIPS),
-        syntheses=Slots("syntheses", SYNTHESES),
+        syntheses=Slots("syntheses", SYNTHESES, SYNTHESES_EACH),
         checks=Slots("password checks", PASSWORD_CHECKS),
     )

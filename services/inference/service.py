@@ -9,10 +9,11 @@ import grpc
 from services.common import rpc
 from services.common.database import Database
 from services.common.errors import Forbidden, Invalid, NotFound, Unavailable
-from services.inference import messages, requests, store
+from services.inference import messages, requests
 from services.inference.bases import Bases
 from services.inference.domain.cancellation import Cancellation, Cancelled
 from services.inference.domain.voices import Voice
+from services.inference.known import KnownVoices
 from services.inference.synthesis import Synthesizer
 from services.stubs.voicehub.inference.v1 import inference_pb2, inference_pb2_grpc
 
@@ -25,7 +26,7 @@ class InferenceService(inference_pb2_grpc.InferenceServiceServicer):
     """Synthesis for callers that have checked readability already, and the list of bases."""
 
     def __init__(self, database: Database, synthesizer: Synthesizer, bases: Bases) -> None:
-        self._database, self._synthesizer, self._bases = database, synthesizer, bases
+        self._voices, self._synthesizer, self._bases = KnownVoices(database), synthesizer, bases
 
     def Synthesize(  # noqa: N802 - the contract's name
         self, request: inference_pb2.SynthesizeRequest, context: grpc.ServicerContext
@@ -66,8 +67,7 @@ class InferenceService(inference_pb2_grpc.InferenceServiceServicer):
     def _voice(self, version_id: str) -> Voice:
         if rpc.caller().service not in MAY_ASK:
             raise Forbidden("Synthesis is asked for through the gateway.")
-        with self._database.read() as session:
-            voice = store.find(session, version_id)
+        voice = self._voices.get(version_id)
         if voice is None:
             raise NotFound("This version is not exported yet.", hint="Wait until it is published.")
         return voice

@@ -76,6 +76,21 @@ def test_an_identity_ends(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Verifier(keys).verify(Signer(keys, "gateway").sign(Identity("ann")))
 
 
+def test_a_signature_is_checked_once_while_its_time_lasts(keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    verifier, signer = Verifier(keys), Signer(keys, "gateway")
+    token = signer.sign(Identity("ann"))
+    ann = verifier.verify(token)
+    assert verifier.verify(token) is ann
+    forged = token[:-10] + token[-10:].swapcase()
+    with pytest.raises(Unauthenticated):
+        verifier.verify(forged)
+    end = jwt.decode(token, options={"verify_signature": False})["exp"]
+    for moment in (end, end - 2 * module.LIFETIME_SECONDS):  # the clock was moved: the token is looked at again
+        monkeypatch.setattr(module.time, "time", lambda moment=moment: moment)
+        assert verifier.verify(token) is not ann
+        monkeypatch.undo()
+
+
 def test_keys_are_made_once_and_kept_private(keys: Path) -> None:
     private = keys / "gateway.pem"
     before = private.read_bytes()

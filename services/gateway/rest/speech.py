@@ -1,25 +1,25 @@
-"""Speech on its way from inference to a visitor: read by a thread of its own, ended as soon as the visitor is gone."""
+"""Speech on its way from inference to a visitor, ended as soon as the visitor is gone.
+
+What the visitor has not read yet waits in the buffers of the call (`clients.LOOKAHEAD_BYTES`): inference is done with
+most syntheses long before a slow reader is.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import grpc
 
-from services.common.errors import Unavailable, VoiceHubError
+from services.common.errors import Unavailable
 from services.gateway.clients import told
 from services.gateway.limits import Slots
+from services.gateway.rest.departure import Departures, Gone
 from services.stubs.voicehub.inference.v1 import inference_pb2 as inference
 from services.stubs.voicehub.inference.v1.inference_pb2_grpc import InferenceServiceStub
 
-LOOK_SECONDS = 0.25
-"""How often it is looked whether the visitor is still there while nothing comes."""
-BUFFERED = 8
 Part = inference.SynthesizeStreamResponse
-Gone = Callable[[], bool]
 
 
 class VisitorGone(Exception):
@@ -27,17 +27,22 @@ class VisitorGone(Exception):
 
 
 class Speech:
-    """One answer of `SynthesizeStream`. Takes a slot; `close` gives it back and ends the work, however often called."""
+    """One answer of `SynthesizeStream`. Takes a slot of the visitor's; `close` gives it back and ends the work."""
 
     def __init__(
-        self, stub: InferenceServiceStub, request: inference.SynthesizeStreamRequest, slots: Slots, gone: Gone
+        self,
+        stub: InferenceServiceStub,
+        request: inference.SynthesizeStreamRequest,
+        slots: Slots,
+        visitor: str,
+        departures: Departures,
+        gone: Gone,
     ) -> None:
-        slots.take()
-        self._slots, self._gone = slots, gone
-        self._parts: queue.Queue[Part | VoiceHubError | None] = queue.Queue(BUFFERED)
-        self._closing, self._closed = threading.Lock(), False
-        self._call = stub.SynthesizeStream(request)
-        threading.Thread(target=self._read, name="speech-reader", daemon=True).start()
+        slots.take(visitor)
+        self._slots, self._visitor = slots, visitor
+        self._closing, self._closed, self._left = threading.Lock(), False, False
+        self._call: Any = stub.SynthesizeStream(request)
+        self._unwatch = departures.watch(gone, self._leave)
         try:
             self.start = self._first()
         except BaseException:
@@ -62,13 +67,18 @@ class Speech:
                 yield part.audio
 
     def close(self) -> None:
-        """Ends the work, if it goes on."""
+        """Ends the work, if it goes on; a second time changes nothing."""
         with self._closing:
             if self._closed:
                 return
             self._closed = True
+        self._unwatch()
         self._call.cancel()
-        self._slots.give()
+        self._slots.give(self._visitor)
+
+    def _leave(self) -> None:
+        self._left = True
+        self._call.cancel()
 
     def _first(self) -> inference.SynthesisStart:
         part = self._next()
@@ -77,30 +87,10 @@ class Speech:
         return part.start
 
     def _next(self) -> Part | None:
-        while True:
-            try:
-                part = self._parts.get(timeout=LOOK_SECONDS)
-            except queue.Empty:
-                if self._gone():
-                    raise VisitorGone from None
-                continue
-            if isinstance(part, VoiceHubError):
-                raise part
-            return part
-
-    def _read(self) -> None:
-        ended: VoiceHubError | None = None
         try:
-            for part in self._call:
-                if not self._offer(part):
-                    return
+            part: Part | None = next(self._call, None)
         except grpc.RpcError as error:
-            ended = told(error)
-        self._offer(ended)
-
-    def _offer(self, part: Part | VoiceHubError | None) -> bool:
-        while not self._closed:
-            with contextlib.suppress(queue.Full):
-                self._parts.put(part, timeout=1.0)
-                return True
-        return False
+            if self._left:
+                raise VisitorGone from error
+            raise told(error) from error
+        return part

@@ -45,9 +45,9 @@ def declaration(body: Mapping[str, Any]) -> Declaration:
     return Declaration(**body["declaration"])
 
 
-def version(call: Call, owner: str, name: str, ref: str) -> catalog.Version:
-    """The version that a ref names, if the caller may see it; NotFound."""
-    request = catalog.GetVersionRequest(owner=owner, name=name, ref=ref)
+def version(call: Call, owner: str, name: str, ref: str, *, brief: bool = False) -> catalog.Version:
+    """The version that a ref names, if the caller may see it; NotFound. In brief it has neither card nor parts."""
+    request = catalog.GetVersionRequest(owner=owner, name=name, ref=ref, brief=brief)
     return ask(call.hub.clients.catalog.GetVersion, request).version
 
 

@@ -11,7 +11,7 @@ from services.gateway.rest.route import Call
 from services.gateway.rest.speech import Speech
 from services.gateway.routes.shared import version
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as catalog
-from services.stubs.voicehub.inference.v1.inference_pb2 import BundleFile, SynthesizeRequest, SynthesizeStreamRequest
+from services.stubs.voicehub.inference.v1.inference_pb2 import SynthesizeRequest, SynthesizeStreamRequest
 
 FILE = SynthesizeStreamRequest.DELIVERY_FILE
 PIECES = SynthesizeStreamRequest.DELIVERY_PIECES
@@ -72,9 +72,6 @@ def utterance(call: Call, name: VoiceName, text: str, language: str, **more: Any
         owner=chosen.owner,
         name=chosen.name,
         version_id=chosen.id,
-        bundle=[BundleFile(path=file.path, object=file.object) for file in chosen.bundle],
-        files=[BundleFile(path=file.path, object=file.object) for file in chosen.files],
-        requires=dict(chosen.requires),
         text=text,
         language=language_code(language),
         prompt=name.prompt,
@@ -84,7 +81,7 @@ def utterance(call: Call, name: VoiceName, text: str, language: str, **more: Any
 
 def speakable(call: Call, name: VoiceName) -> catalog.Version:
     """The version that a name means; errors as for `utterance`."""
-    chosen = version(call, name.owner, name.name, name.ref)
+    chosen = version(call, name.owner, name.name, name.ref, brief=True)
     _check_speakable(chosen)
     return chosen
 
@@ -98,7 +95,8 @@ def speech(
 ) -> Speech:
     """The speech, as soon as its first sound (or the whole file) is there."""
     asked = SynthesizeStreamRequest(utterance=said, format=form, delivery=delivery, sample_rate=sample_rate)
-    return Speech(call.hub.clients.inference, asked, call.hub.limits.syntheses, call.gone)
+    hub, visitor = call.hub, call.account or call.remote
+    return Speech(hub.clients.inference, asked, hub.limits.syntheses, visitor, hub.departures, call.gone)
 
 
 def _check_speakable(chosen: catalog.Version) -> None:
@@ -106,7 +104,7 @@ def _check_speakable(chosen: catalog.Version) -> None:
         raise Unprocessable(
             chosen.not_auditionable, hint="Pull it and speak it on your machine.", reason="NOT_AUDITIONABLE"
         )
-    if not chosen.bundle or chosen.state != catalog.VERSION_STATE_PUBLISHED:
+    if chosen.state != catalog.VERSION_STATE_PUBLISHED:
         raise Unprocessable(
             "This version cannot be listened to yet.",
             hint="Wait until it is published: follow its events.",

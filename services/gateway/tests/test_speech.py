@@ -15,7 +15,7 @@ import openai
 import pytest
 from prometheus_client import REGISTRY
 
-from services.gateway.limits import SYNTHESES
+from services.gateway.limits import SYNTHESES, SYNTHESES_EACH
 from services.gateway.rest import server
 from services.gateway.rest.app import create_app
 from services.gateway.rest.openapi import document
@@ -177,6 +177,20 @@ def test_whole_numbers_are_written_as_such(voiced: Gateway, change: dict[str, An
     assert answer.status_code == 400, answer.text
     assert list(answer.get_json()["fields"]) == list(change)
     assert voiced.json("POST", "/v1/synthesis", {**OWN, "seed": 5, "speed": 1}).status_code == 200
+
+
+def test_one_visitor_cannot_keep_all_slots(voiced: Gateway) -> None:
+    slots, token = voiced.hub.limits.syntheses, voiced.login("anna")
+    for _ in range(SYNTHESES_EACH):
+        slots.take("127.0.0.1")
+    refused = voiced.json("POST", "/v1/synthesis", OWN)
+    assert (refused.status_code, refused.get_json()["reason"]) == (429, "SHARE_TAKEN")
+    assert "Retry-After" in refused.headers
+    assert voiced.json("POST", "/v1/synthesis", OWN, token).status_code == 200
+    slots.give("127.0.0.1")
+    assert voiced.json("POST", "/v1/synthesis", OWN).status_code == 200
+    for _ in range(SYNTHESES_EACH - 1):
+        slots.give("127.0.0.1")
 
 
 def test_openai_errors_have_openais_shape(voiced: Gateway) -> None:

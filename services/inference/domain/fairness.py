@@ -3,12 +3,15 @@
 Work in the background (`BACKGROUND`) gets a turn when nobody else asks for one, and gives it back as soon as somebody
 does; after eight turns of others it gets one that it keeps. It takes no place from anybody: whoever works so bounds it.
 
-Pure bookkeeping without clocks and threads. A request holds a place from its admission to its end, and asks for a turn
-for each step of its work; between two steps others may come first.
+Pure bookkeeping without threads. A request holds a place from its admission to its end, and asks for a turn for each
+step of its work; between two steps others may come first. A request that neither works nor asks for a turn for
+`AT_REST_SECONDS` waits for a reader who does not read: it takes no place from anybody until it asks again.
 """
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.common.errors import TooMany, Unavailable
@@ -17,6 +20,7 @@ BACKGROUND = "/background"
 """The account of work that nobody waits for; no account of a person has such a name."""
 PATIENCE = 8
 """Turns of others that the background lets pass at most."""
+AT_REST_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,10 @@ class _Account:
 class RoundRobin:
     """The line. Tickets are numbers in the order of admission."""
 
-    def __init__(self, capacity: Capacity) -> None:
-        self._capacity = capacity
+    def __init__(self, capacity: Capacity, clock: Callable[[], float] = time.monotonic) -> None:
+        self._capacity, self._clock = capacity, clock
+        self._idle: dict[int, float] = {}
+        """Since when a ticket neither works nor asks for a turn."""
         self._accounts: dict[str, _Account] = {}
         self._owners: dict[int, str] = {}
         self._working: set[int] = set()
@@ -72,18 +78,19 @@ class RoundRobin:
         self._last += 1
         self._owners[self._last] = account
         self._accounts.setdefault(account, _Account()).places.add(self._last)
+        self._idle[self._last] = self._clock()
         return self._last
 
     def _check_room(self, account: str) -> None:
-        known = self._accounts.get(account)
-        if known and len(known.places) >= self._capacity.per_account:
+        at_rest = self._clock() - AT_REST_SECONDS
+        busy = [owner for ticket, owner in self._owners.items() if self._idle.get(ticket, at_rest) >= at_rest]
+        if busy.count(account) >= self._capacity.per_account:
             raise TooMany(
                 f"{self._capacity.per_account} syntheses of this account are under way or waiting already.",
                 hint="Wait for some of them to end, then ask again.",
                 reason="ACCOUNT_LINE_FULL",
             )
-        background = self._accounts.get(BACKGROUND)
-        if len(self._owners) - (len(background.places) if background else 0) >= self._capacity.places:
+        if len(busy) - busy.count(BACKGROUND) >= self._capacity.places:
             raise Unavailable(
                 "Too many syntheses are waiting on this hub.",
                 hint="Try again in a few seconds, or pull the voice and say it on your machine.",
@@ -93,11 +100,14 @@ class RoundRobin:
     def ask(self, ticket: int) -> list[int]:
         """The ticket asks for a turn; answers the tickets that now get one."""
         self._accounts[self._owners[ticket]].waiting.add(ticket)
+        self._idle.pop(ticket, None)
         return self._granted()
 
     def done(self, ticket: int) -> list[int]:
         """The turn of the ticket is over; answers the tickets that now get one."""
         self._working.discard(ticket)
+        if ticket in self._owners:
+            self._idle[ticket] = self._clock()
         return self._granted()
 
     def in_the_way(self, ticket: int) -> bool:
@@ -111,6 +121,7 @@ class RoundRobin:
         account = self._owners.pop(ticket, None)
         if account is None:
             return []
+        self._idle.pop(ticket, None)
         known = self._accounts[account]
         known.places.discard(ticket)
         known.waiting.discard(ticket)

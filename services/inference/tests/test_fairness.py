@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.common.errors import TooMany, Unavailable
 from services.inference.admission import Line, capacity
 from services.inference.domain.cancellation import Cancellation, Cancelled
-from services.inference.domain.fairness import BACKGROUND, PATIENCE, Capacity, RoundRobin
+from services.inference.domain.fairness import AT_REST_SECONDS, BACKGROUND, PATIENCE, Capacity, RoundRobin
 
 
 def test_one_account_with_fifty_requests_delays_another_by_one() -> None:
@@ -59,6 +59,29 @@ def test_the_door_closes_for_an_account_and_for_all() -> None:
     line.leave(first)
     line.leave(first)  # a second time changes nothing
     line.enter("c")
+
+
+def test_whoever_waits_for_a_slow_reader_takes_no_place() -> None:
+    now = [0.0]
+    line = RoundRobin(Capacity(workers=1, places=2, per_account=2), lambda: now[0])
+    slow = [line.enter("slow") for _ in range(2)]
+    for ticket in slow:
+        line.ask(ticket)
+    line.done(slow[0])
+    now[0] = AT_REST_SECONDS / 2
+    with pytest.raises(TooMany):
+        line.enter("slow")  # between two steps one keeps one's place
+    now[0] = AT_REST_SECONDS + 0.1
+    first = line.enter("quick")  # slow[1] works
+    with pytest.raises(Unavailable):
+        line.enter("quick")
+    line.done(slow[1])
+    now[0] = 3 * AT_REST_SECONDS
+    line.ask(first)
+    assert line.ask(slow[0]) == []  # who comes back is not refused, but waits
+    with pytest.raises(Unavailable):
+        line.enter("late")
+    assert line.leave(first) == [slow[0]]
 
 
 @given(st.integers(1, 3), st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 4)), min_size=1, max_size=12))

@@ -564,20 +564,24 @@ class GetVersionRequest(_message.Message):
     OWNER_FIELD_NUMBER: _builtins.int
     NAME_FIELD_NUMBER: _builtins.int
     REF_FIELD_NUMBER: _builtins.int
+    BRIEF_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     name: _builtins.str
     ref: _builtins.str
     """Ref name, tag or version id; empty means "main", or the newest version when main is not set yet."""
+    brief: _builtins.bool
+    """Only what decides whether it can be heard: id, owner, name, state, not_auditionable. Tensors are many."""
     def __init__(
         self,
         *,
         owner: _builtins.str = ...,
         name: _builtins.str = ...,
         ref: _builtins.str = ...,
+        brief: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "owner", b"owner", "ref", b"ref"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["brief", b"brief", "name", b"name", "owner", b"owner", "ref", b"ref"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
