@@ -1,0 +1,101 @@
+"""Bytes of one kind as a stream: one value, as they are, through zstd, or several small ones packed in a byte first."""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import numpy as np
+import zstandard
+from numpy.typing import NDArray
+
+from gptsovits.formats.delta.layout import DeltaError
+
+Bytes = NDArray[np.uint8]
+SAME, RAW, ZSTD = 0, 1, 2
+_HEAD = struct.Struct("<BBI")
+LEVEL = 1
+WINDOW = 1 << 27
+WIDTHS = (1, 2, 4, 8)
+
+
+class _Tools(threading.local):
+    """zstd's contexts of this thread: making one costs as much as a small stream."""
+
+    def __init__(self) -> None:
+        self.compressor = zstandard.ZstdCompressor(level=LEVEL)
+        self.decompressor = zstandard.ZstdDecompressor(max_window_size=WINDOW)
+
+
+_own = cache(_Tools)
+
+
+def write(values: Bytes, width: int = 8) -> bytes:
+    """A stream of values below `2 ** width`."""
+    first = int(values[0]) if values.size else 0
+    if values.size == 0 or not np.any(values != first):
+        return _HEAD.pack(SAME, first, 0)
+    packed = pack(values, width)
+    squeezed = _own().compressor.compress(packed.tobytes())
+    if len(squeezed) < packed.size:
+        return _HEAD.pack(ZSTD, width, len(squeezed)) + squeezed
+    return _HEAD.pack(RAW, width, packed.size) + packed.tobytes()
+
+
+def read(take: Callable[[int], memoryview], count: int) -> Bytes:
+    """The `count` values of the stream that comes next; `take` gives so many bytes or raises DeltaError."""
+    mode, width, size = _HEAD.unpack(take(_HEAD.size))
+    if mode == SAME and size == 0:
+        return np.full(count, width, np.uint8)
+    if width not in WIDTHS:
+        raise DeltaError("The delta is damaged: a stream has an unknown width.")
+    packed = -(-count * width // 8)
+    data = take(size)
+    if mode == RAW and size == packed:
+        return unpack(np.frombuffer(data, np.uint8), width, count)
+    if mode != ZSTD:
+        raise DeltaError("The delta is damaged: a stream is of another size than its values.")
+    return unpack(np.frombuffer(_inflated(data, packed), np.uint8), width, count)
+
+
+def pack(values: Bytes, width: int) -> Bytes:
+    """`8 / width` values to a byte, the first in its lowest bits."""
+    if width == 8:
+        return values
+    each = 8 // width
+    padded = np.zeros(-(-values.size // each) * each, np.uint8)
+    padded[: values.size] = values
+    rows = padded.reshape(-1, each) << (np.arange(each, dtype=np.uint8) * np.uint8(width))
+    packed: Bytes = np.bitwise_or.reduce(rows, axis=1)
+    return packed
+
+
+def unpack(packed: Bytes, width: int, count: int) -> Bytes:
+    """The opposite of :func:`pack`."""
+    return packed if width == 8 else _table(width)[packed].view(np.uint8)[:count]
+
+
+@cache
+def _table(width: int) -> NDArray[Any]:
+    """For each byte the values packed in it, as one word."""
+    each = 8 // width
+    shifts = np.arange(each, dtype=np.uint8) * np.uint8(width)
+    rows = (np.arange(256, dtype=np.uint8)[:, None] >> shifts) & np.uint8((1 << width) - 1)
+    return np.ascontiguousarray(rows).view(f"<u{each}").reshape(256)
+
+
+def _inflated(data: memoryview, size: int) -> bytes:
+    """What zstd unpacks; the size that the frame announces is checked before anything is allocated."""
+    try:
+        announced = zstandard.get_frame_parameters(data)
+        if announced.content_size != size or announced.window_size > WINDOW:
+            raise DeltaError("The delta is damaged: a stream is of another size than its values.")
+        inflated = _own().decompressor.decompress(data, max_output_size=size)
+    except zstandard.ZstdError as error:
+        raise DeltaError(f"The delta is damaged: {error}.") from error
+    if len(inflated) != size:
+        raise DeltaError("The delta is damaged: a stream is of another size than its values.")
+    return inflated
