@@ -1,0 +1,110 @@
+"""The Job of one attempt of a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from voicehub_operator.domain import names
+from voicehub_operator.domain.retries import BAD_INPUT
+from voicehub_operator.manifests.restricted import owner, pod
+
+CONTAINER = "worker"
+NODE_LOST_SECONDS = 30
+_LOST = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+
+
+def training_job(resource: Mapping[str, Any], queue: Mapping[str, Any], attempt: int, *, kueue: bool) -> dict[str, Any]:
+    """The Job: one pod of the queue's worker with the GPUs that the training asks for.
+
+    A pod that is lost, evicted or preempted (DisruptionTarget) is replaced by the Job's controller and counts as no
+    failure; bad input fails the Job at once; anything else ends the attempt, and the operator decides about the next.
+    """
+    meta, spec, settings = resource["metadata"], resource["spec"], queue
+    labels = {
+        names.KIND_LABEL: "training",
+        names.OWNER_LABEL: meta["name"],
+        names.QUEUE_LABEL: spec["queue"],
+        names.ORGANISATION_LABEL: spec["organisation"],
+        names.ATTEMPT_LABEL: str(attempt),
+    }
+    template = pod(_container(spec, settings, meta["name"], attempt), {"work": "/work", "tmp": "/tmp"})  # noqa: S108 - the pod's
+    template |= _placement(spec, settings)
+    job: dict[str, Any] = {
+        "backoffLimit": 0,
+        "completions": 1,
+        "parallelism": 1,
+        "podReplacementPolicy": "Failed",
+        "podFailurePolicy": {"rules": _failure_rules()},
+        "template": {
+            "metadata": {"labels": labels, "annotations": _annotations(spec, settings)},
+            "spec": template,
+        },
+    }
+    if deadline := spec.get("deadlineSeconds"):
+        job["activeDeadlineSeconds"] = deadline
+    kueue_labels = {"kueue.x-k8s.io/queue-name": settings["kueueQueue"]} if kueue else {}
+    if kueue:
+        job["suspend"] = True
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": names.attempt_name(meta["name"], attempt),
+            "labels": {**labels, **kueue_labels},
+            "finalizers": [names.GPUS_FINALIZER],
+            "ownerReferences": [owner("TrainingJob", meta["name"], meta["uid"])],
+        },
+        "spec": job,
+    }
+
+
+def _container(spec: Mapping[str, Any], queue: Mapping[str, Any], name: str, attempt: int) -> dict[str, Any]:
+    worker, resource = queue["worker"], queue.get("resource", "nvidia.com/gpu")
+    own = {
+        "VOICEHUB_TRAINING_NAME": name,
+        "VOICEHUB_TRAINING_ATTEMPT": str(attempt),
+        "VOICEHUB_TRAINING_JOB": spec.get("job", ""),
+        "HOME": "/work",
+    }
+    requested = {**worker.get("resources", {})}
+    if resource:
+        requested[resource] = str(spec.get("gpus", 1))
+    made: dict[str, Any] = {
+        "name": CONTAINER,
+        "image": worker["image"],
+        "args": list(worker.get("args", ())),
+        "env": [*worker.get("env", ()), *({"name": key, "value": value} for key, value in own.items())],
+        "envFrom": list(worker.get("envFrom", ())),
+        "resources": {"limits": requested, "requests": requested},
+    }
+    if worker.get("command"):
+        made["command"] = list(worker["command"])
+    if worker.get("imagePullPolicy"):
+        made["imagePullPolicy"] = worker["imagePullPolicy"]
+    return made
+
+
+def _placement(spec: Mapping[str, Any], queue: Mapping[str, Any]) -> dict[str, Any]:
+    lost = [
+        {"key": key, "operator": "Exists", "effect": "NoExecute",
+         "tolerationSeconds": queue.get("nodeLostSeconds", NODE_LOST_SECONDS)}
+        for key in _LOST
+    ]  # fmt: skip
+    placed: dict[str, Any] = {"tolerations": [*queue.get("tolerations", ()), *lost]}
+    for name in ("nodeSelector", "priorityClassName", "runtimeClassName", "imagePullSecrets", "serviceAccountName"):
+        if queue.get(name):
+            placed[name] = queue[name]
+    return placed
+
+
+def _failure_rules() -> list[dict[str, Any]]:
+    codes = {"containerName": CONTAINER, "operator": "In", "values": sorted(BAD_INPUT)}
+    return [
+        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
+        {"action": "FailJob", "onExitCodes": codes},
+    ]
+
+
+def _annotations(spec: Mapping[str, Any], queue: Mapping[str, Any]) -> dict[str, str]:
+    return {**queue.get("podAnnotations", {}), **spec.get("podAnnotations", {})}
