@@ -27,6 +27,12 @@ class Act(StrEnum):
     """The Job was made and is not seen: ask the API itself."""
     ASK = "ask"
     """The Job has failed: ask its pod for the exit code."""
+    CLEAR = "clear"
+    """The Job has failed and its pod does not go: its node may be lost, and nobody else will remove it."""
+
+
+LOOK_SECONDS = 2.0
+"""Between two looks at what does not go."""
 
 
 @dataclass(frozen=True)
@@ -96,11 +102,15 @@ def _wait(training: Training, status: Status, rules: Rules, now: float) -> Step:
 def _run(training: Training, status: Status, child: Child | None, rules: Rules, now: float) -> Step:
     name = attempt_name(training.name, status.attempt)
     if child is None:
+        if status.retry > now:  # the API refused its Job
+            return Step(replace(status, phase=Phase.BACKOFF), releases=True, wake=status.retry)
         if status.job == name:
-            return Step(status, act=Act.LOOK)
+            return Step(status, act=Act.LOOK, wake=now + LOOK_SECONDS)
         starting = replace(status, phase=Phase.STARTING, reason="Admitted", message="", job=name, retry=0.0)
         return Step(starting if not rules.kueue else replace(status, job=name), act=Act.CREATE)
     status = replace(status, job=name)
+    if child.failing:
+        return Step(replace(status, message="its pod ends"), act=Act.CLEAR, wake=now + LOOK_SECONDS)
     if child.suspended:
         if rules.kueue:
             return Step(_queued(status, "Kueue", "waits for Kueue", now))
@@ -118,7 +128,7 @@ def _stop(status: Status, child: Child | None, rules: Rules, target: Phase, now:
         return Step(replace(done, job="") if child is None else done, releases=True)
     stopping = replace(status, phase=Phase.STOPPING, reason=target.value, message="its pod ends", since=0.0)
     if rules.kueue:  # Kueue alone says which Jobs are suspended
-        return Step(stopping, act=Act.DELETE)
+        return Step(stopping, act=Act.DELETE, wake=now + LOOK_SECONDS)
     return Step(stopping, act=Act.NOTHING if child.suspended else Act.SUSPEND)
 
 
@@ -165,7 +175,7 @@ def _message(ending: Ending, child: Child | None) -> str:
 
 def _after(training: Training, status: Status, child: Child | None, rules: Rules, now: float) -> Step:
     if child and not child.idle:
-        return Step(status, act=Act.DELETE if rules.kueue else Act.SUSPEND)
+        return Step(status, act=Act.DELETE if rules.kueue else Act.SUSPEND, wake=now + LOOK_SECONDS)
     ttl = rules.ttl if training.ttl is None else training.ttl
     if ttl is None:
         return Step(status, releases=True)

@@ -9,8 +9,6 @@ ORGANISATION_LABEL = f"{GROUP}/organisation"
 OWNER_LABEL = f"{GROUP}/owner"
 ATTEMPT_LABEL = f"{GROUP}/attempt"
 KIND_LABEL = f"{GROUP}/kind"
-GPUS_FINALIZER = f"{GROUP}/gpus"
-"""On a Job: its GPUs are somebody's until its last pod is gone."""
 QUEUE_FINALIZER = f"{GROUP}/reservations"
 """On a queue: jobs hold reservations in it."""
 MAX_OWNER = 50

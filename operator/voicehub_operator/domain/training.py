@@ -148,6 +148,7 @@ class Child:
         owner: uid of the training that it belongs to.
         suspended, stopped: whether it shall stand still, and whether its controller says that it does.
         pods: pods that are active or ending.
+        failing: it has failed, and pods of it are still ending.
         outcome: "", "Complete" or "Failed"; with `reason` of the Job's condition.
         exit_code: of its last pod; None when none is left to tell.
         told: whether the exit code was asked for.
@@ -160,6 +161,7 @@ class Child:
     deleting: bool = False
     pods: int = 0
     ready: int = 0
+    failing: bool = False
     outcome: str = ""
     reason: str = ""
     message: str = ""
@@ -180,6 +182,7 @@ class Child:
             deleting="deletionTimestamp" in meta,
             pods=status.get("active", 0) + status.get("terminating", 0),
             ready=status.get("ready", 0),
+            failing="FailureTarget" in true and not ended,
             outcome=ended[0]["type"] if ended else "",
             reason=ended[0].get("reason", "") if ended else "",
             message=ended[0].get("message", "") if ended else "",

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from voicehub_operator.domain import names
-from voicehub_operator.domain.retries import BAD_INPUT
 from voicehub_operator.manifests.restricted import owner, pod
 
 CONTAINER = "worker"
@@ -17,10 +16,10 @@ _LOST = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 def training_job(resource: Mapping[str, Any], queue: Mapping[str, Any], attempt: int, *, kueue: bool) -> dict[str, Any]:
     """The Job: one pod of the queue's worker with the GPUs that the training asks for.
 
-    A pod that is lost, evicted or preempted (DisruptionTarget) is replaced by the Job's controller and counts as no
-    failure; bad input fails the Job at once; anything else ends the attempt, and the operator decides about the next.
+    Whatever ends the pod ends the attempt, so that the Job's controller never starts a second pod beside a lost one;
+    the operator alone decides about the next attempt.
     """
-    meta, spec, settings = resource["metadata"], resource["spec"], queue
+    meta, spec = resource["metadata"], resource["spec"]
     labels = {
         names.KIND_LABEL: "training",
         names.OWNER_LABEL: meta["name"],
@@ -28,22 +27,20 @@ def training_job(resource: Mapping[str, Any], queue: Mapping[str, Any], attempt:
         names.ORGANISATION_LABEL: spec["organisation"],
         names.ATTEMPT_LABEL: str(attempt),
     }
-    template = pod(_container(spec, settings, meta["name"], attempt), {"work": "/work", "tmp": "/tmp"})  # noqa: S108 - the pod's
-    template |= _placement(spec, settings)
+    template = pod(_container(spec, queue, meta["name"], attempt), {"work": "/work", "tmp": "/tmp"})  # noqa: S108 - the pod's
+    template |= _placement(spec, queue)
     job: dict[str, Any] = {
         "backoffLimit": 0,
         "completions": 1,
         "parallelism": 1,
-        "podReplacementPolicy": "Failed",
-        "podFailurePolicy": {"rules": _failure_rules()},
         "template": {
-            "metadata": {"labels": labels, "annotations": _annotations(spec, settings)},
+            "metadata": {"labels": labels, "annotations": _annotations(spec, queue)},
             "spec": template,
         },
     }
     if deadline := spec.get("deadlineSeconds"):
         job["activeDeadlineSeconds"] = deadline
-    kueue_labels = {"kueue.x-k8s.io/queue-name": settings["kueueQueue"]} if kueue else {}
+    kueue_labels = {"kueue.x-k8s.io/queue-name": queue["kueueQueue"]} if kueue else {}
     if kueue:
         job["suspend"] = True
     return {
@@ -52,7 +49,6 @@ def training_job(resource: Mapping[str, Any], queue: Mapping[str, Any], attempt:
         "metadata": {
             "name": names.attempt_name(meta["name"], attempt),
             "labels": {**labels, **kueue_labels},
-            "finalizers": [names.GPUS_FINALIZER],
             "ownerReferences": [owner("TrainingJob", meta["name"], meta["uid"])],
         },
         "spec": job,
@@ -96,14 +92,6 @@ def _placement(spec: Mapping[str, Any], queue: Mapping[str, Any]) -> dict[str, A
         if queue.get(name):
             placed[name] = queue[name]
     return placed
-
-
-def _failure_rules() -> list[dict[str, Any]]:
-    codes = {"containerName": CONTAINER, "operator": "In", "values": sorted(BAD_INPUT)}
-    return [
-        {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]},
-        {"action": "FailJob", "onExitCodes": codes},
-    ]
 
 
 def _annotations(spec: Mapping[str, Any], queue: Mapping[str, Any]) -> dict[str, str]:

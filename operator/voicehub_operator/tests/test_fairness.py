@@ -95,7 +95,8 @@ def test_quotas_are_never_exceeded_and_nothing_is_given_twice(
 def test_gpu_seconds_of_twenty_organisations_converge() -> None:
     """A day of jobs of one to four GPUs and one to ten minutes: everyone within a twentieth of the mean."""
     rng, now, ledger, line = random.Random(7), 0.0, Ledger(), Line()
-    shares, ends, used, number = Shares(quota=80), [], Counter[str](), 0
+    shares, used, number = Shares(quota=80), dict.fromkeys((f"org-{i:02d}" for i in range(20)), 0.0), 0
+    ends: list[tuple[float, Reservation]] = []
     durations: dict[str, float] = {}
     organisations = [f"org-{i:02d}" for i in range(20)]
     while now < 86_400.0:
