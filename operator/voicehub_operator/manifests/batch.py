@@ -8,7 +8,6 @@ from typing import Any
 from voicehub_operator.domain import names
 from voicehub_operator.manifests.restricted import owner, pod
 
-
 _TAKEN = ("image", "imagePullPolicy", "command", "args", "env", "envFrom")
 
 
