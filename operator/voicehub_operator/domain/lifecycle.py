@@ -125,7 +125,9 @@ def _stop(status: Status, child: Child | None, rules: Rules, target: Phase, now:
     if child is None or (child.idle and not rules.kueue):
         ended = now if target.ended else 0.0
         done = replace(status, phase=target, reason=target.value, message="", ended=ended, since=0.0)
-        return Step(replace(done, job="") if child is None else done, releases=True)
+        if target is Phase.PAUSED and child:  # goes on as a new attempt, which is told the last checkpoint
+            done = replace(done, attempt=status.attempt + 1, job="")
+        return Step(done, releases=True)
     stopping = replace(status, phase=Phase.STOPPING, reason=target.value, message="its pod ends", since=0.0)
     if rules.kueue:  # Kueue alone says which Jobs are suspended
         return Step(stopping, act=Act.DELETE, wake=now + LOOK_SECONDS)

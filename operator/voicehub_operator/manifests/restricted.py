@@ -9,7 +9,10 @@ USER = 65532
 
 
 def pod(
-    container: Mapping[str, Any], scratch: Mapping[str, str], volumes: Sequence[Mapping[str, Any]] = ()
+    container: Mapping[str, Any],
+    scratch: Mapping[str, str],
+    volumes: Sequence[Mapping[str, Any]] = (),
+    user: int = USER,
 ) -> dict[str, Any]:
     """A pod of one container with a read-only root; `scratch` are emptyDirs, path by name."""
     mounts = [*container.get("volumeMounts", ()), *({"name": n, "mountPath": p} for n, p in scratch.items())]
@@ -31,9 +34,9 @@ def pod(
         "restartPolicy": "Never",
         "securityContext": {
             "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
+            "runAsUser": user,
+            "runAsGroup": user,
+            "fsGroup": user,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "containers": [walled],

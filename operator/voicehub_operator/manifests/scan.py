@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
 from voicehub_operator.domain import names
 from voicehub_operator.manifests.restricted import owner, pod
 
+_USERS = range(61184, 65520)
+"""Dynamic users of systemd: nobody's."""
 GRACE_SECONDS = 60
 """On top of the scan's own clock, for the pod to start."""
+
+
+def user_of(scan: str) -> int:
+    """A uid that other scans of the moment do not have: the kernel counts processes (RLIMIT_NPROC) by uid."""
+    return _USERS.start + zlib.crc32(scan.encode()) % len(_USERS)
 
 
 def scan_job(resource: Mapping[str, Any], image: str, claim: str, runtime_class: str) -> dict[str, Any]:
@@ -30,7 +38,7 @@ def scan_job(resource: Mapping[str, Any], image: str, claim: str, runtime_class:
         ],
     }  # fmt: skip
     volume = {"name": "scans", "persistentVolumeClaim": {"claimName": claim}}
-    template = pod(container, {"tmp": "/tmp"}, [volume])  # noqa: S108 - the pod's own
+    template = pod(container, {"tmp": "/tmp"}, [volume], user_of(meta["name"]))  # noqa: S108 - the pod's own
     template |= {"dnsPolicy": "None", "dnsConfig": {"nameservers": ["127.0.0.1"]}}
     if runtime_class:
         template["runtimeClassName"] = runtime_class

@@ -27,7 +27,7 @@ def training_job(resource: Mapping[str, Any], queue: Mapping[str, Any], attempt:
         names.ORGANISATION_LABEL: spec["organisation"],
         names.ATTEMPT_LABEL: str(attempt),
     }
-    template = pod(_container(spec, queue, meta["name"], attempt), {"work": "/work", "tmp": "/tmp"})  # noqa: S108 - the pod's
+    template = pod(_container(resource, queue, attempt), {"work": "/work", "tmp": "/tmp"})  # noqa: S108 - the pod's
     template |= _placement(spec, queue)
     job: dict[str, Any] = {
         "backoffLimit": 0,
@@ -55,17 +55,20 @@ def training_job(resource: Mapping[str, Any], queue: Mapping[str, Any], attempt:
     }
 
 
-def _container(spec: Mapping[str, Any], queue: Mapping[str, Any], name: str, attempt: int) -> dict[str, Any]:
-    worker, resource = queue["worker"], queue.get("resource", "nvidia.com/gpu")
+def _container(resource: Mapping[str, Any], queue: Mapping[str, Any], attempt: int) -> dict[str, Any]:
+    spec, status = resource["spec"], resource.get("status") or {}
+    worker, device = queue["worker"], queue.get("resource", "nvidia.com/gpu")
     own = {
-        "VOICEHUB_TRAINING_NAME": name,
+        "VOICEHUB_TRAINING_NAME": resource["metadata"]["name"],
         "VOICEHUB_TRAINING_ATTEMPT": str(attempt),
         "VOICEHUB_TRAINING_JOB": spec.get("job", ""),
+        "VOICEHUB_TRAINING_REQUEST": spec.get("request", ""),
+        "VOICEHUB_TRAINING_CHECKPOINT": status.get("checkpoint") or spec.get("checkpoint", ""),
         "HOME": "/work",
     }
     requested = {**worker.get("resources", {})}
-    if resource:
-        requested[resource] = str(spec.get("gpus", 1))
+    if device:
+        requested[device] = str(spec.get("gpus", 1))
     made: dict[str, Any] = {
         "name": CONTAINER,
         "image": worker["image"],

@@ -102,11 +102,19 @@ def test_stopping_keeps_the_gpus_until_the_pod_is_gone(wish: str, end: Phase) ->
     assert (gone.releases, gone.status.phase) == (True, end)
 
 
-def test_a_paused_training_goes_on_with_the_same_job() -> None:
-    paused = Status(phase=Phase.PAUSED, job="t-1", queued=900.0)
+def test_a_paused_training_goes_on_as_a_new_attempt() -> None:
     still = replace(CHILD, suspended=True, stopped=True, pods=0, ready=0)
-    assert step(at(paused), still, None, RULES, NOW).wants
-    assert step(at(paused), still, HELD, RULES, NOW).act is Act.RESUME
+    paused = step(at(RUNNING, paused=True), still, HELD, RULES, NOW).status
+    assert (paused.phase, paused.attempt, paused.failures) == (Phase.PAUSED, 2, 0)
+    assert step(at(paused, paused=True), None, None, RULES, NOW).status == paused
+    assert step(at(paused), None, None, RULES, NOW).wants
+    assert step(at(paused), None, replace(HELD, attempt=2), RULES, NOW).status.job == "t-2"
+
+
+def test_a_job_that_was_stopped_for_want_of_a_reservation_goes_on_with_one() -> None:
+    still = replace(CHILD, suspended=True, stopped=True, pods=0, ready=0)
+    assert step(at(RUNNING), still, None, RULES, NOW).wants
+    assert step(at(RUNNING), still, HELD, RULES, NOW).act is Act.RESUME
 
 
 def test_a_job_without_a_reservation_is_stopped() -> None:
