@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,8 +61,17 @@ class Order:
 class Pod:
     """One attempt."""
 
-    def __init__(self, order: Order, objects: ObjectStore, bus: EventBus, folder: Path, bases: Path) -> None:
+    def __init__(
+        self,
+        order: Order,
+        objects: ObjectStore,
+        bus: EventBus,
+        folder: Path,
+        bases: Path,
+        worker: Sequence[str] = WORKER,
+    ) -> None:
         self._order, self._objects, self._bus, self._folder, self._bases = order, objects, bus, folder, bases
+        self._worker = tuple(worker)
         self._process: subprocess.Popen[str] | None = None
         self._kept, self._kept_at = order.checkpoint, 0.0
         self._ends = False
@@ -106,7 +115,7 @@ class Pod:
 
     def _work(self) -> dict[str, Any]:
         outcome: dict[str, Any] = {}
-        self._process = subprocess.Popen([*WORKER, str(self._folder)], stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen([*self._worker, str(self._folder)], stdout=subprocess.PIPE, text=True)
         if self._ends:
             self._process.terminate()
         assert self._process.stdout is not None
@@ -140,12 +149,12 @@ class Pod:
         self._bus.publish([make_event("training", self._order.job, message, "trainer-worker")])
 
 
-def main(settings: Settings, environment: Mapping[str, str], folder: Path) -> int:
+def main(settings: Settings, environment: Mapping[str, str], folder: Path, worker: Sequence[str] = WORKER) -> int:
     """Runs the attempt that the environment describes."""
     configure_logging("trainer-worker", settings.log_level)
     bus = open_bus(settings.events_url)
     try:
-        pod = Pod(Order.of(environment), open_store(settings.objects_url), bus, folder, settings.bases)
+        pod = Pod(Order.of(environment), open_store(settings.objects_url), bus, folder, settings.bases, worker)
         signal.signal(signal.SIGTERM, pod.end)
         return pod.run()
     except (OSError, KeyError) as error:
