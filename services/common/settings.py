@@ -40,6 +40,8 @@ class Settings:
     metrics_address: str = "127.0.0.1:0"
     outbox_bound: int = OUTBOX_BOUND
     inference_url: str = "onnxruntime://"
+    training_url: str = "process://"
+    sandbox_url: str = "local://"
 
     def address(self, service: str) -> str:
         """The gRPC address of `service`; KeyError names the missing variable."""
@@ -72,4 +74,6 @@ def load(service: str, environment: Mapping[str, str] | None = None) -> Settings
         metrics_address=env.get("VOICEHUB_METRICS_ADDRESS", "127.0.0.1:0"),
         outbox_bound=int(env.get("VOICEHUB_OUTBOX_BOUND", str(OUTBOX_BOUND))),
         inference_url=env.get("VOICEHUB_INFERENCE_URL", "onnxruntime://"),
+        training_url=env.get("VOICEHUB_TRAINING_URL", "process://"),
+        sandbox_url=env.get("VOICEHUB_SANDBOX_URL", "local://"),
     )

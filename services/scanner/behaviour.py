@@ -9,7 +9,7 @@ from typing import Any
 from services.common.objects import Area, ObjectStore
 from services.scanner.domain import outcomes
 from services.scanner.domain.findings import CRITICAL, INFO, Finding
-from services.scanner.sandbox import Job, Limits, Outcome, Sandbox, SandboxUnavailable
+from services.scanner.sandbox import Job, Limits, Outcome, SandboxUnavailable, Walls
 from services.scanner.sandbox.channel import Frame
 from services.scanner.workplace import workplace
 from services.stubs.voicehub.inference.v1 import inference_pb2
@@ -46,7 +46,7 @@ class Tested:
 class BehaviourTest:
     """Tests exports."""
 
-    def __init__(self, objects: ObjectStore, sandbox: Sandbox) -> None:
+    def __init__(self, objects: ObjectStore, sandbox: Walls) -> None:
         self._objects, self._sandbox = objects, sandbox
 
     def test(self, export: inference_pb2.ExportCompleted) -> Tested:

@@ -11,7 +11,7 @@ from services.scanner.behaviour import BehaviourTest
 from services.scanner.handlers import Handlers
 from services.scanner.opinions import SecondOpinions
 from services.scanner.rescans import Rescans
-from services.scanner.sandbox import Sandbox
+from services.scanner.sandbox import open_sandbox
 from services.scanner.service import ScannerService
 from services.scanner.static_scan import StaticScanner
 from services.scanner.store import ReportStore
@@ -20,7 +20,7 @@ from services.stubs.voicehub.scanner.v1 import scanner_pb2, scanner_pb2_grpc
 
 def bootstrap(house: House) -> Parts:
     """The parts of the scanner from the engines of the house."""
-    sandbox = Sandbox()
+    sandbox = open_sandbox(house.settings.sandbox_url)
     store = ReportStore(_signing_key(house.settings))
     static = StaticScanner(house.objects, sandbox)
     rescans = Rescans(house.database, store, static)

@@ -6,7 +6,7 @@ import importlib.util
 from collections.abc import Sequence
 
 from services.common.objects import Area, ObjectStore
-from services.scanner.sandbox import Job, Limits, Sandbox, SandboxUnavailable
+from services.scanner.sandbox import Job, Limits, SandboxUnavailable, Walls
 from services.scanner.sandbox.channel import Frame
 from services.scanner.store import Upload
 from services.scanner.workplace import workplace
@@ -21,7 +21,7 @@ _LONGEST = 2000
 class SecondOpinions:
     """Asks each tool that is installed."""
 
-    def __init__(self, objects: ObjectStore, sandbox: Sandbox) -> None:
+    def __init__(self, objects: ObjectStore, sandbox: Walls) -> None:
         self._objects, self._sandbox = objects, sandbox
 
     def ask(self, uploads: Sequence[Upload]) -> dict[str, str]:

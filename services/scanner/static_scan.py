@@ -21,7 +21,7 @@ from services.scanner.domain.findings import WARNING, Finding, worst
 from services.scanner.domain.rebuilt import STAGES, FilePart, SpooledFile, SpooledTensor, Whole, distinct, put_together
 from services.scanner.domain.requires import requirements
 from services.scanner.domain.symbol_tables import digest_of
-from services.scanner.sandbox import Job, Limits, Sandbox, SandboxUnavailable
+from services.scanner.sandbox import Job, Limits, SandboxUnavailable, Walls
 from services.scanner.sandbox.channel import Frame
 from services.scanner.workplace import Workplace, workplace
 from services.stubs.voicehub.catalog.v1 import events_pb2
@@ -90,7 +90,7 @@ class Completed:
 class StaticScanner:
     """Scans and rebuilds uploads."""
 
-    def __init__(self, objects: ObjectStore, sandbox: Sandbox) -> None:
+    def __init__(self, objects: ObjectStore, sandbox: Walls) -> None:
         self._objects, self._sandbox = objects, sandbox
 
     def scan(self, pushed: events_pb2.VersionPushed) -> Completed:

@@ -13,24 +13,31 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from services.common import outbox, tracing
+from services.common import tracing
 from services.common.database import Database
-from services.common.events import make_event
 from services.common.objects import Area, ObjectStore
 from services.common.objects.port import chunks_of
-from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
-from services.trainer import store
+from services.common.subscriptions import Subscription
+from services.trainer import records, store
 from services.trainer.domain.jobs import Job, State
-from services.trainer.messages import to_progress
+from services.trainer.news import News
+from services.trainer.port import Publish
 
 log = logging.getLogger(__name__)
 IDLE_SECONDS = 1.0
-Publish = Callable[[Job, Path], str]
 WORKER = (sys.executable, "-m", "services.trainer.worker")
+
+
+def work_order(job: Job) -> dict[str, Any]:
+    """What a worker must know of a job, besides the recording and the folder of bases."""
+    return {
+        "transcript": job.transcript, "language": job.language, "card": dict(job.card), "quick": job.quick,
+        "declaration": dict(job.declaration), "base": job.base,
+    }  # fmt: skip
 
 
 class Runner:
@@ -47,8 +54,7 @@ class Runner:
     ) -> None:
         self._database, self._objects, self._folder, self._bases = database, objects, folder, bases
         self._publish, self._command = publish, tuple(worker)
-        self._news = threading.Condition()
-        self._generation = 0
+        self._news = News()
         self._stop = threading.Event()
         self._worker: tuple[str, subprocess.Popen[str]] | None = None
         self._thread = threading.Thread(target=self._run, name="trainer-runner", daemon=True)
@@ -70,18 +76,19 @@ class Runner:
 
     def wake(self) -> None:
         """Something changed: look for work, tell the watchers."""
-        with self._news:
-            self._generation += 1
-            self._news.notify_all()
+        self._news.wake()
 
     def generation(self) -> int:
         """How many news there were so far."""
-        return self._generation
+        return self._news.generation()
 
     def wait_for_news(self, seen: int, timeout: float) -> None:
         """Waits until there are news after `seen`."""
-        with self._news:
-            self._news.wait_for(lambda: self._generation != seen, timeout)
+        self._news.wait_for_news(seen, timeout)
+
+    def subscriptions(self) -> Sequence[Subscription]:
+        """None: its worker speaks to it alone."""
+        return ()
 
     def cancel(self, job_id: str) -> None:
         """Ends the worker of this job, if it is the one that runs."""
@@ -92,7 +99,7 @@ class Runner:
 
     def _run(self) -> None:
         while not self._stop.is_set():
-            seen = self._generation
+            seen = self._news.generation()
             try:
                 with self._database.read() as session:
                     queued = store.in_state(session, State.QUEUED)
@@ -106,7 +113,7 @@ class Runner:
 
     def _run_job(self, job: Job) -> None:
         with self._database.write() as session:
-            store.set_state(session, job, State.RUNNING)
+            store.set_state(session, job.id, State.RUNNING)
         folder = self._prepare(job)
         outcome = self._work(job, folder)
         if self._stop.is_set():
@@ -137,11 +144,7 @@ class Runner:
                 for chunk in chunks_of(source):
                     target.write(chunk)
             partial.rename(recording)
-        request = {
-            "transcript": job.transcript, "language": job.language, "card": dict(job.card), "quick": job.quick,
-            "declaration": dict(job.declaration), "bases": str(self._bases), "base": job.base,
-        }  # fmt: skip
-        (folder / "request.json").write_text(json.dumps(request))
+        (folder / "request.json").write_text(json.dumps({**work_order(job), "bases": str(self._bases)}))
         return folder
 
     def _work(self, job: Job, folder: Path) -> Mapping[str, Any]:
@@ -169,22 +172,15 @@ class Runner:
     def report(self, job: Job, step: str, fraction: float, message: str, figures: Mapping[str, float]) -> None:
         """Stores a progress report and sends it out."""
         with self._database.write() as session:
-            made = store.add_step(session, job.id, step, fraction, message, figures)
-            payload = pb.TrainingProgressed(job_id=job.id, progress=to_progress(made))
-            outbox.record(session, make_event("training", job.id, payload, "trainer"))
+            records.report(session, job.id, step, fraction, message, figures)
         self.wake()
 
     def _fail(self, job: Job, failure: str) -> None:
         with self._database.write() as session:
-            store.set_state(session, job, State.FAILED, failure=failure)
-            payload = pb.TrainingFailed(job_id=job.id, failure=failure)
-            outbox.record(session, make_event("training", job.id, payload, "trainer"))
+            records.fail(session, job.id, failure)
         self.wake()
 
     def _succeed(self, job: Job, version: str, report: Mapping[str, Any]) -> None:
         with self._database.write() as session:
-            store.add_step(session, job.id, "push", 1.0, "pushed", {})
-            store.set_state(session, job, State.SUCCEEDED, version_id=version, report=dict(report))
-            payload = pb.TrainingSucceeded(job_id=job.id, version_id=version)
-            outbox.record(session, make_event("training", job.id, payload, "trainer"))
+            records.succeed(session, job.id, version, report)
         self.wake()

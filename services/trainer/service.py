@@ -27,7 +27,7 @@ from services.trainer import store
 from services.trainer.clips import speaker_of
 from services.trainer.domain.jobs import Job, State
 from services.trainer.messages import to_message, to_progress
-from services.trainer.runner import Runner
+from services.trainer.port import Training
 
 PAGE = 50
 LANGUAGES = ("en",)
@@ -36,7 +36,7 @@ LANGUAGES = ("en",)
 class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
     """Jobs belong to the account that made them; others do not see them."""
 
-    def __init__(self, database: Database, objects: ObjectStore, runner: Runner) -> None:
+    def __init__(self, database: Database, objects: ObjectStore, runner: Training) -> None:
         self._database, self._objects, self._runner = database, objects, runner
 
     def CreateJob(self, request: pb.CreateJobRequest, context: grpc.ServicerContext) -> pb.CreateJobResponse:  # noqa: N802
@@ -75,7 +75,7 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
         """Stops a job; what it has trained so far is kept for a resume."""
         job = self._own(request.id)
         with self._database.write() as session:
-            store.set_state(session, job, State.CANCELLED)
+            store.set_state(session, job.id, State.CANCELLED)
         self._runner.cancel(job.id)
         return pb.CancelJobResponse(job=to_message(self._own(job.id)))
 
@@ -83,7 +83,7 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
         """Queues a cancelled or failed job again; it continues from its last finished epoch."""
         job = self._own(request.id)
         with self._database.write() as session:
-            store.set_state(session, job, State.QUEUED, failure="")
+            store.set_state(session, job.id, State.QUEUED, failure="")
             outbox.record(session, make_event("training", job.id, pb.TrainingRequested(job_id=job.id), "trainer"))
         self._runner.wake()
         return pb.ResumeJobResponse(job=to_message(self._own(job.id)))

@@ -49,12 +49,12 @@ def in_state(session: Session, state: State) -> Sequence[Job]:
     return [_to_job(session, row) for row in session.execute(query)]
 
 
-def set_state(session: Session, job: Job, target: State, **changes: Any) -> None:
+def set_state(session: Session, job_id: str, target: State, **changes: Any) -> None:
     """Moves a job on; Conflict if the stored state does not allow it."""
-    current = session.execute(select(jobs.c.state).where(jobs.c.id == job.id)).scalar_one()
+    current = session.execute(select(jobs.c.state).where(jobs.c.id == job_id)).scalar_one()
     move(State(current), target)
     end = now() if target.ended else None
-    session.execute(update(jobs).where(jobs.c.id == job.id).values(state=target.value, end_time=end, **changes))
+    session.execute(update(jobs).where(jobs.c.id == job_id).values(state=target.value, end_time=end, **changes))
 
 
 def requeue(session: Session, job: Job) -> None:

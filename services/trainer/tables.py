@@ -45,3 +45,14 @@ progress = Table(
     Column("figures", JSON, nullable=False),
     Column("time", DateTime(timezone=True), nullable=False),
 )
+
+later = MetaData()
+"""Tables that came after the first revision."""
+
+cluster_work = Table(
+    "cluster_work",
+    later,
+    Column("job_id", String(32), primary_key=True),
+    Column("uid", String(64), nullable=False),
+    Column("checkpoint", String(64), nullable=False),
+)

@@ -15,10 +15,12 @@ from gptsovits.pipeline.run import Progress, Request, run
 
 log = logging.getLogger(__name__)
 PR_SET_PDEATHSIG = 1
+REFUSED = 65
+"""EX_DATAERR of sysexits.h: the operator of a cluster does not try again what ends so."""
 
 
 def main() -> int:
-    """Runs the pipeline in the job's folder; exit code 0, or 1 with a failure line."""
+    """Runs the pipeline in the job's folder; exit code 0, or `REFUSED` or 1 with a failure line."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     folder = Path(sys.argv[1])
     request = Request.from_json(json.loads((folder / "request.json").read_text()), folder / "recording")
@@ -26,7 +28,7 @@ def main() -> int:
         report = run(request, folder, lambda progress: _say(_progress(progress)))
     except RecordingRefused as refusal:
         _say({"failure": f"{refusal.message} {refusal.hint}"})
-        return 1
+        return REFUSED
     except Exception as error:  # edge of the process: the log has it whole, the owner gets one sentence
         log.exception("training failed")
         _say({"failure": f"Training failed: {error}. Resume the job to try again."})

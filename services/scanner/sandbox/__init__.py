@@ -7,6 +7,7 @@ IPC namespaces, read-only root).
 
 from services.scanner.sandbox.channel import Channel
 from services.scanner.sandbox.job import Attempt, Job, Limits, Outcome, SandboxUnavailable
+from services.scanner.sandbox.port import Walls, open_sandbox
 from services.scanner.sandbox.runner import Sandbox
 
-__all__ = ["Attempt", "Channel", "Job", "Limits", "Outcome", "Sandbox", "SandboxUnavailable"]
+__all__ = ["Attempt", "Channel", "Job", "Limits", "Outcome", "Sandbox", "SandboxUnavailable", "Walls", "open_sandbox"]

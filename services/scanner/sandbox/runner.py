@@ -12,7 +12,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,9 +19,9 @@ from typing import Any, BinaryIO
 from services.scanner.sandbox import outer
 from services.scanner.sandbox.channel import BadFrame, Frame, frames
 from services.scanner.sandbox.job import Job, Outcome, SandboxUnavailable
+from services.scanner.sandbox.port import Receive
 from services.scanner.sandbox.supervisor import Supervisor
 
-Receive = Callable[[Frame], None]
 CODE_PACKAGES = ("services", "gptsovits", "voicescan")
 # Libraries of the system load others of them late, by name.
 SYSTEM_LIBRARIES = ("/usr/lib", "/lib", "/lib64", "/etc/ld.so.cache")
@@ -123,9 +122,9 @@ class _Run:
     def read(self, receive: Receive) -> None:
         """Takes all frames in; the walls' own frames are kept here."""
         try:
-            for frame in frames(_Counted(self._result, self._job.limits.output)):  # type: ignore[arg-type]
+            for frame in frames(Counted(self._result, self._job.limits.output)):  # type: ignore[arg-type]
                 self._take(frame, receive)
-        except _TooMuch:
+        except TooMuch:
             self._kill("too-much-output")
         except BadFrame:
             self._kill("crashed")
@@ -200,11 +199,11 @@ class _Run:
             os.killpg(self._process.pid, signal.SIGKILL)
 
 
-class _TooMuch(Exception):
+class TooMuch(Exception):
     """The job sent more than it may."""
 
 
-class _Counted:
+class Counted:
     """A stream that stops at a budget of bytes."""
 
     def __init__(self, stream: BinaryIO, budget: int) -> None:
@@ -215,7 +214,7 @@ class _Counted:
         data = self._stream.read(size)
         self._left -= len(data)
         if self._left < 0:
-            raise _TooMuch
+            raise TooMuch
         return data
 
 

@@ -1,0 +1,261 @@
+"""`python -m bench.operator [--jobs 1000] [--seconds 18]`: the operator under a backlog, on nodes that kwok plays.
+
+A real control plane, 20 nodes of 4 GPUs, 20 organisations; jobs of one and two GPUs. *queued*: from sending a
+TrainingJob to the watch event with its phase. *freed*: from the watch event that ends a Job to the one that shows the
+Job which got its GPUs. *used*: GPUs of unsuspended Jobs over the quota while work waits. *fair*: GPU-seconds of each
+organisation over the mean, while all have a backlog. *rate*: Jobs a second where capacity is no limit, beside a client
+that makes the same Jobs one after the other, in turns. *cost*: processor time of the operator per job.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import tempfile
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from tests.cluster.control_plane import ControlPlane
+from tests.cluster.fake_nodes import FakeNodes
+from tests.cluster.looking import Client, Gpus, Watcher, wait_for
+from tests.cluster.operating import Replica, account, install_crds, plays, queue, training
+from tests.cluster.plan import Plan
+
+QUOTA, ORGANISATIONS, SENDERS = 80, 20, 4
+PATIENCE_SECONDS = 1800.0
+ROUNDS, ROUND_JOBS = 3, 100
+USED, FAIR, MEDIAN_SECONDS, MOST_SECONDS, RATE, COST = 0.95, 0.10, 0.5, 2.0, 0.8, 1.3
+
+
+@dataclass
+class Run:
+    """What one backlog showed."""
+
+    jobs: int
+    seconds: float
+    queued: list[float]
+    freed: list[float]
+    used: float
+    fair: float
+    most: int
+    cpu: float
+
+    @property
+    def cost(self) -> float:
+        """Processor seconds of the operator per job."""
+        return self.cpu / self.jobs
+
+
+class Site:
+    """A namespace of its own with a queue."""
+
+    def __init__(self, cluster: ControlPlane, name: str, home: Path) -> None:
+        cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        self.client, self.name, self._cluster, self._home = Client(cluster.kubeconfig, name), name, cluster, home
+        home.mkdir()
+
+    def replica(self) -> Replica:
+        """An operator for it."""
+        kubeconfig = account(self._cluster, self.name, "operator", self._home)
+        return Replica(kubeconfig, self.name, "bench", self._home, lease_seconds=15)
+
+
+def backlog(cluster: ControlPlane, jobs: int, seconds: int, home: Path) -> Run:
+    """Sends all jobs at once and waits for the last."""
+    site, gpus = Site(cluster, f"backlog-{jobs}", home), Gpus()
+    sent: dict[str, float] = {}
+    queued: dict[str, float] = {}
+    phases: dict[str, str] = {}
+
+    def see(what: str, one: dict[str, Any]) -> None:
+        phase = (one.get("status") or {}).get("phase", "")
+        name = one["metadata"]["name"]
+        phases[name] = phase
+        if phase:
+            queued.setdefault(name, time.time())
+
+    site.client.create("trainingqueues", queue(site.name, "gpu", QUOTA))
+    with site.replica() as replica, Watcher(site.client, "jobs", gpus.see), Watcher(site.client, "trainingjobs", see):
+        wait_for(lambda: "observedGeneration" in (site.client.get("trainingqueues", "gpu").get("status") or {}), 60)
+        begin, cpu = time.time(), replica.cpu_seconds()
+        _send(cluster, site.name, jobs, seconds, sent)
+        wait_for(lambda: sum(p == "Succeeded" for p in phases.values()) == jobs, PATIENCE_SECONDS, "all succeed")
+        took, cpu = time.time() - begin, replica.cpu_seconds() - cpu
+    (home / "watched.log").write_text("".join(f"{t:.3f} {n} {o} {g}\n" for t, n, o, g in gpus.log))
+    last = max(gpus.first_seen.values())
+    return Run(
+        jobs, took, [queued[name] - moment for name, moment in sent.items()], _freed(gpus), _used(gpus, last),
+        _fair(gpus), gpus.most["gpu"], cpu,
+    )  # fmt: skip
+
+
+def _send(cluster: ControlPlane, namespace: str, jobs: int, seconds: int, sent: dict[str, float]) -> None:
+    def send(first: int) -> None:
+        client = Client(cluster.kubeconfig, namespace)
+        for number in range(first, jobs, SENDERS):
+            name, organisation = f"v{number:04d}", f"org-{number % ORGANISATIONS:02d}"
+            played = plays(int(1000 * seconds * (0.5 + (number * 7919 % 100) / 100)))
+            gpus = 1 + (number // ORGANISATIONS) % 2
+            sent[name] = time.time()
+            client.create("trainingjobs", training(name, organisation, gpus=gpus, podAnnotations=played))
+
+    senders = [threading.Thread(target=send, args=(first,)) for first in range(SENDERS)]
+    for sender in senders:
+        sender.start()
+    for sender in senders:
+        sender.join()
+
+
+def _freed(gpus: Gpus) -> list[float]:
+    """Pairs each GPU that became free, once all were given out, with the next one that was given out."""
+    free: list[float] = []
+    waits: list[float] = []
+    held: dict[str, int] = {}
+    total = full = 0
+    for moment, name, _, now in gpus.log:
+        before = held.get(name, 0)
+        held[name] = now
+        total += now - before
+        full |= total >= QUOTA - 1
+        if full and now < before:
+            free += [moment] * (before - now)
+        elif full and now > before:
+            waits += [moment - free.pop(0) for _ in range(min(now - before, len(free)))]
+    return waits
+
+
+def _used(gpus: Gpus, last: float) -> float:
+    """The mean share of the quota from when it was first full until the last job had its GPUs."""
+    first = next((t for t, total in gpus.samples if total >= QUOTA - 1), last)
+    window = [(t, total) for t, total in gpus.samples if first <= t <= last]
+    if len(window) < 2:
+        return 0.0
+    area = sum(total * (after - t) for (t, total), (after, _) in pairwise(window))
+    return area / (QUOTA * (window[-1][0] - window[0][0]))
+
+
+def _fair(gpus: Gpus) -> float:
+    """The largest distance from the mean, while every organisation still has a job that waits."""
+    starts: dict[str, float] = {}
+    for moment, name, organisation, now in gpus.log:
+        if now and gpus.first_seen[name] == moment:
+            starts[organisation] = moment
+    end, held = min(starts.values()), dict[str, tuple[str, int]]()
+    used: dict[str, float] = defaultdict(float)
+    before = gpus.log[0][0]
+    for moment, name, organisation, now in gpus.log:
+        for owner, count in held.values():
+            used[owner] += count * max(min(moment, end) - before, 0.0)
+        before, held[name] = min(moment, end), (organisation, now)
+    mean = statistics.fmean(used.values())
+    return max(abs(value / mean - 1) for value in used.values())
+
+
+def rate(cluster: ControlPlane, home: Path) -> tuple[float, float]:
+    """Jobs a second: the operator's with an open quota, and a bare client's, the medians of turns."""
+    site = Site(cluster, "rate", home)
+    seen: dict[str, float] = {}
+    found: dict[str, list[float]] = {"operator": [], "bare": []}
+
+    def see(_: str, job: dict[str, Any]) -> None:
+        seen.setdefault(job["metadata"]["name"], time.time())
+
+    with site.replica(), Watcher(site.client, "jobs", see):
+        for number in range(ROUNDS):
+            name = f"q{number}"
+            site.client.create("trainingqueues", queue(site.name, name, 100_000, resource="", held=True))
+            for job in range(ROUND_JOBS):
+                site.client.create("trainingjobs", training(f"r{number}-{job}", f"org-{job % 20}", name))
+            wait_for(lambda n=name: site.client.get("trainingqueues", n)["status"].get("waiting") == ROUND_JOBS, 120)  # type: ignore[misc]
+            begin = time.time()
+            site.client.patch("trainingqueues", name, {"spec": {"held": False}})
+            mine = [f"r{number}-{job}-1" for job in range(ROUND_JOBS)]
+            wait_for(lambda m=mine: all(one in seen for one in m), 300, "all made")  # type: ignore[misc]
+            found["operator"].append(ROUND_JOBS / (max(seen[one] for one in mine) - begin))
+            bare = [_bare(site.client.get("jobs", one)) for one in mine]
+            wait_for(lambda: not _active(site.client), 300, "the cluster is quiet again")
+            begin = time.time()
+            for manifest in bare:
+                site.client.create("jobs", manifest)
+            found["bare"].append(ROUND_JOBS / (time.time() - begin))
+            wait_for(lambda: not _active(site.client), 300, "the cluster is quiet again")
+    return statistics.median(found["operator"]), statistics.median(found["bare"])
+
+
+def _active(client: Client) -> bool:
+    return any(not (job.get("status") or {}).get("completionTime") for job in client.items("jobs"))
+
+
+def _bare(job: dict[str, Any]) -> dict[str, Any]:
+    template = job["spec"]["template"]
+    labels = {k: v for k, v in template["metadata"]["labels"].items() if k.startswith("voicehub.dev/queue")}
+    spec = {"backoffLimit": 0, "template": {"metadata": {"labels": labels}, "spec": template["spec"]}}
+    name = f"bare-{job['metadata']['name']}"
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
+
+
+def _percentile(values: Sequence[float], share: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else 0.0
+
+
+def main(jobs: int, seconds: int) -> int:
+    """Prints the table; exit code 1 if an aim is missed."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        cluster = stack.enter_context(ControlPlane(Plan(folder / "cluster", Plan.ports_for())))
+        stack.enter_context(FakeNodes(cluster))
+        install_crds(cluster)
+        print(f"load {os.getloadavg()[0]:.1f} at the start, {os.cpu_count()} cores", flush=True)
+        small = backlog(cluster, max(jobs // 10, 40), seconds, folder / "small")
+        _told(small)
+        operators, bare = rate(cluster, folder / "rate")
+        print(f"rate     operator {operators:.1f}/s, bare client {bare:.1f}/s: {operators / bare:.2f}x", flush=True)
+        large = backlog(cluster, jobs, seconds, folder / "large")
+        _told(large)
+    cost = large.cost / small.cost
+    costs = f"{1e3 * small.cost:.0f} ms a job at {small.jobs}, {1e3 * large.cost:.0f} at {large.jobs}"
+    print(f"cost     {costs}: {cost:.2f}x")
+    print(f"load {os.getloadavg()[0]:.1f} at the end")
+    aims = {
+        "quota": large.most <= QUOTA,
+        "used": large.used >= USED,
+        "fair": large.fair <= FAIR,
+        "queued": _meets(large.queued),
+        "freed": _meets(large.freed),
+        "rate": operators / bare >= RATE,
+        "cost": cost <= COST,
+    }
+    missed = [aim for aim, met in aims.items() if not met]
+    print(f"missed: {', '.join(missed) or 'nothing'}")
+    return 1 if missed else 0
+
+
+def _meets(latencies: Sequence[float]) -> bool:
+    return _percentile(latencies, 0.5) < MEDIAN_SECONDS and _percentile(latencies, 0.99) < MOST_SECONDS
+
+
+def _told(run: Run) -> None:
+    def line(values: Sequence[float]) -> str:
+        return f"p50 {_percentile(values, 0.5):.3f}  p99 {_percentile(values, 0.99):.3f} s"
+
+    pace = f"{run.jobs / run.seconds:.1f}/s"
+    print(f"{run.jobs} jobs in {run.seconds:.0f} s ({pace}), at most {run.most} of {QUOTA} GPUs")
+    print(f"queued   {line(run.queued)}\nfreed    {line(run.freed)} ({len(run.freed)} GPUs)")
+    print(f"used     {100 * run.used:.1f} %\nfair     within {100 * run.fair:.1f} % of the mean", flush=True)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--seconds", type=int, default=18, help="the mean of how long a job runs")
+    given = parser.parse_args()
+    raise SystemExit(main(given.jobs, given.seconds))

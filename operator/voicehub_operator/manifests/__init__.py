@@ -1,0 +1,1 @@
+"""Children of the operator's resources as manifests; pure functions."""

@@ -1,0 +1,195 @@
+"""The one loop that decides: looks at what has changed, settles the ledgers one after the other, hands out the work.
+
+Only the writes run side by side; a training under work is left alone until its work is done. What fails is looked at
+again after a pause; what happened to be done twice is refused by the API (fixed names, resource versions).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+import time
+
+from voicehub_operator import metrics
+from voicehub_operator.accounts import Accounts
+from voicehub_operator.api import Api, ApiError
+from voicehub_operator.domain.lifecycle import Act, Step
+from voicehub_operator.domain.names import KIND_LABEL
+from voicehub_operator.domain.training import Training
+from voicehub_operator.domain.waiting import waiting
+from voicehub_operator.lease import Lease
+from voicehub_operator.places import Places
+from voicehub_operator.pods import Pods
+from voicehub_operator.reach import REACH
+from voicehub_operator.settings import Settings
+from voicehub_operator.work import Work
+from voicehub_operator.world import World
+
+log = logging.getLogger(__name__)
+
+GATHER_SECONDS = 0.01
+"""Changes that come together are decided together."""
+IDLE_SECONDS = 1.0
+AGAIN_SECONDS = 1.0
+Task = tuple[int, int, Training, Step]
+
+
+class Scheduler:
+    """Acts while the lease is held."""
+
+    def __init__(self, api: Api, places: Places, world: World, lease: Lease, settings: Settings) -> None:
+        self._api, self._places, self.world, self._lease, self._settings = api, places, world, lease, settings
+        self._pods = Pods(api, places)
+        self._work = Work(api, places, world, self._pods)
+        self._accounts = Accounts(api, places, world, self._pods)
+        self._news = asyncio.Event()
+        self._busy: set[str] = set()
+        self._timers: list[tuple[float, str]] = []
+        self._tasks: asyncio.PriorityQueue[Task] = asyncio.PriorityQueue()
+        self._number = 0
+        self._listed = 0.0
+
+    def wake(self) -> None:
+        """Something has changed."""
+        self._news.set()
+
+    async def run(self) -> None:
+        """Decides, forever."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._settings.writers):
+                group.create_task(self._write())
+            while True:
+                try:
+                    await self._pass()
+                except REACH as error:
+                    metrics.ERRORS.labels("pass").inc()
+                    log.warning("pass: %s", error)
+                    await asyncio.sleep(AGAIN_SECONDS)
+                await self._wait()
+
+    async def _wait(self) -> None:
+        try:
+            await asyncio.wait_for(self._news.wait(), IDLE_SECONDS)
+        except TimeoutError:
+            pass
+        else:
+            await asyncio.sleep(GATHER_SECONDS)
+        self._news.clear()
+
+    async def _pass(self) -> None:
+        if not self._lease.held:
+            self._listed = 0.0
+            return
+        if time.monotonic() - self._listed > self._settings.resync_seconds or not self._listed:
+            await self._list()
+        begin = time.perf_counter()
+        now = time.time()
+        while self._timers and self._timers[0][0] <= now:
+            self.world.dirty.add(heapq.heappop(self._timers)[1])
+        if not (self.world.dirty or self.world.dirty_queues):
+            return
+        steps = self._look(now)
+        await self._settle(steps)
+        for training, step in steps.values():
+            self._hand_out(training, step)
+        metrics.PASS.observe(time.perf_counter() - begin)
+
+    def _look(self, now: float) -> dict[str, tuple[Training, Step]]:
+        """The steps of all trainings that have changed; those that want GPUs stand in line afterwards."""
+        names = self.world.dirty - self._busy
+        self.world.dirty &= self._busy
+        steps: dict[str, tuple[Training, Step]] = {}
+        for name in names:
+            training = self.world.trainings.get(name)
+            if training is None:
+                continue
+            step = self.world.step(training, now)
+            steps[name] = (training, step)
+            line = self.world.line(training.queue)
+            if step.wants:
+                line.put(
+                    waiting(
+                        name, training.uid, training.status.attempt, training.organisation, training.gpus,
+                        training.priority, training.created, step.status.since or now,
+                    )
+                )  # fmt: skip
+            else:
+                line.remove(name)
+            if step.wants or step.releases:
+                self.world.dirty_queues.add(training.queue)
+            if step.wake is not None:
+                heapq.heappush(self._timers, (step.wake, name))
+        return steps
+
+    async def _settle(self, steps: dict[str, tuple[Training, Step]]) -> None:
+        """Gives GPUs out, queue by queue; who gets some takes another step than it would have without."""
+        queues, self.world.dirty_queues = self.world.dirty_queues, set()
+        for name in sorted(queues):
+            try:
+                chosen = await self._accounts.settle(name, self._busy)
+            except ApiError as error:
+                if not (error.conflict or error.status == 404):
+                    raise
+                await self._accounts.reread(name)
+                continue
+            for one in chosen:
+                training = self.world.trainings.get(one.job)
+                self.world.line(name).remove(one.job)
+                if training is None or training.uid != one.uid:
+                    self.world.dirty_queues.add(name)
+                    continue
+                steps[one.job] = (training, self.world.step(training, time.time(), one))
+
+    def _hand_out(self, training: Training, step: Step) -> None:
+        idle = step.act is Act.NOTHING and not step.remove
+        if idle and step.status == training.status and training.observed == training.generation:
+            return
+        self._busy.add(training.name)
+        self._number += 1
+        self._tasks.put_nowait((int(idle), self._number, training, step))
+
+    async def _write(self) -> None:
+        while True:
+            _, _, training, step = await self._tasks.get()
+            try:
+                if self._lease.held:
+                    await self._work.do(training, step)
+            except REACH as error:
+                await self._missed(training, error)
+            finally:
+                self._busy.discard(training.name)
+                self.wake()
+
+    async def _missed(self, training: Training, error: BaseException) -> None:
+        """Its state was another by now: reads it anew. Anything else: tries again after a pause."""
+        if not (isinstance(error, ApiError) and (error.conflict or error.status == 404)):
+            metrics.ERRORS.labels("training").inc()
+            log.warning("training %s: %s", training.name, error)
+        else:
+            try:
+                await self._reread(training.name)
+                return
+            except REACH as again:
+                log.warning("training %s: %s", training.name, again)
+        heapq.heappush(self._timers, (time.time() + AGAIN_SECONDS, training.name))
+
+    async def _reread(self, name: str) -> None:
+        try:
+            self.world.training(await self._api.get(self._places.of("trainingjobs", name)))
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            if known := self.world.resources.get(name):
+                self.world.training(known, gone=True)
+        self.world.dirty.add(name)
+
+    async def _list(self) -> None:
+        """All that there is, from the API itself: at the beginning of a term, and now and then against deaf watches."""
+        known = set(self.world.resources) | set(self.world.jobs)
+        queues = await self._api.items(self._places.of("trainingqueues"))
+        trainings = await self._api.items(self._places.of("trainingjobs"))
+        jobs = await self._api.items(self._places.of("jobs"), labelSelector=f"{KIND_LABEL}=training")
+        new = (set(self.world.resources) | set(self.world.jobs)) - known
+        self.world.replace_all(queues, trainings, jobs, new)
+        self._listed = time.monotonic()

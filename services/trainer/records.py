@@ -1,0 +1,41 @@
+"""What becomes of a job, written with the event that says so."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from services.common import outbox
+from services.common.events import make_event
+from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
+from services.trainer import store
+from services.trainer.domain.jobs import State
+from services.trainer.messages import to_progress
+
+SOURCE = "trainer"
+
+
+def report(
+    session: Session, job_id: str, step: str, fraction: float, message: str, figures: Mapping[str, float]
+) -> None:
+    """A progress report."""
+    made = store.add_step(session, job_id, step, fraction, message, figures)
+    payload = pb.TrainingProgressed(job_id=job_id, progress=to_progress(made))
+    outbox.record(session, make_event("training", job_id, payload, SOURCE))
+
+
+def fail(session: Session, job_id: str, failure: str) -> None:
+    """The end without a voice; Conflict if the job has ended already."""
+    store.set_state(session, job_id, State.FAILED, failure=failure)
+    payload = pb.TrainingFailed(job_id=job_id, failure=failure)
+    outbox.record(session, make_event("training", job_id, payload, SOURCE))
+
+
+def succeed(session: Session, job_id: str, version: str, report: Mapping[str, Any]) -> None:
+    """The end with a voice that was pushed as `version`; Conflict if the job has ended already."""
+    store.add_step(session, job_id, "push", 1.0, "pushed", {})
+    store.set_state(session, job_id, State.SUCCEEDED, version_id=version, report=dict(report))
+    payload = pb.TrainingSucceeded(job_id=job_id, version_id=version)
+    outbox.record(session, make_event("training", job_id, payload, SOURCE))

@@ -1,0 +1,104 @@
+"""The contract of training in a cluster: the real operator and API, and workers that are really run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.common import migrations
+from services.common.database import Database
+from services.common.events import open_bus
+from services.common.outbox import Relay
+from services.common.subscriptions import Subscriber
+from services.trainer.cluster import Cluster
+from services.trainer.domain.jobs import State
+from tests.cluster.looking import Client, wait_for
+from tests.cluster.operating import ROOT, Replica, account, install_crds, queue
+from tests.cluster.process_pods import HELD, ProcessPods
+from tests.contract.training_suite import Place, TrainingContract, opened, publisher, worker_script
+
+if TYPE_CHECKING:
+    from tests.cluster.control_plane import ControlPlane
+
+# The worker of a pod, with the short worker process of the suite in the place of the pipeline's.
+POD = """
+import os, pathlib, sys
+from services.common.settings import load
+from services.trainer import pod
+pod.CHECKPOINT_SECONDS = 0.0
+raise SystemExit(pod.main(load("trainer"), os.environ, pathlib.Path(os.environ["VOICEHUB_WORK"]) / "t", sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def pods(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[ProcessPods]:
+    (tmp_path / "pods").mkdir()
+    environment = {**places(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path), "VOICEHUB_DATA": str(tmp_path)}
+    command = [sys.executable, "-c", POD, *worker_script(tmp_path, tmp_path / "told")]
+    with ProcessPods(Client(control_plane.kubeconfig, namespace), command, environment, tmp_path / "pods") as running:
+        yield running
+
+
+def places(folder: Path) -> dict[str, str]:
+    """The engines that trainer and workers share."""
+    return {
+        "VOICEHUB_EVENTS_URL": f"sqlite:///{folder / 'events.sqlite'}",
+        "VOICEHUB_OBJECTS_URL": f"file://{folder / 'objects'}",
+    }
+
+
+@pytest.fixture
+def place(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pods: ProcessPods
+) -> Iterator[Place]:
+    install_crds(control_plane)
+    client = Client(control_plane.kubeconfig, namespace)
+    client.create("trainingqueues", queue(namespace, "gpu", 2, podAnnotations=HELD))
+    monkeypatch.setenv("KUBECONFIG", str(account(control_plane, namespace, "trainer", tmp_path)))
+    events, stored = places(tmp_path).values()
+    database, objects, bus = Database(f"sqlite:///{tmp_path / 'trainer.sqlite'}"), opened(stored), open_bus(events)
+    migrations.upgrade(database, ROOT / "services/trainer/migrations")
+    told, published = tmp_path / "told", list[str]()
+    operator = Replica(account(control_plane, namespace, "operator", tmp_path), namespace, "one", tmp_path)
+    with ExitStack() as stack:
+        stack.enter_context(operator)
+
+        def again() -> Cluster:
+            made = Cluster(namespace, "gpu", database, objects, publisher(published))
+            subscribers = [Subscriber(one, database, bus) for one in made.subscriptions()]
+            for runner in (Relay(database, bus), *subscribers):
+                runner.start()
+                stack.callback(runner.stop)
+            made.start()
+            stack.callback(made.stop)
+            return made
+
+        def settled(job_id: str) -> None:
+            name = f"t-{job_id.lower()}"
+            wait_for(lambda: client.get("trainingjobs", name)["status"].get("phase") == "Cancelled", 30, "cancelled")
+
+        yield Place(database, objects, told, again(), again, published, settled)
+        (told / "wait").unlink(missing_ok=True)
+        for one in client.items("trainingqueues"):
+            client.patch("trainingqueues", one["metadata"]["name"], {"metadata": {"finalizers": None}})
+
+
+class TestCluster(TrainingContract):
+    def test_a_killed_worker_goes_on_from_its_last_checkpoint(self, place: Place, pods: ProcessPods) -> None:
+        """In another pod, with the hub's own worker of pods; without a checkpoint it would begin with none."""
+        (place.told / "wait").touch()
+        job_id = place.queue()
+        wait_for(lambda: len(place.steps(job_id)) == 3, 60, "three epochs")
+        pods.kill_all()
+        (place.told / "wait").unlink()
+        place.wait(job_id, State.SUCCEEDED)
+        first, second = place.begins()
+        assert first == 0
+        assert second in (2, 3)  # it may have been killed before it had stored the third
+        assert place.steps(job_id)[-1] == "epoch 4"
