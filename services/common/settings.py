@@ -25,6 +25,7 @@ class Settings:
     Attributes:
         metrics_address: where the process tells its Prometheus metrics; port 0 is a free one, named in the log.
         outbox_bound: so many events may wait for the bus before people's writes are refused (VOICEHUB_OUTBOX_BOUND).
+        tls: folder of the certificate with which services talk to each other (VOICEHUB_TLS); None on the loopback.
     """
 
     service: str
@@ -40,6 +41,7 @@ class Settings:
     metrics_address: str = "127.0.0.1:0"
     outbox_bound: int = OUTBOX_BOUND
     inference_url: str = "onnxruntime://"
+    tls: Path | None = None
 
     def address(self, service: str) -> str:
         """The gRPC address of `service`; KeyError names the missing variable."""
@@ -72,4 +74,5 @@ def load(service: str, environment: Mapping[str, str] | None = None) -> Settings
         metrics_address=env.get("VOICEHUB_METRICS_ADDRESS", "127.0.0.1:0"),
         outbox_bound=int(env.get("VOICEHUB_OUTBOX_BOUND", str(OUTBOX_BOUND))),
         inference_url=env.get("VOICEHUB_INFERENCE_URL", "onnxruntime://"),
+        tls=Path(env["VOICEHUB_TLS"]) if env.get("VOICEHUB_TLS") else None,
     )

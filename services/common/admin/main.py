@@ -12,6 +12,7 @@ from services.common.admin.events import group as events
 _GROUPS = {
     "base": "services.inference.admin",
     "database": "services.common.admin.database",
+    "migrate": "services.common.admin.migrate",
     "search": "services.catalog.admin",
 }
 
