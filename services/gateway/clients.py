@@ -66,7 +66,7 @@ class Clients:
 
     def __init__(self, settings: Settings, signer: Signer) -> None:
         token = Signatures(signer).token
-        self._channels = {name: rpc.make_channel(settings.address(name), token) for name in UPSTREAMS}
+        self._channels = {name: rpc.make_channel(settings.address(name), token, settings.tls) for name in UPSTREAMS}
         self.catalog = CatalogServiceStub(self._channels["catalog"])
         self.trainer = TrainerServiceStub(self._channels["trainer"])
         self.scanner = ScannerServiceStub(self._channels["scanner"])
