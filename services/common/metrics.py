@@ -1,4 +1,4 @@
-"""Prometheus metrics that every service has, and the small HTTP endpoint that tells them.
+"""Prometheus metrics that every service has; `services.common.probes` tells them.
 
 Names and units follow the Prometheus conventions; those of gRPC are the ones that go-grpc-prometheus made common
 (`grpc_server_handled_total`). docs/observability holds a dashboard and alerts over them.
@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics, start_http_server
+from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 QUICK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -62,10 +62,3 @@ def watch_disk(data: Path) -> None:
 def _space(data: Path) -> tuple[float, float]:
     found = os.statvfs(data)
     return float(found.f_bavail * found.f_frsize), float(found.f_blocks * found.f_frsize)
-
-
-def serve_metrics(address: str) -> str:
-    """Serves `GET /metrics` on `host:port` from a thread; answers the address with the port that a 0 became."""
-    host, _, port = address.rpartition(":")
-    server, _ = start_http_server(int(port), host.strip("[]"))
-    return f"{host}:{server.server_address[1]}"

@@ -8,13 +8,14 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from services.common import observe, outbox
+from services.common import observe, outbox, tls
 from services.common.away import is_away
 from services.common.errors import Unauthenticated, Unavailable, VoiceHubError, to_status
 from services.common.identity import METADATA_KEY, UNKNOWN_IDENTITY, Identity, Verifier
@@ -115,6 +116,7 @@ def make_server(
     names: Sequence[str],
     outbox_bound: int = 0,
     workers: int = WORKERS,
+    certificate: Path | None = None,
 ) -> grpc.Server:
     """A started server for `address` (`host:port`).
 
@@ -123,6 +125,7 @@ def make_server(
         names: full names of the services, for health and reflection.
         outbox_bound: how many events may wait in the outbox before writes of people are refused; 0 is no bound.
         workers: threads that serve calls; a call beyond them waits unseen.
+        certificate: folder of `services.common.tls`; clients without a certificate of the house are then refused.
     """
     interceptor = _ServerInterceptor(verifier, outbox_bound)
     server = grpc.server(ThreadPoolExecutor(workers), interceptors=[interceptor], options=[*OPTIONS])
@@ -132,7 +135,10 @@ def make_server(
     for name in ("", *names):
         checker.set(name, health_pb2.HealthCheckResponse.SERVING)
     reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
-    server.add_insecure_port(address)
+    if certificate is None:
+        server.add_insecure_port(address)
+    else:
+        server.add_secure_port(address, tls.server_credentials(certificate))
     server.start()
     return server
 
@@ -167,7 +173,12 @@ class _ClientInterceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClien
         return call
 
 
-def make_channel(address: str, token: Callable[[], str], more: Sequence[tuple[str, Any]] = ()) -> grpc.Channel:
+def make_channel(
+    address: str,
+    token: Callable[[], str],
+    certificate: Path | None = None,
+    more: Sequence[tuple[str, Any]] = (),
+) -> grpc.Channel:
     """A channel, with `more` options, whose calls carry the identity that `token` answers at that moment."""
-    channel = grpc.insecure_channel(address, options=[*OPTIONS, *more])
+    channel = tls.channel(address, certificate, [*OPTIONS, *more])
     return grpc.intercept_channel(channel, _ClientInterceptor(token))

@@ -6,18 +6,20 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import grpc
 
-from services.common import metrics, migrations, rpc
+from services.common import metrics, migrations, rpc, tls
 from services.common.database import Database
 from services.common.events import EventBus, open_bus
 from services.common.identity import Signer, Verifier, ensure_keys
 from services.common.objects import ObjectStore, open_store
 from services.common.outbox import Relay
+from services.common.probes import asks_itself, serve_probes
+from services.common.readiness import Check, Readiness, engine_checks
 from services.common.sampler import Sampler
 from services.common.settings import Settings
 from services.common.subscriptions import Subscriber, Subscription
@@ -40,7 +42,7 @@ class House:
 
     def channel(self, service: str) -> grpc.Channel:
         """A channel on which this service speaks for itself."""
-        return rpc.make_channel(self.settings.address(service), self.signer.own)
+        return rpc.make_channel(self.settings.address(service), self.signer.own, self.settings.tls)
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Parts:
         start: further threads or processes to start once the service serves.
         stop: the opposite of `start`.
         workers: threads that serve gRPC calls.
+        needed: engines of its own without which it can answer nothing, beside database and objects.
     """
 
     register: Callable[[grpc.Server], None]
@@ -62,6 +65,7 @@ class Parts:
     start: Callable[[], None] = field(default=lambda: None)
     stop: Callable[[], None] = field(default=lambda: None)
     workers: int = rpc.WORKERS
+    needed: Mapping[str, Check] = field(default_factory=dict)
 
 
 def open_house(settings: Settings, migration_scripts: Path) -> House:
@@ -90,8 +94,10 @@ def run(settings: Settings, migration_scripts: Path, bootstrap: Callable[[House]
         signal.signal(number, lambda *_: done.set())
     address = settings.address(settings.service)
     bound = settings.outbox_bound
-    server = rpc.make_server(address, house.verifier, parts.register, parts.names, bound, parts.workers)
-    runners: list[Relay | Sampler | Subscriber] = [
+    server = rpc.make_server(address, house.verifier, parts.register, parts.names, bound, parts.workers, settings.tls)
+    readiness = Readiness({**engine_checks(house.database, house.objects), **parts.needed})
+    runners: list[Relay | Sampler | Subscriber | Readiness] = [
+        readiness,
         Relay(house.database, house.bus),
         Sampler(house.database, house.bus, [s.name for s in parts.subscriptions]),
         *(Subscriber(s, house.database, house.bus) for s in parts.subscriptions),
@@ -100,7 +106,9 @@ def run(settings: Settings, migration_scripts: Path, bootstrap: Callable[[House]
         runner.start()
     parts.start()
     metrics.watch_disk(settings.data)
-    told = metrics.serve_metrics(settings.metrics_address)
+    told = serve_probes(settings.metrics_address, asks_itself(address, settings.tls), readiness)
+    if settings.tls:
+        tls.leave_when_renewed(settings.tls)
     log.info("serving", extra={"address": address, "metrics": told})
     parent = os.getppid()
     while not done.wait(1.0):

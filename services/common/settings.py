@@ -25,6 +25,7 @@ class Settings:
     Attributes:
         metrics_address: where the process tells its Prometheus metrics; port 0 is a free one, named in the log.
         outbox_bound: so many events may wait for the bus before people's writes are refused (VOICEHUB_OUTBOX_BOUND).
+        tls: folder of the certificate with which services talk to each other (VOICEHUB_TLS); None on the loopback.
     """
 
     service: str
@@ -42,6 +43,7 @@ class Settings:
     inference_url: str = "onnxruntime://"
     training_url: str = "process://"
     sandbox_url: str = "local://"
+    tls: Path | None = None
 
     def address(self, service: str) -> str:
         """The gRPC address of `service`; KeyError names the missing variable."""
@@ -76,4 +78,5 @@ def load(service: str, environment: Mapping[str, str] | None = None) -> Settings
         inference_url=env.get("VOICEHUB_INFERENCE_URL", "onnxruntime://"),
         training_url=env.get("VOICEHUB_TRAINING_URL", "process://"),
         sandbox_url=env.get("VOICEHUB_SANDBOX_URL", "local://"),
+        tls=Path(env["VOICEHUB_TLS"]) if env.get("VOICEHUB_TLS") else None,
     )

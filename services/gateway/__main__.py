@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from services.common import metrics, rpc, settings
+from services.common import metrics, rpc, settings, tls
 from services.common.outbox import Relay
+from services.common.probes import asks_itself, serve_probes
+from services.common.readiness import Readiness, engine_checks
 from services.common.runtime import open_house
 from services.common.sampler import Sampler
 from services.common.telemetry import configure_logging
@@ -32,11 +34,18 @@ def main() -> int:
         house.verifier,
         lambda server: add_GatewayServiceServicer_to_server(service, server),
         [NAME],
+        certificate=chosen.tls,
     )
     relay = Relay(house.database, house.bus)
     relay.start()
     Sampler(house.database, house.bus).start()
     metrics.watch_disk(chosen.data)
+    if chosen.metrics_address != chosen.http_address:
+        readiness = Readiness(engine_checks(house.database, house.objects))
+        readiness.start()
+        serve_probes(chosen.metrics_address, asks_itself(chosen.address("gateway"), chosen.tls), readiness)
+    if chosen.tls:
+        tls.leave_when_renewed(chosen.tls)
 
     def stopped() -> None:
         grpc_server.stop(grace=1).wait()

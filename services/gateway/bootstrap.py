@@ -9,10 +9,12 @@ from pathlib import Path
 from services.common.runtime import House
 from services.gateway import limits
 from services.gateway.clients import Clients
+from services.gateway.domain.bootstrap import Bootstrap
 from services.gateway.hub import Hub
 from services.gateway.passwords import Passwords
 from services.gateway.rest.departure import Departures
 from services.gateway.store.accounts import Accounts
+from services.gateway.store.administrators import Administrators
 from services.gateway.store.answers import Answers
 from services.gateway.store.uploads import UploadRows
 from services.gateway.uploads import Uploads
@@ -31,6 +33,7 @@ def make_hub(house: House, environment: Mapping[str, str] | None = None) -> Hub:
         objects=house.objects,
         clients=Clients(house.settings, house.signer),
         accounts=Accounts(house.database),
+        administrators=Administrators(house.database),
         answers=Answers(house.database),
         passwords=Passwords(),
         uploads=Uploads(UploadRows(house.database), house.objects, house.settings.data / "uploads"),
@@ -39,4 +42,10 @@ def make_hub(house: House, environment: Mapping[str, str] | None = None) -> Hub:
         bases=house.settings.bases,
         page=Path(env.get("VOICEHUB_PAGE", str(PAGE))),
         outbox_bound=house.settings.outbox_bound,
+        bootstrap=_bootstrap(env.get("VOICEHUB_BOOTSTRAP_TOKEN_FILE", "")),
+        public_metrics=env.get("VOICEHUB_PUBLIC_METRICS", "yes") != "no",
     )
+
+
+def _bootstrap(file: str) -> Bootstrap:
+    return Bootstrap.of_secret(Path(file).read_text(encoding="utf-8").strip()) if file else Bootstrap()

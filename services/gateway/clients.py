@@ -75,7 +75,10 @@ class Clients:
     def __init__(self, settings: Settings, signer: Signer) -> None:
         token = Signatures(signer).token
         more = {"inference": SPEECH_OPTIONS}
-        self._channels = {n: rpc.make_channel(settings.address(n), token, more.get(n, ())) for n in UPSTREAMS}
+        self._channels = {
+            name: rpc.make_channel(settings.address(name), token, settings.tls, more.get(name, ()))
+            for name in UPSTREAMS
+        }
         self.catalog = CatalogServiceStub(self._channels["catalog"])
         self.trainer = TrainerServiceStub(self._channels["trainer"])
         self.scanner = ScannerServiceStub(self._channels["scanner"])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from services.common.database import Database
 from services.common.objects import ObjectStore
 from services.gateway.clients import Clients
+from services.gateway.domain.bootstrap import Bootstrap
 from services.gateway.limits import Limits
 from services.gateway.passwords import Passwords
 from services.gateway.rest.departure import Departures
 from services.gateway.store.accounts import Accounts
+from services.gateway.store.administrators import Administrators
 from services.gateway.store.answers import Answers
 from services.gateway.uploads import Uploads
 
@@ -23,6 +25,8 @@ class Hub:
     Attributes:
         bases: folder of registered bases, one folder a digest.
         page: folder of the web page.
+        bootstrap: the token that makes the first administrator.
+        public_metrics: whether `/metrics` is on the public address; on a cluster it is on one of its own.
         outbox_bound: so many events may wait in the gateway's outbox before changes are refused.
     """
 
@@ -30,6 +34,7 @@ class Hub:
     objects: ObjectStore
     clients: Clients
     accounts: Accounts
+    administrators: Administrators
     answers: Answers
     passwords: Passwords
     uploads: Uploads
@@ -38,3 +43,5 @@ class Hub:
     bases: Path
     page: Path
     outbox_bound: int = 0
+    bootstrap: Bootstrap = field(default_factory=Bootstrap)
+    public_metrics: bool = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
@@ -9,13 +10,15 @@ from urllib.request import ProxyHandler, build_opener
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from services.common import tls
+
 _ASK_SECONDS = 1.0
 _opener = build_opener(ProxyHandler({}))
 
 
-def grpc_serves(address: str) -> bool:
+def grpc_serves(address: str, certificate: Path | None = None) -> bool:
     """Whether the server at `host:port` says SERVING."""
-    with grpc.insecure_channel(address) as channel:
+    with tls.channel(address, certificate) as channel:
         try:
             stub: Any = health_pb2_grpc.HealthStub(channel)
             answer = stub.Check(health_pb2.HealthCheckRequest(), timeout=_ASK_SECONDS, wait_for_ready=True)

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from services.common.identity import ensure_keys
-from services.common.settings import SERVICES
+from services.common.settings import SERVICES, load
 from services.launcher.child import Child
 from services.launcher.engines import default_file, read_engines
 from services.launcher.errors import AlreadyRunning, CannotStart
@@ -84,7 +84,8 @@ class Launcher:
         self._write_hub_file(plan)
         deadline = time.monotonic() + START_SECONDS
         for child in self._children:
-            self._await(child, partial(grpc_serves, plan.addresses[child.name]), deadline, plan)
+            certificate = load(child.name, plan.environment(chosen, child.name)).tls
+            self._await(child, partial(grpc_serves, plan.addresses[child.name], certificate), deadline, plan)
         gateway = next(c for c in self._children if c.name == "gateway")
         self._await(gateway, lambda: http_serves(plan.url), deadline, plan)
 

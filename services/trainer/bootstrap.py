@@ -12,7 +12,7 @@ from services.trainer.service import TrainerService
 def bootstrap(house: House) -> Parts:
     """The parts of the trainer from the engines of the house."""
     settings = house.settings
-    publisher = Publisher(settings.address("catalog"), house.signer, house.objects)
+    publisher = Publisher(settings.address("catalog"), house.signer, house.objects, settings.tls)
     runner = open_training(
         settings.training_url, house.database, house.objects, settings.data / "training", settings.bases, publisher
     )

@@ -25,8 +25,9 @@ ROLES = {"s1.ckpt": "s1", "s2.pth": "s2", "prompt.wav": "prompt", "prompt.safete
 class Publisher:
     """Speaks to the catalog for the account that asked for the training."""
 
-    def __init__(self, address: str, signer: Signer, objects: ObjectStore) -> None:
+    def __init__(self, address: str, signer: Signer, objects: ObjectStore, certificate: Path | None = None) -> None:
         self._address, self._signer, self._objects = address, signer, objects
+        self._certificate = certificate
 
     def __call__(self, job: Job, voice: Path) -> str:
         """Uploads the voice folder and answers the id of the version; pushing twice makes one version."""
@@ -49,7 +50,7 @@ class Publisher:
             training_job=job.id,
         )
         identity = Identity(account=job.account, service="trainer")
-        with rpc.make_channel(self._address, lambda: self._signer.sign(identity)) as channel:
+        with rpc.make_channel(self._address, lambda: self._signer.sign(identity), self._certificate) as channel:
             try:
                 return str(catalog_pb2_grpc.CatalogServiceStub(channel).CreateVersion(request).version.id)
             except grpc.RpcError as error:

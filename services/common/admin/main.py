@@ -10,8 +10,12 @@ from services.common.admin.events import group as events
 
 # The groups of single services, on which `services.common` does not depend, and what needs the extra `cluster`.
 _GROUPS = {
+    "ask": "services.common.admin.ask",
     "base": "services.inference.admin",
     "database": "services.common.admin.database",
+    "keys": "services.common.admin.keys",
+    "migrate": "services.common.admin.migrate",
+    "preflight": "services.common.admin.preflight",
     "search": "services.catalog.admin",
 }
 

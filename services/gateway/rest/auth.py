@@ -29,7 +29,9 @@ def authenticate(accounts: Accounts, header: str) -> Person:
     token = accounts.resolve(secret) if kind.lower() == "bearer" and well_formed else None
     if token is None:
         raise Unauthenticated("This token is not valid, or not any more.", hint="Log in again.", reason="INVALID_TOKEN")
-    return Person(Identity(token.account, "gateway", frozenset(token.scopes)), token.id)
+    # A token that may do less than its account administers nothing, whoever made it.
+    admin = token.administers and Scope.ACCOUNT in token.scopes
+    return Person(Identity(token.account, "gateway", frozenset(token.scopes), admin), token.id)
 
 
 def require(person: Person, scope: Scope | None) -> None:

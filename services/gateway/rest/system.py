@@ -42,6 +42,8 @@ def blueprint(hub: Hub, document: Mapping[str, Any]) -> Blueprint:
     @system.get("/metrics")
     def metrics() -> Response:
         """Prometheus text, or OpenMetrics for who asks for it."""
+        if not hub.public_metrics:
+            raise NotFound
         encode, media_type = choose_encoder(request.headers.get("Accept", ""))
         return Response(encode(REGISTRY), content_type=media_type)
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from services.gateway.rest.route import Resource, Route
 from services.gateway.routes import (
     accounts,
+    administrators,
     bases,
     batches,
     downloads,
@@ -25,6 +26,7 @@ from services.gateway.routes import (
 
 RESOURCES: Sequence[Resource] = (
     accounts.resource,
+    administrators.resource,
     tokens.resource,
     uploads.resource,
     repositories.resource,

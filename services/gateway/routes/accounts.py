@@ -23,6 +23,7 @@ from services.gateway.store.accounts import Account
 resource = Resource("accounts")
 SESSION_LIFE = timedelta(days=30)
 _ACCOUNT = record({"name": text(39), "create_time": {"type": "string", "format": "date-time"}})
+_ME = record({"name": text(39), "create_time": {"type": "string", "format": "date-time"}, "admin": {"type": "boolean"}})
 _SIGN_UP = record({"name": text(39, pattern=NAME_PATTERN), "password": text(PASSWORD_MAX, least=PASSWORD_MIN)})
 _LOG_IN = record({"name": text(39), "password": text(PASSWORD_MAX)})
 _SESSION: Schema = record({"token": text(64), "account": text(39), "expire_time": {"type": "string"}})
@@ -67,10 +68,10 @@ def delete_session(call: Call) -> Reply:
     return Reply({})
 
 
-@resource.route("GET", "/v1/me", "Who am I", Answer(200, _ACCOUNT), scope=Scope.READ)
+@resource.route("GET", "/v1/me", "Who am I", Answer(200, _ME), scope=Scope.READ)
 def get_me(call: Call) -> Reply:
-    """The account of the token."""
-    return Reply(_account(call.hub.accounts.get(call.account)))
+    """The account of the token, and whether the token administers the hub."""
+    return Reply({**_account(call.hub.accounts.get(call.account)), "admin": call.identity.admin})
 
 
 def _account(account: Account) -> dict[str, Any]:

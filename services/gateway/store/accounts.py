@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Row, delete, insert, select
@@ -15,7 +15,7 @@ from services.common.errors import Conflict, NotFound
 from services.common.ids import new_id
 from services.gateway.domain.credentials import Scope, new_token, token_digest
 from services.gateway.store import audit
-from services.gateway.store.tables import accounts, tokens
+from services.gateway.store.tables import accounts, administrators, tokens
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,10 @@ class Account:
 
 @dataclass(frozen=True)
 class Token:
-    """A bearer token as it is remembered; the secret itself is known only to its holder."""
+    """A bearer token as it is remembered; the secret itself is known only to its holder.
+
+    `administers` says whether its account is an administrator of the hub; only `resolve` tells.
+    """
 
     id: str
     account: str
@@ -37,6 +40,7 @@ class Token:
     scopes: frozenset[Scope]
     create_time: datetime
     expire_time: datetime | None
+    administers: bool = False
 
 
 class Accounts:
@@ -99,10 +103,13 @@ class Accounts:
     def resolve(self, secret: str) -> Token | None:
         """The token whose secret this is, if it exists and has not expired."""
         with self._database.read() as session:
-            row = session.execute(select(tokens).where(tokens.c.digest == token_digest(secret))).one_or_none()
+            query = select(tokens, administrators.c.account.label("administrator")).outerjoin(
+                administrators, administrators.c.account == tokens.c.account
+            )
+            row = session.execute(query.where(tokens.c.digest == token_digest(secret))).one_or_none()
         if row is None:
             return None
-        token = _token(row)
+        token = replace(_token(row), administers=row.administrator is not None)
         return None if token.expire_time is not None and token.expire_time < now() else token
 
     def tokens_of(self, account: str) -> Sequence[Token]:

@@ -39,6 +39,14 @@ tokens = Table(
     Column("expire_time", DateTime(timezone=True), nullable=True),
 )
 
+administrators = Table(
+    "administrators",
+    metadata,
+    Column("account", String(39), ForeignKey("accounts.name"), primary_key=True),
+    Column("proof", String(64), nullable=False),  # digest of the token that allowed it
+    Column("create_time", DateTime(timezone=True), nullable=False),
+)
+
 uploads = Table(
     "uploads",
     metadata,

@@ -1,0 +1,158 @@
+{{/* PodSecurity "restricted", for every pod of the chart. */}}
+{{- define "voicehub.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: {{ .Values.user.id }}
+runAsGroup: {{ .Values.user.group }}
+fsGroup: {{ .Values.user.group }}
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "voicehub.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end }}
+
+{{/* What every pod says beside its containers. Arguments: list root component; no token unless the component calls the API. */}}
+{{- define "voicehub.podCommon" -}}
+{{- $root := index . 0 }}{{ $component := index . 1 -}}
+serviceAccountName: {{ include "voicehub.name" $root }}-{{ $component }}
+automountServiceAccountToken: {{ or (eq $component "operator") (and (has $component (list "trainer" "hub")) (eq $root.Values.training.mode "kubernetes")) }}
+enableServiceLinks: false
+securityContext: {{- include "voicehub.podSecurity" $root | nindent 2 }}
+{{- with $root.Values.global.imagePullSecrets }}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- if $root.Values.topologySpread.enabled }}
+topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: {{ $root.Values.topologySpread.key }}
+    whenUnsatisfiable: ScheduleAnyway
+    labelSelector: {{ include "voicehub.selects" . }}
+{{- end }}
+{{- end }}
+
+{{- define "voicehub.placement" -}}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{/* Environment that every program of the hub has. */}}
+{{- define "voicehub.calm" -}}
+- {name: HOME, value: /tmp}
+- {name: VOICEHUB_DATA, value: /var/lib/voicehub}
+- {name: VOICEHUB_LOG_LEVEL, value: {{ .Values.logLevel }}}
+- {name: PYTHONUNBUFFERED, value: "1"}
+- {name: ORT_DISABLE_TELEMETRY, value: "1"}
+- {name: HF_HUB_OFFLINE, value: "1"}
+- {name: NUMBA_CACHE_DIR, value: /tmp/numba}
+- {name: MPLCONFIGDIR, value: /tmp/matplotlib}
+{{- end }}
+
+{{/* One engine's URL, by reference where it holds a password. Arguments: list variable engine. */}}
+{{- define "voicehub.engine" -}}
+{{- $variable := index . 0 }}{{ $engine := index . 1 -}}
+{{- if $engine.existingSecret }}
+- name: {{ $variable }}
+  valueFrom: {secretKeyRef: {name: {{ $engine.existingSecret }}, key: {{ $engine.key }}}}
+{{- else if $engine.url }}
+- {name: {{ $variable }}, value: {{ $engine.url | quote }}}
+{{- end }}
+{{- end }}
+
+{{- define "voicehub.engines" -}}
+{{- $e := .Values.engines -}}
+{{- include "voicehub.engine" (list "VOICEHUB_DATABASE_URL" $e.database) }}
+{{- include "voicehub.engine" (list "VOICEHUB_EVENTS_URL" $e.events) }}
+{{- include "voicehub.engine" (list "VOICEHUB_OBJECTS_URL" $e.objects) }}
+{{- include "voicehub.engine" (list "VOICEHUB_SEARCH_URL" $e.search) }}
+{{- end }}
+
+{{/* Ports: in one pod each service has its own; in pods of their own all have the same. Arguments: list root service. */}}
+{{- define "voicehub.grpcPort" -}}
+{{- if include "voicehub.production" (index . 0) }}50051{{ else }}{{ get (dict "catalog" "50051" "trainer" "50052" "scanner" "50053" "inference" "50054" "gateway" "50055") (index . 1) }}{{ end }}
+{{- end }}
+
+{{- define "voicehub.metricsPort" -}}
+{{- if include "voicehub.production" (index . 0) }}9090{{ else }}{{ get (dict "catalog" "9091" "trainer" "9092" "scanner" "9093" "inference" "9094" "gateway" "9095") (index . 1) }}{{ end }}
+{{- end }}
+
+{{/* Where a service finds the others. Arguments: list root service. */}}
+{{- define "voicehub.addresses" -}}
+{{- $root := index . 0 }}{{ $self := index . 1 }}{{ $name := include "voicehub.name" $root -}}
+{{- range splitList " " (include "voicehub.services" $root) }}
+{{- $port := include "voicehub.grpcPort" (list $root .) }}
+{{- if not (include "voicehub.production" $root) }}
+- {name: VOICEHUB_{{ upper . }}_ADDRESS, value: "127.0.0.1:{{ $port }}"}
+{{- else if eq . $self }}
+- {name: VOICEHUB_{{ upper . }}_ADDRESS, value: "0.0.0.0:{{ $port }}"}
+{{- else }}
+- {name: VOICEHUB_{{ upper . }}_ADDRESS, value: "{{ $name }}-{{ . }}:{{ $port }}"}
+{{- end }}
+{{- end }}
+- {name: VOICEHUB_METRICS_ADDRESS, value: "0.0.0.0:{{ include "voicehub.metricsPort" . }}"}
+{{- end }}
+
+{{/* The container of a service, the same in both profiles. Arguments: list root service. */}}
+{{- define "voicehub.container" -}}
+{{- $root := index . 0 }}{{ $service := index . 1 }}{{ $own := index $root.Values $service -}}
+name: {{ $service }}
+image: {{ include "voicehub.imageOf" . }}
+imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+command: [python3, -m, services.{{ $service }}]
+securityContext: {{- include "voicehub.containerSecurity" $root | nindent 2 }}
+env:
+  {{- include "voicehub.calm" $root | nindent 2 }}
+  {{- include "voicehub.addresses" . | nindent 2 }}
+  {{- include "voicehub.engines" $root | nindent 2 }}
+  {{- if include "voicehub.tls" $root }}
+  - {name: VOICEHUB_TLS, value: /tls}
+  {{- end }}
+  {{- if eq $service "inference" }}
+  - {name: VOICEHUB_INFERENCE_URL, value: {{ include "voicehub.inferenceURL" $root | quote }}}
+  {{- end }}
+  {{- if and (eq $service "trainer") (eq $root.Values.training.mode "kubernetes") }}
+  - {name: VOICEHUB_TRAINING_URL, value: "kubernetes://{{ $root.Release.Namespace }}?queue={{ $root.Values.training.queue }}"}
+  {{- end }}
+  {{- if and (eq $service "scanner") $root.Values.operator.enabled }}
+  - {name: VOICEHUB_SANDBOX_URL, value: "kubernetes://{{ $root.Release.Namespace }}"}
+  {{- end }}
+  {{- if eq $service "gateway" }}
+  - {name: VOICEHUB_HTTP_ADDRESS, value: "0.0.0.0:8080"}
+  - {name: VOICEHUB_PUBLIC_METRICS, value: "no"}
+  {{- if $root.Values.bootstrap.enabled }}
+  - {name: VOICEHUB_BOOTSTRAP_TOKEN_FILE, value: /bootstrap/token}
+  {{- end }}
+  {{- end }}
+  {{- range $key, $value := $own.env }}
+  - {name: {{ $key }}, value: {{ $value | quote }}}
+  {{- end }}
+ports:
+  - {name: {{ if include "voicehub.production" $root }}grpc{{ else }}{{ $service }}{{ end }}, containerPort: {{ include "voicehub.grpcPort" . }}}
+  - {name: {{ if include "voicehub.production" $root }}metrics{{ else }}m-{{ $service }}{{ end }}, containerPort: {{ include "voicehub.metricsPort" . }}}
+  {{- if eq $service "gateway" }}
+  - {name: http, containerPort: 8080}
+  {{- end }}
+{{- $port := include "voicehub.metricsPort" . }}
+startupProbe:
+  httpGet: {path: /livez, port: {{ $port }}}
+  periodSeconds: 2
+  timeoutSeconds: 5
+  failureThreshold: 150
+livenessProbe:
+  httpGet: {path: {{ eq $service "gateway" | ternary "/healthz" "/livez" }}, port: {{ eq $service "gateway" | ternary "8080" $port }}}
+  periodSeconds: 15
+  timeoutSeconds: 6
+  failureThreshold: 4
+readinessProbe:
+  httpGet: {path: /readyz, port: {{ $port }}}
+  periodSeconds: 5
+  timeoutSeconds: 3
+  failureThreshold: 2
+resources: {{- toYaml $own.resources | nindent 2 }}
+{{- end }}

@@ -1,0 +1,225 @@
+"""What the chart renders: valid for three versions of Kubernetes, restricted, closed; refused when it cannot work."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.cluster.chart import CHART, VALUES, Manifest, Pod, of_kind, pods, render, run_helm, values
+from tests.cluster.openapi import KUBERNETES, Schemas
+from tests.cluster.pod_security import house_violations, violations
+
+schemas = functools.cache(Schemas)
+rendered = functools.cache(render)
+SERVICES = ("catalog", "trainer", "scanner", "inference", "gateway")
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_lint(name: str) -> None:
+    done = run_helm("lint", CHART, "-f", values(name), "--strict")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+@pytest.mark.parametrize("name", VALUES)
+def test_every_manifest_is_valid(name: str, version: str) -> None:
+    manifests = rendered(name, version=version)
+    assert len(manifests) > 8
+    assert [error for manifest in manifests for error in schemas(version).errors(manifest)] == []
+
+
+@pytest.mark.parametrize("version", KUBERNETES)
+def test_a_wrong_field_is_caught(version: str) -> None:
+    (workload,) = of_kind(rendered("minimal"), "StatefulSet")
+    for place, value in (("replica", 1), ("replicas", "one"), ("template", {"spec": {"container": []}})):
+        wrong = copy.deepcopy(workload)
+        wrong["spec"][place] = value
+        assert list(schemas(version).errors(wrong)), place
+    (route,) = of_kind(rendered("production"), "HTTPRoute")
+    assert list(schemas(version).errors({**route, "spec": {**route["spec"], "hostname": "x"}}))
+    assert list(schemas(version).errors({**workload, "apiVersion": "apps/v2"})) == ["apps/v2 StatefulSet is unknown"]
+
+
+def test_without_a_registry_one_is_told_how() -> None:
+    done = run_helm("template", "hub", CHART)
+    assert done.returncode == 1
+    assert "Say where the images are: --set global" in done.stderr
+    assert "docs/operate" in done.stderr
+
+
+REFUSED = {
+    "a typing error": ("global.imageRegistri=x", "imageRegistri"),
+    "another egress": ("egress=some", "egress"),
+    "a registry with a slash at its end": ("global.imageRegistry=registry.example/", "imageRegistry"),
+    "Triton without shared storage": ("triton.backend=python", "triton"),
+    "production without engines": ("profile=production", "/engines/database"),
+    "trainings on a cluster without the operator": ("training.mode=kubernetes", "/operator/enabled"),
+    "a password in the values": ("engines.database.url=postgresql://x:y@h/d", "belongs into a Secret"),
+    "an ingress without a host": ("ingress.enabled=true", "/ingress/host"),
+}
+
+
+@pytest.mark.parametrize("why", REFUSED)
+def test_values_that_cannot_work_are_refused(why: str) -> None:
+    given, said = REFUSED[why]
+    done = run_helm("template", "hub", CHART, "-f", values("minimal"), "--set", given)
+    assert done.returncode == 1
+    assert said in done.stderr
+
+
+def test_production_must_say_how_services_trust_each_other() -> None:
+    options = ("template", "hub", CHART, "-f", values("production"))
+    assert "'off'" not in run_helm(*options).stderr
+    for given, said in (("tls.mode=off", "/tls/mode"), ("keys.existingSecret=", "voicehub-admin keys secret")):
+        done = run_helm(*options, "--set", given)
+        assert done.returncode == 1
+        assert said in done.stderr
+    done = run_helm("template", "hub", CHART, "-f", values("private-hub"), "--set", "tls.existingSecrets.trainer=null")
+    assert "trainer" in done.stderr
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_every_pod_is_restricted(name: str) -> None:
+    found = list(pods(rendered(name)))
+    assert len(found) >= 2
+    for pod in found:
+        assert list(violations(pod)) == [], pod.name
+        calls = pod.component == "operator" or (pod.component == "trainer" and name != "minimal")
+        assert list(house_violations(pod, with_token=calls)) == [], pod.name
+
+
+def test_what_is_not_restricted_is_noticed() -> None:
+    good = next(pod for pod in pods(rendered("minimal")) if pod.component == "hub")
+    assert not list(violations(good))
+    container = {
+        "name": "x",
+        "image": "elsewhere/x",
+        "ports": [{"hostPort": 1}],
+        "securityContext": {"privileged": True},
+    }
+    spec = {"hostNetwork": True, "volumes": [{"name": "h", "hostPath": {}}], "containers": [container]}
+    said = list(violations(Pod("x", {}, spec)))
+    assert len(said) == 8, said
+    assert len(list(house_violations(Pod("x", {}, spec), with_token=False))) == 6
+
+
+def test_the_smallest_hub_needs_no_gpu_and_one_volume() -> None:
+    manifests = rendered("minimal")
+    assert "nvidia.com/gpu" not in str(manifests)
+    (hub,) = of_kind(manifests, "StatefulSet")
+    assert [claim["spec"]["accessModes"] for claim in hub["spec"]["volumeClaimTemplates"]] == [["ReadWriteOnce"]]
+    (pod,) = (pod for pod in pods(manifests) if pod.component == "hub")
+    assert [container["name"] for container in pod.spec["containers"]] == list(SERVICES)
+    assert [container["command"][-1] for container in pod.spec["initContainers"]] == ["migrate"]
+
+
+def test_a_private_key_is_in_the_pods_of_its_service_only() -> None:
+    for pod in pods(rendered("production")):
+        keys = [v["secret"] for v in pod.spec["volumes"] if v.get("secret", {}).get("secretName") == "voicehub-keys"]
+        private = {
+            item["path"] for secret in keys for item in secret["items"] if not item["path"].startswith("public/")
+        }
+        assert private == ({f"{pod.component}.pem"} if pod.component in SERVICES else set()), pod.name
+
+
+def test_one_value_chooses_the_backend_of_triton() -> None:
+    for backend in ("onnxruntime", "tensorrt"):
+        manifests = rendered("production", "--set", f"triton.backend={backend}")
+        (inference,) = (pod for pod in pods(manifests) if pod.component == "inference")
+        environment = {one["name"]: one.get("value") for one in inference.spec["containers"][0]["env"]}
+        assert f"backend={backend}&" in environment["VOICEHUB_INFERENCE_URL"]
+        (triton,) = (pod for pod in pods(manifests) if pod.component == "triton")
+        (container,) = triton.spec["containers"]
+        assert container["image"] == "registry.example/tritonserver:25.08-py3"
+        assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
+
+
+def test_probes_ask_for_what_they_mean() -> None:
+    for name in ("minimal", "production"):
+        for pod in pods(rendered(name)):
+            for container in (c for c in pod.spec["containers"] if c["name"] in SERVICES):
+                paths = {kind: container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("liveness", "readiness")}
+                alive = "/healthz" if container["name"] == "gateway" else "/livez"
+                assert paths == {"liveness": alive, "readiness": "/readyz"}
+                told = {port["containerPort"] for port in container["ports"]}
+                assert container["readinessProbe"]["httpGet"]["port"] in told
+
+
+def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
+    """Whether a label selector takes a pod."""
+    wanted = selector.get("matchLabels", {})
+    among = selector.get("matchExpressions", [])
+    assert all(one["operator"] == "In" for one in among)
+    return wanted.items() <= labels.items() and all(labels.get(one["key"]) in one["values"] for one in among)
+
+
+def ways(manifests: list[Manifest], labels: Mapping[str, str], direction: str) -> list[dict[str, Any]]:
+    """All rules of a direction that apply to a pod; at least one policy must take it."""
+    taking = [
+        policy["spec"]
+        for policy in of_kind(manifests, "NetworkPolicy")
+        if selects(policy["spec"]["podSelector"], labels) and direction.title() in policy["spec"]["policyTypes"]
+    ]
+    assert taking, labels
+    return [rule for spec in taking for rule in spec.get(direction, [])]
+
+
+@pytest.mark.parametrize("options", [(), ("--set", "egress=open")])
+@pytest.mark.parametrize("name", VALUES)
+def test_nothing_reaches_out_of_the_sandbox_or_into_it(name: str, options: tuple[str, ...]) -> None:
+    manifests = rendered(name, *options)
+    sandbox = {
+        "app.kubernetes.io/name": "voicehub",
+        "app.kubernetes.io/instance": "hub",
+        "app.kubernetes.io/component": "sandbox",
+    }
+    for labels in (sandbox, {"any": "pod"}, {}):
+        assert ways(manifests, labels, "egress") == []
+        assert ways(manifests, labels, "ingress") == []
+
+
+@pytest.mark.parametrize("name", VALUES)
+def test_without_egress_every_way_leads_to_a_named_place(name: str) -> None:
+    manifests = rendered(name)
+    for pod in pods(manifests):
+        for rule in ways(manifests, pod.labels, "egress"):
+            assert rule.get("to"), (pod.name, rule)
+            for there in rule["to"]:
+                assert there.get("ipBlock", {}).get("cidr", "/32").endswith("/32"), (pod.name, rule)
+    opened = rendered(name, "--set", "egress=open")
+    assert any("0.0.0.0/0" in str(ways(opened, pod.labels, "egress")) for pod in pods(opened))
+
+
+def test_each_call_between_services_has_both_ends_of_its_way() -> None:
+    manifests = rendered("production")
+    labels = {pod.component: pod.labels for pod in pods(manifests)}
+    calls = [("gateway", called) for called in ("catalog", "trainer", "scanner", "inference")]
+    for caller, called in [*calls, ("trainer", "catalog"), ("inference", "triton")]:
+        leaving = [to for rule in ways(manifests, labels[caller], "egress") for to in rule["to"]]
+        assert any(selects(to["podSelector"], labels[called]) for to in leaving if set(to) == {"podSelector"})
+        arriving = [f for rule in ways(manifests, labels[called], "ingress") for f in rule.get("from", [])]
+        assert any(selects(f["podSelector"], labels[caller]) for f in arriving if set(f) == {"podSelector"})
+    for stranger in ("catalog", "scanner"):  # may not call the trainer
+        arriving = [f for rule in ways(manifests, labels["trainer"], "ingress") for f in rule.get("from", [])]
+        assert not any(selects(f["podSelector"], labels[stranger]) for f in arriving if set(f) == {"podSelector"})
+
+
+def test_more_than_one_replica_is_disrupted_one_at_a_time_and_scaled_by_what_is_said() -> None:
+    manifests = rendered("production")
+    budgets = {one["metadata"]["name"] for one in of_kind(manifests, "PodDisruptionBudget")}
+    assert budgets == {f"hub-voicehub-{service}" for service in SERVICES}
+    scaled = {one["spec"]["scaleTargetRef"]["name"] for one in of_kind(manifests, "HorizontalPodAutoscaler")}
+    assert scaled == {"hub-voicehub-gateway"}
+    (lag,) = of_kind(manifests, "ScaledObject")
+    assert lag["spec"]["triggers"][0]["metadata"]["consumerGroup"] == "voicehub.inference-batches"
+    by_cpu = {
+        one["spec"]["scaleTargetRef"]["name"] for one in of_kind(rendered("private-hub"), "HorizontalPodAutoscaler")
+    }
+    assert by_cpu == {"hub-voicehub-gateway", "hub-voicehub-inference"}
+    for deployment in of_kind(manifests, "Deployment"):
+        name = deployment["metadata"]["name"]
+        assert ("replicas" in deployment["spec"]) == (name not in scaled | {"hub-voicehub-inference"}), name
