@@ -116,6 +116,40 @@ class Version:
 
 
 @dataclass(frozen=True)
+class Protection:
+    """What a protected ref asks of a pull request; a limit of 0 is none."""
+
+    approvals: int = 0
+    similarity_drop: float = 0.0
+    intelligibility_drop: float = 0.0
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A branch, a tag or the head of a pull request: `version` is what one reads, the next push stands on `tip`."""
+
+    name: str
+    kind: str = "branch"
+    version: str = ""
+    tip: str = ""
+    protected: bool = False
+    protection: Protection | None = None
+    update_time: datetime | None = None
+    updater: str = ""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How two versions stand to each other: nearest common ancestors, and how many versions either has alone."""
+
+    base: str
+    head: str
+    merge_bases: tuple[str, ...] = ()
+    ahead: int = 0
+    behind: int = 0
+
+
+@dataclass(frozen=True)
 class Hit:
     """One voice found."""
 

@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 
 from services.catalog import downloads, likenesses, messages, paging, people, pushing
 from services.catalog.domain.names import check_repository
-from services.catalog.domain.visibility import require_owner
+from services.catalog.domain.roles import Role, not_yours
+from services.catalog.domain.visibility import require_account
 from services.catalog.search.voices import VoiceSearch
-from services.catalog.store import repositories, versions
+from services.catalog.store import access, repositories, versions
 from services.catalog.store.tables import RepositoryRow
 from services.common import rpc
 from services.common.database import Database
@@ -35,10 +36,12 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     ) -> pb.CreateRepositoryResponse:
         """An empty repository of the caller; Conflict if it is there already."""
         identity = rpc.caller()
-        require_owner(identity, request.owner)
+        require_account(identity)
         check_repository(request.owner, request.name)
         visibility = messages.visibility_from(request.visibility)
         with self._database.write() as session:
+            if not access.may_create(session, identity, request.owner):
+                raise not_yours(request.owner)
             if repositories.find(session, request.owner, request.name) is not None:
                 raise Conflict(f"{request.owner}/{request.name} exists already.", hint="Choose another name.")
             row = repositories.create(session, request.owner, request.name, visibility)
@@ -67,11 +70,11 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     def UpdateRepository(
         self, request: pb.UpdateRepositoryRequest, context: grpc.ServicerContext
     ) -> pb.UpdateRepositoryResponse:
-        """Changes the visibility; only the owner may."""
+        """Changes the visibility; needs the role admin."""
         identity, visibility = rpc.caller(), request.visibility
         with self._database.write() as session:
             row = repositories.readable(session, identity, request.owner, request.name)
-            require_owner(identity, row.owner)
+            access.require(session, identity, row, Role.ADMIN)
             if visibility != pb.VISIBILITY_UNSPECIFIED:
                 row.visibility = messages.visibility_from(visibility).value
                 repositories.mark_stale(session, row.id)

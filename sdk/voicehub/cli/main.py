@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from voicehub.cli import accounts, batch, doctor, pull, push, say, scan, search, train, up
+from voicehub.cli import accounts, batch, doctor, pull, push, refs, say, scan, search, train, up
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -24,6 +24,11 @@ for _command in (
     accounts.login,
     push.push,
     pull.pull,
+    refs.log,
+    refs.refs,
+    refs.branch,
+    refs.tag,
+    refs.protect,
     train.train,
     search.search,
     search.info,

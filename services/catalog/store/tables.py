@@ -41,12 +41,35 @@ class RepositoryRow(Base):
 
 
 class RefRow(Base):
-    """A name (`main`, a tag) for a version."""
+    """A name (`main`, a tag) for a version.
+
+    `version_id` is the published version that everybody reads by this name, NULL before the first one; `tip` the one
+    pushed last, which compare-and-set looks at. `protection` is what a pull request into it needs; NULL: unprotected.
+    """
 
     __tablename__ = "refs"
+    __table_args__ = (Index("refs_by_version", "version_id"), Index("refs_by_tip", "tip"))
     repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
-    version_id: Mapped[str] = mapped_column(ForeignKey("versions.id"))
+    version_id: Mapped[str | None] = mapped_column(ForeignKey("versions.id"))
+    kind: Mapped[str] = mapped_column(String(8), default="branch", server_default="branch")
+    tip: Mapped[str | None] = mapped_column(ID)
+    protection: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    update_time: Mapped[datetime | None]
+    updater: Mapped[str] = mapped_column(ACCOUNT, default="", server_default="")
+
+
+class HistoryRow(Base):
+    """A version that can be read in a repository; forks hold the same versions, so that no object is copied.
+
+    `pull` is the number of the pull request that brought it and has not been merged, 0 for all others.
+    """
+
+    __tablename__ = "repository_versions"
+    __table_args__ = (Index("repositories_of_version", "sequence"),)
+    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
+    sequence: Mapped[int] = mapped_column(ForeignKey("versions.sequence"), primary_key=True, autoincrement=False)
+    pull: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class VersionRow(Base):
@@ -58,6 +81,7 @@ class VersionRow(Base):
     id: Mapped[str] = mapped_column(ID, unique=True)
     repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"))
     parents: Mapped[list[Any]]
+    ref: Mapped[str] = mapped_column(String(64), default="main", server_default="main")
     author: Mapped[str] = mapped_column(ACCOUNT)
     message: Mapped[str] = mapped_column(Text)
     create_time: Mapped[datetime]

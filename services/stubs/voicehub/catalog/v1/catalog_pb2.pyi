@@ -496,6 +496,8 @@ class CreateVersionRequest(_message.Message):
     FIGURES_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     TRAINING_JOB_FIELD_NUMBER: _builtins.int
+    REF_FIELD_NUMBER: _builtins.int
+    ONTO_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     name: _builtins.str
     visibility_if_new: Global___Visibility.ValueType
@@ -505,6 +507,12 @@ class CreateVersionRequest(_message.Message):
     """Same key from the same caller: the version made the first time is answered again."""
     training_job: _builtins.str
     """Training job that made it, when one did."""
+    ref: _builtins.str
+    """Branch to push to, made if it is not there; empty is `main`."""
+    onto: _builtins.str
+    """Id of the version that this one was made from. If the branch has moved on since: ALREADY_EXISTS, which tells
+    what changed. Empty: whatever the branch has now.
+    """
     @_builtins.property
     def card(self) -> _struct_pb2.Struct:
         """Already parsed card; validated by the catalog."""
@@ -528,10 +536,12 @@ class CreateVersionRequest(_message.Message):
         figures: _struct_pb2.Struct | None = ...,
         idempotency_key: _builtins.str = ...,
         training_job: _builtins.str = ...,
+        ref: _builtins.str = ...,
+        onto: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["card", b"card", "declaration", b"declaration", "figures", b"figures"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["card", b"card", "declaration", b"declaration", "figures", b"figures", "files", b"files", "idempotency_key", b"idempotency_key", "message", b"message", "name", b"name", "owner", b"owner", "training_job", b"training_job", "visibility_if_new", b"visibility_if_new"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["card", b"card", "declaration", b"declaration", "figures", b"figures", "files", b"files", "idempotency_key", b"idempotency_key", "message", b"message", "name", b"name", "onto", b"onto", "owner", b"owner", "ref", b"ref", "training_job", b"training_job", "visibility_if_new", b"visibility_if_new"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
