@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from voicehub import events, home, pulling
+from voicehub.access import Access
 from voicehub.batches import Batches
 from voicehub.cache import Cache
 from voicehub.decoding import decode
@@ -53,6 +54,11 @@ class Client:
     def refs(self) -> Refs:
         """Branches, tags and history."""
         return Refs(self.transport)
+
+    @property
+    def access(self) -> Access:
+        """Roles, organisations, and what becomes of repositories."""
+        return Access(self.transport)
 
     @property
     def batches(self) -> Batches:

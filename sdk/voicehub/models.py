@@ -79,6 +79,40 @@ class Repository:
     comments: int = 0
     downloads: int = 0
     head: str = ""
+    role: str = ""
+    archived: bool = False
+    upstream_owner: str = ""
+    upstream_name: str = ""
+    forks: int = 0
+
+
+@dataclass(frozen=True)
+class Grant:
+    """An account and its role, on a repository or in an organisation."""
+
+    account: str
+    role: str = ""
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """An owner that is not one person; `role` is yours."""
+
+    name: str
+    create_time: datetime | None = None
+    role: str = ""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A repository offered to another owner."""
+
+    id: str
+    owner: str = ""
+    name: str = ""
+    new_owner: str = ""
+    by: str = ""
+    create_time: datetime | None = None
 
 
 @dataclass(frozen=True)

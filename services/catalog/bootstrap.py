@@ -7,6 +7,8 @@ import os
 import grpc
 
 from services.catalog import handlers
+from services.catalog.collaboration.access_service import AccessService
+from services.catalog.collaboration.organisation_service import OrganisationService
 from services.catalog.collaboration.refs_service import RefService
 from services.catalog.search.keeper import Keeper
 from services.catalog.search.port import open_index
@@ -14,7 +16,14 @@ from services.catalog.search.projection import Projection
 from services.catalog.search.voices import VoiceSearch
 from services.catalog.service import CatalogService
 from services.common.runtime import House, Parts
-from services.stubs.voicehub.catalog.v1 import catalog_pb2, catalog_pb2_grpc, refs_pb2, refs_pb2_grpc
+from services.stubs.voicehub.catalog.v1 import (
+    access_pb2,
+    access_pb2_grpc,
+    catalog_pb2,
+    catalog_pb2_grpc,
+    refs_pb2,
+    refs_pb2_grpc,
+)
 
 
 def bootstrap(house: House) -> Parts:
@@ -32,8 +41,10 @@ def bootstrap(house: House) -> Parts:
     def register(server: grpc.Server) -> None:
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(service, server)
         refs_pb2_grpc.add_RefServiceServicer_to_server(RefService(house.database), server)
+        access_pb2_grpc.add_AccessServiceServicer_to_server(AccessService(house.database), server)
+        access_pb2_grpc.add_OrganisationServiceServicer_to_server(OrganisationService(house.database), server)
 
-    contracts = (catalog_pb2, refs_pb2)
+    contracts = (catalog_pb2, refs_pb2, access_pb2)
     return Parts(
         register=register,
         names=[found.full_name for one in contracts for found in one.DESCRIPTOR.services_by_name.values()],

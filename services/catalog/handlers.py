@@ -141,8 +141,9 @@ def _advance(session: Session, version: VersionRow) -> None:
     if state is State.PUBLISHED:
         version.publish_time = now()
         changed = refs.forward(session, version)
-        events.published(session, repository, version)
-        likenesses.note(session, repository, version)
+        if repository.delete_time is None:
+            events.published(session, repository, version)
+            likenesses.note(session, repository, version)
     elif state is State.QUARANTINED:
         changed = refs.withdraw(session, version)
         events.quarantined(session, repository, version)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from services.common.errors import Forbidden, Invalid
+from services.common.errors import Forbidden, Invalid, Unprocessable
 
 
 class Role(IntEnum):
@@ -50,4 +50,20 @@ def not_yours(owner: str) -> Forbidden:
         f"You may not change repositories of {owner} that you cannot see, nor make new ones there.",
         hint=f"Use a repository of your own, or ask {owner} for a role.",
         reason="NOT_THE_OWNER",
+    )
+
+
+def is_archived(repository: str) -> Forbidden:
+    """The answer to a change of what is read-only."""
+    return Forbidden(
+        f"{repository} is archived: it is read-only.",
+        hint="Fork it, or ask an admin to open it again.",
+        reason="ARCHIVED",
+    )
+
+
+def last_admin(organisation: str) -> Unprocessable:
+    """The answer to who would leave an organisation without anybody to lead it."""
+    return Unprocessable(
+        f"{organisation} would have no admin any more.", hint="Make another member admin first.", reason="LAST_ADMIN"
     )

@@ -11,16 +11,40 @@ from services.catalog.domain.refs import MAIN
 from services.catalog.domain.visibility import Visibility, missing_repository
 from services.catalog.paging import Page
 from services.catalog.store import access
-from services.catalog.store.tables import ChangeRow, RefRow, RepositoryRow, StarRow
+from services.catalog.store.tables import ChangeRow, RedirectRow, RefRow, RepositoryRow, StarRow
 from services.common.clock import now
 from services.common.identity import Identity
 from services.common.ids import new_id
 
 
 def find(session: Session, owner: str, name: str) -> RepositoryRow | None:
-    """The repository, whoever asks."""
+    """The repository of that name, or the one that had it before, whoever asks."""
+    row = named(session, owner, name)
+    if row is not None:
+        return row
+    old = session.get(RedirectRow, (owner, name))
+    return by_id(session, old.repository_id) if old is not None else None
+
+
+def named(session: Session, owner: str, name: str) -> RepositoryRow | None:
+    """The repository that has the name now."""
     query = select(RepositoryRow).where(RepositoryRow.owner == owner, RepositoryRow.name == name)
     return session.scalars(query).one_or_none()
+
+
+def keep_old_name(session: Session, row: RepositoryRow) -> None:
+    """The present name leads to the repository after it has got another one."""
+    session.add(RedirectRow(owner=row.owner, name=row.name, repository_id=row.id))
+
+
+def free_old_name(session: Session, owner: str, name: str) -> None:
+    """The name leads nowhere any more: somebody uses it again."""
+    session.execute(delete(RedirectRow).where(RedirectRow.owner == owner, RedirectRow.name == name))
+
+
+def forget_old_names(session: Session, repository_id: str) -> None:
+    """No name leads to the repository any more."""
+    session.execute(delete(RedirectRow).where(RedirectRow.repository_id == repository_id))
 
 
 def by_id(session: Session, repository_id: str) -> RepositoryRow:
@@ -38,6 +62,7 @@ def readable(session: Session, identity: Identity, owner: str, name: str) -> Rep
 
 def create(session: Session, owner: str, name: str, visibility: Visibility) -> RepositoryRow:
     """A new repository; the caller has checked owner and name."""
+    free_old_name(session, owner, name)
     row = RepositoryRow(
         id=new_id(),
         owner=owner,

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 from services.gateway.rest.route import Resource, Route
 from services.gateway.routes import (
+    access,
     accounts,
     bases,
     batches,
     downloads,
     openai,
+    organisations,
     people,
     refs,
     repositories,
@@ -29,6 +31,8 @@ RESOURCES: Sequence[Resource] = (
     tokens.resource,
     uploads.resource,
     repositories.resource,
+    access.resource,
+    organisations.resource,
     versions.resource,
     refs.resource,
     downloads.resource,

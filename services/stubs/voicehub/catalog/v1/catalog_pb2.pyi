@@ -78,6 +78,11 @@ class Repository(_message.Message):
     DOWNLOADS_FIELD_NUMBER: _builtins.int
     HEAD_FIELD_NUMBER: _builtins.int
     PROTECTED_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    ARCHIVED_FIELD_NUMBER: _builtins.int
+    UPSTREAM_OWNER_FIELD_NUMBER: _builtins.int
+    UPSTREAM_NAME_FIELD_NUMBER: _builtins.int
+    FORKS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     owner: _builtins.str
     name: _builtins.str
@@ -90,6 +95,15 @@ class Repository(_message.Message):
     """Version id of the ref `main`; empty before the first published version."""
     protected: _builtins.bool
     """Whether its owner is told when somebody else's new voice comes too close to it."""
+    role: _builtins.str
+    """The caller's: read, triage, write, maintain or admin; empty for services."""
+    archived: _builtins.bool
+    """Read-only."""
+    upstream_owner: _builtins.str
+    """What it was forked from, as far as the caller may see it."""
+    upstream_name: _builtins.str
+    forks: _builtins.int
+    """Repositories forked from it that everybody may see."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -106,10 +120,15 @@ class Repository(_message.Message):
         downloads: _builtins.int = ...,
         head: _builtins.str = ...,
         protected: _builtins.bool = ...,
+        role: _builtins.str = ...,
+        archived: _builtins.bool = ...,
+        upstream_owner: _builtins.str = ...,
+        upstream_name: _builtins.str = ...,
+        forks: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comments", b"comments", "create_time", b"create_time", "downloads", b"downloads", "head", b"head", "id", b"id", "name", b"name", "owner", b"owner", "protected", b"protected", "starred_by_caller", b"starred_by_caller", "stars", b"stars", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "comments", b"comments", "create_time", b"create_time", "downloads", b"downloads", "forks", b"forks", "head", b"head", "id", b"id", "name", b"name", "owner", b"owner", "protected", b"protected", "role", b"role", "starred_by_caller", b"starred_by_caller", "stars", b"stars", "upstream_name", b"upstream_name", "upstream_owner", b"upstream_owner", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
