@@ -13,6 +13,7 @@ from voicehub.batches import Batches
 from voicehub.cache import Cache
 from voicehub.decoding import decode
 from voicehub.errors import NotFound
+from voicehub.forks import Forks
 from voicehub.models import (
     Account,
     Base,
@@ -59,6 +60,11 @@ class Client:
     def access(self) -> Access:
         """Roles, organisations, and what becomes of repositories."""
         return Access(self.transport)
+
+    @property
+    def forks(self) -> Forks:
+        """Forks and lineage."""
+        return Forks(self.transport)
 
     @property
     def batches(self) -> Batches:

@@ -8,6 +8,7 @@ import grpc
 
 from services.catalog import handlers
 from services.catalog.collaboration.access_service import AccessService
+from services.catalog.collaboration.forks_service import ForkService
 from services.catalog.collaboration.organisation_service import OrganisationService
 from services.catalog.collaboration.refs_service import RefService
 from services.catalog.search.keeper import Keeper
@@ -21,6 +22,8 @@ from services.stubs.voicehub.catalog.v1 import (
     access_pb2_grpc,
     catalog_pb2,
     catalog_pb2_grpc,
+    forks_pb2,
+    forks_pb2_grpc,
     refs_pb2,
     refs_pb2_grpc,
 )
@@ -42,9 +45,10 @@ def bootstrap(house: House) -> Parts:
         catalog_pb2_grpc.add_CatalogServiceServicer_to_server(service, server)
         refs_pb2_grpc.add_RefServiceServicer_to_server(RefService(house.database), server)
         access_pb2_grpc.add_AccessServiceServicer_to_server(AccessService(house.database), server)
+        forks_pb2_grpc.add_ForkServiceServicer_to_server(ForkService(house.database), server)
         access_pb2_grpc.add_OrganisationServiceServicer_to_server(OrganisationService(house.database), server)
 
-    contracts = (catalog_pb2, refs_pb2, access_pb2)
+    contracts = (catalog_pb2, refs_pb2, access_pb2, forks_pb2)
     return Parts(
         register=register,
         names=[found.full_name for one in contracts for found in one.DESCRIPTOR.services_by_name.values()],

@@ -57,7 +57,7 @@ def object_ref(digest: str, size: int) -> common_pb2.ObjectRef:
     return common_pb2.ObjectRef(digest=digest, size=size)
 
 
-def repository(row: RepositoryRow, head: str, starred: bool, role: str = "") -> pb.Repository:
+def repository(row: RepositoryRow, head: str, starred: bool) -> pb.Repository:
     """A repository as the caller sees it."""
     return pb.Repository(
         id=row.id,
@@ -71,7 +71,6 @@ def repository(row: RepositoryRow, head: str, starred: bool, role: str = "") -> 
         downloads=row.downloads,
         head=head,
         protected=row.protected,
-        role=role,
         archived=row.archived,
     )
 

@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from services.catalog import events
+from services.catalog.collaboration import forks
+from services.catalog.domain.bounds import Terms, check_bounds
 from services.catalog.domain.card import check_card
 from services.catalog.domain.declaration import declare
 from services.catalog.domain.names import check_repository
@@ -43,6 +45,9 @@ def push(session: Session, objects: ObjectStore, identity: Identity, request: pb
         repository = repositories.create(session, request.owner, request.name, visibility)
     branch = check_ref(request.ref or MAIN)
     tip = _tip(session, repository, branch, request.onto)
+    bounds = forks.bounds_of(session, repository, [tip] if tip else [])
+    check_bounds(Terms.of(content["declaration"]), bounds)
+    content["bounds"] = [bound.stored() for bound in bounds]
     row = _new_version(session, repository, account, request, content, branch, tip)
     refs.put(session, repository, branch, RefKind.BRANCH, account).tip = row.id
     history.hold(session, repository.id, [row.sequence])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import grpc
 
 from services.catalog import downloads, likenesses, messages, paging, people, pushing
+from services.catalog.collaboration import forks
 from services.catalog.collaboration.shown import shown
 from services.catalog.domain.names import check_repository
 from services.catalog.domain.roles import Role, not_yours
@@ -72,6 +73,8 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
             row = repositories.readable(session, identity, request.owner, request.name)
             access.require(session, identity, row, Role.ADMIN)
             if visibility != pb.VISIBILITY_UNSPECIFIED:
+                if visibility == pb.VISIBILITY_PUBLIC:
+                    forks.check_widening(session, identity, row)
                 row.visibility = messages.visibility_from(visibility).value
                 repositories.mark_stale(session, row.id)
                 likenesses.note_head(session, row)

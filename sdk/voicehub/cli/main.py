@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from voicehub.cli import accounts, batch, doctor, pull, push, refs, repo, say, scan, search, train, up
+from voicehub.cli import accounts, batch, doctor, forks, pull, push, refs, repo, say, scan, search, train, up
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -29,6 +29,9 @@ for _command in (
     refs.branch,
     refs.tag,
     refs.protect,
+    forks.fork,
+    forks.sync,
+    forks.lineage,
     repo.repo,
     repo.org,
     train.train,

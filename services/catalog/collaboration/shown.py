@@ -19,9 +19,15 @@ def shown(session: Session, identity: Identity, rows: Sequence[RepositoryRow]) -
     ids = [row.id for row in rows]
     heads, starred = repositories.heads(session, ids), repositories.starred(session, identity.account, ids)
     roles = access.roles_of(session, identity, rows)
-    return [
-        messages.repository(
-            row, heads.get(row.id, ""), row.id in starred, "" if identity.is_service else roles[row.id].name.lower()
-        )
-        for row in rows
-    ]
+    upstreams = repositories.readable_ids(session, identity, [row.upstream_id for row in rows if row.upstream_id])
+    counts = repositories.public_forks(session, ids)
+    found = []
+    for row in rows:
+        made = messages.repository(row, heads.get(row.id, ""), row.id in starred)
+        made.role = "" if identity.is_service else roles[row.id].name.lower()
+        made.forks = counts.get(row.id, 0)
+        upstream = upstreams.get(row.upstream_id or "")
+        if upstream is not None:
+            made.upstream_owner, made.upstream_name = upstream.owner, upstream.name
+        found.append(made)
+    return found

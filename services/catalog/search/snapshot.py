@@ -100,7 +100,7 @@ def record_of(repository: RepositoryRow, version: VersionRow) -> SearchRecord:
         mos=_mos({**card.get("measured", {}), **version.figures}),
         stars=repository.stars,
         downloads=repository.downloads,
-        family=repository.id,
+        family=repository.family_id or repository.id,
         embedding=embedding_of(version.figures),
     )
 

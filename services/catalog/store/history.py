@@ -29,12 +29,12 @@ def lookup(session: Session) -> Lookup:
 
 def hold(session: Session, repository_id: str, sequences: Iterable[int], pull: int = 0) -> None:
     """The repository holds these versions from now on; those it holds for itself stay so."""
-    for sequence in sequences:
-        row = session.get(HistoryRow, (repository_id, sequence))
-        if row is None:
-            session.add(HistoryRow(repository_id=repository_id, sequence=sequence, pull=pull))
-        elif row.pull and not pull:
-            row.pull = 0
+    wanted = set(sequences)
+    query = select(HistoryRow).where(HistoryRow.repository_id == repository_id, HistoryRow.sequence.in_(wanted))
+    for row in session.scalars(query):
+        wanted.discard(row.sequence)
+        row.pull = row.pull if pull else 0
+    session.add_all(HistoryRow(repository_id=repository_id, sequence=one, pull=pull) for one in sorted(wanted))
     session.flush()
 
 

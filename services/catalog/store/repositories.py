@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from services.catalog.domain.refs import MAIN
@@ -104,6 +104,16 @@ def starred(session: Session, account: str, repository_ids: Sequence[str]) -> se
         return set()
     query = select(StarRow.repository_id).where(StarRow.account == account, StarRow.repository_id.in_(repository_ids))
     return set(session.scalars(query))
+
+
+def public_forks(session: Session, repository_ids: Sequence[str]) -> dict[str, int]:
+    """How many forks everybody may see, by repository id."""
+    query = select(RepositoryRow.upstream_id, func.count()).where(
+        RepositoryRow.upstream_id.in_(repository_ids),
+        RepositoryRow.visibility == Visibility.PUBLIC.value,
+        RepositoryRow.delete_time.is_(None),
+    )
+    return {str(upstream): int(count) for upstream, count in session.execute(query.group_by(RepositoryRow.upstream_id))}
 
 
 def mark_stale(session: Session, repository_id: str) -> None:

@@ -40,6 +40,8 @@ class RepositoryRow(Base):
     protected: Mapped[bool] = mapped_column(default=False, server_default=false())
     archived: Mapped[bool] = mapped_column(default=False, server_default=false())
     delete_time: Mapped[datetime | None]
+    upstream_id: Mapped[str | None] = mapped_column(ID, index=True)
+    family_id: Mapped[str | None] = mapped_column(ID, index=True)
 
 
 class RedirectRow(Base):
@@ -121,7 +123,10 @@ class HistoryRow(Base):
 
 
 class VersionRow(Base):
-    """A version: what was pushed never changes; the facts of its road (scan, export, behaviour) are filled in."""
+    """A version: what was pushed never changes; the facts of its road (scan, export, behaviour) are filled in.
+
+    `bounds` are the declarations of others' versions that it was made from: nothing made from it is declared looser.
+    """
 
     __tablename__ = "versions"
     __table_args__ = (Index("versions_of_repository", "repository_id", "sequence"), {"sqlite_autoincrement": True})
@@ -139,6 +144,7 @@ class VersionRow(Base):
     card: Mapped[dict[str, Any]]
     figures: Mapped[dict[str, Any]]
     declaration: Mapped[dict[str, Any]]
+    bounds: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     state: Mapped[str] = mapped_column(String(16))
     verdict: Mapped[str] = mapped_column(String(32), default="")
     exported: Mapped[bool] = mapped_column(default=False)

@@ -56,7 +56,7 @@ def test_a_transfer_is_accepted_by_the_receiver(hub: Hub) -> None:
     assert (look(hub, "ann", "ann", "given").owner, look(hub, "ann", "ann", "given").role) == ("bob", "write")
     assert refusal(access(hub, "bob").AnswerTransfer, answer).http_status == 404
     found = hub.stub("cyd").SearchVoices(pb.SearchVoicesRequest(query="owner:bob")).hits
-    assert [hit.repository.name for hit in found] == ["given"]
+    assert "given" in [hit.repository.name for hit in found]
 
 
 def test_a_declined_offer_changes_nothing_and_an_organisation_takes_one(hub: Hub) -> None:
