@@ -8,10 +8,12 @@ from types import TracebackType
 from typing import Any
 
 from voicehub import events, home, pulling
+from voicehub.access import Access
 from voicehub.batches import Batches
 from voicehub.cache import Cache
 from voicehub.decoding import decode
 from voicehub.errors import NotFound
+from voicehub.forks import Forks
 from voicehub.models import (
     Account,
     Base,
@@ -19,7 +21,6 @@ from voicehub.models import (
     Declaration,
     Hit,
     Job,
-    Page,
     Progress,
     Repository,
     SearchPage,
@@ -28,6 +29,7 @@ from voicehub.models import (
 )
 from voicehub.names import VoiceName, parse_name
 from voicehub.pushing import Part
+from voicehub.refs import Refs
 from voicehub.transport import Transport
 from voicehub.uploads import OnBytes, ignore_progress, upload_file
 
@@ -48,6 +50,21 @@ class Client:
         self.url = login.url
         self.transport = Transport(login.url, login.token if token is None else token)
         self.cache = Cache(cache)
+
+    @property
+    def refs(self) -> Refs:
+        """Branches, tags and history."""
+        return Refs(self.transport)
+
+    @property
+    def access(self) -> Access:
+        """Roles, organisations, and what becomes of repositories."""
+        return Access(self.transport)
+
+    @property
+    def forks(self) -> Forks:
+        """Forks and lineage."""
+        return Forks(self.transport)
 
     @property
     def batches(self) -> Batches:
@@ -96,7 +113,7 @@ class Client:
 
     def versions(self, name: str | VoiceName) -> list[Version]:
         """All versions, newest first."""
-        return [decode(Version, item) for item in self._items(f"{parse_name(name).path}/versions")]
+        return [decode(Version, item) for item in self.transport.items(f"{parse_name(name).path}/versions")]
 
     def report(self, name: str | VoiceName, *, sarif: bool = False) -> Mapping[str, Any]:
         """The scan report of a version."""
@@ -119,7 +136,7 @@ class Client:
 
     def search_all(self, query: str) -> Iterator[Hit]:
         """Every hit, page by page."""
-        for item in self._items("/v1/search", {"q": query}):
+        for item in self.transport.items("/v1/search", {"q": query}):
             yield decode(Hit, item)
 
     # -- people -----------------------------------------------------------------------------------------------------
@@ -130,7 +147,7 @@ class Client:
 
     def comments(self, name: str | VoiceName) -> list[Comment]:
         """What people said."""
-        return [decode(Comment, item) for item in self._items(f"{parse_name(name).path}/comments")]
+        return [decode(Comment, item) for item in self.transport.items(f"{parse_name(name).path}/comments")]
 
     def comment(self, name: str | VoiceName, text: str) -> Comment:
         """Says something."""
@@ -153,8 +170,14 @@ class Client:
         message: str = "",
         private: bool = False,
         figures: Mapping[str, Any] | None = None,
+        ref: str = "",
+        onto: str = "",
     ) -> Version:
-        """Makes an immutable version from uploads; it walks its road from there (`states`)."""
+        """Makes an immutable version from uploads; it walks its road from there (`states`).
+
+        `ref` is the branch it is pushed to, `onto` the version it was made from: Conflict tells what changed if the
+        branch has moved on since.
+        """
         body = {
             "message": message,
             "card": dict(card),
@@ -163,6 +186,7 @@ class Client:
             "files": [{"role": p.role, "filename": p.path.name, "upload": u.id} for p, u in parts],
             "figures": dict(figures or {}),
         }
+        body |= {name: value for name, value in (("ref", ref), ("onto", onto)) if value}
         return decode(Version, self.transport.json("POST", f"{parse_name(name).path}/versions", body=body))
 
     def states(self, name: str | VoiceName, version: str) -> Iterator[str]:
@@ -179,7 +203,7 @@ class Client:
 
     def bases(self) -> list[Base]:
         """The bases of the hub."""
-        return [decode(Base, item) for item in self._items("/v1/bases")]
+        return [decode(Base, item) for item in self.transport.items("/v1/bases")]
 
     # -- training and synthesis -------------------------------------------------------------------------------------
 
@@ -238,13 +262,3 @@ class Client:
                 return base
         hint = "Register it on the hub: voicehub-admin base add PATH"
         raise NotFound(f"The base {digest[:12]}… is not registered on this hub.", hint=hint)
-
-    def _items(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[Any]:
-        cursor = ""
-        while True:
-            query = {**(params or {}), "cursor": cursor, "size": 100}
-            page = decode(Page, self.transport.json("GET", path, params=query))
-            yield from page.items
-            cursor = page.next_cursor
-            if not cursor:
-                return

@@ -10,7 +10,9 @@ from typing import Any
 
 import httpx
 
+from voicehub.decoding import decode
 from voicehub.errors import Unreachable, Unreadable, from_problem
+from voicehub.models import Page
 from voicehub.sse import ServerEvent, parse
 
 FIRST_TRIES = 3
@@ -85,6 +87,16 @@ class Transport:
             raise Unreadable(
                 f"{self.url} does not answer as a VoiceHub does.", hint="Check the address with `voicehub doctor`."
             ) from error
+
+    def items(self, path: str, params: Mapping[str, Any] | None = None) -> Iterator[Any]:
+        """All items of a list, page by page."""
+        cursor = ""
+        while True:
+            page = decode(Page, self.json("GET", path, params={**(params or {}), "cursor": cursor, "size": 100}))
+            yield from page.items
+            cursor = page.next_cursor
+            if not cursor:
+                return
 
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:

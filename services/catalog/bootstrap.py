@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import os
 
+import grpc
+
 from services.catalog import handlers
+from services.catalog.collaboration.access_service import AccessService
+from services.catalog.collaboration.forks_service import ForkService
+from services.catalog.collaboration.organisation_service import OrganisationService
+from services.catalog.collaboration.refs_service import RefService
 from services.catalog.search.keeper import Keeper
 from services.catalog.search.port import open_index
 from services.catalog.search.projection import Projection
 from services.catalog.search.voices import VoiceSearch
 from services.catalog.service import CatalogService
 from services.common.runtime import House, Parts
-from services.stubs.voicehub.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from services.stubs.voicehub.catalog.v1 import (
+    access_pb2,
+    access_pb2_grpc,
+    catalog_pb2,
+    catalog_pb2_grpc,
+    forks_pb2,
+    forks_pb2_grpc,
+    refs_pb2,
+    refs_pb2_grpc,
+)
 
 
 def bootstrap(house: House) -> Parts:
@@ -26,9 +41,17 @@ def bootstrap(house: House) -> Parts:
         keeper.stop()
         index.close()
 
+    def register(server: grpc.Server) -> None:
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(service, server)
+        refs_pb2_grpc.add_RefServiceServicer_to_server(RefService(house.database), server)
+        access_pb2_grpc.add_AccessServiceServicer_to_server(AccessService(house.database), server)
+        forks_pb2_grpc.add_ForkServiceServicer_to_server(ForkService(house.database), server)
+        access_pb2_grpc.add_OrganisationServiceServicer_to_server(OrganisationService(house.database), server)
+
+    contracts = (catalog_pb2, refs_pb2, access_pb2, forks_pb2)
     return Parts(
-        register=lambda server: catalog_pb2_grpc.add_CatalogServiceServicer_to_server(service, server),
-        names=[catalog_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name],
+        register=register,
+        names=[found.full_name for one in contracts for found in one.DESCRIPTOR.services_by_name.values()],
         subscriptions=[handlers.subscription()],
         start=keeper.start,
         stop=stop,

@@ -9,7 +9,7 @@ from services.catalog.messages import comment, to_struct
 from services.catalog.store.tables import CommentRow, LikenessRow, RepositoryRow, VersionRow
 from services.common import metrics, outbox
 from services.common.events import make_event
-from services.stubs.voicehub.catalog.v1 import events_pb2
+from services.stubs.voicehub.catalog.v1 import collaboration_events_pb2, events_pb2
 from services.stubs.voicehub.common.v1 import common_pb2
 
 SOURCE = "catalog"
@@ -64,6 +64,14 @@ def commented(session: Session, repository: RepositoryRow, row: CommentRow) -> N
     """Somebody commented."""
     payload = events_pb2.CommentCreated(repository_id=repository.id, comment=comment(row))
     _say(session, "community", repository.id, payload)
+
+
+def forked(session: Session, upstream: RepositoryRow, fork: RepositoryRow, version: VersionRow, account: str) -> None:
+    """Somebody forked a voice."""
+    payload = collaboration_events_pb2.RepositoryForked(
+        repository_id=upstream.id, fork_id=fork.id, version_id=version.id, account=account
+    )
+    _say(session, "community", upstream.id, payload)
 
 
 def too_close(session: Session, row: LikenessRow) -> None:

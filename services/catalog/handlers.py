@@ -17,7 +17,7 @@ from services.catalog import events, likenesses
 from services.catalog.domain.card import problems
 from services.catalog.domain.road import NOT_RUN, PASSED, Facts, State, may_become, state_of
 from services.catalog.messages import from_struct
-from services.catalog.store import repositories, versions
+from services.catalog.store import refs, repositories, versions
 from services.catalog.store.tables import FileRow, FindingRow, SampleRow, TensorRow, VersionRow
 from services.common.clock import now
 from services.common.events import Event
@@ -137,15 +137,18 @@ def _advance(session: Session, version: VersionRow) -> None:
         return
     version.state = state.value
     repository = repositories.by_id(session, version.repository_id)
+    changed: list[str] = []
     if state is State.PUBLISHED:
         version.publish_time = now()
-        repositories.forward_main(session, version)
-        events.published(session, repository, version)
-        likenesses.note(session, repository, version)
+        changed = refs.forward(session, version)
+        if repository.delete_time is None:
+            events.published(session, repository, version)
+            likenesses.note(session, repository, version)
     elif state is State.QUARANTINED:
-        repositories.withdraw_from_main(session, version, State.PUBLISHED.value)
+        changed = refs.withdraw(session, version)
         events.quarantined(session, repository, version)
-    repositories.mark_stale(session, repository.id)
+    for repository_id in dict.fromkeys([repository.id, *changed]):
+        repositories.mark_stale(session, repository_id)
 
 
 def _say_published(session: Session, version: VersionRow) -> None:

@@ -8,10 +8,12 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from services.catalog import events
+from services.catalog.domain.refs import MAIN
+from services.catalog.domain.roles import Role
 from services.catalog.domain.speaker import TOO_CLOSE, cosine, embedding_of
-from services.catalog.domain.visibility import Visibility, may_read, require_owner
+from services.catalog.domain.visibility import Visibility
 from services.catalog.paging import Page
-from services.catalog.store import repositories
+from services.catalog.store import access, repositories
 from services.catalog.store.tables import LikenessRow, RefRow, RepositoryRow, VersionRow
 from services.common.clock import now, to_timestamp
 from services.common.identity import Identity
@@ -48,7 +50,7 @@ def note_head(session: Session, repository: RepositoryRow) -> None:
 def protect(session: Session, identity: Identity, request: pb.SetProtectionRequest) -> RepositoryRow:
     """Protects a voice or stops that; only its owner may."""
     row = repositories.readable(session, identity, request.owner, request.name)
-    require_owner(identity, row.owner)
+    access.require(session, identity, row, Role.ADMIN)
     row.protected = request.protected
     return row
 
@@ -58,7 +60,7 @@ def page_of(
 ) -> Sequence[LikenessRow]:
     """Up to `page.size + 1` of what came too close to the repository or what it came too close to, newest first."""
     row = repositories.readable(session, identity, request.owner, request.name)
-    require_owner(identity, row.owner)
+    access.require(session, identity, row, Role.ADMIN)
     either = or_(LikenessRow.repository_id == row.id, LikenessRow.protected_id == row.id)
     query = select(LikenessRow).where(either, LikenessRow.sequence < page.before)
     return session.scalars(query.order_by(LikenessRow.sequence.desc()).limit(page.size + 1)).all()
@@ -68,7 +70,7 @@ def shown(session: Session, identity: Identity, rows: Sequence[LikenessRow]) -> 
     """The rows as the caller may see them: a side that is private for the caller has no names."""
     ids = {id_ for row in rows for id_ in (row.repository_id, row.protected_id)}
     found = session.scalars(select(RepositoryRow).where(RepositoryRow.id.in_(ids)))
-    names = {r.id: (r.owner, r.name) for r in found if may_read(identity, r.owner, Visibility(r.visibility))}
+    names = {r.id: (r.owner, r.name) for r in found if access.role_of(session, identity, r)}
     answer = []
     for row in rows:
         owner, name = names.get(row.repository_id, ("", ""))
@@ -91,7 +93,7 @@ def shown(session: Session, identity: Identity, rows: Sequence[LikenessRow]) -> 
 def _protected(session: Session, not_of: str) -> list[tuple[str, dict[str, object]]]:
     query = (
         select(RepositoryRow.id, VersionRow.figures)
-        .join(RefRow, (RefRow.repository_id == RepositoryRow.id) & (RefRow.name == repositories.MAIN))
+        .join(RefRow, (RefRow.repository_id == RepositoryRow.id) & (RefRow.name == MAIN))
         .join(VersionRow, VersionRow.id == RefRow.version_id)
         .where(RepositoryRow.protected, RepositoryRow.owner != not_of)
     )

@@ -71,6 +71,7 @@ def repository(row: RepositoryRow, head: str, starred: bool) -> pb.Repository:
         downloads=row.downloads,
         head=head,
         protected=row.protected,
+        archived=row.archived,
     )
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from services.catalog import events
 from services.catalog.domain.visibility import require_account
 from services.catalog.paging import Page
-from services.catalog.store import idempotency, repositories
+from services.catalog.store import access, idempotency, repositories
 from services.catalog.store.tables import (
     CommentRow,
     PullRow,
@@ -51,6 +51,7 @@ def comment(session: Session, identity: Identity, request: pb.CreateCommentReque
     earlier = idempotency.made_before(session, account, COMMENT, request.idempotency_key, request)
     if earlier is not None:
         return session.scalars(select(CommentRow).where(CommentRow.id == earlier)).one()
+    access.check_open(repository)
     text = _text(request.text, "text", MAX_COMMENT)
     row = CommentRow(id=new_id(), repository_id=repository.id, author=account, text=text, create_time=now())
     session.add(row)

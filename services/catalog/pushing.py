@@ -7,15 +7,19 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from services.catalog import events
+from services.catalog.collaboration import forks
+from services.catalog.domain.bounds import Terms, check_bounds
 from services.catalog.domain.card import check_card
 from services.catalog.domain.declaration import declare
 from services.catalog.domain.names import check_repository
+from services.catalog.domain.refs import MAIN, RefKind, check_ref, is_protected, tag_stays
 from services.catalog.domain.road import State
+from services.catalog.domain.roles import Role, not_yours
 from services.catalog.domain.uploads import Upload, check_uploads
-from services.catalog.domain.visibility import require_owner
+from services.catalog.domain.visibility import require_account
 from services.catalog.messages import from_struct, visibility_from
-from services.catalog.store import idempotency, repositories, versions
-from services.catalog.store.tables import RepositoryRow, VersionRow
+from services.catalog.store import access, history, idempotency, refs, repositories, versions
+from services.catalog.store.tables import RefRow, RepositoryRow, VersionRow
 from services.common.clock import now
 from services.common.errors import Unprocessable
 from services.common.identity import Identity
@@ -29,9 +33,9 @@ MAX_MESSAGE = 4000
 
 def push(session: Session, objects: ObjectStore, identity: Identity, request: pb.CreateVersionRequest) -> VersionRow:
     """The version that the request makes, or made before under the same idempotency key."""
-    account = require_owner(identity, request.owner)  # before any look-up: the answer tells nothing of what is there
+    account = require_account(identity)
     check_repository(request.owner, request.name)
-    repository = repositories.find(session, request.owner, request.name)
+    repository = _target(session, identity, request)
     earlier = idempotency.made_before(session, account, OPERATION, request.idempotency_key, request)
     if earlier is not None:
         return _version(session, earlier)
@@ -39,10 +43,46 @@ def push(session: Session, objects: ObjectStore, identity: Identity, request: pb
     if repository is None:
         visibility = visibility_from(request.visibility_if_new)
         repository = repositories.create(session, request.owner, request.name, visibility)
-    row = _new_version(session, repository, account, request, content)
+    branch = check_ref(request.ref or MAIN)
+    tip = _tip(session, repository, branch, request.onto)
+    bounds = forks.bounds_of(session, repository, [tip] if tip else [])
+    check_bounds(Terms.of(content["declaration"]), bounds)
+    content["bounds"] = [bound.stored() for bound in bounds]
+    row = _new_version(session, repository, account, request, content, branch, tip)
+    refs.put(session, repository, branch, RefKind.BRANCH, account).tip = row.id
+    history.hold(session, repository.id, [row.sequence])
     events.pushed(session, repository, row)
     idempotency.remember(session, account, OPERATION, request.idempotency_key, request, row.id)
     return row
+
+
+def _target(session: Session, identity: Identity, request: pb.CreateVersionRequest) -> RepositoryRow | None:
+    """The repository, None for one that is to be made. Who may do neither learns nothing of what is there."""
+    repository = repositories.find(session, request.owner, request.name)
+    if repository is not None and access.role_of(session, identity, repository):
+        access.require(session, identity, repository, Role.WRITE)
+        return repository
+    if not access.may_create(session, identity, request.owner):
+        raise not_yours(request.owner)
+    return None
+
+
+def _tip(session: Session, repository: RepositoryRow, branch: str, onto: str) -> str:
+    """The version that a push to the branch stands on; empty for the first one.
+
+    A branch that is new stands on `onto`, a version of the repository, or on what `main` has.
+    """
+    row = session.get(RefRow, (repository.id, branch))
+    if row is None:
+        found = versions.resolve(session, repository, onto) if onto else None
+        return found.id if found is not None else refs.tip_of(session.get(RefRow, (repository.id, MAIN)))
+    if row.kind == RefKind.TAG:
+        raise tag_stays(f"{repository.owner}/{repository.name}", branch)
+    if row.protection is not None:
+        raise is_protected(f"{repository.owner}/{repository.name}", branch)
+    if onto:
+        refs.check_unmoved(session, repository, branch, row, onto)
+    return refs.tip_of(row)
 
 
 def _version(session: Session, version_id: str) -> VersionRow:
@@ -97,12 +137,14 @@ def _new_version(
     account: str,
     request: pb.CreateVersionRequest,
     content: dict[str, Any],
+    branch: str,
+    tip: str,
 ) -> VersionRow:
-    head = repositories.heads(session, [repository.id]).get(repository.id)
     row = VersionRow(
         id=new_id(),
         repository_id=repository.id,
-        parents=[head] if head else [],
+        parents=[tip] if tip else [],
+        ref=branch,
         author=account,
         message=request.message,
         create_time=now(),

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import grpc
-from sqlalchemy.orm import Session
 
 from services.catalog import downloads, likenesses, messages, paging, people, pushing
+from services.catalog.collaboration import forks
+from services.catalog.collaboration.shown import shown
 from services.catalog.domain.names import check_repository
-from services.catalog.domain.visibility import require_owner
+from services.catalog.domain.roles import Role, not_yours
+from services.catalog.domain.visibility import require_account
 from services.catalog.search.voices import VoiceSearch
-from services.catalog.store import repositories, versions
-from services.catalog.store.tables import RepositoryRow
+from services.catalog.store import access, repositories, versions
 from services.common import rpc
 from services.common.database import Database
 from services.common.errors import Conflict
-from services.common.identity import Identity
 from services.common.objects import ObjectStore
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from services.stubs.voicehub.catalog.v1 import catalog_pb2_grpc
@@ -35,14 +33,16 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     ) -> pb.CreateRepositoryResponse:
         """An empty repository of the caller; Conflict if it is there already."""
         identity = rpc.caller()
-        require_owner(identity, request.owner)
+        require_account(identity)
         check_repository(request.owner, request.name)
         visibility = messages.visibility_from(request.visibility)
         with self._database.write() as session:
-            if repositories.find(session, request.owner, request.name) is not None:
+            if not access.may_create(session, identity, request.owner):
+                raise not_yours(request.owner)
+            if repositories.named(session, request.owner, request.name) is not None:
                 raise Conflict(f"{request.owner}/{request.name} exists already.", hint="Choose another name.")
             row = repositories.create(session, request.owner, request.name, visibility)
-            return pb.CreateRepositoryResponse(repository=_shown(session, identity, [row])[0])
+            return pb.CreateRepositoryResponse(repository=shown(session, identity, [row])[0])
 
     def GetRepository(
         self, request: pb.GetRepositoryRequest, context: grpc.ServicerContext
@@ -51,7 +51,7 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
         identity = rpc.caller()
         with self._database.read() as session:
             row = repositories.readable(session, identity, request.owner, request.name)
-            return pb.GetRepositoryResponse(repository=_shown(session, identity, [row])[0])
+            return pb.GetRepositoryResponse(repository=shown(session, identity, [row])[0])
 
     def ListRepositories(
         self, request: pb.ListRepositoriesRequest, context: grpc.ServicerContext
@@ -61,22 +61,24 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
         with self._database.read() as session:
             rows = repositories.page_of(session, identity, request.owner, page)
             items, cursor = paging.split("repositories", page, rows, lambda row: row.sequence)
-            shown = _shown(session, identity, items)
-        return pb.ListRepositoriesResponse(repositories=shown, next_cursor=cursor)
+            found = shown(session, identity, items)
+        return pb.ListRepositoriesResponse(repositories=found, next_cursor=cursor)
 
     def UpdateRepository(
         self, request: pb.UpdateRepositoryRequest, context: grpc.ServicerContext
     ) -> pb.UpdateRepositoryResponse:
-        """Changes the visibility; only the owner may."""
+        """Changes the visibility; needs the role admin."""
         identity, visibility = rpc.caller(), request.visibility
         with self._database.write() as session:
             row = repositories.readable(session, identity, request.owner, request.name)
-            require_owner(identity, row.owner)
+            access.require(session, identity, row, Role.ADMIN)
             if visibility != pb.VISIBILITY_UNSPECIFIED:
+                if visibility == pb.VISIBILITY_PUBLIC:
+                    forks.check_widening(session, identity, row)
                 row.visibility = messages.visibility_from(visibility).value
                 repositories.mark_stale(session, row.id)
                 likenesses.note_head(session, row)
-            return pb.UpdateRepositoryResponse(repository=_shown(session, identity, [row])[0])
+            return pb.UpdateRepositoryResponse(repository=shown(session, identity, [row])[0])
 
     def CreateVersion(
         self, request: pb.CreateVersionRequest, context: grpc.ServicerContext
@@ -149,7 +151,7 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
         identity = rpc.caller()
         with self._database.write() as session:
             row = likenesses.protect(session, identity, request)
-            return pb.SetProtectionResponse(repository=_shown(session, identity, [row])[0])
+            return pb.SetProtectionResponse(repository=shown(session, identity, [row])[0])
 
     def ListLikenesses(
         self, request: pb.ListLikenessesRequest, context: grpc.ServicerContext
@@ -167,7 +169,7 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
         identity = rpc.caller()
         with self._database.write() as session:
             row = people.set_star(session, identity, request)
-            return pb.SetStarResponse(repository=_shown(session, identity, [row])[0])
+            return pb.SetStarResponse(repository=shown(session, identity, [row])[0])
 
     def ListComments(self, request: pb.ListCommentsRequest, context: grpc.ServicerContext) -> pb.ListCommentsResponse:
         """Comments, newest first."""
@@ -191,10 +193,3 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
         """Notes a report."""
         with self._database.write() as session:
             return pb.ReportRepositoryResponse(report_id=people.report(session, rpc.caller(), request))
-
-
-def _shown(session: Session, identity: Identity, rows: Sequence[RepositoryRow]) -> list[pb.Repository]:
-    session.flush()  # so that a star or a row of this transaction is counted
-    ids = [row.id for row in rows]
-    heads, starred = repositories.heads(session, ids), repositories.starred(session, identity.account, ids)
-    return [messages.repository(row, heads.get(row.id, ""), row.id in starred) for row in rows]

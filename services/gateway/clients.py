@@ -18,7 +18,10 @@ from services.common import rpc
 from services.common.errors import Unavailable, VoiceHubError, from_rpc
 from services.common.identity import UNKNOWN_IDENTITY, Identity, Signer
 from services.common.settings import Settings
+from services.stubs.voicehub.catalog.v1.access_pb2_grpc import AccessServiceStub, OrganisationServiceStub
 from services.stubs.voicehub.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
+from services.stubs.voicehub.catalog.v1.forks_pb2_grpc import ForkServiceStub
+from services.stubs.voicehub.catalog.v1.refs_pb2_grpc import RefServiceStub
 from services.stubs.voicehub.inference.v1.batch_pb2_grpc import BatchServiceStub
 from services.stubs.voicehub.inference.v1.inference_pb2_grpc import InferenceServiceStub
 from services.stubs.voicehub.scanner.v1.scanner_pb2_grpc import ScannerServiceStub
@@ -80,6 +83,10 @@ class Clients:
             for name in UPSTREAMS
         }
         self.catalog = CatalogServiceStub(self._channels["catalog"])
+        self.refs = RefServiceStub(self._channels["catalog"])
+        self.forks = ForkServiceStub(self._channels["catalog"])
+        self.access = AccessServiceStub(self._channels["catalog"])
+        self.organisations = OrganisationServiceStub(self._channels["catalog"])
         self.trainer = TrainerServiceStub(self._channels["trainer"])
         self.scanner = ScannerServiceStub(self._channels["scanner"])
         self.inference = InferenceServiceStub(self._channels["inference"])

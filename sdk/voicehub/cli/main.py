@@ -6,7 +6,22 @@ import sys
 
 import click
 
-from voicehub.cli import accounts, batch, doctor, merge, pull, push, say, scan, search, train, up
+from voicehub.cli import (
+    accounts,
+    batch,
+    doctor,
+    forks,
+    merge,
+    pull,
+    push,
+    refs,
+    repo,
+    say,
+    scan,
+    search,
+    train,
+    up,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -25,6 +40,16 @@ for _command in (
     push.push,
     pull.pull,
     merge.merge,
+    refs.log,
+    refs.refs,
+    refs.branch,
+    refs.tag,
+    refs.protect,
+    forks.fork,
+    forks.sync,
+    forks.lineage,
+    repo.repo,
+    repo.org,
     train.train,
     search.search,
     search.info,

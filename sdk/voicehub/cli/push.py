@@ -29,11 +29,13 @@ from voicehub.pushing import Part, card_with, declaration_of, parse_part, prompt
 @click.option("--license", "license_", default="", help="Declaration: its licence (SPDX).")
 @click.option("--consent", default="", help="Declaration: self, written-permission, public-domain, licensed.")
 @click.option("--message", "-m", default="", help="What is new in this version.")
+@click.option("--ref", default="", help="Branch to push to, made if it is not there (default: main).")
+@click.option("--onto", default="", metavar="VERSION", help="Refuse if the branch has moved on since this version.")
 @click.option("--private", is_flag=True, help="A new repository is visible to you alone.")
 @click.option("--no-wait", is_flag=True, help="Do not wait for scan, export and publication.")
 @command
 def push(context: Context, voice: str, files: tuple[str, ...], **options: Any) -> int:
-    """Push FILEs (.ckpt, .pth, or s1=PATH s2=PATH lexicon=PATH) as a new version of VOICE (owner/name).
+    """Push FILEs (.ckpt, .pth, or s1=PATH s2=PATH lexicon=PATH) as a new version of VOICE (owner/name[@branch]).
 
     Waits until the version is published (exit code 0) or quarantined (exit code 1, with every finding).
     """
@@ -46,7 +48,14 @@ def push(context: Context, voice: str, files: tuple[str, ...], **options: Any) -
     with context.client() as client:
         uploads = _upload(context, client, parts)
         version = client.create_version(
-            name, uploads, full, declaration, message=options["message"], private=options["private"]
+            name,
+            uploads,
+            full,
+            declaration,
+            message=options["message"],
+            private=options["private"],
+            ref=options["ref"] or name.ref,
+            onto=options["onto"],
         )
         context.out.note(f"version {version.id} is {version.state}")
         if not options["no_wait"]:

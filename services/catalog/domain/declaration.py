@@ -42,6 +42,17 @@ def licenses() -> dict[str, bool]:
     return {name: bool(terms["commercial"]) for name, terms in entries.items()}
 
 
+def duties(license_id: str) -> frozenset[str]:
+    """What a licence asks of who passes a work on; one of one's own asks for itself."""
+    return _duties().get(license_id, frozenset({license_id}))
+
+
+@cache
+def _duties() -> dict[str, frozenset[str]]:
+    entries = json.loads(_LICENSES.read_text(encoding="utf-8"))["licenses"]
+    return {name: frozenset(terms["duties"]) for name, terms in entries.items()}
+
+
 def canonical_license(text: str) -> str | None:
     """The SPDX identifier in its own spelling, None if unknown; `LicenseRef-…` names a licence of one's own."""
     if _OWN_LICENSE.fullmatch(text):

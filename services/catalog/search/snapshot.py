@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from services.catalog.domain.refs import MAIN
 from services.catalog.domain.road import State
 from services.catalog.domain.speaker import embedding_of
 from services.catalog.domain.visibility import Visibility
 from services.catalog.search.port import Change
 from services.catalog.search.record import SearchRecord
-from services.catalog.store.repositories import MAIN
 from services.catalog.store.tables import ChangeRow, RefRow, RepositoryRow, VersionRow
 
 PAGE = 500
@@ -100,7 +100,7 @@ def record_of(repository: RepositoryRow, version: VersionRow) -> SearchRecord:
         mos=_mos({**card.get("measured", {}), **version.figures}),
         stars=repository.stars,
         downloads=repository.downloads,
-        family=repository.id,
+        family=repository.family_id or repository.id,
         embedding=embedding_of(version.figures),
     )
 

@@ -186,7 +186,8 @@ def _hits(session: Session, identity: Identity, page: Sequence[Ranked]) -> list[
     rows = repositories.readable_ids(session, identity, ids)
     heads, starred = repositories.heads(session, ids), repositories.starred(session, identity.account, ids)
     found = session.scalars(select(VersionRow).where(VersionRow.id.in_(list(heads.values()))))
-    at_head = {version.repository_id: version for version in found}
+    by_id = {version.id: version for version in found}  # forks may have the same one at their heads
+    at_head = {repository: by_id[version] for repository, version in heads.items() if version in by_id}
     return [
         _hit(session, rows[r.id], at_head[r.id], r, r.id in starred) for r in page if r.id in rows and r.id in at_head
     ]

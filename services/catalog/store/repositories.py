@@ -4,23 +4,47 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, delete, insert, or_, select, true
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
-from services.catalog.domain.visibility import Visibility, may_read, missing_repository
+from services.catalog.domain.refs import MAIN
+from services.catalog.domain.visibility import Visibility, missing_repository
 from services.catalog.paging import Page
-from services.catalog.store.tables import ChangeRow, RefRow, RepositoryRow, StarRow, VersionRow
+from services.catalog.store import access
+from services.catalog.store.tables import ChangeRow, RedirectRow, RefRow, RepositoryRow, StarRow
 from services.common.clock import now
 from services.common.identity import Identity
 from services.common.ids import new_id
 
-MAIN = "main"
-
 
 def find(session: Session, owner: str, name: str) -> RepositoryRow | None:
-    """The repository, whoever asks."""
+    """The repository of that name, or the one that had it before, whoever asks."""
+    row = named(session, owner, name)
+    if row is not None:
+        return row
+    old = session.get(RedirectRow, (owner, name))
+    return by_id(session, old.repository_id) if old is not None else None
+
+
+def named(session: Session, owner: str, name: str) -> RepositoryRow | None:
+    """The repository that has the name now."""
     query = select(RepositoryRow).where(RepositoryRow.owner == owner, RepositoryRow.name == name)
     return session.scalars(query).one_or_none()
+
+
+def keep_old_name(session: Session, row: RepositoryRow) -> None:
+    """The present name leads to the repository after it has got another one."""
+    session.add(RedirectRow(owner=row.owner, name=row.name, repository_id=row.id))
+
+
+def free_old_name(session: Session, owner: str, name: str) -> None:
+    """The name leads nowhere any more: somebody uses it again."""
+    session.execute(delete(RedirectRow).where(RedirectRow.owner == owner, RedirectRow.name == name))
+
+
+def forget_old_names(session: Session, repository_id: str) -> None:
+    """No name leads to the repository any more."""
+    session.execute(delete(RedirectRow).where(RedirectRow.repository_id == repository_id))
 
 
 def by_id(session: Session, repository_id: str) -> RepositoryRow:
@@ -31,13 +55,14 @@ def by_id(session: Session, repository_id: str) -> RepositoryRow:
 def readable(session: Session, identity: Identity, owner: str, name: str) -> RepositoryRow:
     """The repository, or NotFound: missing and invisible look the same."""
     row = find(session, owner, name)
-    if row is None or not may_read(identity, row.owner, Visibility(row.visibility)):
+    if row is None or not access.role_of(session, identity, row):
         raise missing_repository(owner, name)
     return row
 
 
 def create(session: Session, owner: str, name: str, visibility: Visibility) -> RepositoryRow:
     """A new repository; the caller has checked owner and name."""
+    free_old_name(session, owner, name)
     row = RepositoryRow(
         id=new_id(),
         owner=owner,
@@ -55,7 +80,7 @@ def create(session: Session, owner: str, name: str, visibility: Visibility) -> R
 
 def page_of(session: Session, identity: Identity, owner: str, page: Page) -> Sequence[RepositoryRow]:
     """Up to `page.size + 1` readable repositories, newest first; of one owner unless `owner` is empty."""
-    query = select(RepositoryRow).where(RepositoryRow.sequence < page.before, _visible_to(identity))
+    query = select(RepositoryRow).where(RepositoryRow.sequence < page.before, access.visible_to(identity))
     if owner:
         query = query.where(RepositoryRow.owner == owner)
     return session.scalars(query.order_by(RepositoryRow.sequence.desc()).limit(page.size + 1)).all()
@@ -63,14 +88,14 @@ def page_of(session: Session, identity: Identity, owner: str, page: Page) -> Seq
 
 def readable_ids(session: Session, identity: Identity, ids: Sequence[str]) -> dict[str, RepositoryRow]:
     """Those of the given repositories that the caller may read, by id."""
-    query = select(RepositoryRow).where(RepositoryRow.id.in_(ids), _visible_to(identity))
+    query = select(RepositoryRow).where(RepositoryRow.id.in_(ids), access.visible_to(identity))
     return {row.id: row for row in session.scalars(query)}
 
 
 def heads(session: Session, repository_ids: Sequence[str]) -> dict[str, str]:
-    """Version ids of the refs `main`, by repository id."""
+    """Version ids of the refs `main`, by repository id; of those that name one."""
     query = select(RefRow).where(RefRow.repository_id.in_(repository_ids), RefRow.name == MAIN)
-    return {ref.repository_id: ref.version_id for ref in session.scalars(query)}
+    return {ref.repository_id: ref.version_id for ref in session.scalars(query) if ref.version_id}
 
 
 def starred(session: Session, account: str, repository_ids: Sequence[str]) -> set[str]:
@@ -81,44 +106,17 @@ def starred(session: Session, account: str, repository_ids: Sequence[str]) -> se
     return set(session.scalars(query))
 
 
-def forward_main(session: Session, version: VersionRow) -> None:
-    """Moves `main` to the version unless it already names a newer one."""
-    ref = session.get(RefRow, (version.repository_id, MAIN))
-    if ref is None:
-        session.add(RefRow(repository_id=version.repository_id, name=MAIN, version_id=version.id))
-        return
-    current = session.scalars(select(VersionRow.sequence).where(VersionRow.id == ref.version_id)).one()
-    if current < version.sequence:
-        ref.version_id = version.id
-
-
-def withdraw_from_main(session: Session, version: VersionRow, published: str) -> None:
-    """Takes a version off `main`; the newest version in state `published` takes its place, if there is one."""
-    ref = session.get(RefRow, (version.repository_id, MAIN))
-    if ref is None or ref.version_id != version.id:
-        return
-    query = (
-        select(VersionRow.id)
-        .where(VersionRow.repository_id == version.repository_id, VersionRow.state == published)
-        .where(VersionRow.id != version.id)
-        .order_by(VersionRow.sequence.desc())
-        .limit(1)
+def public_forks(session: Session, repository_ids: Sequence[str]) -> dict[str, int]:
+    """How many forks everybody may see, by repository id."""
+    query = select(RepositoryRow.upstream_id, func.count()).where(
+        RepositoryRow.upstream_id.in_(repository_ids),
+        RepositoryRow.visibility == Visibility.PUBLIC.value,
+        RepositoryRow.delete_time.is_(None),
     )
-    earlier = session.scalars(query).one_or_none()
-    if earlier is None:
-        session.delete(ref)
-    else:
-        ref.version_id = earlier
+    return {str(upstream): int(count) for upstream, count in session.execute(query.group_by(RepositoryRow.upstream_id))}
 
 
 def mark_stale(session: Session, repository_id: str) -> None:
     """The search index must look at this repository again, once this transaction has committed."""
     session.execute(delete(ChangeRow).where(ChangeRow.repository_id == repository_id))
     session.execute(insert(ChangeRow).values(repository_id=repository_id, create_time=now()))
-
-
-def _visible_to(identity: Identity) -> ColumnElement[bool]:
-    if identity.is_service:
-        return true()
-    public = RepositoryRow.visibility == Visibility.PUBLIC.value
-    return or_(public, RepositoryRow.owner == identity.account) if identity.account else public

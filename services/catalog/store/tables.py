@@ -38,19 +38,95 @@ class RepositoryRow(Base):
     comments: Mapped[int] = mapped_column(default=0)
     downloads: Mapped[int] = mapped_column(default=0)
     protected: Mapped[bool] = mapped_column(default=False, server_default=false())
+    archived: Mapped[bool] = mapped_column(default=False, server_default=false())
+    delete_time: Mapped[datetime | None]
+    upstream_id: Mapped[str | None] = mapped_column(ID, index=True)
+    family_id: Mapped[str | None] = mapped_column(ID, index=True)
+
+
+class RedirectRow(Base):
+    """A name that a repository had before; whoever makes a repository of that name takes it over."""
+
+    __tablename__ = "redirects"
+    owner: Mapped[str] = mapped_column(ACCOUNT, primary_key=True)
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), index=True)
+
+
+class CollaboratorRow(Base):
+    """The role of an account on a repository."""
+
+    __tablename__ = "collaborators"
+    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
+    account: Mapped[str] = mapped_column(ACCOUNT, primary_key=True, index=True)
+    role: Mapped[int]
+
+
+class OrganisationRow(Base):
+    """An owner that is not one person; the gateway keeps its name free of accounts."""
+
+    __tablename__ = "organisations"
+    name: Mapped[str] = mapped_column(ACCOUNT, primary_key=True)
+    create_time: Mapped[datetime]
+
+
+class MemberRow(Base):
+    """The role of an account on every repository of an organisation."""
+
+    __tablename__ = "members"
+    organisation: Mapped[str] = mapped_column(ForeignKey("organisations.name"), primary_key=True)
+    account: Mapped[str] = mapped_column(ACCOUNT, primary_key=True, index=True)
+    role: Mapped[int]
+
+
+class TransferRow(Base):
+    """A repository offered to another owner; one offer at a time."""
+
+    __tablename__ = "transfers"
+    id: Mapped[str] = mapped_column(ID, primary_key=True)
+    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), unique=True)
+    new_owner: Mapped[str] = mapped_column(ACCOUNT, index=True)
+    account: Mapped[str] = mapped_column(ACCOUNT)
+    create_time: Mapped[datetime]
 
 
 class RefRow(Base):
-    """A name (`main`, a tag) for a version."""
+    """A name (`main`, a tag) for a version.
+
+    `version_id` is the published version that everybody reads by this name, NULL before the first one; `tip` the one
+    pushed last, which compare-and-set looks at. `protection` is what a pull request into it needs; NULL: unprotected.
+    """
 
     __tablename__ = "refs"
+    __table_args__ = (Index("refs_by_version", "version_id"), Index("refs_by_tip", "tip"))
     repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
     name: Mapped[str] = mapped_column(String(64), primary_key=True)
-    version_id: Mapped[str] = mapped_column(ForeignKey("versions.id"))
+    version_id: Mapped[str | None] = mapped_column(ForeignKey("versions.id"))
+    kind: Mapped[str] = mapped_column(String(8), default="branch", server_default="branch")
+    tip: Mapped[str | None] = mapped_column(ID)
+    protection: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    update_time: Mapped[datetime | None]
+    updater: Mapped[str] = mapped_column(ACCOUNT, default="", server_default="")
+
+
+class HistoryRow(Base):
+    """A version that can be read in a repository; forks hold the same versions, so that no object is copied.
+
+    `pull` is the number of the pull request that brought it and has not been merged, 0 for all others.
+    """
+
+    __tablename__ = "repository_versions"
+    __table_args__ = (Index("repositories_of_version", "sequence"),)
+    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
+    sequence: Mapped[int] = mapped_column(ForeignKey("versions.sequence"), primary_key=True, autoincrement=False)
+    pull: Mapped[int] = mapped_column(default=0, server_default="0")
 
 
 class VersionRow(Base):
-    """A version: what was pushed never changes; the facts of its road (scan, export, behaviour) are filled in."""
+    """A version: what was pushed never changes; the facts of its road (scan, export, behaviour) are filled in.
+
+    `bounds` are the declarations of others' versions that it was made from: nothing made from it is declared looser.
+    """
 
     __tablename__ = "versions"
     __table_args__ = (Index("versions_of_repository", "repository_id", "sequence"), {"sqlite_autoincrement": True})
@@ -58,6 +134,7 @@ class VersionRow(Base):
     id: Mapped[str] = mapped_column(ID, unique=True)
     repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"))
     parents: Mapped[list[Any]]
+    ref: Mapped[str] = mapped_column(String(64), default="main", server_default="main")
     author: Mapped[str] = mapped_column(ACCOUNT)
     message: Mapped[str] = mapped_column(Text)
     create_time: Mapped[datetime]
@@ -67,6 +144,7 @@ class VersionRow(Base):
     card: Mapped[dict[str, Any]]
     figures: Mapped[dict[str, Any]]
     declaration: Mapped[dict[str, Any]]
+    bounds: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     state: Mapped[str] = mapped_column(String(16))
     verdict: Mapped[str] = mapped_column(String(32), default="")
     exported: Mapped[bool] = mapped_column(default=False)

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from services.catalog.domain.names import is_version_id
+from services.catalog.domain.refs import MAIN
 from services.catalog.paging import Page
-from services.catalog.store.repositories import MAIN
 from services.catalog.store.tables import (
     FileRow,
     FindingRow,
+    HistoryRow,
     RefRow,
     RepositoryRow,
     SampleRow,
@@ -55,25 +56,27 @@ def get(session: Session, version_id: str) -> VersionRow | None:
 
 def resolve(session: Session, repository: RepositoryRow, ref: str) -> VersionRow:
     """The version that `ref` (ref name or version id) names; empty: `main`, else the newest. NotFound if none."""
-    query = select(VersionRow).where(VersionRow.repository_id == repository.id)
+    query = _held(repository)
     if is_version_id(ref):
         query = query.where(VersionRow.id == ref)
     else:
         named = session.get(RefRow, (repository.id, ref or MAIN))
-        if named is not None:
+        if named is not None and named.version_id is not None:
             query = query.where(VersionRow.id == named.version_id)
         elif ref:
             raise _missing_version(repository, ref)
-    row = session.scalars(query.order_by(VersionRow.sequence.desc()).limit(1)).one_or_none()
+        else:
+            query = query.where(HistoryRow.pull == 0)
+    row = session.scalars(query.order_by(HistoryRow.sequence.desc()).limit(1)).one_or_none()
     if row is None:
         raise _missing_version(repository, ref or MAIN)
     return row
 
 
 def page_of(session: Session, repository: RepositoryRow, page: Page) -> Sequence[VersionRow]:
-    """Up to `page.size + 1` versions, newest first."""
-    query = select(VersionRow).where(VersionRow.repository_id == repository.id, VersionRow.sequence < page.before)
-    return session.scalars(query.order_by(VersionRow.sequence.desc()).limit(page.size + 1)).all()
+    """Up to `page.size + 1` versions, newest first; without those of pull requests that are not merged."""
+    query = _held(repository).where(HistoryRow.sequence < page.before, HistoryRow.pull == 0)
+    return session.scalars(query.order_by(HistoryRow.sequence.desc()).limit(page.size + 1)).all()
 
 
 def parts_of(session: Session, version_id: str) -> Parts:
@@ -127,6 +130,11 @@ def replace(session: Session, kind: type[Part], keys: ColumnElement[bool], rows:
         session.delete(old)
     session.flush()
     session.add_all(rows)
+
+
+def _held(repository: RepositoryRow) -> Select[VersionRow]:
+    joined = select(VersionRow).join(HistoryRow, HistoryRow.sequence == VersionRow.sequence)
+    return joined.where(HistoryRow.repository_id == repository.id)
 
 
 def _ordered(

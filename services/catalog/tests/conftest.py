@@ -55,6 +55,7 @@ class Hub:
     objects: ObjectStore
     process: subprocess.Popen[bytes] | None = None
     channels: list[grpc.Channel] = field(default_factory=list)
+    people: dict[tuple[str, str], grpc.Channel] = field(default_factory=dict)
 
     def start(self) -> None:
         environment = {**os.environ, "VOICEHUB_DATA": str(self.data), "VOICEHUB_CATALOG_ADDRESS": self.address}
@@ -74,10 +75,16 @@ class Hub:
 
     def stub(self, account: str = "", service: str = "gateway") -> CatalogServiceStub:
         """Calls in the name of `account`, signed by `service`; no account: an anonymous visitor."""
-        signer = Signer(self.data / "keys", service)
-        channel = make_channel(self.address, lambda: signer.sign(Identity(account)))
-        self.channels.append(channel)
-        return CatalogServiceStub(channel)
+        return CatalogServiceStub(self.channel(account, service))
+
+    def channel(self, account: str = "", service: str = "gateway") -> grpc.Channel:
+        """As `stub`, for the other contracts of the catalog; one channel a caller."""
+        if (account, service) not in self.people:
+            signer = Signer(self.data / "keys", service)
+            made = make_channel(self.address, lambda: signer.sign(Identity(account)))
+            self.people[account, service] = made
+            self.channels.append(made)
+        return self.people[account, service]
 
     def service_stub(self, service: str) -> CatalogServiceStub:
         channel = make_channel(self.address, Signer(self.data / "keys", service).own)

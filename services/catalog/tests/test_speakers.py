@@ -75,7 +75,7 @@ def test_what_comes_too_close_to_a_protected_voice_is_told_to_both_sides(hub: Hu
     for account in ("carl", "dora"):
         with pytest.raises(grpc.RpcError) as refused:
             hub.stub(account).SetProtection(request)
-        assert from_rpc(refused.value).reason == "NOT_THE_OWNER"
+        assert from_rpc(refused.value).reason == "ROLE_MISSING"
         with pytest.raises(grpc.RpcError):
             noted(hub, account, "vera", "original")
 

@@ -86,7 +86,7 @@ def test_a_signature_is_checked_once_while_its_time_lasts(keys: Path, monkeypatc
         verifier.verify(forged)
     end = jwt.decode(token, options={"verify_signature": False})["exp"]
     for moment in (end, end - 2 * module.LIFETIME_SECONDS):  # the clock was moved: the token is looked at again
-        monkeypatch.setattr(module.time, "time", lambda moment=moment: moment)
+        monkeypatch.setattr("services.common.identity.time.time", lambda moment=moment: moment)
         assert verifier.verify(token) is not ann
         monkeypatch.undo()
 

@@ -52,7 +52,12 @@ _NEW = record(
         "declaration": DECLARATION,
         "files": listing(_FILE, least=1, most=MOST_FILES),
     },
-    {"visibility": {**VISIBILITY, "description": "Of the repository, if it is new."}, "figures": FREE_OBJECT},
+    {
+        "visibility": {**VISIBILITY, "description": "Of the repository, if it is new."},
+        "figures": FREE_OBJECT,
+        "ref": text(64, note="Branch to push to, made if it is not there; `main` if not said."),
+        "onto": text(32, note="Id of the version this one was made from: 409 if the branch has moved on since."),
+    },
 )
 _ENDS = ("published", "quarantined")
 
@@ -70,6 +75,8 @@ def create_version(call: Call, owner: str, name: str) -> Reply:
         files=[_uploaded(call, number, file) for number, file in enumerate(call.body["files"])],
         figures=to_struct(call.body.get("figures", {}), "figures"),
         idempotency_key=call.key,
+        ref=call.body.get("ref", ""),
+        onto=call.body.get("onto", ""),
     )
     made = ask(call.hub.clients.catalog.CreateVersion, request).version
     return Reply(to_json(made), {"Location": f"/v1/repos/{owner}/{name}/versions/{made.id}"})

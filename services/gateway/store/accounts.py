@@ -17,13 +17,17 @@ from services.gateway.domain.credentials import Scope, new_token, token_digest
 from services.gateway.store import audit
 from services.gateway.store.tables import accounts, administrators, tokens
 
+ORGANISATION = "organisation:"
+"""Stands, before the name of who made it, where a person's account has a password hash."""
+
 
 @dataclass(frozen=True)
 class Account:
-    """A person or a program that may own voices."""
+    """Who may own voices: a person or a program, or an organisation, which nobody logs in as."""
 
     name: str
     create_time: datetime
+    organisation: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,18 +70,41 @@ class Accounts:
             ) from error
         return account
 
+    def reserve(self, name: str, creator: str) -> None:
+        """Takes a name for an organisation; Conflict if it is taken, but not for whoever reserved it before."""
+        values = {"name": name, "password_hash": ORGANISATION + creator, "create_time": now()}
+        with self._database.write() as session:
+            row = session.execute(select(accounts).where(accounts.c.name == name)).one_or_none()
+            if row is not None and row.password_hash != ORGANISATION + creator:
+                raise Conflict(
+                    f"The name {name} is taken.", hint="Choose another name.", reason="NAME_TAKEN",
+                    fields={"name": "is taken"},
+                )  # fmt: skip
+            if row is None:
+                session.execute(insert(accounts).values(values))
+                audit.record(session, creator, "organisation.create", f"organisations/{name}")
+
+    def person(self, name: str) -> Account:
+        """The account of that name, if it is not an organisation; NotFound."""
+        account = self.get(name)
+        if account.organisation:
+            raise _no_account()
+        return account
+
     def get(self, name: str) -> Account:
         """The account of that name; NotFound."""
         with self._database.read() as session:
             row = session.execute(select(accounts).where(accounts.c.name == name)).one_or_none()
         if row is None:
-            raise NotFound("This account does not exist.", hint="Check the spelling of the name.")
-        return Account(row.name, _utc(row.create_time))
+            raise _no_account()
+        return Account(row.name, _utc(row.create_time), row.password_hash.startswith(ORGANISATION))
 
     def password_hash(self, name: str) -> str | None:
-        """The password hash of an account, None if there is no such account."""
+        """The password hash of an account, None if there is no such account, or if it is an organisation."""
+        query = select(accounts.c.password_hash).where(accounts.c.name == name)
         with self._database.read() as session:
-            return session.execute(select(accounts.c.password_hash).where(accounts.c.name == name)).scalar_one_or_none()
+            found = session.execute(query).scalar_one_or_none()
+        return None if found is None or found.startswith(ORGANISATION) else found
 
     def issue(
         self, account: str, kind: str, label: str, scopes: frozenset[Scope], expire_time: datetime | None
@@ -127,6 +154,10 @@ class Accounts:
             if ended is None:
                 raise NotFound("This token does not exist.", hint="List your tokens with GET /v1/tokens.")
             audit.record(session, account, f"{ended}.revoke", f"tokens/{token_id}")
+
+
+def _no_account() -> NotFound:
+    return NotFound("This account does not exist.", hint="Check the spelling of the name.")
 
 
 def _utc(moment: datetime) -> datetime:

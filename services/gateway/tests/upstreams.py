@@ -153,6 +153,8 @@ class Catalog(catalog_grpc.CatalogServiceServicer):
     def CreateRepository(
         self, request: catalog.CreateRepositoryRequest, context: grpc.ServicerContext
     ) -> catalog.CreateRepositoryResponse:
+        if rpc.caller().account != request.owner:
+            raise Forbidden("Only the owner writes.", hint="Use your own account.")
         self.world.add_voice(request.owner, request.name, private=request.visibility == catalog.VISIBILITY_PRIVATE)
         return catalog.CreateRepositoryResponse(repository=self.world.repository(request.owner, request.name))
 

@@ -78,6 +78,11 @@ class Repository(_message.Message):
     DOWNLOADS_FIELD_NUMBER: _builtins.int
     HEAD_FIELD_NUMBER: _builtins.int
     PROTECTED_FIELD_NUMBER: _builtins.int
+    ROLE_FIELD_NUMBER: _builtins.int
+    ARCHIVED_FIELD_NUMBER: _builtins.int
+    UPSTREAM_OWNER_FIELD_NUMBER: _builtins.int
+    UPSTREAM_NAME_FIELD_NUMBER: _builtins.int
+    FORKS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     owner: _builtins.str
     name: _builtins.str
@@ -90,6 +95,15 @@ class Repository(_message.Message):
     """Version id of the ref `main`; empty before the first published version."""
     protected: _builtins.bool
     """Whether its owner is told when somebody else's new voice comes too close to it."""
+    role: _builtins.str
+    """The caller's: read, triage, write, maintain or admin; empty for services."""
+    archived: _builtins.bool
+    """Read-only."""
+    upstream_owner: _builtins.str
+    """What it was forked from, as far as the caller may see it."""
+    upstream_name: _builtins.str
+    forks: _builtins.int
+    """Repositories forked from it that everybody may see."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     def __init__(
@@ -106,10 +120,15 @@ class Repository(_message.Message):
         downloads: _builtins.int = ...,
         head: _builtins.str = ...,
         protected: _builtins.bool = ...,
+        role: _builtins.str = ...,
+        archived: _builtins.bool = ...,
+        upstream_owner: _builtins.str = ...,
+        upstream_name: _builtins.str = ...,
+        forks: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["comments", b"comments", "create_time", b"create_time", "downloads", b"downloads", "head", b"head", "id", b"id", "name", b"name", "owner", b"owner", "protected", b"protected", "starred_by_caller", b"starred_by_caller", "stars", b"stars", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["archived", b"archived", "comments", b"comments", "create_time", b"create_time", "downloads", b"downloads", "forks", b"forks", "head", b"head", "id", b"id", "name", b"name", "owner", b"owner", "protected", b"protected", "role", b"role", "starred_by_caller", b"starred_by_caller", "stars", b"stars", "upstream_name", b"upstream_name", "upstream_owner", b"upstream_owner", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -496,6 +515,8 @@ class CreateVersionRequest(_message.Message):
     FIGURES_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     TRAINING_JOB_FIELD_NUMBER: _builtins.int
+    REF_FIELD_NUMBER: _builtins.int
+    ONTO_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     name: _builtins.str
     visibility_if_new: Global___Visibility.ValueType
@@ -505,6 +526,12 @@ class CreateVersionRequest(_message.Message):
     """Same key from the same caller: the version made the first time is answered again."""
     training_job: _builtins.str
     """Training job that made it, when one did."""
+    ref: _builtins.str
+    """Branch to push to, made if it is not there; empty is `main`."""
+    onto: _builtins.str
+    """Id of the version that this one was made from. If the branch has moved on since: ALREADY_EXISTS, which tells
+    what changed. Empty: whatever the branch has now.
+    """
     @_builtins.property
     def card(self) -> _struct_pb2.Struct:
         """Already parsed card; validated by the catalog."""
@@ -528,10 +555,12 @@ class CreateVersionRequest(_message.Message):
         figures: _struct_pb2.Struct | None = ...,
         idempotency_key: _builtins.str = ...,
         training_job: _builtins.str = ...,
+        ref: _builtins.str = ...,
+        onto: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["card", b"card", "declaration", b"declaration", "figures", b"figures"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["card", b"card", "declaration", b"declaration", "figures", b"figures", "files", b"files", "idempotency_key", b"idempotency_key", "message", b"message", "name", b"name", "owner", b"owner", "training_job", b"training_job", "visibility_if_new", b"visibility_if_new"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["card", b"card", "declaration", b"declaration", "figures", b"figures", "files", b"files", "idempotency_key", b"idempotency_key", "message", b"message", "name", b"name", "onto", b"onto", "owner", b"owner", "ref", b"ref", "training_job", b"training_job", "visibility_if_new", b"visibility_if_new"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,137 @@
+"""`voicehub repo …` and `voicehub org …`: names, owners, roles."""
+
+from __future__ import annotations
+
+import click
+
+from voicehub.cli.context import Context, command
+from voicehub.errors import UsageError
+from voicehub.models import Repository
+from voicehub.names import parse_name
+
+_ROLES = click.Choice(["read", "triage", "write", "maintain", "admin", "none"])
+
+
+@click.group()
+def repo() -> None:
+    """What becomes of a repository, and who may what in it."""
+
+
+@repo.command(name="set")
+@click.argument("voice")
+@click.option("--private/--public", default=None, help="Who sees it.")
+@click.option("--archive/--open", "archived", default=None, help="Read-only, or not.")
+@click.option("--rename", default="", metavar="NAME", help="Another name; the old one leads to it.")
+@command
+def change(context: Context, voice: str, private: bool | None, archived: bool | None, rename: str) -> None:
+    """Change one thing of VOICE (owner/name)."""
+    if sum((private is not None, archived is not None, bool(rename))) != 1:
+        raise UsageError("Change one thing at a time.", hint="Give --private, --archive, --rename or their opposites.")
+    with context.client() as client:
+        _tell(context, client.access.update(voice, private=private, archived=archived, rename=rename))
+
+
+@repo.command()
+@click.argument("voice")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@command
+def delete(context: Context, voice: str, yes: bool) -> int:
+    """Delete VOICE (owner/name) for good."""
+    if not yes and not click.confirm(f"Delete {voice} for good?", err=True):
+        return 1
+    with context.client() as client:
+        client.access.delete(voice)
+    context.out.answer({"deleted": voice})
+    context.out.say(f"✓ {voice} is gone.")
+    return 0
+
+
+@repo.command()
+@click.argument("voice")
+@click.argument("new_owner")
+@command
+def transfer(context: Context, voice: str, new_owner: str) -> None:
+    """Offer VOICE (owner/name) to NEW_OWNER, who accepts with `voicehub repo offers --accept`."""
+    with context.client() as client:
+        made = client.access.offer(voice, new_owner)
+    context.out.answer(made)
+    context.out.say(f"✓ {voice} is offered to {new_owner}.")
+
+
+@repo.command()
+@click.option("--accept", default="", metavar="ID", help="Take an offer.")
+@click.option("--decline", default="", metavar="ID", help="Decline an offer.")
+@command
+def offers(context: Context, accept: str, decline: str) -> None:
+    """List what is offered to you, or answer an offer."""
+    with context.client() as client:
+        for identifier, taken in ((accept, True), (decline, False)):
+            if identifier:
+                client.access.answer(identifier, accept=taken)
+        found = client.access.offers()
+    context.out.answer(found)
+    context.out.table(
+        ["OFFER", "VOICE", "FROM", "TO"], [[o.id, f"{o.owner}/{o.name}", o.by, o.new_owner] for o in found]
+    )
+
+
+@repo.command()
+@click.argument("voice")
+@click.argument("account", required=False)
+@click.argument("role", required=False, type=_ROLES)
+@command
+def role(context: Context, voice: str, account: str | None, role: str | None) -> None:
+    """List who has a role on VOICE, or give ACCOUNT a ROLE (none takes it back)."""
+    with context.client() as client:
+        if account:
+            client.access.grant(parse_name(voice), account, "" if role in (None, "none") else str(role))
+        found = client.access.collaborators(voice)
+    context.out.answer(found)
+    context.out.table(["ACCOUNT", "ROLE"], [[grant.account, grant.role] for grant in found])
+
+
+@click.group()
+def org() -> None:
+    """Organisations: owners that are not one person."""
+
+
+@org.command(name="create")
+@click.argument("name")
+@command
+def create_organisation(context: Context, name: str) -> None:
+    """Make the organisation NAME; you are its admin."""
+    with context.client() as client:
+        made = client.access.create_organisation(name)
+    context.out.answer(made)
+    context.out.say(f"✓ {name} is yours: push to {name}/….")
+
+
+@org.command(name="ls")
+@command
+def list_organisations(context: Context) -> None:
+    """List your organisations."""
+    with context.client() as client:
+        found = client.access.organisations()
+    context.out.answer(found)
+    context.out.table(["ORGANISATION", "ROLE"], [[one.name, one.role] for one in found])
+
+
+@org.command()
+@click.argument("organisation")
+@click.argument("account", required=False)
+@click.argument("role", required=False, type=_ROLES)
+@command
+def member(context: Context, organisation: str, account: str | None, role: str | None) -> None:
+    """List the members of ORGANISATION, or give ACCOUNT a ROLE on all its voices (none ends that)."""
+    with context.client() as client:
+        if account:
+            client.access.join(organisation, account, "" if role in (None, "none") else str(role))
+        found = client.access.members(organisation)
+    context.out.answer(found)
+    context.out.table(["ACCOUNT", "ROLE"], [[grant.account, grant.role] for grant in found])
+
+
+def _tell(context: Context, repository: Repository) -> None:
+    context.out.answer(repository)
+    archived = ", read-only" if repository.archived else ""
+    context.out.say(f"✓ {repository.owner}/{repository.name} is {repository.visibility}{archived}.")

@@ -1,0 +1,65 @@
+"""What led to a version, page by page: a cursor is the front of the walk, so that a page costs what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from services.catalog import paging
+from services.catalog.collaboration.refs import held_lookup
+from services.catalog.domain.graph import Lookup, walk
+from services.catalog.store import history
+from services.catalog.store.tables import HistoryRow, RepositoryRow, VersionRow
+from services.stubs.voicehub.common.v1 import common_pb2
+
+KIND = "history"
+MAX_FRONT = 64
+"""Versions that may wait for the next page at once: as many branches may run side by side in a history."""
+
+
+def page_of(
+    session: Session, repository: RepositoryRow, ref: str, asked: common_pb2.PageRequest
+) -> tuple[Sequence[VersionRow], str]:
+    """A page of the history of `ref`, newest first, and the cursor of the next; Invalid for a foreign cursor."""
+    size = paging.page_size(asked.size)
+    front = _front(session, repository, asked.cursor) or [held_lookup(session, repository, ref).id]
+    lookup = history.lookup(session)
+    shown, rest = _split(lookup, front, size)
+    waiting = ",".join(str(lookup(version).sequence) for version in rest)
+    rows = {row.id: row for row in session.scalars(select(VersionRow).where(VersionRow.id.in_(shown)))}
+    cursor = paging.encode(KIND, waiting) if rest else ""
+    return [rows[version] for version in shown], cursor
+
+
+def _split(lookup: Lookup, front: Sequence[str], size: int) -> tuple[list[str], list[str]]:
+    """The first `size` versions of the walk, and what waits after them."""
+    shown: list[str] = []
+    waiting = dict.fromkeys(front)
+    for node in walk(lookup, front):
+        if len(shown) == size:
+            break
+        shown.append(node.id)
+        waiting.pop(node.id, None)
+        waiting.update(dict.fromkeys(node.parents))
+    return shown, list(waiting)[:MAX_FRONT]
+
+
+def _front(session: Session, repository: RepositoryRow, cursor: str) -> list[str]:
+    """The versions of a cursor: only such as the repository holds, whatever a caller made up."""
+    if not cursor:
+        return []
+    front = str(paging.decode(KIND, cursor)).split(",")
+    if len(front) > MAX_FRONT or not all(
+        number.isascii() and number.isdigit() and len(number) < 10 for number in front
+    ):
+        raise paging.bad_cursor()
+    numbers = {int(number) for number in front}
+    query = select(VersionRow.id).join(HistoryRow, HistoryRow.sequence == VersionRow.sequence)
+    found = list(
+        session.scalars(query.where(HistoryRow.repository_id == repository.id, VersionRow.sequence.in_(numbers)))
+    )
+    if len(found) != len(numbers):
+        raise paging.bad_cursor()
+    return found

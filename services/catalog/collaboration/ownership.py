@@ -1,0 +1,96 @@
+"""What becomes of a repository: renamed, handed on, archived, deleted."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from services.catalog.domain.names import check_repository
+from services.catalog.domain.roles import Role, not_yours
+from services.catalog.domain.visibility import require_account
+from services.catalog.store import access, people, repositories
+from services.catalog.store.tables import HistoryRow, RefRow, RepositoryRow, TransferRow
+from services.common.clock import now
+from services.common.errors import Conflict, Invalid, NotFound
+from services.common.identity import Identity
+from services.common.ids import new_id
+from services.stubs.voicehub.catalog.v1 import access_pb2 as pb
+
+TOMBSTONE = "~"
+"""Begins the name of what is deleted: no repository can be called so, and the name it had is free again."""
+
+
+def rename(session: Session, identity: Identity, request: pb.RenameRepositoryRequest) -> RepositoryRow:
+    """Gives a repository another name; the old one leads to it until somebody uses it."""
+    row = repositories.readable(session, identity, request.owner, request.name)
+    access.require(session, identity, row, Role.ADMIN)
+    check_repository(row.owner, request.new_name)
+    _move(session, row, row.owner, request.new_name)
+    return row
+
+
+def archive(session: Session, identity: Identity, request: pb.ArchiveRepositoryRequest) -> RepositoryRow:
+    """Makes a repository read-only, or opens it again."""
+    row = repositories.readable(session, identity, request.owner, request.name)
+    access.require(session, identity, row, Role.ADMIN, archived_too=True)
+    row.archived = request.archived
+    return row
+
+
+def remove(session: Session, identity: Identity, request: pb.DeleteRepositoryRequest) -> None:
+    """Deletes a repository: its names are free, its refs gone; forks hold on to what they have."""
+    row = repositories.readable(session, identity, request.owner, request.name)
+    access.require(session, identity, row, Role.ADMIN, archived_too=True)
+    for table in (RefRow, HistoryRow, TransferRow):
+        session.execute(delete(table).where(table.repository_id == row.id))
+    repositories.forget_old_names(session, row.id)
+    row.delete_time, row.name, row.protected = now(), TOMBSTONE + row.id, False
+    repositories.mark_stale(session, row.id)
+
+
+def offer(session: Session, identity: Identity, request: pb.OfferTransferRequest) -> TransferRow | None:
+    """Offers a repository to another owner in place of an earlier offer; to nobody takes that back."""
+    row = repositories.readable(session, identity, request.owner, request.name)
+    account = access.require(session, identity, row, Role.ADMIN)
+    if request.new_owner == row.owner:
+        raise Invalid(f"{row.owner} owns it already.", hint="Name another owner.", fields={"new_owner": "owns it"})
+    session.execute(delete(TransferRow).where(TransferRow.repository_id == row.id))
+    if not request.new_owner:
+        return None
+    made = TransferRow(
+        id=new_id(), repository_id=row.id, new_owner=request.new_owner, account=account, create_time=now()
+    )
+    session.add(made)
+    session.flush()
+    return made
+
+
+def answer(session: Session, identity: Identity, request: pb.AnswerTransferRequest) -> RepositoryRow | None:
+    """Accepts an offer: the repository is the new owner's, the old one keeps the role write. Or declines it."""
+    account = require_account(identity)
+    made = session.scalars(select(TransferRow).where(TransferRow.id == request.id)).one_or_none()
+    if made is None or made not in people.transfers_to(session, account):
+        raise NotFound("You have no such offer.", hint="List them: voicehub transfers.", reason="TRANSFER_NOT_FOUND")
+    row = repositories.by_id(session, made.repository_id)
+    session.delete(made)
+    if not request.accepted:
+        return None
+    if not access.may_create(session, identity, made.new_owner):
+        raise not_yours(made.new_owner)
+    before = row.owner
+    _move(session, row, made.new_owner, row.name)
+    people.grant(session, row.id, made.new_owner, Role.NONE)
+    people.grant(session, row.id, before, Role.WRITE)
+    return row
+
+
+def _move(session: Session, row: RepositoryRow, owner: str, name: str) -> None:
+    if (owner, name) == (row.owner, row.name):
+        return
+    if repositories.named(session, owner, name) is not None:
+        raise Conflict(f"{owner}/{name} exists already.", hint="Choose another name.", reason="NAME_TAKEN")
+    repositories.free_old_name(session, owner, name)
+    repositories.keep_old_name(session, row)
+    row.owner, row.name = owner, name
+    session.flush()
+    repositories.mark_stale(session, row.id)

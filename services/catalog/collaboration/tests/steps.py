@@ -1,0 +1,36 @@
+"""What tests of collaboration do again and again."""
+
+from __future__ import annotations
+
+import grpc
+import pytest
+
+from services.catalog.tests.conftest import Hub
+from services.common.errors import VoiceHubError, from_rpc
+from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
+from services.stubs.voicehub.catalog.v1 import refs_pb2, refs_pb2_grpc
+
+
+def refusal(call: object, request: object) -> VoiceHubError:
+    """What a call that must fail is answered."""
+    with pytest.raises(grpc.RpcError) as caught:
+        call(request)  # type: ignore[operator]
+    return from_rpc(caught.value)
+
+
+def refs_of(hub: Hub, account: str) -> refs_pb2_grpc.RefServiceStub:
+    return refs_pb2_grpc.RefServiceStub(hub.channel(account))
+
+
+def pushed(hub: Hub, owner: str, name: str, *, publish: bool = True, **changes: object) -> str:
+    """A version's id, published unless said otherwise; `account` pushes, the owner if not said."""
+    stub = hub.stub(str(changes.pop("account", owner)))
+    made = stub.CreateVersion(hub.push_request(owner, name, **changes)).version
+    if publish:
+        hub.walk(made.id)
+        hub.until(stub, owner, name, made.id, pb.VERSION_STATE_PUBLISHED)
+    return str(made.id)
+
+
+def ref(hub: Hub, owner: str, name: str, branch: str = "main") -> refs_pb2.Ref:
+    return refs_of(hub, owner).GetRef(refs_pb2.GetRefRequest(owner=owner, name=name, ref=branch)).ref

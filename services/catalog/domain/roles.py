@@ -1,0 +1,69 @@
+"""Roles on a repository: each may do all that the one before may."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from services.common.errors import Forbidden, Invalid, Unprocessable
+
+
+class Role(IntEnum):
+    """What somebody may do.
+
+    READ: see, pull, fork, comment, open pull requests. TRIAGE: close the pull requests and threads of others.
+    WRITE: push to branches, tag, review with weight, merge. MAINTAIN: protect and force refs, open to others what is
+    read. ADMIN: roles, visibility, rename, transfer, archive, delete.
+    """
+
+    NONE = 0
+    READ = 1
+    TRIAGE = 2
+    WRITE = 3
+    MAINTAIN = 4
+    ADMIN = 5
+
+
+NAMES = {role.name.lower(): role for role in Role if role}
+
+
+def role_from(name: str) -> Role:
+    """The role of that name; Invalid for an unknown one."""
+    if name not in NAMES:
+        raise Invalid(
+            f"There is no role {name[:32]!r}.", hint=f"Use one of: {', '.join(NAMES)}.", fields={"role": "unknown"}
+        )
+    return NAMES[name]
+
+
+def lacks(repository: str, owner: str, needed: Role, has: Role) -> Forbidden:
+    """The answer to who may see a repository, but not do this."""
+    return Forbidden(
+        f"This needs the role {needed.name.lower()} on {repository}; yours is {has.name.lower()}.",
+        hint=f"Ask {owner} for it, or fork the voice and open a pull request.",
+        reason="ROLE_MISSING",
+    )
+
+
+def not_yours(owner: str) -> Forbidden:
+    """The one answer to who wants to write where he sees nothing: it tells nothing of what is there."""
+    return Forbidden(
+        f"You may not change repositories of {owner} that you cannot see, nor make new ones there.",
+        hint=f"Use a repository of your own, or ask {owner} for a role.",
+        reason="NOT_THE_OWNER",
+    )
+
+
+def is_archived(repository: str) -> Forbidden:
+    """The answer to a change of what is read-only."""
+    return Forbidden(
+        f"{repository} is archived: it is read-only.",
+        hint="Fork it, or ask an admin to open it again.",
+        reason="ARCHIVED",
+    )
+
+
+def last_admin(organisation: str) -> Unprocessable:
+    """The answer to who would leave an organisation without anybody to lead it."""
+    return Unprocessable(
+        f"{organisation} would have no admin any more.", hint="Make another member admin first.", reason="LAST_ADMIN"
+    )

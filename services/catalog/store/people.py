@@ -1,0 +1,67 @@
+"""Collaborators, organisations and transfers: queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from services.catalog.domain.roles import Role
+from services.catalog.store.tables import CollaboratorRow, MemberRow, OrganisationRow, TransferRow
+
+
+def collaborators(session: Session, repository_id: str) -> Sequence[CollaboratorRow]:
+    """Who has a role on a repository, by name."""
+    query = select(CollaboratorRow).where(CollaboratorRow.repository_id == repository_id)
+    return session.scalars(query.order_by(CollaboratorRow.account)).all()
+
+
+def grant(session: Session, repository_id: str, account: str, role: Role) -> None:
+    """Gives an account a role on a repository; NONE takes it back."""
+    row = session.get(CollaboratorRow, (repository_id, account))
+    if row is not None and not role:
+        session.delete(row)
+    elif row is not None:
+        row.role = role.value
+    elif role:
+        session.add(CollaboratorRow(repository_id=repository_id, account=account, role=role.value))
+    session.flush()
+
+
+def members(session: Session, organisation: str) -> Sequence[MemberRow]:
+    """Who belongs to an organisation, by name."""
+    query = select(MemberRow).where(MemberRow.organisation == organisation)
+    return session.scalars(query.order_by(MemberRow.account)).all()
+
+
+def join(session: Session, organisation: str, account: str, role: Role) -> None:
+    """Gives an account a role in an organisation; NONE ends it."""
+    row = session.get(MemberRow, (organisation, account))
+    if row is not None and not role:
+        session.delete(row)
+    elif row is not None:
+        row.role = role.value
+    elif role:
+        session.add(MemberRow(organisation=organisation, account=account, role=role.value))
+    session.flush()
+
+
+def admins(session: Session, organisation: str) -> int:
+    """How many lead an organisation."""
+    query = select(func.count()).select_from(MemberRow)
+    return int(session.scalar(query.where(MemberRow.organisation == organisation, MemberRow.role == Role.ADMIN)) or 0)
+
+
+def organisations_of(session: Session, account: str, after: str, size: int) -> list[tuple[OrganisationRow, Role]]:
+    """Up to `size + 1` organisations of an account, by name, with its role."""
+    query = select(OrganisationRow, MemberRow.role).join(MemberRow, MemberRow.organisation == OrganisationRow.name)
+    query = query.where(MemberRow.account == account, OrganisationRow.name > after).order_by(OrganisationRow.name)
+    return [(row, Role(role)) for row, role in session.execute(query.limit(size + 1))]
+
+
+def transfers_to(session: Session, account: str) -> Sequence[TransferRow]:
+    """Offers to an account and to the organisations that it administers."""
+    led = select(MemberRow.organisation).where(MemberRow.account == account, MemberRow.role == Role.ADMIN)
+    query = select(TransferRow).where(or_(TransferRow.new_owner == account, TransferRow.new_owner.in_(led)))
+    return session.scalars(query.order_by(TransferRow.id)).all()

@@ -1,0 +1,104 @@
+"""Refs: queries, and how they follow the road of the versions pushed to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from services.catalog.domain.graph import is_ancestor, walk
+from services.catalog.domain.refs import RefKind, Tip, moved
+from services.catalog.domain.road import State
+from services.catalog.store.history import lookup
+from services.catalog.store.tables import RefRow, RepositoryRow, VersionRow
+from services.common.clock import now
+from services.common.errors import NotFound
+
+
+def get(session: Session, repository: RepositoryRow, name: str) -> RefRow:
+    """The ref; NotFound."""
+    row = session.get(RefRow, (repository.id, name))
+    if row is None:
+        raise NotFound(
+            f"{repository.owner}/{repository.name} has no ref {name[:64]!r}.",
+            hint="List its refs: voicehub refs.",
+            reason="REF_NOT_FOUND",
+        )
+    return row
+
+
+def page_of(session: Session, repository: RepositoryRow, after: str, size: int) -> Sequence[RefRow]:
+    """Up to `size + 1` refs by name."""
+    query = select(RefRow).where(RefRow.repository_id == repository.id, RefRow.name > after)
+    return session.scalars(query.order_by(RefRow.name).limit(size + 1)).all()
+
+
+def tip_of(row: RefRow | None) -> str:
+    """Id of the version that the next push to the ref stands on; empty if there is none."""
+    return (row.tip or row.version_id or "") if row is not None else ""
+
+
+def check_unmoved(session: Session, repository: RepositoryRow, name: str, row: RefRow | None, expected: str) -> None:
+    """Raises Conflict, with what changed, unless the ref still has the tip that the caller saw."""
+    tip = tip_of(row)
+    if tip == expected:
+        return
+    found = session.scalars(select(VersionRow).where(VersionRow.id == tip)).one_or_none()
+    seen = Tip(found.id, found.author, found.message, found.create_time) if found is not None else None
+    raise moved(f"{repository.owner}/{repository.name}", name, seen, expected)
+
+
+def put(session: Session, repository: RepositoryRow, name: str, kind: RefKind, account: str) -> RefRow:
+    """The ref, made if it is not there, with who changes it noted."""
+    row = session.get(RefRow, (repository.id, name))
+    if row is None:
+        row = RefRow(repository_id=repository.id, name=name, kind=kind.value, version_id=None, tip=None)
+        session.add(row)
+    row.update_time, row.updater = now(), account
+    session.flush()
+    return row
+
+
+def forward(session: Session, version: VersionRow) -> list[str]:
+    """Moves the branch that a version was pushed to, now that it is published; answers ids of changed repositories.
+
+    A branch that names a version which this one was not made from stays: somebody pushed later and was published
+    sooner, or moved it by hand.
+    """
+    row = session.get(RefRow, (version.repository_id, version.ref))
+    if row is None or row.kind == RefKind.TAG:
+        return []
+    if row.version_id is None or is_ancestor(lookup(session), row.version_id, version.id):
+        row.version_id = version.id
+        row.tip = row.tip or version.id
+    return [version.repository_id]
+
+
+def withdraw(session: Session, version: VersionRow) -> list[str]:
+    """Takes a quarantined version off all refs; answers ids of the repositories in which something changed.
+
+    A branch falls back to the nearest version that led to it: its tip to one that is not quarantined, what people read
+    to a published one. A tag of it is gone.
+    """
+    named = or_(RefRow.version_id == version.id, RefRow.tip == version.id)
+    changed = []
+    for row in session.scalars(select(RefRow).where(named)).all():
+        changed.append(row.repository_id)
+        if row.kind == RefKind.TAG:
+            session.delete(row)
+            continue
+        if row.tip == version.id:
+            row.tip = _earlier(session, version, [s for s in State if s is not State.QUARANTINED])
+        if row.version_id == version.id:
+            row.version_id = _earlier(session, version, [State.PUBLISHED])
+    return changed
+
+
+def _earlier(session: Session, version: VersionRow, states: Sequence[State]) -> str | None:
+    """The newest ancestor in one of the states."""
+    for node in walk(lookup(session), version.parents):
+        state = session.scalars(select(VersionRow.state).where(VersionRow.id == node.id)).one()
+        if State(state) in states:
+            return node.id
+    return None
