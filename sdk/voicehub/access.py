@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from voicehub.collaboration import Grant, Organisation, Transfer
 from voicehub.decoding import decode
-from voicehub.models import Grant, Organisation, Repository, Transfer
+from voicehub.models import Repository
 from voicehub.names import VoiceName, parse_name
 from voicehub.transport import Transport
 

@@ -28,6 +28,7 @@ from voicehub.models import (
     Version,
 )
 from voicehub.names import VoiceName, parse_name
+from voicehub.pulls import Pulls
 from voicehub.pushing import Part
 from voicehub.refs import Refs
 from voicehub.transport import Transport
@@ -65,6 +66,11 @@ class Client:
     def forks(self) -> Forks:
         """Forks and lineage."""
         return Forks(self.transport)
+
+    @property
+    def pulls(self) -> Pulls:
+        """Pull requests."""
+        return Pulls(self.transport)
 
     @property
     def batches(self) -> Batches:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from voicehub.collaboration import Ref
 from voicehub.decoding import decode
-from voicehub.models import Ref, Repository
+from voicehub.models import Repository
 from voicehub.names import VoiceName, parse_name
 from voicehub.transport import Transport
 

@@ -87,35 +87,6 @@ class Repository:
 
 
 @dataclass(frozen=True)
-class Grant:
-    """An account and its role, on a repository or in an organisation."""
-
-    account: str
-    role: str = ""
-
-
-@dataclass(frozen=True)
-class Organisation:
-    """An owner that is not one person; `role` is yours."""
-
-    name: str
-    create_time: datetime | None = None
-    role: str = ""
-
-
-@dataclass(frozen=True)
-class Transfer:
-    """A repository offered to another owner."""
-
-    id: str
-    owner: str = ""
-    name: str = ""
-    new_owner: str = ""
-    by: str = ""
-    create_time: datetime | None = None
-
-
-@dataclass(frozen=True)
 class Version:
     """An immutable version of a voice: state, card, manifest, verdict."""
 
@@ -147,40 +118,6 @@ class Version:
     def final(self) -> bool:
         """Whether the version has come to the end of its road."""
         return self.state in ("published", "quarantined")
-
-
-@dataclass(frozen=True)
-class Protection:
-    """What a protected ref asks of a pull request; a limit of 0 is none."""
-
-    approvals: int = 0
-    similarity_drop: float = 0.0
-    intelligibility_drop: float = 0.0
-
-
-@dataclass(frozen=True)
-class Ref:
-    """A branch, a tag or the head of a pull request: `version` is what one reads, the next push stands on `tip`."""
-
-    name: str
-    kind: str = "branch"
-    version: str = ""
-    tip: str = ""
-    protected: bool = False
-    protection: Protection | None = None
-    update_time: datetime | None = None
-    updater: str = ""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """How two versions stand to each other: nearest common ancestors, and how many versions either has alone."""
-
-    base: str
-    head: str
-    merge_bases: tuple[str, ...] = ()
-    ahead: int = 0
-    behind: int = 0
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from voicehub.collaboration import Comparison, Protection, Ref
 from voicehub.decoding import decode
-from voicehub.models import Comparison, Protection, Ref, Version
+from voicehub.models import Version
 from voicehub.names import VoiceName, parse_name
 from voicehub.transport import Transport
 

@@ -9,7 +9,9 @@ import grpc
 from services.catalog import handlers
 from services.catalog.collaboration.access_service import AccessService
 from services.catalog.collaboration.forks_service import ForkService
+from services.catalog.collaboration.judgement_service import JudgementService
 from services.catalog.collaboration.organisation_service import OrganisationService
+from services.catalog.collaboration.pulls_service import PullService
 from services.catalog.collaboration.refs_service import RefService
 from services.catalog.search.keeper import Keeper
 from services.catalog.search.port import open_index
@@ -24,6 +26,8 @@ from services.stubs.voicehub.catalog.v1 import (
     catalog_pb2_grpc,
     forks_pb2,
     forks_pb2_grpc,
+    pulls_pb2,
+    pulls_pb2_grpc,
     refs_pb2,
     refs_pb2_grpc,
 )
@@ -46,9 +50,12 @@ def bootstrap(house: House) -> Parts:
         refs_pb2_grpc.add_RefServiceServicer_to_server(RefService(house.database), server)
         access_pb2_grpc.add_AccessServiceServicer_to_server(AccessService(house.database), server)
         forks_pb2_grpc.add_ForkServiceServicer_to_server(ForkService(house.database), server)
+        pulls_pb2_grpc.add_PullServiceServicer_to_server(PullService(house.database), server)
+        judgements = JudgementService(house.database, house.objects)
+        pulls_pb2_grpc.add_JudgementServiceServicer_to_server(judgements, server)
         access_pb2_grpc.add_OrganisationServiceServicer_to_server(OrganisationService(house.database), server)
 
-    contracts = (catalog_pb2, refs_pb2, access_pb2, forks_pb2)
+    contracts = (catalog_pb2, refs_pb2, access_pb2, forks_pb2, pulls_pb2)
     return Parts(
         register=register,
         names=[found.full_name for one in contracts for found in one.DESCRIPTOR.services_by_name.values()],

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from google.protobuf.message import Message
 from sqlalchemy.orm import Session
 
 from services.catalog.messages import comment, to_struct
+from services.catalog.store.pull_tables import PullRequestRow
 from services.catalog.store.tables import CommentRow, LikenessRow, RepositoryRow, VersionRow
 from services.common import metrics, outbox
 from services.common.events import make_event
@@ -72,6 +75,36 @@ def forked(session: Session, upstream: RepositoryRow, fork: RepositoryRow, versi
         repository_id=upstream.id, fork_id=fork.id, version_id=version.id, account=account
     )
     _say(session, "community", upstream.id, payload)
+
+
+def evaluation_requested(session: Session, version_id: str) -> None:
+    """Somebody shall judge a version."""
+    _say(session, "community", version_id, collaboration_events_pb2.EvaluationRequested(version_id=version_id))
+
+
+def merge_requested(session: Session, pull: PullRequestRow, merge_bases: Sequence[str], account: str) -> None:
+    """Somebody shall merge the weights of both sides of a pull request."""
+    payload = collaboration_events_pb2.MergeRequested(
+        pull_id=pull.id,
+        base_version=pull.merging["base"],
+        head_version=pull.merging["head"],
+        merge_bases=merge_bases,
+        options=to_struct(pull.merging["options"]),
+        account=account,
+    )
+    _say(session, "community", pull.id, payload)
+
+
+def pull_merged(session: Session, pull: PullRequestRow) -> None:
+    """A contribution was adopted."""
+    payload = collaboration_events_pb2.PullMerged(
+        repository_id=pull.repository_id,
+        number=pull.number,
+        author=pull.author,
+        version_id=pull.head_version,
+        account=pull.closer,
+    )
+    _say(session, "community", pull.repository_id, payload)
 
 
 def too_close(session: Session, row: LikenessRow) -> None:

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from sqlalchemy.orm import Session
 
 from services.catalog import events, likenesses
+from services.catalog.collaboration import following
 from services.catalog.domain.card import problems
 from services.catalog.domain.road import NOT_RUN, PASSED, Facts, State, may_become, state_of
 from services.catalog.messages import from_struct
@@ -141,11 +142,13 @@ def _advance(session: Session, version: VersionRow) -> None:
     if state is State.PUBLISHED:
         version.publish_time = now()
         changed = refs.forward(session, version)
+        following.published(session, version)
+        events.published(session, repository, version)
         if repository.delete_time is None:
-            events.published(session, repository, version)
             likenesses.note(session, repository, version)
     elif state is State.QUARANTINED:
         changed = refs.withdraw(session, version)
+        following.refused(session, version)
         events.quarantined(session, repository, version)
     for repository_id in dict.fromkeys([repository.id, *changed]):
         repositories.mark_stale(session, repository_id)

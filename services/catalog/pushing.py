@@ -45,14 +45,25 @@ def push(session: Session, objects: ObjectStore, identity: Identity, request: pb
         repository = repositories.create(session, request.owner, request.name, visibility)
     branch = check_ref(request.ref or MAIN)
     tip = _tip(session, repository, branch, request.onto)
-    bounds = forks.bounds_of(session, repository, [tip] if tip else [])
-    check_bounds(Terms.of(content["declaration"]), bounds)
-    content["bounds"] = [bound.stored() for bound in bounds]
-    row = _new_version(session, repository, account, request, content, branch, tip)
+    row = _new_version(session, repository, account, request, content, branch, [tip] if tip else [])
     refs.put(session, repository, branch, RefKind.BRANCH, account).tip = row.id
     history.hold(session, repository.id, [row.sequence])
     events.pushed(session, repository, row)
     idempotency.remember(session, account, OPERATION, request.idempotency_key, request, row.id)
+    return row
+
+
+def merged(
+    session: Session,
+    objects: ObjectStore,
+    repository: RepositoryRow,
+    account: str,
+    request: pb.CreateVersionRequest,
+    sides: list[str],
+) -> VersionRow:
+    """A version made from two others; it walks the road, and no branch follows it."""
+    row = _new_version(session, repository, account, request, _checked_content(objects, request), "", sides)
+    events.pushed(session, repository, row)
     return row
 
 
@@ -138,12 +149,15 @@ def _new_version(
     request: pb.CreateVersionRequest,
     content: dict[str, Any],
     branch: str,
-    tip: str,
+    parents: list[str],
 ) -> VersionRow:
+    bounds = forks.bounds_of(session, repository, parents)
+    check_bounds(Terms.of(content["declaration"]), bounds)
     row = VersionRow(
         id=new_id(),
         repository_id=repository.id,
-        parents=[tip] if tip else [],
+        parents=parents,
+        bounds=[bound.stored() for bound in bounds],
         ref=branch,
         author=account,
         message=request.message,

@@ -21,6 +21,7 @@ from services.common.settings import Settings
 from services.stubs.voicehub.catalog.v1.access_pb2_grpc import AccessServiceStub, OrganisationServiceStub
 from services.stubs.voicehub.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 from services.stubs.voicehub.catalog.v1.forks_pb2_grpc import ForkServiceStub
+from services.stubs.voicehub.catalog.v1.pulls_pb2_grpc import PullServiceStub
 from services.stubs.voicehub.catalog.v1.refs_pb2_grpc import RefServiceStub
 from services.stubs.voicehub.inference.v1.batch_pb2_grpc import BatchServiceStub
 from services.stubs.voicehub.inference.v1.inference_pb2_grpc import InferenceServiceStub
@@ -84,6 +85,7 @@ class Clients:
         }
         self.catalog = CatalogServiceStub(self._channels["catalog"])
         self.refs = RefServiceStub(self._channels["catalog"])
+        self.pulls = PullServiceStub(self._channels["catalog"])
         self.forks = ForkServiceStub(self._channels["catalog"])
         self.access = AccessServiceStub(self._channels["catalog"])
         self.organisations = OrganisationServiceStub(self._channels["catalog"])

@@ -9,8 +9,8 @@ import click
 
 from voicehub.cli.context import Context, command
 from voicehub.client import Client
+from voicehub.collaboration import Protection, Ref
 from voicehub.errors import UsageError
-from voicehub.models import Protection, Ref
 from voicehub.names import VoiceName, parse_name
 
 

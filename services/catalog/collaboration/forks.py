@@ -18,7 +18,7 @@ from services.catalog.domain.roles import Role, not_yours
 from services.catalog.domain.visibility import Visibility, require_account
 from services.catalog.messages import visibility_from
 from services.catalog.store import access, history, refs, repositories, versions
-from services.catalog.store.tables import RefRow, RepositoryRow, VersionRow
+from services.catalog.store.tables import RefRow, RepositoryRow
 from services.common.errors import Conflict
 from services.common.identity import Identity
 from services.stubs.voicehub.catalog.v1 import catalog_pb2
@@ -40,7 +40,7 @@ def fork(session: Session, identity: Identity, request: pb.ForkRepositoryRequest
         raise Conflict(f"{owner}/{name} exists already.", hint="Give the fork another name.", reason="NAME_TAKEN")
     row = repositories.create(session, owner, name, _visibility(source, request.visibility))
     row.upstream_id, row.family_id = source.id, source.family_id or source.id
-    adopt(session, row, version)
+    history.hold(session, row.id, [node.sequence for node in walk(history.lookup(session), [version.id])])
     point(session, row, refs.put(session, row, MAIN, RefKind.BRANCH, account), version)
     events.forked(session, source, row, version, account)
     return row
@@ -66,14 +66,7 @@ def sync(session: Session, identity: Identity, request: pb.SyncForkRequest) -> t
         return ours, False
     if ours is not None and ours.protection is not None:
         raise is_protected(full_name, ref)
-    adopt(session, row, theirs)
     return point(session, row, refs.put(session, row, ref, RefKind.BRANCH, account), theirs), True
-
-
-def adopt(session: Session, row: RepositoryRow, version: VersionRow, pull: int = 0) -> None:
-    """The repository holds a version and all that led to it."""
-    nodes = walk(history.lookup(session), [version.id])
-    history.hold(session, row.id, (node.sequence for node in nodes), pull)
 
 
 def upstream_of(session: Session, identity: Identity, row: RepositoryRow) -> RepositoryRow | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from services.catalog.collaboration import following
 from services.catalog.domain.graph import is_ancestor
 from services.catalog.domain.refs import RefKind, check_ref, is_protected, left_behind, not_published, tag_stays
 from services.catalog.domain.road import State
@@ -39,10 +40,12 @@ def set_ref(session: Session, identity: Identity, request: pb.SetRefRequest) -> 
 
 
 def point(session: Session, repository: RepositoryRow, row: RefRow, version: VersionRow) -> RefRow:
-    """Lets a ref name a published version, for readers and for the next push."""
+    """Lets a ref name a published version, for readers and for the next push; the repository holds what led to it."""
+    history.adopt(session, repository.id, version.id)
     row.version_id = row.tip = version.id
     repositories.mark_stale(session, repository.id)
     session.flush()
+    following.moved(session, repository.id, row.name, version)
     return row
 
 

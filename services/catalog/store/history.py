@@ -4,38 +4,76 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from services.catalog.domain.graph import Lookup, Node
 from services.catalog.store.tables import HistoryRow, RepositoryRow, VersionRow
 
+WINDOW = 256
+"""Versions that are read at once on a long walk."""
+
 
 def lookup(session: Session) -> Lookup:
-    """Reads nodes of the graph; each once."""
+    """Reads nodes of the graph, each once; on a long walk the older ones of a repository are read along."""
     known: dict[str, Node] = {}
+    window = 1
 
     def read(version: str) -> Node:
+        nonlocal window
         if version not in known:
-            query = select(VersionRow.id, VersionRow.sequence, VersionRow.parents).where(VersionRow.id == version)
-            row = session.execute(query).one_or_none()
-            if row is None:
-                raise KeyError(version)
-            known[version] = Node(row.id, row.sequence, tuple(row.parents))
+            known.update(_older(session, version, window))
+            window = min(window * 2, WINDOW)
         return known[version]
 
     return read
 
 
+def _older(session: Session, version: str, window: int) -> dict[str, Node]:
+    """A version and up to `window - 1` that were pushed to its repository before it; KeyError if it is not there."""
+    where = session.execute(
+        select(VersionRow.repository_id, VersionRow.sequence).where(VersionRow.id == version)
+    ).one_or_none()
+    if where is None:
+        raise KeyError(version)
+    query = select(VersionRow.id, VersionRow.sequence, VersionRow.parents).where(
+        VersionRow.repository_id == where.repository_id, VersionRow.sequence <= where.sequence
+    )
+    rows = session.execute(query.order_by(VersionRow.sequence.desc()).limit(window))
+    return {row.id: Node(row.id, row.sequence, tuple(row.parents)) for row in rows}
+
+
 def hold(session: Session, repository_id: str, sequences: Iterable[int], pull: int = 0) -> None:
-    """The repository holds these versions from now on; those it holds for itself stay so."""
-    wanted = set(sequences)
-    query = select(HistoryRow).where(HistoryRow.repository_id == repository_id, HistoryRow.sequence.in_(wanted))
-    for row in session.scalars(query):
-        wanted.discard(row.sequence)
-        row.pull = row.pull if pull else 0
-    session.add_all(HistoryRow(repository_id=repository_id, sequence=one, pull=pull) for one in sorted(wanted))
+    """A repository that holds none of these versions does from now on."""
+    session.add_all(HistoryRow(repository_id=repository_id, sequence=one, pull=pull) for one in sequences)
     session.flush()
+
+
+def adopt(session: Session, repository_id: str, version: str, pull: int = 0) -> None:
+    """The repository holds a version and all that led to it: for itself, or for a pull request until it is merged.
+
+    What leads to a version that is held is held already, so the walk ends there.
+    """
+    read = lookup(session)
+    waiting, seen = [version], {version}
+    while waiting:
+        node = read(waiting.pop())
+        row = session.get(HistoryRow, (repository_id, node.sequence))
+        if row is None:
+            session.add(HistoryRow(repository_id=repository_id, sequence=node.sequence, pull=pull))
+        elif row.pull and not pull:
+            row.pull = 0
+        else:
+            continue
+        waiting += [parent for parent in node.parents if parent not in seen]
+        seen.update(node.parents)
+    session.flush()
+
+
+def let_go(session: Session, repository_id: str, pull: int) -> None:
+    """The repository holds no longer what a pull request brought."""
+    brought = (HistoryRow.repository_id == repository_id) & (HistoryRow.pull == pull)
+    session.execute(delete(HistoryRow).where(brought))
 
 
 def holds(session: Session, repository: RepositoryRow, version: VersionRow) -> bool:

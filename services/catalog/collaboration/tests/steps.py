@@ -8,7 +8,7 @@ import pytest
 from services.catalog.tests.conftest import Hub
 from services.common.errors import VoiceHubError, from_rpc
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
-from services.stubs.voicehub.catalog.v1 import refs_pb2, refs_pb2_grpc
+from services.stubs.voicehub.catalog.v1 import forks_pb2, forks_pb2_grpc, pulls_pb2_grpc, refs_pb2, refs_pb2_grpc
 
 
 def refusal(call: object, request: object) -> VoiceHubError:
@@ -34,3 +34,16 @@ def pushed(hub: Hub, owner: str, name: str, *, publish: bool = True, **changes: 
 
 def ref(hub: Hub, owner: str, name: str, branch: str = "main") -> refs_pb2.Ref:
     return refs_of(hub, owner).GetRef(refs_pb2.GetRefRequest(owner=owner, name=name, ref=branch)).ref
+
+
+def forks_of(hub: Hub, account: str) -> forks_pb2_grpc.ForkServiceStub:
+    return forks_pb2_grpc.ForkServiceStub(hub.channel(account))
+
+
+def pulls_of(hub: Hub, account: str) -> pulls_pb2_grpc.PullServiceStub:
+    return pulls_pb2_grpc.PullServiceStub(hub.channel(account))
+
+
+def fork(hub: Hub, account: str, owner: str, name: str, **more: object) -> pb.Repository:
+    request = forks_pb2.ForkRepositoryRequest(owner=owner, name=name, **more)  # type: ignore[arg-type]
+    return forks_of(hub, account).ForkRepository(request).repository

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from services.catalog.collaboration.tests.steps import pushed, ref, refs_of, refusal
+from services.catalog.collaboration.tests.steps import fork, forks_of, pushed, ref, refs_of, refusal
 from services.catalog.tests.conftest import Hub
-from services.stubs.voicehub.catalog.v1 import access_pb2, access_pb2_grpc, forks_pb2, forks_pb2_grpc, refs_pb2
+from services.stubs.voicehub.catalog.v1 import access_pb2, access_pb2_grpc, forks_pb2, refs_pb2
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from services.stubs.voicehub.common.v1 import common_pb2
-
-
-def forks_of(hub: Hub, account: str) -> forks_pb2_grpc.ForkServiceStub:
-    return forks_pb2_grpc.ForkServiceStub(hub.channel(account))
-
-
-def fork(hub: Hub, account: str, owner: str, name: str, **more: object) -> pb.Repository:
-    request = forks_pb2.ForkRepositoryRequest(owner=owner, name=name, **more)  # type: ignore[arg-type]
-    return forks_of(hub, account).ForkRepository(request).repository
 
 
 def declared(license_: str, consent: str = "self") -> common_pb2.Declaration:

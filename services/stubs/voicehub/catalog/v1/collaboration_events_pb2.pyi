@@ -3,8 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -45,3 +48,97 @@ class RepositoryForked(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RepositoryForked: _TypeAlias = RepositoryForked  # noqa: Y015
+
+@_typing.final
+class EvaluationRequested(_message.Message):
+    """Topic `community`, key = version id: somebody shall measure it and report by JudgementService.RecordEvaluation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_ID_FIELD_NUMBER: _builtins.int
+    version_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        version_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["version_id", b"version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EvaluationRequested: _TypeAlias = EvaluationRequested  # noqa: Y015
+
+@_typing.final
+class MergeRequested(_message.Message):
+    """Topic `community`, key = id of the pull request: somebody shall merge the weights of both sides and report by
+    JudgementService.CompleteMerge.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PULL_ID_FIELD_NUMBER: _builtins.int
+    BASE_VERSION_FIELD_NUMBER: _builtins.int
+    HEAD_VERSION_FIELD_NUMBER: _builtins.int
+    MERGE_BASES_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    pull_id: _builtins.str
+    base_version: _builtins.str
+    head_version: _builtins.str
+    account: _builtins.str
+    @_builtins.property
+    def merge_bases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def options(self) -> _struct_pb2.Struct: ...
+    def __init__(
+        self,
+        *,
+        pull_id: _builtins.str = ...,
+        base_version: _builtins.str = ...,
+        head_version: _builtins.str = ...,
+        merge_bases: _abc.Iterable[_builtins.str] | None = ...,
+        options: _struct_pb2.Struct | None = ...,
+        account: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "base_version", b"base_version", "head_version", b"head_version", "merge_bases", b"merge_bases", "options", b"options", "pull_id", b"pull_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MergeRequested: _TypeAlias = MergeRequested  # noqa: Y015
+
+@_typing.final
+class PullMerged(_message.Message):
+    """Topic `community`, key = id of the repository: a contribution was adopted."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REPOSITORY_ID_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    AUTHOR_FIELD_NUMBER: _builtins.int
+    VERSION_ID_FIELD_NUMBER: _builtins.int
+    ACCOUNT_FIELD_NUMBER: _builtins.int
+    repository_id: _builtins.str
+    number: _builtins.int
+    author: _builtins.str
+    version_id: _builtins.str
+    account: _builtins.str
+    def __init__(
+        self,
+        *,
+        repository_id: _builtins.str = ...,
+        number: _builtins.int = ...,
+        author: _builtins.str = ...,
+        version_id: _builtins.str = ...,
+        account: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "author", b"author", "number", b"number", "repository_id", b"repository_id", "version_id", b"version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PullMerged: _TypeAlias = PullMerged  # noqa: Y015

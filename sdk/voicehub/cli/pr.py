@@ -1,0 +1,159 @@
+"""`voicehub pr …`: pull requests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from voicehub.cli.context import Context, command
+from voicehub.collaboration import Pull
+from voicehub.errors import UsageError
+from voicehub.names import VoiceName, parse_name
+
+_MARKS = {"passed": "✓", "pending": "…", "failed": "✗"}
+
+
+@click.group()
+def pr() -> None:
+    """Ask that a voice takes over what you made better; hear, review and merge what others ask for."""
+
+
+@pr.command(name="open")
+@click.argument("head")
+@click.option("--into", default="", metavar="OWNER/NAME[@BRANCH]", help="Default: the upstream of the fork.")
+@click.option("--title", "-t", required=True, help="What is better, in a line.")
+@click.option("--body", "-b", default="", help="What else to know.")
+@command
+def open_(context: Context, head: str, into: str, title: str, body: str) -> None:
+    """Open a pull request for HEAD (owner/name[@branch])."""
+    source = parse_name(head)
+    with context.client() as client:
+        target = parse_name(into) if into else None
+        if target is None:
+            repository = client.repository(source)
+            if not repository.upstream_name:
+                raise UsageError(f"{source} has no upstream.", hint="Say where to: --into owner/name.")
+            target = VoiceName(repository.upstream_owner, repository.upstream_name)
+        made = client.pulls.open(target, source, title, body)
+    context.out.answer(made)
+    context.out.say(f"✓ Pull request {made.number} into {target.owner}/{target.name}@{made.base_ref}.")
+    _tell(context, target, made)
+
+
+@pr.command(name="list")
+@click.argument("voice")
+@click.option("--state", default="open", show_default=True, type=click.Choice(["open", "merged", "closed", "all"]))
+@command
+def list_(context: Context, voice: str, state: str) -> None:
+    """List pull requests into VOICE (owner/name)."""
+    with context.client() as client:
+        found = client.pulls.all(voice, "" if state == "all" else state)
+    context.out.answer(found)
+    rows = [[str(p.number), p.state, p.author, f"{p.head_owner}/{p.head_name}@{p.head_ref}", p.title] for p in found]
+    context.out.table(["NR", "STATE", "BY", "FROM", "TITLE"], rows)
+
+
+@pr.command()
+@click.argument("voice")
+@click.argument("number", type=int)
+@command
+def show(context: Context, voice: str, number: int) -> None:
+    """Show pull request NUMBER into VOICE: checks, reviews, threads."""
+    with context.client() as client:
+        pull = client.pulls.get(voice, number)
+        reviews, remarks = client.pulls.reviews(voice, number), client.pulls.remarks(voice, number)
+    context.out.answer({"pull": pull, "reviews": reviews, "remarks": remarks})
+    _tell(context, parse_name(voice), pull)
+    for review in reviews:
+        context.out.say(f"  {review.author} {review.verdict} {review.version[-8:]}: {review.text}".rstrip(": "))
+    for remark in remarks:
+        indent = "  " if remark.thread == remark.id else "    "
+        settled = " (settled)" if remark.resolved else ""
+        sound = f" ♪ {remark.snippet.version}" if remark.snippet else ""
+        context.out.say(f"{indent}[{remark.id[-8:]}] {remark.author}: {remark.text}{sound}{settled}")
+
+
+@pr.command()
+@click.argument("voice")
+@click.argument("number", type=int)
+@click.option("--approve/--request-changes", required=True, default=None, help="The verdict on the present head.")
+@click.option("--text", "-m", default="", help="Why.")
+@command
+def review(context: Context, voice: str, number: int, approve: bool, text: str) -> None:
+    """Give a verdict on the head of pull request NUMBER into VOICE, as you heard it."""
+    with context.client() as client:
+        head = client.pulls.get(voice, number).head_version
+        made = client.pulls.review(voice, number, head, approve=approve, text=text)
+    context.out.answer(made)
+    context.out.say(
+        f"✓ {made.verdict} {head}." + ("" if made.counts else " It does not count: that takes the role write.")
+    )
+
+
+@pr.command()
+@click.argument("voice")
+@click.argument("number", type=int)
+@click.argument("text")
+@click.option("--thread", default="", help="Id of the thread to answer in (default: a new one).")
+@click.option("--sound", nargs=2, default=None, metavar="REF DIGEST", help="A sample or prompt to hear with it.")
+@command
+def comment(context: Context, voice: str, number: int, text: str, thread: str, sound: tuple[str, str] | None) -> None:
+    """Say TEXT about pull request NUMBER into VOICE."""
+    version, digest = sound or ("", "")
+    with context.client() as client:
+        said = client.pulls.say(voice, number, text, thread=thread, version=version, digest=digest)
+    context.out.answer(said)
+    context.out.say(f"✓ Said, in thread {said.thread}.")
+
+
+@pr.command()
+@click.argument("voice")
+@click.argument("number", type=int)
+@click.option("--weights", is_flag=True, help="Merge the weights of both sides into a new head first.")
+@click.option("--strategy", default="", help="Of the weights: ties, task, linear, slerp.")
+@click.option("--theirs", multiple=True, metavar="MODULE", help="Take this module from the head as it is.")
+@click.option("--ours", multiple=True, metavar="MODULE", help="Take this module from the base as it is.")
+@click.option(
+    "--head", default="", metavar="VERSION", help="Refuse if the head is not this one (default: the present)."
+)
+@command
+def merge(context: Context, voice: str, number: int, weights: bool, head: str, **options: Any) -> None:
+    """Merge pull request NUMBER into VOICE: the branch moves forward to its head."""
+    choices = dict.fromkeys(options["theirs"], "theirs") | dict.fromkeys(options["ours"], "ours")
+    asked = ({"strategy": options["strategy"]} if options["strategy"] else {}) | (
+        {"choices": choices} if choices else {}
+    )
+    if asked and not weights:
+        raise UsageError("How to merge weights is said without --weights.", hint="Add --weights.")
+    with context.client() as client:
+        seen = head or client.pulls.get(voice, number).head_version
+        done = client.pulls.merge(voice, number, seen, strategy="weights" if weights else "fast-forward", options=asked)
+    context.out.answer(done)
+    if weights:
+        context.out.say(f"… The weights are being merged. Hear the result as {voice}@{done.ref}, then merge it.")
+    else:
+        context.out.say(f"✓ {voice}@{done.base_ref} is {done.head_version}.")
+
+
+@pr.command()
+@click.argument("voice")
+@click.argument("number", type=int)
+@command
+def close(context: Context, voice: str, number: int) -> None:
+    """Close pull request NUMBER into VOICE unmerged."""
+    with context.client() as client:
+        done = client.pulls.close(voice, number)
+    context.out.answer(done)
+    context.out.say(f"✓ Pull request {number} is closed.")
+
+
+def _tell(context: Context, target: VoiceName, pull: Pull) -> None:
+    source = f"{pull.head_owner}/{pull.head_name}@{pull.head_ref}" if pull.head_owner else "a private fork"
+    context.out.say(f"{pull.number} {pull.title} ({pull.state}), {pull.author} from {source}")
+    context.out.say(f'  hear it: voicehub say {target.owner}/{target.name}@{pull.ref} "…"')
+    context.out.say(
+        f"  {pull.ahead} ahead, {pull.behind} behind" + (f"; {pull.merge_failure}" if pull.merge_failure else "")
+    )
+    for check in pull.checks:
+        context.out.say(f"  {_MARKS.get(check.state, ' ')} {check.name}: {check.detail}")

@@ -1,0 +1,66 @@
+"""Heads of pull requests follow their branches, and the repository they ask into can read them."""
+
+from __future__ import annotations
+
+from sqlalchemy.orm import Session
+
+from services.catalog.collaboration import judging
+from services.catalog.domain.refs import RefKind, pull_ref
+from services.catalog.domain.visibility import Visibility
+from services.catalog.store import history, pulls, refs, repositories
+from services.catalog.store.pull_tables import PullRequestRow
+from services.catalog.store.tables import RefRow, VersionRow
+from services.common.clock import now
+
+
+def published(session: Session, version: VersionRow) -> None:
+    """A version is published: if its branch has moved to it, so do pull requests from there.
+
+    The result of a merge of weights was pushed to no branch: it is the head of the request that asked for it.
+    """
+    if not version.ref:
+        for pull in _made_for(session, version):
+            set_head(session, pull, version.id, version.author)
+        return
+    row = session.get(RefRow, (version.repository_id, version.ref))
+    if row is not None and row.version_id == version.id:
+        moved(session, version.repository_id, version.ref, version)
+
+
+def refused(session: Session, version: VersionRow) -> None:
+    """The result of a merge of weights is in quarantine: the request says so and keeps its head."""
+    for pull in [] if version.ref else _made_for(session, version):
+        pull.merging, pull.merge_failure, pull.update_time = {}, f"{version.id} was refused: {version.verdict}.", now()
+
+
+def moved(session: Session, repository_id: str, ref: str, version: VersionRow) -> None:
+    """A branch names another published version: open pull requests from it have that head from now on."""
+    for pull in pulls.open_from(session, repository_id, ref):
+        if may_show(session, pull):
+            set_head(session, pull, version.id, pull.author)
+
+
+def may_show(session: Session, pull: PullRequestRow) -> bool:
+    """Whether the readers of the one side may see the other: what is private is not shown to everybody."""
+    head, base = (repositories.by_id(session, one) for one in (pull.head_repository_id, pull.repository_id))
+    return head.visibility == Visibility.PUBLIC.value or base.visibility == Visibility.PRIVATE.value
+
+
+def set_head(session: Session, pull: PullRequestRow, version_id: str, account: str) -> None:
+    """Makes a version the head: readable in the repository under the request's ref, and judged if that is asked for."""
+    history.adopt(session, pull.repository_id, version_id, pull.number)
+    repository = repositories.by_id(session, pull.repository_id)
+    row = refs.put(session, repository, pull_ref(pull.number), RefKind.PULL, account)
+    row.version_id = row.tip = version_id
+    pull.head_version, pull.update_time = version_id, now()
+    pull.merging, pull.merge_failure = {}, ""
+    base = session.get(RefRow, (pull.repository_id, pull.base_ref))
+    if base is not None and base.protection is not None and base.version_id is not None:
+        for judged in (base.version_id, version_id):
+            judging.ask(session, judged)
+    session.flush()
+
+
+def _made_for(session: Session, version: VersionRow) -> list[PullRequestRow]:
+    pulls_here = pulls.open_into(session, version.repository_id)
+    return [pull for pull in pulls_here if pull.merging.get("result") == version.id]
