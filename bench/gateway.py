@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.spoken_hub import Speak, Timed, at_once, http, push_nano, through_gateway
+from bench.spoken_hub import Speak, Timed, at_once, push_nano, through_gateway
 from tests.e2e.house import open_house
 from tests.engines.triton import Triton
 
@@ -37,18 +37,18 @@ def main(clients: Sequence[int], on_triton: bool) -> None:
         folder = Path(name)
         url = stack.enter_context(Triton(folder)).url if on_triton else "onnxruntime://"
         house = stack.enter_context(open_house(folder, environment={"VOICEHUB_INFERENCE_URL": url}))
-        _, bare = push_nano(house, folder, url)
-        with http(max(clients)) as connections:
-            ways: dict[str, Speak] = {"engine": bare.speak, "hub": through_gateway(house.url, connections)}
-            different = {way: speak(TEXTS[0], 0).pcm for way, speak in ways.items()}
-            place = "on Triton" if on_triton else "in process"
-            print(f"load {os.getloadavg()[0]:.1f} at the start, {os.cpu_count()} cores, {place}")
-            same = different["engine"] == different["hub"]
-            print(f"the hub's samples are {'those' if same else 'NOT those'} of the engine")
-            columns = f"{'first p50':>11}{'p99 ms':>9}{'whole p50':>11}{'p99 ms':>9}{'speech s/s':>12}"
-            print(f"{'clients':>7}{'':>10}{columns}")
-            for count in clients:
-                _told(count, _rounds(ways, count))
+        pulled = push_nano(house, folder)
+        bare = pulled.open(pulled.bundle, url)
+        ways: dict[str, Speak] = {"engine": bare.speak, "hub": through_gateway(house.url)}
+        different = {way: speak(TEXTS[0], 0).pcm for way, speak in ways.items()}
+        place = "on Triton" if on_triton else "in process"
+        print(f"load {os.getloadavg()[0]:.1f} at the start, {os.cpu_count()} cores, {place}")
+        same = different["engine"] == different["hub"]
+        print(f"the hub's samples are {'those' if same else 'NOT those'} of the engine")
+        columns = f"{'first p50':>11}{'p99 ms':>9}{'whole p50':>11}{'p99 ms':>9}{'speech s/s':>12}"
+        print(f"{'clients':>7}{'':>10}{columns}")
+        for count in clients:
+            _told(count, _rounds(ways, count))
     print(f"load {os.getloadavg()[0]:.1f} at the end")
 
 

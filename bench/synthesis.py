@@ -1,8 +1,9 @@
 """`python -m bench.synthesis [--requests 1000]`: batching, overload, mixing and memory of synthesis in a running hub.
 
 *Batching*: eight requests at once against eight one after another. *Overload*: four times as many clients as the hub
-has places; whoever is not served must hear 429 or 503 with Retry-After at once. *Mixing*: many requests of many seeds
-in parallel, each compared with what it is alone. *Memory*: of the inference service over many requests.
+has places; whoever is not served must hear 429 or 503 with Retry-After at once. *Mixing*: many requests of many seeds,
+and of many different voices, in parallel, each compared with what it is alone. *Memory*: of the inference service over
+many requests.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pathlib import Path
 import httpx
 
 from bench.gateway import TEXTS
-from bench.spoken_hub import VOICE, Bare, at_once, http, push_nano, through_gateway
+from bench.many_voices import mixing
+from bench.spoken_hub import VOICE, Bare, Speak, at_once, http, push_nano, through_gateway
 from tests.e2e.house import House, open_house
 
 EIGHT, ROUNDS = 8, 3
@@ -32,12 +34,14 @@ def main(requests: int) -> None:
     """Prints what was found."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        with open_house(folder / "roomy") as house, http(PARALLEL) as connections:
-            _, bare = push_nano(house, folder)
+        with open_house(folder / "roomy") as house:
+            pulled = push_nano(house, folder)
             print(f"load {os.getloadavg()[0]:.1f} at the start, {os.cpu_count()} cores")
-            _batching(house, connections)
-            _mixing(house, connections, bare)
-            _memory(house, connections, requests)
+            speak = through_gateway(house.url)
+            _batching(speak)
+            _mixing(speak, pulled.open(pulled.bundle))
+            _memory(house, speak, requests)
+            mixing(house, pulled, folder, PARALLEL)
         narrow = {"VOICEHUB_SYNTHESIS_PLACES": str(PLACES), "VOICEHUB_SYNTHESIS_PER_ACCOUNT": str(PLACES)}
         with open_house(folder / "narrow", environment=narrow) as house, http(CROWD) as connections:
             push_nano(house, folder)
@@ -45,9 +49,7 @@ def main(requests: int) -> None:
     print(f"load {os.getloadavg()[0]:.1f} at the end")
 
 
-def _batching(house: House, connections: httpx.Client) -> None:
-    speak = through_gateway(house.url, connections)
-
+def _batching(speak: Speak) -> None:
     def one(number: int) -> object:
         return speak(TEXTS[number % len(TEXTS)], number)
 
@@ -59,8 +61,7 @@ def _batching(house: House, connections: httpx.Client) -> None:
     print(f"eight one after another {alone:.2f} s, eight at once {together:.2f} s: {alone / together:.2f}x")
 
 
-def _mixing(house: House, connections: httpx.Client, bare: Bare) -> None:
-    speak = through_gateway(house.url, connections)
+def _mixing(speak: Speak, bare: Bare) -> None:
     alone = [bare.speak(TEXTS[n % len(TEXTS)], n).pcm for n in range(PARALLEL)]
     parallel, _ = at_once(PARALLEL, PARALLEL, lambda n: speak(TEXTS[n % len(TEXTS)], n))
     equal = sum(one.pcm == reference for one, reference in zip(parallel, alone, strict=True))
@@ -68,8 +69,7 @@ def _mixing(house: House, connections: httpx.Client, bare: Bare) -> None:
     print(f"{PARALLEL} at once: {equal} are sample for sample what each is alone ({distinct} different ones)")
 
 
-def _memory(house: House, connections: httpx.Client, requests: int) -> None:
-    speak = through_gateway(house.url, connections)
+def _memory(house: House, speak: Speak, requests: int) -> None:
     pid = house.services()["inference"]["pid"]
     at_once(4, requests // 4, lambda n: speak("A short one.", n))  # caches and pools have their size then
     before, begin = _resident(pid), time.perf_counter()

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 import grpc
-from google.protobuf import any_pb2
+from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import Message
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
@@ -25,19 +26,27 @@ class VoiceHubError(Exception):
         hint: what to do about it, one sentence.
         reason: machine-readable UPPER_SNAKE name.
         fields: violations by field path.
+        retry_seconds: when it is worth another try; 0 says nothing about it.
     """
 
     code: ClassVar[grpc.StatusCode] = grpc.StatusCode.UNKNOWN
     http_status: ClassVar[int] = 500
 
     def __init__(
-        self, message: str, *, hint: str = "", reason: str = "", fields: Mapping[str, str] | None = None
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        reason: str = "",
+        fields: Mapping[str, str] | None = None,
+        retry_seconds: float = 0.0,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.reason = reason or type(self).__name__.upper()
         self.fields = dict(fields or {})
+        self.retry_seconds = retry_seconds
 
 
 class NotFound(VoiceHubError):
@@ -111,8 +120,10 @@ _TYPES: tuple[type[VoiceHubError], ...] = (
 def to_status(error: VoiceHubError) -> grpc.Status:
     """The gRPC status of an error, details inside."""
     info = error_details_pb2.ErrorInfo(reason=error.reason, domain=DOMAIN, metadata={"hint": error.hint})
-    details = [any_pb2.Any()]
-    details[0].Pack(info)
+    details = [_packed(info)]
+    if error.retry_seconds:
+        delay = duration_pb2.Duration(nanos=round(error.retry_seconds % 1 * 1e9), seconds=int(error.retry_seconds))
+        details.append(_packed(error_details_pb2.RetryInfo(retry_delay=delay)))
     if error.fields:
         request = error_details_pb2.BadRequest(
             field_violations=[
@@ -120,18 +131,22 @@ def to_status(error: VoiceHubError) -> grpc.Status:
                 for name, text in sorted(error.fields.items())
             ]
         )
-        packed = any_pb2.Any()
-        packed.Pack(request)
-        details.append(packed)
+        details.append(_packed(request))
     number = code_pb2.Code.Value(error.code.name)
     return rpc_status.to_status(status_pb2.Status(code=number, message=error.message, details=details))
+
+
+def _packed(detail: Message) -> any_pb2.Any:
+    packed = any_pb2.Any()
+    packed.Pack(detail)
+    return packed
 
 
 def from_rpc(call: grpc.RpcError) -> VoiceHubError:
     """The error a peer answered; a peer that cannot be reached becomes `Unavailable`."""
     code = call.code() if isinstance(call, grpc.Call) else grpc.StatusCode.UNKNOWN
     kind = next((t for t in _TYPES if t.code == code), VoiceHubError)
-    hint, reason = "", ""
+    hint, reason, retry_seconds = "", "", 0.0
     fields: dict[str, str] = {}
     status = rpc_status.from_call(call) if isinstance(call, grpc.Call) else None
     message = (call.details() or code.name) if isinstance(call, grpc.Call) else str(call)
@@ -139,9 +154,15 @@ def from_rpc(call: grpc.RpcError) -> VoiceHubError:
         return Unavailable("A part of the hub does not answer.", hint="Try again in a few seconds.")
     details: Iterable[any_pb2.Any] = status.details if status else ()
     for detail in details:
-        info, request = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        info, request, retry = (
+            error_details_pb2.ErrorInfo(),
+            error_details_pb2.BadRequest(),
+            error_details_pb2.RetryInfo(),
+        )
         if detail.Unpack(info):
             reason, hint = info.reason, info.metadata.get("hint", "")
         elif detail.Unpack(request):
             fields = {v.field: v.description for v in request.field_violations}
-    return kind(message, hint=hint, reason=reason, fields=fields)
+        elif detail.Unpack(retry):
+            retry_seconds = retry.retry_delay.ToTimedelta().total_seconds()
+    return kind(message, hint=hint, reason=reason, fields=fields, retry_seconds=retry_seconds)

@@ -105,6 +105,7 @@ class RateLimit:
                 f"More than {self.policy.quota} requests in five minutes.",
                 hint=f"Wait {wait} seconds.",
                 reason="RATE_LIMITED",
+                retry_seconds=wait,
             )
         return int(left - cost)
 

@@ -16,6 +16,8 @@ from services.inference.domain.fairness import BACKGROUND, Capacity, RoundRobin
 
 _PLACES = Gauge("voicehub_synthesis_places", "Syntheses under way or waiting")
 _REFUSED = Counter("voicehub_synthesis_refused", "Syntheses refused at the door", ["reason"])
+for _reason in ("ACCOUNT_LINE_FULL", "LINE_FULL"):
+    _REFUSED.labels(_reason)  # a rate needs a beginning
 _WAITED = Histogram("voicehub_synthesis_waited_seconds", "Time that a synthesis waited for others' turns")
 
 

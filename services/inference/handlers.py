@@ -34,6 +34,7 @@ class Handlers:
                     ("scans", _name(scanner_pb2.StaticScanCompleted)): self.scanned,
                     ("exports", _name(inference_pb2.BaseRegistered)): self.base_registered,
                     ("exports", _name(inference_pb2.ExportRequested)): self.export_requested,
+                    ("versions", _name(events_pb2.VersionQuarantined)): self.quarantined,
                 },
             ),
             Subscription("inference-auditions", {("versions", _name(events_pb2.VersionPublished)): self.published}),
@@ -64,6 +65,11 @@ class Handlers:
         with self._database.read() as session:
             scan = store.scan_waiting(session, asked.version_id)
         return None if scan is None else self._export(scanner_pb2.StaticScanCompleted.FromString(scan))
+
+    def quarantined(self, event: Event) -> Effect:
+        """The voice speaks no more: takes of batches that name it fail, and say why."""
+        version_id = event.parse(events_pb2.VersionQuarantined).version_id
+        return lambda session: store.withdraw(session, version_id)
 
     def _export(self, scan: scanner_pb2.StaticScanCompleted) -> Effect:
         export = self._exporter.export(scan)

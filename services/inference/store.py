@@ -43,6 +43,12 @@ def find(session: Session, version_id: str) -> Voice | None:
     )
 
 
+def withdraw(session: Session, version_id: str) -> None:
+    """The voice speaks no more."""
+    session.execute(delete(voices).where(voices.c.version_id == version_id))
+    forget(session, version_id)
+
+
 def wait(session: Session, version_id: str, scan: bytes) -> None:
     """Keeps the scan of a voice until its base is registered."""
     forget(session, version_id)

@@ -22,6 +22,8 @@ from services.inference.shelf import Shelf
 from services.inference.speech import Facts, Job, Message, Start
 
 _ENDED = Counter("voicehub_synthesis_ended", "Syntheses by how they ended", ["how"])
+for _how in ("finished", "cancelled", "refused", "failed"):
+    _ENDED.labels(_how)  # a rate needs a beginning
 
 
 @dataclass(frozen=True)

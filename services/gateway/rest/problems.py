@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import uuid
 from collections.abc import Mapping
 
@@ -80,7 +81,7 @@ def from_error(error: VoiceHubError) -> Response:
         return unforeseen(number)
     headers: dict[str, str] = {}
     if isinstance(error, Unavailable | TooMany):
-        headers["Retry-After"] = str(RETRY_SECONDS)
+        headers["Retry-After"] = str(math.ceil(error.retry_seconds) or RETRY_SECONDS)
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = 'Bearer realm="voicehub"'
     hint = error.hint or _FALLBACK_HINTS.get(status, "See /openapi.json.")

@@ -28,6 +28,8 @@ from services.stubs.voicehub.inference.v1 import batch_pb2 as pb
 
 log = logging.getLogger(__name__)
 _TAKES = Counter("voicehub_batch_takes", "Takes of batches by how they ended", ["how"])
+for _how in ("done", "failed"):
+    _TAKES.labels(_how)  # a rate needs a beginning
 
 
 @dataclass

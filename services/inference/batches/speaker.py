@@ -34,19 +34,23 @@ class TakeSpeaker:
         self._database, self._objects, self._synthesizer = database, objects, synthesizer
 
     def speak(self, batch: Batch, take: Take, called_off: Cancellation) -> Spoken:
-        """Speaks in the background and stores the file; errors as `Synthesizer.stream`, OSError from the store."""
+        """Speaks in the background and stores the file; errors as `Synthesizer.stream`, OSError from the store.
+
+        A voice that was withdrawn meanwhile has said nothing.
+        """
         voice, heard, since = self._voice(batch, take), _Heard(), time.monotonic()
         messages = self._synthesizer.stream(voice, wish_of(batch, take), form_of(batch), BACKGROUND, called_off)
         kept = self._objects.put(Area.SERVED, _audio(messages, heard))
         words = tuple((word.text, round(word.start, 4), round(word.end, 4)) for word in heard.words)
         machine = time.monotonic() - since - heard.waited
+        self._voice(batch, take)
         return Spoken(kept.digest, kept.size, heard.seconds, words, machine)
 
     def _voice(self, batch: Batch, take: Take) -> Voice:
         with self._database.read() as session:
             voice = voices.find(session, batch.voices[take.voice].version_id)
         if voice is None:
-            raise Unprocessable("This version is not on this hub any more.", reason="NO_VOICE")
+            raise Unprocessable("This version was withdrawn from this hub.", reason="NO_VOICE")
         return voice
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from services.common.errors import TooMany, Unavailable
+from services.inference.domain.pace import Pace
 
 BACKGROUND = "/background"
 """The account of work that nobody waits for; no account of a person has such a name."""
@@ -47,7 +48,7 @@ class RoundRobin:
     """The line. Tickets are numbers in the order of admission."""
 
     def __init__(self, capacity: Capacity, clock: Callable[[], float] = time.monotonic) -> None:
-        self._capacity, self._clock = capacity, clock
+        self._capacity, self._clock, self._pace = capacity, clock, Pace(clock)
         self._idle: dict[int, float] = {}
         """Since when a ticket neither works nor asks for a turn."""
         self._accounts: dict[str, _Account] = {}
@@ -89,12 +90,14 @@ class RoundRobin:
                 f"{self._capacity.per_account} syntheses of this account are under way or waiting already.",
                 hint="Wait for some of them to end, then ask again.",
                 reason="ACCOUNT_LINE_FULL",
+                retry_seconds=self._pace.refused(),
             )
         if len(busy) - busy.count(BACKGROUND) >= self._capacity.places:
             raise Unavailable(
                 "Too many syntheses are waiting on this hub.",
                 hint="Try again in a few seconds, or pull the voice and say it on your machine.",
                 reason="LINE_FULL",
+                retry_seconds=self._pace.refused(),
             )
 
     def ask(self, ticket: int) -> list[int]:
@@ -122,6 +125,8 @@ class RoundRobin:
         if account is None:
             return []
         self._idle.pop(ticket, None)
+        if account != BACKGROUND:
+            self._pace.left()
         known = self._accounts[account]
         known.places.discard(ticket)
         known.waiting.discard(ticket)

@@ -59,14 +59,17 @@ class Speaking:
     as_account: Callable[[str], Stub]
     shelf: Shelf
     voice: Voice
+    bundle: Path
+    place: Callable[[Path, str], str]
+    """Stores the voice of a bundle folder under a version id, which it answers."""
 
 
-def nano_voice(bundle: Path, objects: ObjectStore) -> Voice:
+def nano_voice(bundle: Path, objects: ObjectStore, version: str = VERSION) -> Voice:
     """The exported voice with two prompts, a low and a high one."""
     stored = [_stored(objects, path.name, path.read_bytes()) for path in sorted(bundle.iterdir())]
     prompts = [_stored(objects, f"prompts/{name}.wav", _tone(hertz)) for name, hertz in (("low", 110), ("high", 330))]
     card = {"languages": ["en"], "prompts": [{"file": "low.wav"}, {"file": "high.wav"}]}
-    return Voice(VERSION, "nano", tuple(stored), tuple(prompts), {}, card)
+    return Voice(version, "nano", tuple(stored), tuple(prompts), {}, card)
 
 
 @contextmanager
@@ -75,9 +78,13 @@ def speaking(bundle: Path, folder: Path, capacity: Capacity) -> Iterator[Speakin
     database = Database(f"sqlite:///{folder}/inference.sqlite")
     upgrade(database, MIGRATIONS)
     objects = open_store(f"file://{folder}/objects")
-    voice = nano_voice(bundle, objects)
-    with database.write() as session:
-        store.save(session, voice)
+
+    def place(bundle: Path, version: str) -> str:
+        with database.write() as session:
+            store.save(session, nano_voice(bundle, objects, version))
+        return version
+
+    place(bundle, VERSION)
     registry = BaseRegistry(folder / "bases")
     shelf = Shelf(objects, registry, folder / "voices")
     synthesizer = Synthesizer(shelf, Line(capacity), Provenance(folder / "provenance"))
@@ -97,7 +104,7 @@ def speaking(bundle: Path, folder: Path, capacity: Capacity) -> Iterator[Speakin
         return inference_pb2_grpc.InferenceServiceStub(channels[-1])
 
     try:
-        yield Speaking(as_account, shelf, voice)
+        yield Speaking(as_account, shelf, nano_voice(bundle, objects), bundle, place)
     finally:
         for channel in channels:
             channel.close()

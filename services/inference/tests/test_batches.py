@@ -23,6 +23,7 @@ from services.common.errors import VoiceHubError, from_rpc
 from services.common.events import Event
 from services.common.objects import Area
 from services.common.tables import dead_letters, outbox
+from services.inference import store
 from services.inference.domain.voices import Voice
 from services.inference.domain.wishes import Form, Wish
 from services.inference.tests.batching import Batching, batching
@@ -87,6 +88,23 @@ def test_every_line_by_every_voice_once(hub: Batching) -> None:
     streamed = b"".join(part.content for part in stub.ReadManifest(pb.ReadManifestRequest(id=batch.id)))
     assert [json.loads(line) for line in streamed.splitlines()] == entries
     assert _as_said_at_once(hub, LINES[1]["text"], 4) == hub.content(takes[1].audio.digest)
+    _nothing_is_parked(hub)
+
+
+def test_a_voice_that_is_quarantined_falls_silent_and_the_batch_ends(hub: Batching) -> None:
+    stub = hub.as_account("ann")
+    made = create(hub, hub.plan(*LINES, *({"id": f"m{n}", "text": "The tide was coming in."} for n in range(40))))
+    hub.subscriber.start()
+    watched = stub.WatchBatch(pb.WatchBatchRequest(id=made.id), timeout=60)
+    next(message for message in watched if message.batch.done)
+    with hub.database.write() as session:
+        store.withdraw(session, VERSION)
+    done = sum(take.state == pb.TAKE_STATE_DONE for take in hub.takes(stub, made.id, 500))
+    batch = hub.ended(stub, made.id)
+    assert (batch.state, batch.done) == (pb.BATCH_STATE_FINISHED, pytest.approx(done, abs=1))
+    assert batch.failed > 30
+    last = hub.takes(stub, made.id, 500)[-1]
+    assert (last.state, last.error) == (pb.TAKE_STATE_FAILED, "This version was withdrawn from this hub.")
     _nothing_is_parked(hub)
 
 

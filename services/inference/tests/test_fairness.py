@@ -12,6 +12,7 @@ from services.common.errors import TooMany, Unavailable
 from services.inference.admission import Line, capacity
 from services.inference.domain.cancellation import Cancellation, Cancelled
 from services.inference.domain.fairness import AT_REST_SECONDS, BACKGROUND, PATIENCE, Capacity, RoundRobin
+from services.inference.domain.pace import MOST_SECONDS, USUAL_SECONDS
 
 
 def test_one_account_with_fifty_requests_delays_another_by_one() -> None:
@@ -59,6 +60,27 @@ def test_the_door_closes_for_an_account_and_for_all() -> None:
     line.leave(first)
     line.leave(first)  # a second time changes nothing
     line.enter("c")
+
+
+def test_whoever_is_refused_is_told_when_a_place_may_be_free() -> None:
+    now = [0.0]
+    line = RoundRobin(Capacity(workers=4, places=4, per_account=4), lambda: now[0])
+    full = [ticket for _ in range(4) for ticket in line.ask(line.enter("a"))]
+
+    def told() -> float:
+        with pytest.raises(Unavailable) as refused:
+            line.enter("b")
+        return refused.value.retry_seconds
+
+    assert told() == USUAL_SECONDS  # nobody has left yet
+    for _ in range(8):  # one leaves each three seconds
+        now[0] += 3.0
+        line.leave(full.pop(0))
+        full += line.ask(line.enter("a"))
+    assert told() == pytest.approx(3.0, rel=0.3)
+    assert [told() for _ in range(2)] == pytest.approx([6.0, 9.0], rel=0.3)  # not all of them at once
+    now[0] += 1e6
+    assert told() == MOST_SECONDS
 
 
 def test_whoever_waits_for_a_slow_reader_takes_no_place() -> None:

@@ -25,6 +25,7 @@ from services.inference.registry import BaseRegistry
 from services.inference.shelf import Shelf
 from services.inference.synthesis import Synthesizer
 from services.inference.tests.test_domain import base_folder, scan
+from services.stubs.voicehub.catalog.v1.events_pb2 import VersionQuarantined
 from services.stubs.voicehub.inference.v1.inference_pb2 import BaseRegistered, ExportRequested
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
@@ -90,3 +91,13 @@ def test_the_operator_s_command_tells_the_hub_through_its_outbox(place: Place, t
     announce(place.database, [base])
     assert place.said() == ["BaseRegistered"]
     announce(Database(f"sqlite:///{tmp_path}/never-started.sqlite"), [base])
+
+
+def test_a_voice_that_is_quarantined_is_forgotten(place: Place) -> None:
+    place.apply(place.handlers.scanned(make_event("scans", "v", scan(), "scanner")))
+    assert place.waiting() == 1
+    fallen = VersionQuarantined(version_id="v", owner="ann", name="story")
+    place.apply(place.handlers.quarantined(make_event("versions", "v", fallen, "catalog")))
+    assert place.waiting() == 0
+    with place.database.read() as session:
+        assert store.find(session, "v") is None
