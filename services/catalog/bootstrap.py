@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import os
 
+import grpc
+
 from services.catalog import handlers
 from services.catalog.search.keeper import Keeper
 from services.catalog.search.port import open_index
 from services.catalog.search.projection import Projection
 from services.catalog.search.voices import VoiceSearch
 from services.catalog.service import CatalogService
+from services.catalog.transfer import making
+from services.catalog.transfer.service import TransferService
 from services.common.runtime import House, Parts
-from services.stubs.voicehub.catalog.v1 import catalog_pb2, catalog_pb2_grpc
+from services.stubs.voicehub.catalog.v1 import catalog_pb2, catalog_pb2_grpc, transfer_pb2, transfer_pb2_grpc
 
 
 def bootstrap(house: House) -> Parts:
@@ -26,10 +30,15 @@ def bootstrap(house: House) -> Parts:
         keeper.stop()
         index.close()
 
+    def register(server: grpc.Server) -> None:
+        catalog_pb2_grpc.add_CatalogServiceServicer_to_server(service, server)
+        transfer_pb2_grpc.add_TransferServiceServicer_to_server(TransferService(house.database), server)
+
+    contracts = (catalog_pb2, transfer_pb2)
     return Parts(
-        register=lambda server: catalog_pb2_grpc.add_CatalogServiceServicer_to_server(service, server),
-        names=[catalog_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name],
-        subscriptions=[handlers.subscription()],
+        register=register,
+        names=[found.full_name for one in contracts for found in one.DESCRIPTOR.services_by_name.values()],
+        subscriptions=[handlers.subscription(), making.subscription(house.database, house.objects)],
         start=keeper.start,
         stop=stop,
     )

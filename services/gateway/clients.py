@@ -18,6 +18,7 @@ from services.common.errors import Unavailable, VoiceHubError, from_rpc
 from services.common.identity import UNKNOWN_IDENTITY, Identity, Signer
 from services.common.settings import Settings
 from services.stubs.voicehub.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
+from services.stubs.voicehub.catalog.v1.transfer_pb2_grpc import TransferServiceStub
 from services.stubs.voicehub.inference.v1.batch_pb2_grpc import BatchServiceStub
 from services.stubs.voicehub.inference.v1.inference_pb2_grpc import InferenceServiceStub
 from services.stubs.voicehub.scanner.v1.scanner_pb2_grpc import ScannerServiceStub
@@ -68,6 +69,7 @@ class Clients:
         token = Signatures(signer).token
         self._channels = {name: rpc.make_channel(settings.address(name), token) for name in UPSTREAMS}
         self.catalog = CatalogServiceStub(self._channels["catalog"])
+        self.transfer = TransferServiceStub(self._channels["catalog"])
         self.trainer = TrainerServiceStub(self._channels["trainer"])
         self.scanner = ScannerServiceStub(self._channels["scanner"])
         self.inference = InferenceServiceStub(self._channels["inference"])
