@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from voicehub.cli import accounts, batch, doctor, merge, pull, push, say, scan, search, train, up
+from voicehub.cli import accounts, batch, cache, doctor, merge, pull, push, say, scan, search, train, up
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -25,6 +25,7 @@ for _command in (
     push.push,
     pull.pull,
     merge.merge,
+    cache.cache,
     train.train,
     search.search,
     search.info,

@@ -28,7 +28,7 @@ class Hub:
         self.json: dict[str, Any] = {}
         self.events: list[list[str]] = []
         self.requests: list[tuple[str, str, dict[str, str]]] = []
-        self.sent_bytes = 0
+        self.sent_bytes = self.received_bytes = 0
         self.seconds_per_block = 0.0
         """How slow the line is."""
         self.link = threading.Event()
@@ -39,6 +39,10 @@ class Hub:
         with self._counted:
             self.sent_bytes += count
             self._counted.notify_all()
+
+    def came(self, count: int) -> None:
+        with self._counted:
+            self.received_bytes += count
 
     def wait_until_sent(self, count: int, seconds: float) -> None:
         """Until the server has sent so many bytes."""
@@ -96,14 +100,27 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             hub.requests.append((self.command, self.path, dict(self.headers.items())))
+            if self.path.endswith("/copies"):
+                self._copy(self.path.split("/")[3], body)
+                return
             identifier = f"u{len(hub.uploads)}"
             hub.uploads[identifier] = (body["filename"], body["size"], bytearray())
             self._answer(201, {"id": identifier, "offset": 0})
+
+        def _copy(self, identifier: str, part: dict[str, Any]) -> None:
+            whole = [data for _, size, data in hub.uploads.values() if len(data) == size]
+            given = {blake3(bytes(data)).hexdigest(): data for data in whole}
+            if part["digest"] not in given:
+                self._answer(404, {"detail": "You have given no such file.", "hint": "Send the bytes."})
+                return
+            hub.uploads[identifier][2].extend(given[part["digest"]][part["start"] : part["start"] + part["size"]])
+            self._answer(200, self._upload(identifier))
 
         def do_PATCH(self) -> None:
             identifier = self.path.split("/")[3]
             piece = self.rfile.read(int(self.headers["Content-Length"]))
             _, _, data = hub.uploads[identifier]
+            hub.came(len(piece))
             if int(self.headers["Upload-Offset"]) != len(data):
                 self._answer(409, {"detail": "The offset is another one.", "hint": "Ask for it."})
                 return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from gptsovits.formats.delta import encode, supports
@@ -44,7 +44,7 @@ def prepare(database: Database, objects: ObjectStore, event: Event) -> Effect | 
     return partial(store.keep, version_id=version_id, parent_id=parent_id, steps=steps) if steps else None
 
 
-def _steps(objects: ObjectStore, old: list[TensorRow], new: list[TensorRow]) -> Iterator[Step]:
+def _steps(objects: ObjectStore, old: Sequence[TensorRow], new: Sequence[TensorRow]) -> Iterator[Step]:
     before = {row.name: row for row in old}
     had, done = {row.digest for row in old}, set[str]()
     for row in new:
