@@ -30,7 +30,7 @@ from gptsovits.formats.delta.encoder import as_bytes
 BEST_SHARE, LAST_SHARE, DECODE_SPEED = 0.8, 1.15, 200.0
 CHUNK = 64 << 10
 LARGEST_BSDIFF = 64 << 20
-"""Bytes of a file above which bsdiff is left out: its suffix sorting takes 17 times the memory, and minutes."""
+"""Bytes above which bsdiff is left out: its suffix sorting takes 17 times the memory, and many minutes."""
 Tensors = Mapping[str, bytes]
 
 
@@ -100,10 +100,12 @@ def patch_from(update: Update) -> int:
 
 
 def bsdiff(update: Update) -> int | None:
-    """The difference of both files by bsdiff; None for files that it cannot do in reasonable time."""
+    """The difference of both files (large ones: of the changed tensors) by bsdiff; None where that takes too long."""
     import bsdiff4
 
     before, after = _file(update.base), _file(update.tuned)
+    if len(after) > LARGEST_BSDIFF:
+        before, after = (b"".join(side[name] for name in update.changed) for side in (update.base, update.tuned))
     return len(bsdiff4.diff(before, after)) if len(after) <= LARGEST_BSDIFF else None
 
 

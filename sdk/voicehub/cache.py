@@ -5,6 +5,7 @@ cache/blobs/<digest>                          bytes by their BLAKE3-256 digest
 cache/voices/<owner>--<name>/refs/<ref>       version id
 cache/voices/<owner>--<name>/snapshots/<id>/  version.json and links into blobs/
 cache/bases/<digest>/                         links into blobs/
+cache/deltas/<digest>                         deltas on their way; gone once they are applied
 ```
 """
 
@@ -32,6 +33,33 @@ class Cache:
     def blob(self, digest: str) -> Path:
         """Where the bytes of `digest` are, or would be."""
         return self.folder / "blobs" / digest
+
+    def delta(self, digest: str) -> Path:
+        """Where a delta lies while it is brought and applied."""
+        return self.folder / "deltas" / digest
+
+    def keep_blob(self, digest: str, data: bytes | memoryview) -> None:
+        """Keeps bytes whose digest was checked; they appear whole or not at all."""
+        path = self.blob(digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.new")
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+
+    def versions(self) -> list[tuple[VoiceName, Version]]:
+        """All versions that were pulled, by voice and id; damaged manifests are left out."""
+        found = []
+        for manifest in sorted((self.folder / "voices").glob(f"*/snapshots/*/{MANIFEST}")):
+            owner, _, name = manifest.parents[2].name.partition("--")
+            try:
+                version = decode(Version, json.loads(manifest.read_text(encoding="utf-8")))
+            except (ValueError, Unreadable):
+                continue
+            found.append((VoiceName(owner, name, version.id), version))
+        return found
 
     def voice(self, name: VoiceName) -> Path:
         """The folder of one voice."""

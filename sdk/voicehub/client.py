@@ -32,7 +32,7 @@ from voicehub.pulls import Pulls
 from voicehub.pushing import Part
 from voicehub.refs import Refs
 from voicehub.transport import Transport
-from voicehub.uploads import OnBytes, ignore_progress, upload_file
+from voicehub.uploads import OnBytes, ignore_progress, upload_all, upload_file
 
 LONGEST_SPEECH = 1800.0
 """Seconds that a long text may take until its file begins to come."""
@@ -165,6 +165,10 @@ class Client:
     def upload(self, path: Path, on_bytes: OnBytes = ignore_progress) -> Upload:
         """Sends a file to the quarantine of the hub, going on where an earlier try stopped."""
         return upload_file(self.transport, path, on_bytes)
+
+    def upload_all(self, paths: Sequence[Path], on_bytes: OnBytes = ignore_progress) -> list[Upload]:
+        """Sends several files at once."""
+        return upload_all(self.transport, paths, on_bytes)
 
     def create_version(
         self,

@@ -1,10 +1,15 @@
-"""Objects come down in parallel, resume where they stopped, and are believed only after their digest is checked."""
+"""Objects come down in parallel, resume where they stopped, and are believed only after their digest is checked.
+
+Each connection asks for at most `RANGE_BYTES` at once and every byte is with the operating system as soon as it is
+read, so that a process that is killed at any moment has at most `CHUNK_BYTES` sent again, over all connections.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -12,21 +17,41 @@ from threading import Lock
 from blake3 import blake3
 
 from voicehub.cache import Cache
-from voicehub.errors import DigestMismatch, Unreachable
+from voicehub.errors import DigestMismatch, NotFound, Unreachable
+from voicehub.locking import locked
 from voicehub.models import ObjectRef
 from voicehub.transport import Transport
 from voicehub.uploads import OnBytes, ignore_progress
 
 PARALLEL = 4
 TRIES = 6
+CHUNK_BYTES = 4 << 20
+RANGE_BYTES = CHUNK_BYTES // PARALLEL
+PARTIAL = 206
+Count = Callable[[int, bool], None]
+"""Called with the bytes that are here now, and whether they came over the wire."""
+
+
+@dataclass(frozen=True)
+class Patches:
+    """Deltas that, one after the other, make an object of `base`, which is in the cache."""
+
+    deltas: tuple[Wanted, ...]
+    base: str
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """An object and where the hub serves it."""
+    """An object, where the hub serves it, and deltas that lead to it if there are any."""
 
     object: ObjectRef
     url: str
+    patches: Patches | None = None
+
+    @property
+    def cost(self) -> int:
+        """Bytes that have to come."""
+        return sum(delta.object.size for delta in self.patches.deltas) if self.patches else self.object.size
 
 
 def fetch_all(transport: Transport, cache: Cache, wanted: Sequence[Wanted], on_bytes: OnBytes = ignore_progress) -> int:
@@ -38,9 +63,9 @@ def fetch_all(transport: Transport, cache: Cache, wanted: Sequence[Wanted], on_b
     """
     unique = {w.object.digest: w for w in wanted}
     missing = [w for d, w in unique.items() if not cache.blob(d).is_file()]
-    counter = _Counter(sum(w.object.size for w in missing), on_bytes)
+    counter = _Counter(sum(w.cost for w in missing), on_bytes)
     with ThreadPoolExecutor(PARALLEL) as pool:
-        for done in [pool.submit(_fetch, transport, cache.blob(w.object.digest), w, counter.add) for w in missing]:
+        for done in [pool.submit(_bring, transport, cache, w, counter.add) for w in missing]:
             done.result()
     return counter.received
 
@@ -63,36 +88,93 @@ def fetch_file(transport: Transport, wanted: Wanted, target: Path, on_bytes: OnB
     _fetch(transport, target, wanted, _Counter(wanted.object.size, on_bytes).add)
 
 
-def _fetch(transport: Transport, target: Path, wanted: Wanted, count: Callable[[int, bool], None]) -> None:
+def _bring(transport: Transport, cache: Cache, wanted: Wanted, count: Count) -> None:
+    """One object: patched from what is here where that works, else whole."""
+    if wanted.patches and _patched(transport, cache, wanted.patches, wanted.object.digest, count):
+        return
+    _fetch(transport, cache.blob(wanted.object.digest), wanted, count)
+
+
+def _patched(transport: Transport, cache: Cache, patches: Patches, digest: str, count: Count) -> bool:
+    """Whether the deltas made the very bytes; whatever is wrong with them, the whole object can still be had."""
+    from gptsovits.formats.delta import DeltaError, decode
+
+    paths = [cache.delta(delta.object.digest) for delta in patches.deltas]
+    made: bytes | memoryview = b""
+    try:
+        for delta, path in zip(patches.deltas, paths, strict=True):
+            _fetch(transport, path, delta, count)
+        made = cache.blob(patches.base).read_bytes()
+        for path in paths:
+            made = decode(path.read_bytes(), made)
+    except (DeltaError, DigestMismatch, NotFound, OSError):
+        return False
+    finally:
+        for path in paths:
+            path.unlink(missing_ok=True)
+    if blake3(made).hexdigest() != digest:
+        return False
+    cache.keep_blob(digest, made)
+    return True
+
+
+def _fetch(transport: Transport, target: Path, wanted: Wanted, count: Count) -> None:
     partial = target.with_name(f"{target.name}.part")
     partial.parent.mkdir(parents=True, exist_ok=True)
-    if partial.exists():
+    with locked(partial):
+        if target.is_file():  # another process has brought it meanwhile
+            partial.unlink(missing_ok=True)
+            return
         count(partial.stat().st_size, False)
-    for attempt in range(1, TRIES + 1):
+        _receive_all(transport, wanted, partial, count)
+        _believe(partial, target, wanted.object.digest)
+
+
+def _receive_all(transport: Transport, wanted: Wanted, partial: Path, count: Count) -> None:
+    """Range after range (at once where the size is not known); fails after `TRIES` tries that brought nothing."""
+    failures = 0
+    while (have := partial.stat().st_size) < wanted.object.size or not wanted.object.size:
         try:
-            _receive(transport, wanted, partial, count)
-            break
+            _receive(transport, wanted, partial, have, count)
+            failures = 0
+            if not wanted.object.size:
+                return
         except Unreachable:
-            if attempt == TRIES:
+            failures = failures + 1 if partial.stat().st_size == have else 1
+            if failures == TRIES:
                 raise
-    _believe(partial, target, wanted.object.digest)
 
 
-def _receive(transport: Transport, wanted: Wanted, partial: Path, count: Callable[[int, bool], None]) -> None:
-    have = partial.stat().st_size if partial.exists() else 0
-    if have and have == wanted.object.size:
-        return
+def _receive(transport: Transport, wanted: Wanted, partial: Path, have: int, count: Count) -> None:
     headers = {"Accept-Encoding": "identity"}
-    if have:
-        headers |= {"Range": f"bytes={have}-", "If-Range": f'"{wanted.object.digest}"'}
+    if have or wanted.object.size > RANGE_BYTES:
+        last = min(have + RANGE_BYTES, wanted.object.size) - 1 if wanted.object.size else ""
+        headers |= {"Range": f"bytes={have}-{last}", "If-Range": f'"{wanted.object.digest}"'}
     with transport.stream(wanted.url, headers) as response:
-        resumed = response.status_code == 206
+        resumed = response.status_code == PARTIAL
         if have and not resumed:
             count(-have, False)
-        with partial.open("ab" if resumed else "wb") as file:
+        with _appending(partial, fresh=not resumed) as write:
             for piece in response.iter_raw():
-                file.write(piece)
+                write(piece)
                 count(len(piece), True)
+
+
+@contextmanager
+def _appending(path: Path, *, fresh: bool) -> Iterator[Callable[[bytes], None]]:
+    """Writes that keep nothing back in this process."""
+    with path.open("r+b", buffering=0) as file:
+        file.seek(0, os.SEEK_END)
+        if fresh:
+            file.seek(0)
+            file.truncate()
+
+        def write(data: bytes) -> None:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+
+        yield write
 
 
 def _believe(partial: Path, target: Path, digest: str) -> None:

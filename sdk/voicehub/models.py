@@ -36,6 +36,23 @@ class Tensor:
 
 
 @dataclass(frozen=True)
+class DeltaStep:
+    """A delta that makes the tensor `result` of the tensor `base` (digests)."""
+
+    base: str
+    result: str
+    object: ObjectRef
+
+
+@dataclass(frozen=True)
+class TensorDelta:
+    """How a tensor can be made of one that is here: steps, applied one after the other."""
+
+    digest: str
+    steps: tuple[DeltaStep, ...] = ()
+
+
+@dataclass(frozen=True)
 class Sample:
     """What the voice sounds like."""
 

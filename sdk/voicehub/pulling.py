@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from voicehub.cache import Cache
+from voicehub.deltas import with_deltas
 from voicehub.downloads import Wanted, fetch_all
 from voicehub.errors import NotFound, Quarantined
 from voicehub.models import Base, ObjectRef, Version
@@ -49,7 +50,8 @@ def pull(
     form = form or ("onnx" if version.bundle else "safetensors")
     if form == "onnx" and not version.bundle:
         raise NotFound(f"{name} has no ONNX bundle.", hint=version.not_auditionable or "Use --format safetensors.")
-    received = fetch_all(transport, cache, _wanted(name, version, form), on_bytes)
+    wanted = with_deltas(transport, cache, name, version, _wanted(name, version, form))
+    received = fetch_all(transport, cache, wanted, on_bytes)
     folder = cache.keep_version(name, version)
     _lay_out(cache, folder, version, form)
     more, missing = _pull_bases(transport, cache, version, bases, on_bytes) if form == "onnx" else (0, {})

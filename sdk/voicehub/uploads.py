@@ -1,21 +1,25 @@
-"""Resumable uploads: a file travels in pieces, and an interrupted one goes on where it stopped, even tomorrow."""
+"""Resumable uploads: a file travels in pieces, goes on where it stopped, and leaves out what the hub had before."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from blake3 import blake3
 
+from voicehub import given
 from voicehub.decoding import decode
-from voicehub.errors import Conflict, DigestMismatch, NotFound, Unreadable
+from voicehub.errors import Conflict, DigestMismatch, NotFound, Refused, Unreadable
 from voicehub.home import home, write_private
 from voicehub.models import Upload
 from voicehub.transport import Transport
 
 PIECE_BYTES = 4 << 20
+PARALLEL = 4
 OnBytes = Callable[[int, int], None]
 """Called with the bytes done and the bytes in all."""
 
@@ -36,13 +40,35 @@ def upload_file(transport: Transport, path: Path, on_bytes: OnBytes = ignore_pro
     upload = _resumed(transport, note) or _begin(transport, source)
     write_private(note, json.dumps({"id": upload.id}))
     on_bytes(upload.offset, source.size)
+    parts = given.parts_of(path)
+    known = given.copies(transport.url, parts)
     while upload.offset < source.size:
-        upload = _send_piece(transport, source, upload)
+        upload = _advance(transport, source, upload, known)
         on_bytes(upload.offset, source.size)
     note.unlink(missing_ok=True)
     if upload.digest and upload.digest != source.digest():
         raise DigestMismatch(f"{path.name} changed on its way to the hub.", hint="Send it again.")
+    given.remember(transport.url, upload.digest, parts)
     return upload
+
+
+def upload_all(
+    transport: Transport, paths: Sequence[Path], on_bytes: OnBytes = ignore_progress
+) -> list[Upload]:
+    """Several files at once, in their order; the progress is that of all together. Errors as `upload_file`."""
+    lock, done = Lock(), dict.fromkeys(range(len(paths)), 0)
+    total = sum(path.stat().st_size for path in paths if path.is_file())
+
+    def send(index: int) -> Upload:
+        def moved(sent: int, _: int) -> None:
+            with lock:
+                done[index] = sent
+                on_bytes(sum(done.values()), total)
+
+        return upload_file(transport, paths[index], moved)
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        return list(pool.map(send, range(len(paths))))
 
 
 @dataclass(frozen=True)
@@ -65,10 +91,10 @@ class _Source:
         text = f"{url}|{self.path.resolve()}|{self.size}|{self.modified}"
         return blake3(text.encode()).hexdigest()[:32]
 
-    def piece(self, offset: int) -> bytes:
+    def piece(self, offset: int, size: int) -> bytes:
         with self.path.open("rb") as file:
             file.seek(offset)
-            return file.read(PIECE_BYTES)
+            return file.read(size)
 
     def digest(self) -> str:
         return file_digest(self.path)
@@ -94,12 +120,34 @@ def _resumed(transport: Transport, note: Path) -> Upload | None:
         return None
 
 
-def _send_piece(transport: Transport, source: _Source, upload: Upload) -> Upload:
+def _advance(transport: Transport, source: _Source, upload: Upload, known: list[given.Copy]) -> Upload:
+    """The next bytes: copied where the hub has them from this account, else sent."""
+    at = upload.offset
+    here = next((copy for copy in known if copy.offset <= at < copy.offset + copy.size), None)
+    if here is not None:
+        skipped = at - here.offset
+        part = {"offset": at, "digest": here.digest, "start": here.start + skipped, "size": here.size - skipped}
+        try:
+            return _standing(transport.json("POST", f"/v1/uploads/{upload.id}/copies", body=part), upload, source)
+        except Conflict:  # a copy whose answer got lost
+            return _standing(transport.json("GET", f"/v1/uploads/{upload.id}"), upload, source)
+        except (NotFound, Refused):  # an older hub, or one that has tidied up
+            given.forget(transport.url, here.digest)
+            known[:] = [copy for copy in known if copy.digest != here.digest]
+    until = min((copy.offset for copy in known if copy.offset > at), default=source.size)
+    return _send_piece(transport, source, upload, min(PIECE_BYTES, until - at))
+
+
+def _standing(answer: dict[str, object], upload: Upload, source: _Source) -> Upload:
+    return decode(Upload, {"id": upload.id, "filename": upload.filename, "size": source.size} | answer)
+
+
+def _send_piece(transport: Transport, source: _Source, upload: Upload, size: int) -> Upload:
     headers = {"Upload-Offset": str(upload.offset), "Content-Type": "application/octet-stream"}
     try:
         answer = transport.json(
-            "PATCH", f"/v1/uploads/{upload.id}", content=source.piece(upload.offset), headers=headers
+            "PATCH", f"/v1/uploads/{upload.id}", content=source.piece(upload.offset, size), headers=headers
         )
     except Conflict:  # a piece arrived whose answer got lost: ask how far the hub is
         answer = transport.json("GET", f"/v1/uploads/{upload.id}")
-    return decode(Upload, {"id": upload.id, "filename": upload.filename, "size": source.size} | answer)
+    return _standing(answer, upload, source)

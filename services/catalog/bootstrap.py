@@ -18,6 +18,8 @@ from services.catalog.search.port import open_index
 from services.catalog.search.projection import Projection
 from services.catalog.search.voices import VoiceSearch
 from services.catalog.service import CatalogService
+from services.catalog.transfer import making
+from services.catalog.transfer.service import TransferService
 from services.common.runtime import House, Parts
 from services.stubs.voicehub.catalog.v1 import (
     access_pb2,
@@ -30,6 +32,8 @@ from services.stubs.voicehub.catalog.v1 import (
     pulls_pb2_grpc,
     refs_pb2,
     refs_pb2_grpc,
+    transfer_pb2,
+    transfer_pb2_grpc,
 )
 
 
@@ -54,12 +58,13 @@ def bootstrap(house: House) -> Parts:
         judgements = JudgementService(house.database, house.objects)
         pulls_pb2_grpc.add_JudgementServiceServicer_to_server(judgements, server)
         access_pb2_grpc.add_OrganisationServiceServicer_to_server(OrganisationService(house.database), server)
+        transfer_pb2_grpc.add_TransferServiceServicer_to_server(TransferService(house.database), server)
 
-    contracts = (catalog_pb2, refs_pb2, access_pb2, forks_pb2, pulls_pb2)
+    contracts = (catalog_pb2, refs_pb2, access_pb2, forks_pb2, pulls_pb2, transfer_pb2)
     return Parts(
         register=register,
         names=[found.full_name for one in contracts for found in one.DESCRIPTOR.services_by_name.values()],
-        subscriptions=[handlers.subscription()],
+        subscriptions=[handlers.subscription(), making.subscription(house.database, house.objects)],
         start=keeper.start,
         stop=stop,
     )

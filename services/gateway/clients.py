@@ -23,6 +23,7 @@ from services.stubs.voicehub.catalog.v1.catalog_pb2_grpc import CatalogServiceSt
 from services.stubs.voicehub.catalog.v1.forks_pb2_grpc import ForkServiceStub
 from services.stubs.voicehub.catalog.v1.pulls_pb2_grpc import PullServiceStub
 from services.stubs.voicehub.catalog.v1.refs_pb2_grpc import RefServiceStub
+from services.stubs.voicehub.catalog.v1.transfer_pb2_grpc import TransferServiceStub
 from services.stubs.voicehub.inference.v1.batch_pb2_grpc import BatchServiceStub
 from services.stubs.voicehub.inference.v1.inference_pb2_grpc import InferenceServiceStub
 from services.stubs.voicehub.scanner.v1.scanner_pb2_grpc import ScannerServiceStub
@@ -89,6 +90,7 @@ class Clients:
         self.forks = ForkServiceStub(self._channels["catalog"])
         self.access = AccessServiceStub(self._channels["catalog"])
         self.organisations = OrganisationServiceStub(self._channels["catalog"])
+        self.transfer = TransferServiceStub(self._channels["catalog"])
         self.trainer = TrainerServiceStub(self._channels["trainer"])
         self.scanner = ScannerServiceStub(self._channels["scanner"])
         self.inference = InferenceServiceStub(self._channels["inference"])

@@ -11,12 +11,13 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from services.common.clock import now
-from services.common.errors import Conflict, Invalid
+from services.common.errors import Conflict, Invalid, NotFound
 from services.common.objects import Area, ObjectStore
 from services.common.objects.port import chunks_of
 from services.gateway.store.uploads import Upload, UploadRows
@@ -25,6 +26,34 @@ MOST_BYTES = 4 << 30
 MOST_OPEN = 64
 EXPIRY = timedelta(days=1)
 BLOCK = 256 << 10
+
+
+@dataclass(frozen=True)
+class Part:
+    """`size` bytes from `start` of the file with that digest."""
+
+    digest: str
+    start: int
+    size: int
+
+
+class Readable(Protocol):
+    """What bytes are taken from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """At most so many bytes; none at the end."""
+
+
+class _Limited:
+    """The first `size` bytes of a stream."""
+
+    def __init__(self, stream: BinaryIO, size: int) -> None:
+        self._stream, self._left = stream, size
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._stream.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(data)
+        return data
 
 
 class Uploads:
@@ -50,7 +79,7 @@ class Uploads:
         with self._alone(upload_id):
             return self._finish(upload)
 
-    def append(self, account: str, upload_id: str, offset: int, body: BinaryIO) -> Upload:
+    def append(self, account: str, upload_id: str, offset: int, body: Readable) -> Upload:
         """Writes the body at `offset`; answers where the upload stands then.
 
         Raises:
@@ -70,7 +99,25 @@ class Uploads:
             upload = self._write(upload, body)
             return self._finish(upload) if upload.offset == upload.size else upload
 
-    def _write(self, upload: Upload, body: BinaryIO) -> Upload:
+    def copy(self, account: str, upload_id: str, offset: int, part: Part) -> Upload:
+        """As `append`, with bytes of a file that the same account has given before: nobody learns what others gave.
+
+        Raises:
+            NotFound: the account has given no such file, or the hub does not keep it any more.
+            Invalid: the part lies outside that file.
+        """
+        if not self._rows.gave(account, part.digest):
+            raise _unknown()
+        try:
+            if part.start + part.size > self._objects.info(Area.QUARANTINE, part.digest).size:
+                raise Invalid("The part lies outside the earlier file.", hint="Look at its size.")
+            source = self._objects.open(Area.QUARANTINE, part.digest, part.start)
+        except KeyError:
+            raise _unknown() from None
+        with source:
+            return self.append(account, upload_id, offset, _Limited(source, part.size))
+
+    def _write(self, upload: Upload, body: Readable) -> Upload:
         descriptor = os.open(self._path(upload.id), os.O_WRONLY | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.seek(upload.offset)
@@ -106,7 +153,7 @@ class Uploads:
         return self._folder / upload_id
 
 
-def _copy(body: BinaryIO, file: BinaryIO, room: int) -> None:
+def _copy(body: Readable, file: BinaryIO, room: int) -> None:
     """Copies at most `room` bytes; Invalid if there are more."""
     while block := body.read(min(BLOCK, room + 1)):
         if len(block) > room:
@@ -117,3 +164,7 @@ def _copy(body: BinaryIO, file: BinaryIO, room: int) -> None:
             )
         file.write(block)
         room -= len(block)
+
+
+def _unknown() -> NotFound:
+    return NotFound("You have given no such file.", hint="Send the bytes.", reason="NOT_GIVEN")

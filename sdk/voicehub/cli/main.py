@@ -9,6 +9,7 @@ import click
 from voicehub.cli import (
     accounts,
     batch,
+    cache,
     doctor,
     forks,
     merge,
@@ -52,6 +53,7 @@ for _command in (
     forks.lineage,
     repo.repo,
     repo.org,
+    cache.cache,
     train.train,
     search.search,
     search.info,

@@ -93,11 +93,9 @@ def _upload(context: Context, client: Client, parts: Sequence[Part]) -> list[tup
     for part in parts:
         if not part.path.is_file():
             raise NotFound(f"There is no file {part.path}.", hint="Check the path.")
-    uploads = []
-    for part in parts:
-        with context.out.transfer(part.path.name) as on_bytes:
-            uploads.append((part, client.upload(part.path, on_bytes)))
-    return uploads
+    with context.out.transfer(", ".join(part.path.name for part in parts)) as on_bytes:
+        uploads = client.upload_all([part.path for part in parts], on_bytes)
+    return list(zip(parts, uploads, strict=True))
 
 
 def _prompt_entries(card: dict[str, Any], options: dict[str, Any]) -> list[dict[str, str]]:

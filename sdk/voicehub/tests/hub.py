@@ -11,6 +11,8 @@ from typing import Any
 
 from blake3 import blake3
 
+BLOCK = 64 << 10
+
 
 class Hub:
     """What the server knows, and what it shall do wrong."""
@@ -18,17 +20,34 @@ class Hub:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.uploads: dict[str, tuple[str, int, bytearray]] = {}
-        self.cut_after = 0
-        """Break each download after so many bytes."""
-        self.cut_times = 0
+        self.cuts: list[int] = []
+        """Break the next downloads after so many bytes."""
         self.forget_answers = 0
         """Take so many pieces without answering."""
         self.busy = 0
         self.json: dict[str, Any] = {}
         self.events: list[list[str]] = []
         self.requests: list[tuple[str, str, dict[str, str]]] = []
-        self.sent_bytes = 0
+        self.sent_bytes = self.received_bytes = 0
+        self.seconds_per_block = 0.0
+        """How slow the line is."""
+        self.link = threading.Event()
+        self._counted = threading.Condition()
         self.url = ""
+
+    def sent(self, count: int) -> None:
+        with self._counted:
+            self.sent_bytes += count
+            self._counted.notify_all()
+
+    def came(self, count: int) -> None:
+        with self._counted:
+            self.received_bytes += count
+
+    def wait_until_sent(self, count: int, seconds: float) -> None:
+        """Until the server has sent so many bytes."""
+        with self._counted:
+            assert self._counted.wait_for(lambda: self.sent_bytes >= count, seconds), "nothing more was asked for"
 
     def add(self, data: bytes) -> str:
         digest = blake3(data).hexdigest()
@@ -67,7 +86,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             if hub.busy:
                 hub.busy -= 1
                 self._answer(503, {"detail": "A part of the hub does not answer.", "hint": "Try again."})
-            elif parts[-2] == "objects":
+            elif "objects" in parts[-2:] or "deltas" in parts[-3:-1]:
                 self._object(parts[-1])
             elif parts[-1] == "events":
                 self._events()
@@ -81,14 +100,27 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             hub.requests.append((self.command, self.path, dict(self.headers.items())))
+            if self.path.endswith("/copies"):
+                self._copy(self.path.split("/")[3], body)
+                return
             identifier = f"u{len(hub.uploads)}"
             hub.uploads[identifier] = (body["filename"], body["size"], bytearray())
             self._answer(201, {"id": identifier, "offset": 0})
+
+        def _copy(self, identifier: str, part: dict[str, Any]) -> None:
+            whole = [data for _, size, data in hub.uploads.values() if len(data) == size]
+            given = {blake3(bytes(data)).hexdigest(): data for data in whole}
+            if part["digest"] not in given:
+                self._answer(404, {"detail": "You have given no such file.", "hint": "Send the bytes."})
+                return
+            hub.uploads[identifier][2].extend(given[part["digest"]][part["start"] : part["start"] + part["size"]])
+            self._answer(200, self._upload(identifier))
 
         def do_PATCH(self) -> None:
             identifier = self.path.split("/")[3]
             piece = self.rfile.read(int(self.headers["Content-Length"]))
             _, _, data = hub.uploads[identifier]
+            hub.came(len(piece))
             if int(self.headers["Upload-Offset"]) != len(data):
                 self._answer(409, {"detail": "The offset is another one.", "hint": "Ask for it."})
                 return
@@ -107,17 +139,18 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
         def _object(self, digest: str) -> None:
             data = hub.objects[digest]
             asked = self.headers.get("Range")
-            start = int(asked.removeprefix("bytes=").rstrip("-")) if asked else 0
+            first, _, last = asked.removeprefix("bytes=").partition("-") if asked else ("0", "", "")
+            rest = data[int(first) : int(last) + 1 if last else len(data)]
             self.send_response(206 if asked else 200)
-            self.send_header("Content-Length", str(len(data) - start))
+            self.send_header("Content-Length", str(len(rest)))
             self.end_headers()
-            rest = data[start:]
-            if hub.cut_times:
-                hub.cut_times -= 1
-                rest = rest[: hub.cut_after]
+            if hub.cuts:
+                rest = rest[: hub.cuts.pop(0)]
                 self.close_connection = True
-            self.wfile.write(rest)
-            hub.sent_bytes += len(rest)
+            for at in range(0, len(rest), BLOCK):
+                hub.link.wait(hub.seconds_per_block)
+                self.wfile.write(rest[at : at + BLOCK])
+                hub.sent(len(rest[at : at + BLOCK]))
 
         def _events(self) -> None:
             self.send_response(200)

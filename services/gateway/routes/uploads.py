@@ -8,7 +8,7 @@ from services.gateway.domain.credentials import Scope
 from services.gateway.rest.route import Answer, Call, Parameter, Reply, Resource
 from services.gateway.rest.schema import Schema, number, record, text
 from services.gateway.store.uploads import Upload
-from services.gateway.uploads import MOST_BYTES
+from services.gateway.uploads import MOST_BYTES, Part
 
 resource = Resource("uploads")
 PIECE_LIMIT = 256 << 20
@@ -17,6 +17,14 @@ _NEW = record({"filename": text(255, pattern=FILENAME_PATTERN), "size": number(1
 _UPLOAD: Schema = record(
     {"id": text(32), "filename": text(255), "size": number(1, MOST_BYTES), "offset": number(0, MOST_BYTES)},
     {"digest": text(64, note="BLAKE3-256, once complete.")},
+)
+_COPY = record(
+    {
+        "offset": number(0, MOST_BYTES, note="Where the part belongs."),
+        "digest": text(64, pattern="^[0-9a-f]{64}$", note="BLAKE3-256 of the earlier file."),
+        "start": number(0, MOST_BYTES),
+        "size": number(1, MOST_BYTES),
+    }
 )
 _OFFSET = Parameter(
     "Upload-Offset", number(0, MOST_BYTES), place="header", required=True, note="Where the body's first byte belongs."
@@ -48,6 +56,21 @@ def append_upload(call: Call, upload: str) -> Reply:
     """The bytes up to the answered `offset` are durable. At most 256 MiB at once; 409 if it stands elsewhere."""
     with call.hub.limits.uploads.one():
         return _reply(call.hub.uploads.append(call.account, upload, call.query["Upload-Offset"], call.stream))
+
+
+@resource.route(
+    "POST",
+    "/v1/uploads/{upload}/copies",
+    "Copy what you gave before",
+    Answer(200, _UPLOAD),
+    body=_COPY,
+    scope=Scope.WRITE,
+)
+def copy_upload(call: Call, upload: str) -> Reply:
+    """Appends a part of a file that you uploaded before, without sending it again; 404 if you have not: send it."""
+    part = Part(call.body["digest"], call.body["start"], call.body["size"])
+    with call.hub.limits.uploads.one():
+        return _reply(call.hub.uploads.copy(call.account, upload, call.body["offset"], part))
 
 
 def _reply(upload: Upload) -> Reply:

@@ -62,6 +62,12 @@ class UploadRows:
             raise NotFound("This upload does not exist.", hint="Begin a new one with POST /v1/uploads.")
         return _upload(row)
 
+    def gave(self, account: str, digest: str) -> bool:
+        """Whether the account itself has sent a whole file of that digest."""
+        query = select(uploads.c.id).where(uploads.c.account == account, uploads.c.digest == digest).limit(1)
+        with self._database.read() as session:
+            return bool(digest) and session.execute(query).first() is not None
+
     def advance(self, upload: Upload, offset: int) -> Upload:
         """Records that bytes up to `offset` are durable."""
         with self._database.write() as session:

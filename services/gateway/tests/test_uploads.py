@@ -98,3 +98,41 @@ def test_two_writers_do_not_mix(gateway: Gateway) -> None:
 
     done = gateway.hub.uploads.append("anna", upload.id, 0, Meanwhile(b"abcdef"))
     assert done.digest == blake3(b"abcdef").hexdigest()
+
+
+def _copy(gateway: Gateway, token: str, upload: str, **part: object) -> tuple[int, dict[str, object]]:
+    answer = gateway.json("POST", f"/v1/uploads/{upload}/copies", part, token)
+    return answer.status_code, answer.get_json()
+
+
+def test_what_one_gave_before_needs_no_sending(gateway: Gateway) -> None:
+    token = gateway.login("anna")
+    gateway.upload(token, DATA)
+    known, wanted = blake3(DATA).hexdigest(), DATA[100:900] + b"new" + DATA[5000:]
+    upload = gateway.json("POST", "/v1/uploads", {"filename": "b", "size": len(wanted)}, token).get_json()["id"]
+    assert _copy(gateway, token, upload, offset=0, digest=known, start=100, size=800)[1]["offset"] == 800
+    assert _copy(gateway, token, upload, offset=0, digest=known, start=0, size=9)[0] == 409
+    assert _patch(gateway, token, upload, "800", b"new")[1]["offset"] == 803
+    status, body = _copy(gateway, token, upload, offset=803, digest=known, start=5000, size=len(DATA) - 5000)
+    assert (status, body["digest"]) == (200, blake3(wanted).hexdigest())
+    assert gateway.hub.objects.open(Area.QUARANTINE, str(body["digest"])).read() == wanted
+
+
+def test_what_others_gave_is_not_known_to_exist(gateway: Gateway) -> None:
+    gateway.upload(gateway.login("anna"), DATA)
+    bert = gateway.login("bert")
+    upload = gateway.json("POST", "/v1/uploads", {"filename": "b", "size": len(DATA)}, bert).get_json()["id"]
+    foreign = _copy(gateway, bert, upload, offset=0, digest=blake3(DATA).hexdigest(), start=0, size=len(DATA))
+    missing = _copy(gateway, bert, upload, offset=0, digest="0" * 64, start=0, size=len(DATA))
+    assert foreign == missing
+    assert foreign[0] == 404
+
+
+def test_a_copy_brings_no_more_than_was_announced(gateway: Gateway) -> None:
+    token = gateway.login("anna")
+    gateway.upload(token, DATA)
+    known = blake3(DATA).hexdigest()
+    upload = gateway.json("POST", "/v1/uploads", {"filename": "b", "size": 10}, token).get_json()["id"]
+    assert _copy(gateway, token, upload, offset=0, digest=known, start=0, size=11)[1]["reason"] == "UPLOAD_TOO_LONG"
+    for start in (len(DATA) - 4, len(DATA) + 99):
+        assert _copy(gateway, token, upload, offset=0, digest=known, start=start, size=10)[0] == 400

@@ -1,0 +1,1 @@
+"""What a changed tensor may travel as: lossless deltas between a version and its parent."""

@@ -1,0 +1,1 @@
+from services.catalog.tests.conftest import hub as hub
