@@ -101,7 +101,8 @@ def test_a_voice_that_is_quarantined_falls_silent_and_the_batch_ends(hub: Batchi
         store.withdraw(session, VERSION)
     done = sum(take.state == pb.TAKE_STATE_DONE for take in hub.takes(stub, made.id, 500))
     batch = hub.ended(stub, made.id)
-    assert (batch.state, batch.done) == (pb.BATCH_STATE_FINISHED, pytest.approx(done, abs=1))
+    assert batch.state == pb.BATCH_STATE_FINISHED
+    assert abs(batch.done - done) <= 1
     assert batch.failed > 30
     last = hub.takes(stub, made.id, 500)[-1]
     assert (last.state, last.error) == (pb.TAKE_STATE_FAILED, "This version was withdrawn from this hub.")
