@@ -173,6 +173,10 @@ class Batches:
         """Goes on with what is not done, and tries again what failed."""
         return decode(Batch, self._json("POST", f"/v1/batches/{batch}/resume"))
 
+    def delete(self, batch: str) -> None:
+        """Removes a batch that has ended, with all that it made; Conflict while it is worked on."""
+        self._json("DELETE", f"/v1/batches/{batch}")
+
     def watch(self, batch: str) -> Iterator[tuple[Batch, tuple[Take, ...]]]:
         """The batch as it goes on, with the takes that ended since, until it has ended."""
         for event in self._transport.events(f"/v1/batches/{batch}/events", _ended):

@@ -65,6 +65,7 @@ batches = Table(
     Column("zip_size", BigInteger, nullable=False),
     Column("idempotency_key", String(128)),
     Index("batches_account", "account", "id"),
+    Index("batches_zip", "zip_digest"),
     Index("batches_idempotency", "account", "idempotency_key", unique=True),
 )
 
@@ -105,5 +106,6 @@ batch_takes = Table(
     Column("error", Text, nullable=False),
     Index("batch_takes_shard", "batch_id", "state", "shard"),
     Index("batch_takes_sequence", "batch_id", "sequence"),
+    Index("batch_takes_digest", "digest"),
     Index("batch_takes_speed", "version_id", "language", "state"),
 )

@@ -32,6 +32,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--list-format", default="", type=click.Choice(["", "jsonl", "csv", "srt", "epub"]), help="By content.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="The same seed, the same files.")
 @click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(0.25, 4.0), help="1 is natural.")
+@click.option("--delete", is_flag=True, help="Remove the batch from the hub once its zip is here.")
 @click.option("--again", is_flag=True, help="Make a new batch, even if one of the same list was not fetched yet.")
 @command
 def batch(context: Context, list_: Path, voices: tuple[str, ...], **options: Any) -> int:
@@ -51,7 +52,10 @@ def batch(context: Context, list_: Path, voices: tuple[str, ...], **options: Any
         if options["again"]:
             note.unlink(missing_ok=True)
         made = _followed(context, client.batches, _begun(context, client, list_, plan, note))
-        return _fetched(context, client.batches, made, options["out"] or list_.with_suffix(".zip"), note)
+        code = _fetched(context, client.batches, made, options["out"] or list_.with_suffix(".zip"), note)
+        if options["delete"]:
+            client.batches.delete(made.id)
+        return code
 
 
 def _estimate(context: Context, client: Client, list_: Path, plan: Plan) -> int:

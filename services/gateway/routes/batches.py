@@ -99,6 +99,13 @@ def resume_batch(call: Call, batch: str) -> Reply:
     return Reply(to_json(ask(call.hub.clients.batches.ResumeBatch, batches.ResumeBatchRequest(id=batch)).batch))
 
 
+@resource.route("DELETE", _PATH, "Delete a batch", Answer(204), scope=Scope.WRITE)
+def delete_batch(call: Call, batch: str) -> Reply:
+    """With its zip and its audio, once it has ended."""
+    ask(call.hub.clients.batches.DeleteBatch, batches.DeleteBatchRequest(id=batch))
+    return Reply({})
+
+
 @resource.route(
     "GET",
     _PATH + "/events",

@@ -34,4 +34,4 @@ class Batches:
         speaker, packer = TakeSpeaker(database, objects, synthesizer), Packer(database, objects, packing)
         estimator = Estimator(database, synthesizer)
         service = BatchService(database, ListReader(objects), estimator, news, under_way)
-        return cls(service, Shards(database, speaker, packer, news, under_way))
+        return cls(service, Shards(database, objects, speaker, packer, news, under_way))

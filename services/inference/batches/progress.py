@@ -54,6 +54,12 @@ def resume(session: Session, batch: Batch) -> None:
     advance(session, again)
 
 
+def delete(session: Session, batch: Batch) -> None:
+    """Nobody sees it any more; what it made is removed when the event comes."""
+    store.change(session, batch.id, state=State.DELETED.value, idempotency_key=None)
+    _say(session, batch.id, pb.BatchDeleted(batch_id=batch.id))
+
+
 def to_be_packed(batch: Batch, attempt: int) -> bool:
     """Whether a batch waits for its zip."""
     return batch.state in (State.PACKING, State.CANCELLED) and batch.attempt == attempt and not batch.zip_digest

@@ -24,7 +24,9 @@ from services.inference.batches.speaker import form_of
 from services.inference.domain.batches import (
     MOST_OPEN,
     Batch,
+    State,
     check_cancellable,
+    check_deletable,
     check_resumable,
     takes_of,
 )
@@ -107,6 +109,14 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
         self._news.tell()
         return pb.ResumeBatchResponse(batch=self._message(batch.id))
 
+    def DeleteBatch(self, request: pb.DeleteBatchRequest, context: grpc.ServicerContext) -> pb.DeleteBatchResponse:
+        """Of a batch that has ended; its zip and its audio go with it."""
+        with self._database.write() as session:
+            batch = _own(session, request.id)
+            check_deletable(batch)
+            progress.delete(session, batch)
+        return pb.DeleteBatchResponse()
+
     def WatchBatch(
         self, request: pb.WatchBatchRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.WatchBatchResponse]:
@@ -188,7 +198,7 @@ def _planner() -> str:
 
 def _own(session: Session, batch_id: str) -> Batch:
     batch = store.find(session, batch_id)
-    if batch is None or batch.account != _account():
+    if batch is None or batch.state is State.DELETED or batch.account != _account():
         raise NotFound("There is no such batch.", hint="List your batches to see their ids.")
     return batch
 

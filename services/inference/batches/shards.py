@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from services.common.database import Database
 from services.common.errors import TooMany, Unavailable, VoiceHubError
 from services.common.events import Event
+from services.common.objects import Area, ObjectStore
 from services.common.subscriptions import Effect, Subscription
 from services.inference.batches import progress, store, takes
 from services.inference.batches.news import News
@@ -61,15 +62,22 @@ class Shards:
     """What inference does for batches when events come."""
 
     def __init__(
-        self, database: Database, speaker: TakeSpeaker, packer: Packer, news: News, under_way: UnderWay
+        self,
+        database: Database,
+        objects: ObjectStore,
+        speaker: TakeSpeaker,
+        packer: Packer,
+        news: News,
+        under_way: UnderWay,
     ) -> None:
-        self._database, self._speaker, self._packer = database, speaker, packer
+        self._database, self._objects, self._speaker, self._packer = database, objects, speaker, packer
         self._news, self._under_way = news, under_way
 
     def subscription(self) -> Subscription:
         """A group of its own: a batch holds up neither exports nor samples."""
-        shard, pack = (str(kind.DESCRIPTOR.full_name) for kind in (pb.BatchShardRequested, pb.BatchPackRequested))
-        return Subscription("inference-batches", {("synthesis", shard): self.shard, ("synthesis", pack): self.pack})
+        kinds = (pb.BatchShardRequested, pb.BatchPackRequested, pb.BatchDeleted)
+        shard, pack, gone = (("synthesis", str(kind.DESCRIPTOR.full_name)) for kind in kinds)
+        return Subscription("inference-batches", {shard: self.shard, pack: self.pack, gone: self.delete})
 
     def shard(self, event: Event) -> Effect | None:
         """Speaks what waits in a shard, then asks for the next."""
@@ -99,10 +107,25 @@ class Shards:
         def effect(session: Session) -> None:
             current = store.find(session, asked.batch_id)
             if current is not None and progress.to_be_packed(current, asked.attempt):
+                self._check_stored(packed.digest)
                 progress.finish(session, current, packed)
 
         self._news.tell()  # watchers look again within a second, too
         return effect
+
+    def delete(self, event: Event) -> Effect | None:
+        """Removes what a deleted batch made, but for audio that another batch made, too."""
+        batch_id = event.parse(pb.BatchDeleted).batch_id
+        with self._database.read() as session:
+            batch = store.find(session, batch_id)
+            made = {take.spoken.digest for take in takes.every(session, batch_id)} if batch else set()
+        if batch is None:
+            return None
+        for digest in sorted((made | {batch.zip_digest}) - {""}):
+            with self._database.write() as session:  # no take is recorded meanwhile: see `_keep`
+                if not store.needed_elsewhere(session, batch_id, digest):
+                    self._objects.delete(Area.SERVED, digest)
+        return lambda session: store.forget(session, batch_id)
 
     def _waiting(self, asked: pb.BatchShardRequested) -> list[Take]:
         with self._database.read() as session:
@@ -128,10 +151,19 @@ class Shards:
 
     def _keep(self, asked: pb.BatchShardRequested, take: Take, spoken: Spoken) -> None:
         with self._database.write() as session:
+            if spoken.digest:
+                self._check_stored(spoken.digest)
             ended = takes.finish(session, asked.batch_id, take, spoken)
         if ended:
             _TAKES.labels("failed" if spoken.error else "done").inc()
         self._news.tell()
+
+    def _check_stored(self, digest: str) -> None:
+        """Unavailable, if the object went with a deleted batch that had made the same; asked while one may write."""
+        try:
+            self._objects.info(Area.SERVED, digest)
+        except KeyError as error:
+            raise Unavailable("What was made went with another batch.", hint="It is made again.") from error
 
     def _ended(self, session: Session, asked: pb.BatchShardRequested) -> None:
         batch = store.find(session, asked.batch_id)

@@ -7,12 +7,12 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from services.inference.domain.batches import Batch, Chosen, Manner, State
 from services.inference.domain.lists.line import Line
-from services.inference.tables import batch_lines, batches
+from services.inference.tables import batch_lines, batch_takes, batches
 
 _PLAIN = ("id", "account", "list_format", "lines", "attempt", "issued", "sequence", "zip_digest", "zip_size")
 
@@ -43,8 +43,9 @@ def find_by_key(session: Session, account: str, idempotency_key: str) -> Batch |
 
 
 def page(session: Session, account: str, before: str, size: int) -> list[Batch]:
-    """Batches of an account, newest first, older than the id `before` (empty: from the newest)."""
-    query = select(batches).where(batches.c.account == account).order_by(batches.c.id.desc()).limit(size)
+    """Batches of an account that are not deleted, newest first, older than the id `before` (empty: from the newest)."""
+    query = select(batches).where(batches.c.account == account, batches.c.state != State.DELETED.value)
+    query = query.order_by(batches.c.id.desc()).limit(size)
     if before:
         query = query.where(batches.c.id < before)
     return [_to_batch(row) for row in session.execute(query)]
@@ -62,6 +63,20 @@ def change(session: Session, batch_id: str, **values: Any) -> int:
     counted = batches.c.sequence + 1
     session.execute(update(batches).where(batches.c.id == batch_id).values(sequence=counted, **values))
     return int(session.execute(select(batches.c.sequence).where(batches.c.id == batch_id)).scalar_one())
+
+
+def needed_elsewhere(session: Session, batch_id: str, digest: str) -> bool:
+    """Whether another batch made the same bytes: the audio of a take, or its zip."""
+    audio = select(batch_takes.c.batch_id).where(batch_takes.c.digest == digest, batch_takes.c.batch_id != batch_id)
+    zipped = select(batches.c.id).where(batches.c.zip_digest == digest, batches.c.id != batch_id)
+    return any(session.execute(query.limit(1)).first() for query in (audio, zipped))
+
+
+def forget(session: Session, batch_id: str) -> None:
+    """Removes a batch with its lines and takes."""
+    for table in (batch_takes, batch_lines):
+        session.execute(delete(table).where(table.c.batch_id == batch_id))
+    session.execute(delete(batches).where(batches.c.id == batch_id))
 
 
 def _line_columns(line: Line) -> dict[str, Any]:

@@ -30,11 +30,12 @@ class State(StrEnum):
     PACKING = "packing"
     FINISHED = "finished"
     CANCELLED = "cancelled"
+    DELETED = "deleted"
 
     @property
     def ended(self) -> bool:
         """Nothing more is spoken unless somebody resumes it."""
-        return self in (State.FINISHED, State.CANCELLED)
+        return self in (State.FINISHED, State.CANCELLED, State.DELETED)
 
 
 class TakeState(StrEnum):
@@ -177,6 +178,13 @@ def check_cancellable(batch: Batch) -> None:
     """Conflict, if the batch has ended."""
     if batch.state.ended:
         raise Conflict(f"The batch is {batch.state.value}.", hint="There is nothing to cancel.", reason="BATCH_ENDED")
+
+
+def check_deletable(batch: Batch) -> None:
+    """Conflict, if it is still worked on."""
+    if not batch.state.ended or not batch.zip_digest:
+        hint = "Cancel it, and wait until what there is has been packed."
+        raise Conflict(f"The batch is {batch.state.value}.", hint=hint, reason="BATCH_RUNNING")
 
 
 def file_name(batch: Batch, take: Take) -> str:

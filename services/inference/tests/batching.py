@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from services.common.outbox import Relay
 from services.common.subscriptions import Subscriber
 from services.inference import store
 from services.inference.admission import Line
+from services.inference.batches import store as stored
 from services.inference.batches.bootstrap import Batches
 from services.inference.domain.fairness import Capacity
 from services.inference.provenance import Provenance
@@ -67,6 +69,17 @@ class Batching:
             deadline.wait(0.05)
             last = stub.GetBatch(pb.GetBatchRequest(id=batch_id)).batch
         return last
+
+    def forgotten(self, batch_id: str) -> None:
+        """Waits until no row of the batch is left."""
+        end, look = time.monotonic() + PATIENCE, threading.Event()
+        while self._known(batch_id):
+            assert time.monotonic() < end, "the batch is still there"
+            look.wait(0.05)
+
+    def _known(self, batch_id: str) -> bool:
+        with self.database.read() as session:
+            return stored.find(session, batch_id) is not None
 
     def takes(self, stub: Stub, batch_id: str, size: int = 3) -> list[pb.Take]:
         """All takes, page by page."""

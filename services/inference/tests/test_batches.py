@@ -174,6 +174,28 @@ def test_cancel_keeps_what_is_done_and_resume_does_the_rest(hub: Batching) -> No
     _nothing_is_parked(hub)
 
 
+def test_a_deleted_batch_takes_along_what_no_other_made(hub: Batching) -> None:
+    hub.subscriber.start()
+    stub = hub.as_account("ann")
+    kept = hub.ended(stub, create(hub, hub.plan(*LINES)).id)
+    before = set(hub.objects.digests(Area.SERVED))
+    made = hub.ended(stub, create(hub, hub.plan(*LINES, {"text": "Only here."})).id)
+    assert len(set(hub.objects.digests(Area.SERVED)) - before) == 2  # a take and the zip
+    stub.DeleteBatch(pb.DeleteBatchRequest(id=made.id))
+    assert refusal(lambda: stub.GetBatch(pb.GetBatchRequest(id=made.id))).http_status == 404
+    assert [batch.id for batch in stub.ListBatches(pb.ListBatchesRequest()).batches] == [kept.id]
+    hub.forgotten(made.id)
+    assert set(hub.objects.digests(Area.SERVED)) == before
+    assert hub.content(kept.zip.digest)
+    _nothing_is_parked(hub)
+
+
+def test_a_batch_under_way_is_not_deleted(hub: Batching) -> None:
+    made, stub = create(hub, hub.plan(*LINES)), hub.as_account("ann")
+    assert refusal(lambda: stub.DeleteBatch(pb.DeleteBatchRequest(id=made.id))).reason == "BATCH_RUNNING"
+    assert stub.GetBatch(pb.GetBatchRequest(id=made.id)).batch.state == pb.BATCH_STATE_RUNNING
+
+
 def test_batches_of_others_do_not_exist(hub: Batching) -> None:
     made, other = create(hub, hub.plan(*LINES)), hub.as_account("bo")
     assert other.ListBatches(pb.ListBatchesRequest()).batches == []
@@ -183,6 +205,7 @@ def test_batches_of_others_do_not_exist(hub: Batching) -> None:
         other.ListTakes: pb.ListTakesRequest,
         other.CancelBatch: pb.CancelBatchRequest,
         other.ResumeBatch: pb.ResumeBatchRequest,
+        other.DeleteBatch: pb.DeleteBatchRequest,
         other.ResolveBatchObject: pb.ResolveBatchObjectRequest,
         lambda asked: list(other.WatchBatch(asked)): pb.WatchBatchRequest,
         lambda asked: list(other.ReadManifest(asked)): pb.ReadManifestRequest,

@@ -85,6 +85,11 @@ class BatchServiceStub:
                 request_serializer=voicehub_dot_inference_dot_v1_dot_batch__pb2.ResolveBatchObjectRequest.SerializeToString,
                 response_deserializer=voicehub_dot_inference_dot_v1_dot_batch__pb2.ResolveBatchObjectResponse.FromString,
                 _registered_method=True)
+        self.DeleteBatch = channel.unary_unary(
+                '/voicehub.inference.v1.BatchService/DeleteBatch',
+                request_serializer=voicehub_dot_inference_dot_v1_dot_batch__pb2.DeleteBatchRequest.SerializeToString,
+                response_deserializer=voicehub_dot_inference_dot_v1_dot_batch__pb2.DeleteBatchResponse.FromString,
+                _registered_method=True)
 
 
 class BatchServiceServicer:
@@ -157,6 +162,13 @@ class BatchServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteBatch(self, request, context):
+        """A batch that has ended is gone at once; what it made goes with it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_BatchServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -209,6 +221,11 @@ def add_BatchServiceServicer_to_server(servicer, server):
                     servicer.ResolveBatchObject,
                     request_deserializer=voicehub_dot_inference_dot_v1_dot_batch__pb2.ResolveBatchObjectRequest.FromString,
                     response_serializer=voicehub_dot_inference_dot_v1_dot_batch__pb2.ResolveBatchObjectResponse.SerializeToString,
+            ),
+            'DeleteBatch': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteBatch,
+                    request_deserializer=voicehub_dot_inference_dot_v1_dot_batch__pb2.DeleteBatchRequest.FromString,
+                    response_serializer=voicehub_dot_inference_dot_v1_dot_batch__pb2.DeleteBatchResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -482,6 +499,33 @@ class BatchService:
             '/voicehub.inference.v1.BatchService/ResolveBatchObject',
             voicehub_dot_inference_dot_v1_dot_batch__pb2.ResolveBatchObjectRequest.SerializeToString,
             voicehub_dot_inference_dot_v1_dot_batch__pb2.ResolveBatchObjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteBatch(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicehub.inference.v1.BatchService/DeleteBatch',
+            voicehub_dot_inference_dot_v1_dot_batch__pb2.DeleteBatchRequest.SerializeToString,
+            voicehub_dot_inference_dot_v1_dot_batch__pb2.DeleteBatchResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -49,6 +49,8 @@ class BatchServiceStub:
     """The manifest in parts: one JSON object a line."""
     ResolveBatchObject: _grpc.UnaryUnaryMultiCallable[_batch_pb2.ResolveBatchObjectRequest, _batch_pb2.ResolveBatchObjectResponse]
     """An object of the batch: its zip, or the audio of one take."""
+    DeleteBatch: _grpc.UnaryUnaryMultiCallable[_batch_pb2.DeleteBatchRequest, _batch_pb2.DeleteBatchResponse]
+    """A batch that has ended is gone at once; what it made goes with it."""
 
 @_typing.type_check_only
 class BatchServiceAsyncStub(BatchServiceStub):
@@ -71,6 +73,8 @@ class BatchServiceAsyncStub(BatchServiceStub):
     """The manifest in parts: one JSON object a line."""
     ResolveBatchObject: _aio.UnaryUnaryMultiCallable[_batch_pb2.ResolveBatchObjectRequest, _batch_pb2.ResolveBatchObjectResponse]  # type: ignore[assignment]
     """An object of the batch: its zip, or the audio of one take."""
+    DeleteBatch: _aio.UnaryUnaryMultiCallable[_batch_pb2.DeleteBatchRequest, _batch_pb2.DeleteBatchResponse]  # type: ignore[assignment]
+    """A batch that has ended is gone at once; what it made goes with it."""
 
 class BatchServiceServicer(metaclass=_abc_1.ABCMeta):
     """A list of lines spoken by voices: each line by each voice is a take. A batch belongs to the account that made it."""
@@ -150,5 +154,13 @@ class BatchServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_batch_pb2.ResolveBatchObjectResponse, _abc.Awaitable[_batch_pb2.ResolveBatchObjectResponse]]:
         """An object of the batch: its zip, or the audio of one take."""
+
+    @_abc_1.abstractmethod
+    def DeleteBatch(
+        self,
+        request: _batch_pb2.DeleteBatchRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_batch_pb2.DeleteBatchResponse, _abc.Awaitable[_batch_pb2.DeleteBatchResponse]]:
+        """A batch that has ended is gone at once; what it made goes with it."""
 
 def add_BatchServiceServicer_to_server(servicer: BatchServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
