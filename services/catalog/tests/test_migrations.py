@@ -8,6 +8,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData
 
+from services.catalog.community import tables as community  # noqa: F401 - so that they are known to `Base`
+from services.catalog.credits import tables as ledger  # noqa: F401 - so that they are known to `Base`
+from services.catalog.datasets import tables as datasets  # noqa: F401
 from services.catalog.store import pull_tables
 from services.catalog.store.tables import Base
 from services.common.database import Database
