@@ -11,8 +11,12 @@ from voicehub import events, home, pulling
 from voicehub.access import Access
 from voicehub.batches import Batches
 from voicehub.cache import Cache
+from voicehub.community import Community
+from voicehub.credits import CreditBook
+from voicehub.datasets import Datasets
 from voicehub.decoding import decode
 from voicehub.errors import NotFound
+from voicehub.evaluations import Evaluations
 from voicehub.forks import Forks
 from voicehub.models import (
     Account,
@@ -76,6 +80,26 @@ class Client:
     def batches(self) -> Batches:
         """Lists of lines spoken on the hub."""
         return Batches(self.transport)
+
+    @property
+    def credits(self) -> CreditBook:
+        """What the user may spend."""
+        return CreditBook(self.transport)
+
+    @property
+    def community(self) -> Community:
+        """Watching, issues, reports."""
+        return Community(self.transport)
+
+    @property
+    def evaluations(self) -> Evaluations:
+        """How good versions are."""
+        return Evaluations(self.transport)
+
+    @property
+    def datasets(self) -> Datasets:
+        """Queries, pinned and exported."""
+        return Datasets(self.transport)
 
     def __enter__(self) -> Client:
         return self
