@@ -253,8 +253,12 @@ class Client:
         private: bool = False,
         quick: bool = False,
         base: str = "",
+        based_on: str | VoiceName = "",
     ) -> Job:
-        """Queues a training job on the hub; Refused says what is wrong with the recording."""
+        """Queues a training job on the hub, on a base or on a version (`owner/name[@ref]`) that the user may read.
+
+        Refused says what is wrong with the recording.
+        """
         body = {
             "name": name,
             "upload": upload.id,
@@ -265,6 +269,11 @@ class Client:
             "private": private,
             "quick": quick,
         } | ({"base": base} if base else {})
+        if based_on:
+            voice = parse_name(based_on)
+            body["base_version"] = {"owner": voice.owner, "name": voice.name} | (
+                {"ref": voice.ref} if voice.ref else {}
+            )
         return decode(Job, self.transport.json("POST", "/v1/training-jobs", body=body))
 
     def job(self, identifier: str) -> Job:

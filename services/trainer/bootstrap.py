@@ -29,8 +29,8 @@ def bootstrap(house: House) -> Parts:
         settings.training_url, house.database, house.objects, settings.data / "training", settings.bases, publisher
     )
     charges = Charges(house.database, CreditServiceStub(house.channel("catalog")).ReserveCredits, "training", "trainer")
-    service = TrainerService(house.database, house.objects, runner, charges)
     hub = Hub(settings.address("catalog"), settings.address("inference"), house.signer, house.objects, settings.tls)
+    service = TrainerService(house.database, house.objects, runner, charges, hub.version)
     judges = EvaluationRunner(house.database, hub, settings.data / "evaluations")
     evaluations = EvaluationService(house.database, hub, judges)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -22,9 +23,11 @@ from services.common.ids import new_id
 from services.common.objects import Area, ObjectStore
 from services.common.objects.port import chunks_of
 from services.common.rpc import caller
+from services.stubs.voicehub.catalog.v1.catalog_pb2 import Version
 from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
 from services.stubs.voicehub.trainer.v1 import trainer_pb2_grpc
 from services.trainer import store
+from services.trainer.based import manifest
 from services.trainer.clips import speaker_of
 from services.trainer.domain.jobs import Job, State, move
 from services.trainer.messages import to_message, to_progress
@@ -35,11 +38,18 @@ PURPOSE = "training"
 LANGUAGES = ("en",)
 
 
+FindVersion = Callable[[str | None, str, str, str], Version]
+"""The version that owner, name and ref mean for an account; NotFound."""
+
+
 class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
     """Jobs belong to the account that made them; others do not see them."""
 
-    def __init__(self, database: Database, objects: ObjectStore, runner: Training, charges: Charges) -> None:
+    def __init__(
+        self, database: Database, objects: ObjectStore, runner: Training, charges: Charges, find: FindVersion
+    ) -> None:
         self._database, self._objects, self._runner, self._charges = database, objects, runner, charges
+        self._find = find
 
     def CreateJob(self, request: pb.CreateJobRequest, context: grpc.ServicerContext) -> pb.CreateJobResponse:  # noqa: N802
         """Checks the recording and queues a job."""
@@ -52,6 +62,10 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
         _check_request(request, account)
         seconds = self._check_recording(request)
         job = _new_job(request, account)
+        if request.HasField("base_version"):
+            wanted = request.base_version
+            version = self._find(account, wanted.owner, wanted.name, wanted.ref)
+            job = replace(job, base=manifest(self._objects, version))
         accepted = pb.RecordingAccepted(job_id=job.id, recording=request.recording, seconds=seconds)
         reservation = self._charges.reserve(account, PURPOSE, 1)
         with self._database.write() as session:

@@ -15,11 +15,13 @@ import soundfile
 from gptsovits.pipeline.tests.speech import RATE, speech_like
 from services.common import rpc
 from services.common.charges import Ask, Charges
+from services.common.errors import NotFound
 from services.common.identity import Identity, Signer, Verifier, ensure_keys
 from services.common.objects import Area
 from services.common.outbox import Relay
 from services.common.runtime import open_house
 from services.common.settings import load
+from services.stubs.voicehub.catalog.v1.catalog_pb2 import Version
 from services.stubs.voicehub.catalog.v1.credits_pb2 import ReserveCreditsRequest, ReserveCreditsResponse
 from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
@@ -88,6 +90,11 @@ def free_of_charge(request: ReserveCreditsRequest) -> ReserveCreditsResponse:
     return ReserveCreditsResponse()
 
 
+def no_version(account: str | None, owner: str, name: str, ref: str) -> Version:
+    """As a catalog without any repository answers."""
+    raise NotFound(f"There is no repository {owner}/{name}.")
+
+
 @pytest.fixture
 def trainer(tmp_path: Path) -> Iterator[Trainer]:
     with running_trainer(tmp_path, free_of_charge) as running:
@@ -118,7 +125,7 @@ def running_trainer(tmp_path: Path, reserve: Ask) -> Iterator[Trainer]:
     jobs.mkdir()
     runner = Runner(house.database, house.objects, jobs, tmp_path / "bases", publish, (sys.executable, str(script)))
     charges = Charges(house.database, reserve, "training", "trainer")
-    servicer = TrainerService(house.database, house.objects, runner, charges)
+    servicer = TrainerService(house.database, house.objects, runner, charges, no_version)
     server = rpc.make_server(
         address,
         Verifier(keys),
