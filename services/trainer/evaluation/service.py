@@ -12,6 +12,7 @@ from services.common.events import Event
 from services.common.ids import new_id
 from services.common.rpc import caller
 from services.common.subscriptions import Effect, Subscription
+from services.stubs.voicehub.catalog.v1.collaboration_events_pb2 import EvaluationRequested
 from services.stubs.voicehub.trainer.v1 import evaluation_pb2 as pb
 from services.stubs.voicehub.trainer.v1 import evaluation_pb2_grpc
 from services.trainer.evaluation import store
@@ -62,11 +63,11 @@ class EvaluationService(evaluation_pb2_grpc.EvaluationServiceServicer):
 
     def subscription(self) -> Subscription:
         """What pull requests ask for."""
-        asked = str(pb.EvaluationRequested.DESCRIPTOR.full_name)
-        return Subscription("trainer-evaluations", {("training", asked): self._requested})
+        asked = str(EvaluationRequested.DESCRIPTOR.full_name)
+        return Subscription("trainer-evaluations", {("community", asked): self._requested})
 
     def _requested(self, event: Event) -> Effect:
-        fact = event.parse(pb.EvaluationRequested)
+        fact = event.parse(EvaluationRequested)
 
         def effect(session: Session) -> None:
             queue(session, fact.version_id, fact.owner, fact.name)
