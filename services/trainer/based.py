@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from gptsovits.pipeline.training import shipped_base
+import gptsovits
 from services.common.errors import Unprocessable
 from services.common.objects import Area, ObjectStore
 from services.common.objects.port import chunks_of
 from services.stubs.voicehub.catalog.v1 import catalog_pb2
 
+SHIPPED = Path(gptsovits.__file__).parent / "bases" / "nano"
 FAMILY = "nano"
 STAGES = ("s1", "s2")
 TAKEN = ("base.json", "content.safetensors", "content.onnx", "replay.safetensors")
@@ -62,8 +63,8 @@ def make_base(objects: ObjectStore, digest: str, folder: Path) -> Path:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     for name in TAKEN:
-        if (shipped_base() / name).exists():
-            shutil.copyfile(shipped_base() / name, partial / name)
+        if (SHIPPED / name).exists():
+            shutil.copyfile(SHIPPED / name, partial / name)
     for stage in STAGES:
         own = [t for t in told["tensors"] if t["name"].startswith(f"{stage}/")]
         tensors = {t["name"].removeprefix(f"{stage}/"): _tensor(objects, t) for t in own}

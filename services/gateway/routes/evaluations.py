@@ -48,7 +48,7 @@ def get_evaluation(call: Call, owner: str, name: str, ref: str) -> Reply:
     "Compare two versions",
     Answer(200, reference(_COMPARISON)),
     parameters=(_BASE,),
-    messages=(_COMPARISON,),
+    messages=(_COMPARISON, pb.Difference.DESCRIPTOR),
 )
 def compare_evaluations(call: Call, owner: str, name: str, ref: str) -> Reply:
     """What changes from `base` to this version, with 95 % bootstrap intervals over the sentences."""

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from gptsovits.judge.sentences import sentences_of
 from services.common import outbox
 from services.common.clock import now
 from services.common.database import Database
-from services.common.errors import Unavailable, VoiceHubError
+from services.common.errors import Unavailable, Unprocessable, VoiceHubError
 from services.common.events import make_event
 from services.common.objects import Area
 from services.common.objects.port import chunks_of
@@ -90,6 +91,10 @@ class EvaluationRunner:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _judged(self, queued: Evaluation, folder: Path) -> Evaluation:
+        if find_spec("resemblyzer") is None:
+            raise Unprocessable(
+                "There are no judges here.", hint="Install the extra `train` with the trainer.", reason="NO_JUDGES"
+            )
         version = self._hub.version(None, queued.owner, queued.name, queued.version_id)
         language = language_of(version)
         lines = []
