@@ -57,6 +57,7 @@ def resume(session: Session, batch: Batch) -> None:
 
 def delete(session: Session, batch: Batch) -> None:
     """Nobody sees it any more; what it made is removed when the event comes."""
+    close(session, batch.id, takes.characters_done(session, batch.id))  # of one whose zip is not made yet
     store.change(session, batch.id, state=State.DELETED.value, idempotency_key=None)
     _say(session, batch.id, pb.BatchDeleted(batch_id=batch.id))
 
