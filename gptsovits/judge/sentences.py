@@ -1,4 +1,4 @@
-"""The fixed English sentences of the judges; no corpus and no fine-tune ever sees them."""
+"""The fixed sentences of the judges by language; no corpus and no fine-tune ever sees them."""
 
 from __future__ import annotations
 
@@ -49,3 +49,65 @@ DEVELOPMENT_SENTENCES: tuple[str, ...] = (
     "The new law will help people find jobs.",
 )
 """Twenty more, for choosing among recipes and checkpoints without looking at the test sentences."""
+
+MANDARIN_SENTENCES: tuple[str, ...] = (
+    "今天早上的火车因为大雪晚点了。",
+    "哥哥把钥匙忘在厨房的桌子上了。",
+    "我们沿着河边一直走到太阳下山。",
+    "医生让他每天多喝一点水。",
+    "街道的尽头有一家小商店。",
+    "请给我一杯咖啡和一块蛋糕。",
+    "孩子们放学以后在花园里玩耍。",
+    "他在同一家公司工作了十年。",
+    "离开房间之前请把窗户关上。",
+    "老人给我们讲了一个很长的故事。",
+)
+CANTONESE_SENTENCES: tuple[str, ...] = (
+    "今朝嘅火車因為落大雪遲咗到。",
+    "大佬將條鎖匙漏咗喺廚房張枱度。",
+    "我哋沿住河邊行到日落先返屋企。",
+    "醫生叫佢每日飲多啲水。",
+    "條街嘅盡頭有一間細細嘅舖頭。",
+    "唔該畀一杯咖啡同一件蛋糕我。",
+    "啲細路放學之後喺花園度玩。",
+    "佢喺同一間公司做咗十年嘢。",
+    "離開間房之前請閂好個窗。",
+    "嗰個伯伯同我哋講咗個好長嘅故事。",
+)
+JAPANESE_SENTENCES: tuple[str, ...] = (
+    "今朝の電車は大雪で遅れました。",
+    "兄は台所の机に鍵を忘れました。",
+    "私たちは日が沈むまで川沿いを歩きました。",
+    "医者は毎日もっと水を飲むように言いました。",
+    "通りの端に小さな店があります。",
+    "コーヒーを一杯とケーキを一つください。",
+    "子どもたちは放課後に庭で遊んでいました。",
+    "彼は十年間同じ会社で働いています。",
+    "部屋を出る前に窓を閉めてください。",
+    "老人は私たちに長い話をしてくれました。",
+)
+KOREAN_SENTENCES: tuple[str, ...] = (
+    "오늘 아침 기차는 눈 때문에 늦었습니다.",
+    "형은 열쇠를 부엌 식탁에 두고 갔습니다.",
+    "우리는 해가 질 때까지 강가를 걸었습니다.",
+    "의사는 매일 물을 더 마시라고 말했습니다.",
+    "길 끝에 작은 가게가 하나 있습니다.",
+    "커피 한 잔과 케이크 한 조각을 주세요.",
+    "아이들은 방과 후에 마당에서 놀고 있었습니다.",
+    "그는 같은 회사에서 십 년 동안 일했습니다.",
+    "방을 나가기 전에 창문을 닫아 주세요.",
+    "노인은 우리에게 긴 이야기를 들려주었습니다.",
+)
+_BY_LANGUAGE = {
+    "en": TEST_SENTENCES,
+    "zh": MANDARIN_SENTENCES,
+    "yue": CANTONESE_SENTENCES,
+    "ja": JAPANESE_SENTENCES,
+    "ko": KOREAN_SENTENCES,
+}
+
+
+def sentences_of(language: str) -> tuple[str, ...]:
+    """The sentences of a BCP 47 language; English ones for a language that has none here."""
+    main, _, region = language.lower().partition("-")
+    return _BY_LANGUAGE["yue" if region.startswith("yue") else main] if main in _BY_LANGUAGE else TEST_SENTENCES

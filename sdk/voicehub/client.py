@@ -11,8 +11,12 @@ from voicehub import events, home, pulling
 from voicehub.access import Access
 from voicehub.batches import Batches
 from voicehub.cache import Cache
+from voicehub.community import Community
+from voicehub.credits import CreditBook
+from voicehub.datasets import Datasets
 from voicehub.decoding import decode
 from voicehub.errors import NotFound
+from voicehub.evaluations import Evaluations
 from voicehub.forks import Forks
 from voicehub.models import (
     Account,
@@ -76,6 +80,26 @@ class Client:
     def batches(self) -> Batches:
         """Lists of lines spoken on the hub."""
         return Batches(self.transport)
+
+    @property
+    def credits(self) -> CreditBook:
+        """What the user may spend."""
+        return CreditBook(self.transport)
+
+    @property
+    def community(self) -> Community:
+        """Watching, issues, reports."""
+        return Community(self.transport)
+
+    @property
+    def evaluations(self) -> Evaluations:
+        """How good versions are."""
+        return Evaluations(self.transport)
+
+    @property
+    def datasets(self) -> Datasets:
+        """Queries, pinned and exported."""
+        return Datasets(self.transport)
 
     def __enter__(self) -> Client:
         return self
@@ -229,8 +253,12 @@ class Client:
         private: bool = False,
         quick: bool = False,
         base: str = "",
+        based_on: str | VoiceName = "",
     ) -> Job:
-        """Queues a training job on the hub; Refused says what is wrong with the recording."""
+        """Queues a training job on the hub, on a base or on a version (`owner/name[@ref]`) that the user may read.
+
+        Refused says what is wrong with the recording.
+        """
         body = {
             "name": name,
             "upload": upload.id,
@@ -241,6 +269,11 @@ class Client:
             "private": private,
             "quick": quick,
         } | ({"base": base} if base else {})
+        if based_on:
+            voice = parse_name(based_on)
+            body["base_version"] = {"owner": voice.owner, "name": voice.name} | (
+                {"ref": voice.ref} if voice.ref else {}
+            )
         return decode(Job, self.transport.json("POST", "/v1/training-jobs", body=body))
 
     def job(self, identifier: str) -> Job:

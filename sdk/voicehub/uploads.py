@@ -52,9 +52,7 @@ def upload_file(transport: Transport, path: Path, on_bytes: OnBytes = ignore_pro
     return upload
 
 
-def upload_all(
-    transport: Transport, paths: Sequence[Path], on_bytes: OnBytes = ignore_progress
-) -> list[Upload]:
+def upload_all(transport: Transport, paths: Sequence[Path], on_bytes: OnBytes = ignore_progress) -> list[Upload]:
     """Several files at once, in their order; the progress is that of all together. Errors as `upload_file`."""
     lock, done = Lock(), dict.fromkeys(range(len(paths)), 0)
     total = sum(path.stat().st_size for path in paths if path.is_file())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from google.protobuf.message import Message
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.catalog.messages import comment, to_struct
@@ -79,7 +80,10 @@ def forked(session: Session, upstream: RepositoryRow, fork: RepositoryRow, versi
 
 def evaluation_requested(session: Session, version_id: str) -> None:
     """Somebody shall judge a version."""
-    _say(session, "community", version_id, collaboration_events_pb2.EvaluationRequested(version_id=version_id))
+    version = session.scalars(select(VersionRow).where(VersionRow.id == version_id)).one()
+    place = session.scalars(select(RepositoryRow).where(RepositoryRow.id == version.repository_id)).one()
+    payload = collaboration_events_pb2.EvaluationRequested(version_id=version_id, owner=place.owner, name=place.name)
+    _say(session, "community", version_id, payload)
 
 
 def merge_requested(session: Session, pull: PullRequestRow, merge_bases: Sequence[str], account: str) -> None:

@@ -6,9 +6,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.catalog import events
+from services.catalog.community import notices
+from services.catalog.community.notices import Happened
+from services.catalog.credits import earning
+from services.catalog.credits.domain import Prices
+from services.catalog.domain.texts import checked_text
 from services.catalog.domain.visibility import require_account
 from services.catalog.paging import Page
-from services.catalog.store import access, idempotency, repositories
+from services.catalog.store import access, idempotency, repositories, versions
 from services.catalog.store.tables import (
     CommentRow,
     PullRow,
@@ -17,7 +22,6 @@ from services.catalog.store.tables import (
     StarRow,
 )
 from services.common.clock import now
-from services.common.errors import Unprocessable
 from services.common.identity import Identity
 from services.common.ids import new_id
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
@@ -52,11 +56,12 @@ def comment(session: Session, identity: Identity, request: pb.CreateCommentReque
     if earlier is not None:
         return session.scalars(select(CommentRow).where(CommentRow.id == earlier)).one()
     access.check_open(repository)
-    text = _text(request.text, "text", MAX_COMMENT)
+    text = checked_text(request.text, "text", MAX_COMMENT)
     row = CommentRow(id=new_id(), repository_id=repository.id, author=account, text=text, create_time=now())
     session.add(row)
     repository.comments += 1
     events.commented(session, repository, row)
+    notices.tell(session, repository, Happened("comment", f"comment:{row.id}", row.id, text, account))
     idempotency.remember(session, account, COMMENT, request.idempotency_key, request, row.id)
     return row
 
@@ -71,19 +76,21 @@ def report(session: Session, identity: Identity, request: pb.ReportRepositoryReq
     """Notes that somebody should look at a repository; answers the id of the report."""
     account = require_account(identity)
     repository = repositories.readable(session, identity, request.owner, request.name)
-    reason = _text(request.reason, "reason", MAX_REASON)
+    reason = checked_text(request.reason, "reason", MAX_REASON)
     row = ReportRow(id=new_id(), repository_id=repository.id, account=account, reason=reason, create_time=now())
     session.add(row)
     return row.id
 
 
-def count_pull(session: Session, identity: Identity, repository_id: str, version_id: str) -> None:
-    """Counts a download once per version, account and day."""
+def count_pull(session: Session, identity: Identity, repository_id: str, version_id: str, prices: Prices) -> None:
+    """Counts a download once per version, account and day; the first of an account earns credits for the makers."""
     if not pull_is_new(session, identity, version_id):
         return
     session.add(PullRow(version_id=version_id, account=identity.account, day=_today()))
     repositories.by_id(session, repository_id).downloads += 1
     repositories.mark_stale(session, repository_id)
+    if version := versions.get(session, version_id):
+        earning.downloaded(session, prices, version, identity.account)
 
 
 def pull_is_new(session: Session, identity: Identity, version_id: str) -> bool:
@@ -93,14 +100,3 @@ def pull_is_new(session: Session, identity: Identity, version_id: str) -> bool:
 
 def _today() -> str:
     return now().date().isoformat()
-
-
-def _text(text: str, field: str, limit: int) -> str:
-    stripped = text.strip()
-    if not stripped or len(stripped) > limit:
-        raise Unprocessable(
-            f"The {field} is {'empty' if not stripped else 'too long'}.",
-            hint=f"Write 1 to {limit} characters.",
-            fields={field: f"1 to {limit} characters"},
-        )
-    return stripped

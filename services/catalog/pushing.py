@@ -14,7 +14,7 @@ from services.catalog.domain.declaration import declare
 from services.catalog.domain.names import check_repository
 from services.catalog.domain.refs import MAIN, RefKind, check_ref, is_protected, tag_stays
 from services.catalog.domain.road import State
-from services.catalog.domain.roles import Role, not_yours
+from services.catalog.domain.roles import Role, not_yours, taken_down
 from services.catalog.domain.uploads import Upload, check_uploads
 from services.catalog.domain.visibility import require_account
 from services.catalog.messages import from_struct, visibility_from
@@ -75,6 +75,8 @@ def _target(session: Session, identity: Identity, request: pb.CreateVersionReque
         return repository
     if not access.may_create(session, identity, request.owner):
         raise not_yours(request.owner)
+    if repository is not None and repository.taken_down:
+        raise taken_down(request.owner, request.name)
     return None
 
 

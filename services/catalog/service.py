@@ -7,6 +7,7 @@ import grpc
 from services.catalog import downloads, likenesses, messages, paging, people, pushing
 from services.catalog.collaboration import forks
 from services.catalog.collaboration.shown import shown
+from services.catalog.credits.domain import Prices
 from services.catalog.domain.names import check_repository
 from services.catalog.domain.roles import Role, not_yours
 from services.catalog.domain.visibility import require_account
@@ -25,8 +26,8 @@ from services.stubs.voicehub.catalog.v1 import catalog_pb2_grpc
 class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     """Repositories, versions, people's marks and search, for the caller of the signed identity."""
 
-    def __init__(self, database: Database, objects: ObjectStore, search: VoiceSearch) -> None:
-        self._database, self._objects, self._search = database, objects, search
+    def __init__(self, database: Database, objects: ObjectStore, search: VoiceSearch, prices: Prices) -> None:
+        self._database, self._objects, self._search, self._prices = database, objects, search, prices
 
     def CreateRepository(
         self, request: pb.CreateRepositoryRequest, context: grpc.ServicerContext
@@ -119,7 +120,7 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
             found = downloads.resolve(session, identity, request)
         if found.counts:
             with self._database.write() as session:
-                people.count_pull(session, identity, found.repository_id, found.version_id)
+                people.count_pull(session, identity, found.repository_id, found.version_id, self._prices)
         return found.response
 
     def SearchVoices(self, request: pb.SearchVoicesRequest, context: grpc.ServicerContext) -> pb.SearchVoicesResponse:

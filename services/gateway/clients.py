@@ -20,13 +20,19 @@ from services.common.identity import UNKNOWN_IDENTITY, Identity, Signer
 from services.common.settings import Settings
 from services.stubs.voicehub.catalog.v1.access_pb2_grpc import AccessServiceStub, OrganisationServiceStub
 from services.stubs.voicehub.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
+from services.stubs.voicehub.catalog.v1.credits_pb2_grpc import CreditServiceStub
+from services.stubs.voicehub.catalog.v1.datasets_pb2_grpc import DatasetServiceStub
 from services.stubs.voicehub.catalog.v1.forks_pb2_grpc import ForkServiceStub
+from services.stubs.voicehub.catalog.v1.issues_pb2_grpc import IssueServiceStub
+from services.stubs.voicehub.catalog.v1.moderation_pb2_grpc import ModerationServiceStub
 from services.stubs.voicehub.catalog.v1.pulls_pb2_grpc import PullServiceStub
 from services.stubs.voicehub.catalog.v1.refs_pb2_grpc import RefServiceStub
 from services.stubs.voicehub.catalog.v1.transfer_pb2_grpc import TransferServiceStub
+from services.stubs.voicehub.catalog.v1.watching_pb2_grpc import WatchServiceStub
 from services.stubs.voicehub.inference.v1.batch_pb2_grpc import BatchServiceStub
 from services.stubs.voicehub.inference.v1.inference_pb2_grpc import InferenceServiceStub
 from services.stubs.voicehub.scanner.v1.scanner_pb2_grpc import ScannerServiceStub
+from services.stubs.voicehub.trainer.v1.evaluation_pb2_grpc import EvaluationServiceStub
 from services.stubs.voicehub.trainer.v1.trainer_pb2_grpc import TrainerServiceStub
 
 T = TypeVar("T")
@@ -91,7 +97,13 @@ class Clients:
         self.access = AccessServiceStub(self._channels["catalog"])
         self.organisations = OrganisationServiceStub(self._channels["catalog"])
         self.transfer = TransferServiceStub(self._channels["catalog"])
+        self.credits = CreditServiceStub(self._channels["catalog"])
+        self.datasets = DatasetServiceStub(self._channels["catalog"])
+        self.issues = IssueServiceStub(self._channels["catalog"])
+        self.moderation = ModerationServiceStub(self._channels["catalog"])
+        self.watching = WatchServiceStub(self._channels["catalog"])
         self.trainer = TrainerServiceStub(self._channels["trainer"])
+        self.evaluations = EvaluationServiceStub(self._channels["trainer"])
         self.scanner = ScannerServiceStub(self._channels["scanner"])
         self.inference = InferenceServiceStub(self._channels["inference"])
         self.batches = BatchServiceStub(self._channels["inference"])

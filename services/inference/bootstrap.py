@@ -5,6 +5,7 @@ from __future__ import annotations
 import grpc
 
 from services.common import rpc
+from services.common.charges import Charges
 from services.common.runtime import House, Parts
 from services.inference.admission import Line, capacity
 from services.inference.auditions import Auditions
@@ -18,6 +19,7 @@ from services.inference.registry import BaseRegistry
 from services.inference.service import InferenceService
 from services.inference.shelf import Shelf
 from services.inference.synthesis import Synthesizer
+from services.stubs.voicehub.catalog.v1.credits_pb2_grpc import CreditServiceStub
 from services.stubs.voicehub.inference.v1 import batch_pb2, batch_pb2_grpc, inference_pb2, inference_pb2_grpc
 
 
@@ -33,7 +35,10 @@ def bootstrap(house: House) -> Parts:
     shelf = Shelf(house.objects, registry, settings.data / "inference" / "voices", engines, memory)
     synthesizer = Synthesizer(shelf, Line(places), provenance)
     exporter = Exporter(house.objects, settings.objects_url, registry, shipped.digest if shipped else "")
-    batches = Batches.wire(house.database, house.objects, synthesizer, settings.data / "inference" / "packing")
+    reserve = CreditServiceStub(house.channel("catalog")).ReserveCredits
+    charges = Charges(house.database, reserve, "synthesis", "inference")
+    packing = settings.data / "inference" / "packing"
+    batches = Batches.wire(house.database, house.objects, synthesizer, packing, charges)
     handlers = Handlers(house.database, exporter, Auditions(house.objects, synthesizer))
     service = InferenceService(house.database, synthesizer, bases)
 

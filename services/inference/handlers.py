@@ -12,7 +12,7 @@ from services.common.subscriptions import Effect, Subscription
 from services.inference import messages, store
 from services.inference.auditions import Auditions
 from services.inference.exporter import Exporter
-from services.stubs.voicehub.catalog.v1 import events_pb2
+from services.stubs.voicehub.catalog.v1 import events_pb2, moderation_pb2
 from services.stubs.voicehub.inference.v1 import inference_pb2
 from services.stubs.voicehub.scanner.v1 import scanner_pb2
 
@@ -26,7 +26,7 @@ class Handlers:
         self._database, self._exporter, self._auditions = database, exporter, auditions
 
     def subscriptions(self) -> list[Subscription]:
-        """Two groups: samples of one voice do not hold up the export of the next."""
+        """Groups of their own: samples of one voice hold up neither the export of the next nor a take-down."""
         return [
             Subscription(
                 "inference",
@@ -38,6 +38,7 @@ class Handlers:
                 },
             ),
             Subscription("inference-auditions", {("versions", _name(events_pb2.VersionPublished)): self.published}),
+            Subscription("inference-withheld", {("versions", _name(moderation_pb2.VersionWithheld)): self.withheld}),
         ]
 
     def scanned(self, event: Event) -> Effect | None:
@@ -93,6 +94,11 @@ class Handlers:
             return None
         made = inference_pb2.AuditionsCompleted(version_id=published.version_id, auditions=self._auditions.make(voice))
         return lambda session: record(session, make_event("synthesis", published.version_id, made, SOURCE))
+
+    def withheld(self, event: Event) -> Effect:
+        """A moderator took a version down, or restored it: also batches under way speak it no more."""
+        fact = event.parse(moderation_pb2.VersionWithheld)
+        return lambda session: store.withhold(session, fact.version_id, fact.withheld)
 
 
 def _name(message: type[Message]) -> str:

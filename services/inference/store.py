@@ -8,7 +8,7 @@ from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from services.inference.domain.voices import StoredFile, Voice
-from services.inference.tables import voices, waiting
+from services.inference.tables import voices, waiting, withheld
 
 
 def save(session: Session, voice: Voice) -> None:
@@ -27,9 +27,18 @@ def save(session: Session, voice: Voice) -> None:
     )
 
 
+def withhold(session: Session, version_id: str, withheld_now: bool) -> None:
+    """Nobody may hear the version, or everybody may again."""
+    session.execute(delete(withheld).where(withheld.c.version_id == version_id))
+    if withheld_now:
+        session.execute(insert(withheld).values(version_id=version_id))
+
+
 def find(session: Session, version_id: str) -> Voice | None:
-    """The voice of a version, if its export was tried."""
-    row = session.execute(select(voices).where(voices.c.version_id == version_id)).mappings().first()
+    """The voice of a version, if its export was tried and it is not withheld."""
+    hidden = select(withheld.c.version_id)
+    query = select(voices).where(voices.c.version_id == version_id, voices.c.version_id.not_in(hidden))
+    row = session.execute(query).mappings().first()
     if row is None:
         return None
     return Voice(

@@ -41,9 +41,7 @@ class Synthesizer:
     def __init__(self, shelf: Shelf, line: Line, provenance: Provenance) -> None:
         self._shelf, self._line, self._provenance = shelf, line, provenance
 
-    def speak(
-        self, voice: Voice, wish: Wish, account: str = "", cancellation: Cancellation | None = None
-    ) -> Recording:
+    def speak(self, voice: Voice, wish: Wish, account: str = "", cancellation: Cancellation | None = None) -> Recording:
         """The spoken text as a WAV file; errors as for `stream`."""
         form = Form(CONTAINERS["wav"])
         messages = list(self.stream(voice, wish, form, account, cancellation))

@@ -40,6 +40,9 @@ waiting = Table(
     Column("scan", LargeBinary, nullable=False),
 )
 
+withheld = Table("withheld", metadata, Column("version_id", String(64), primary_key=True))
+"""Versions that nobody may hear, because a moderator took them down."""
+
 batches = Table(
     "batches",
     metadata,

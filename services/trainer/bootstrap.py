@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+import grpc
+
+from services.common.charges import Charges
 from services.common.runtime import House, Parts
-from services.stubs.voicehub.trainer.v1 import trainer_pb2, trainer_pb2_grpc
+from services.stubs.voicehub.catalog.v1.credits_pb2_grpc import CreditServiceStub
+from services.stubs.voicehub.trainer.v1 import (
+    evaluation_pb2,
+    evaluation_pb2_grpc,
+    trainer_pb2,
+    trainer_pb2_grpc,
+)
+from services.trainer.evaluation.runner import EvaluationRunner
+from services.trainer.evaluation.service import EvaluationService
+from services.trainer.evaluation.speaking import Hub
 from services.trainer.port import open_training
 from services.trainer.publisher import Publisher
 from services.trainer.service import TrainerService
@@ -16,11 +28,29 @@ def bootstrap(house: House) -> Parts:
     runner = open_training(
         settings.training_url, house.database, house.objects, settings.data / "training", settings.bases, publisher
     )
-    service = TrainerService(house.database, house.objects, runner)
+    charges = Charges(house.database, CreditServiceStub(house.channel("catalog")).ReserveCredits, "training", "trainer")
+    hub = Hub(settings.address("catalog"), settings.address("inference"), house.signer, house.objects, settings.tls)
+    service = TrainerService(house.database, house.objects, runner, charges, hub.version)
+    judges = EvaluationRunner(house.database, hub, settings.data / "evaluations")
+    evaluations = EvaluationService(house.database, hub, judges)
+
+    def register(server: grpc.Server) -> None:
+        trainer_pb2_grpc.add_TrainerServiceServicer_to_server(service, server)
+        evaluation_pb2_grpc.add_EvaluationServiceServicer_to_server(evaluations, server)
+
+    def start() -> None:
+        runner.start()
+        judges.start()
+
+    def stop() -> None:
+        judges.stop()
+        runner.stop()
+
+    files = (trainer_pb2, evaluation_pb2)
     return Parts(
-        register=lambda server: trainer_pb2_grpc.add_TrainerServiceServicer_to_server(service, server),
-        names=[trainer_pb2.DESCRIPTOR.services_by_name["TrainerService"].full_name],
-        subscriptions=runner.subscriptions(),
-        start=runner.start,
-        stop=runner.stop,
+        register=register,
+        names=[one.full_name for file in files for one in file.DESCRIPTOR.services_by_name.values()],
+        subscriptions=[*runner.subscriptions(), evaluations.subscription()],
+        start=start,
+        stop=stop,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from services.common import outbox
+from services.common import charges, outbox
 from services.common.events import make_event
 from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
 from services.trainer import store
@@ -29,6 +29,7 @@ def report(
 def fail(session: Session, job_id: str, failure: str) -> None:
     """The end without a voice; Conflict if the job has ended already."""
     store.set_state(session, job_id, State.FAILED, failure=failure)
+    charges.close(session, job_id, 0)
     payload = pb.TrainingFailed(job_id=job_id, failure=failure)
     outbox.record(session, make_event("training", job_id, payload, SOURCE))
 
@@ -37,5 +38,6 @@ def succeed(session: Session, job_id: str, version: str, report: Mapping[str, An
     """The end with a voice that was pushed as `version`; Conflict if the job has ended already."""
     store.add_step(session, job_id, "push", 1.0, "pushed", {})
     store.set_state(session, job_id, State.SUCCEEDED, version_id=version, report=dict(report))
+    charges.close(session, job_id, 1)
     payload = pb.TrainingSucceeded(job_id=job_id, version_id=version)
     outbox.record(session, make_event("training", job_id, payload, SOURCE))

@@ -23,6 +23,7 @@ from services.common.objects import Area, ObjectStore
 from services.common.objects.port import chunks_of
 from services.common.subscriptions import Subscription
 from services.trainer import records, store
+from services.trainer.based import make_base
 from services.trainer.domain.jobs import Job, State
 from services.trainer.news import News
 from services.trainer.port import Publish
@@ -144,7 +145,11 @@ class Runner:
                 for chunk in chunks_of(source):
                     target.write(chunk)
             partial.rename(recording)
-        (folder / "request.json").write_text(json.dumps({**work_order(job), "bases": str(self._bases)}))
+        order = {**work_order(job), "bases": str(self._bases)}
+        if job.base and not (self._bases / job.base).is_dir():
+            base = make_base(self._objects, job.base, folder)
+            order |= {"bases": str(base.parent), "base": base.name}
+        (folder / "request.json").write_text(json.dumps(order))
         return folder
 
     def _work(self, job: Job, folder: Path) -> Mapping[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import grpc
@@ -13,6 +14,7 @@ from gptsovits.pipeline.check import check
 from gptsovits.pipeline.decode import decode
 from gptsovits.pipeline.refusal import RecordingRefused
 from services.common import outbox
+from services.common.charges import Charges, bind, close
 from services.common.clock import now
 from services.common.database import Database
 from services.common.errors import Invalid, NotFound, Unauthenticated, Unprocessable
@@ -21,23 +23,33 @@ from services.common.ids import new_id
 from services.common.objects import Area, ObjectStore
 from services.common.objects.port import chunks_of
 from services.common.rpc import caller
+from services.stubs.voicehub.catalog.v1.catalog_pb2 import Version
 from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
 from services.stubs.voicehub.trainer.v1 import trainer_pb2_grpc
 from services.trainer import store
+from services.trainer.based import manifest
 from services.trainer.clips import speaker_of
-from services.trainer.domain.jobs import Job, State
+from services.trainer.domain.jobs import Job, State, move
 from services.trainer.messages import to_message, to_progress
 from services.trainer.port import Training
 
 PAGE = 50
+PURPOSE = "training"
 LANGUAGES = ("en",)
+
+
+FindVersion = Callable[[str | None, str, str, str], Version]
+"""The version that owner, name and ref mean for an account; NotFound."""
 
 
 class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
     """Jobs belong to the account that made them; others do not see them."""
 
-    def __init__(self, database: Database, objects: ObjectStore, runner: Training) -> None:
-        self._database, self._objects, self._runner = database, objects, runner
+    def __init__(
+        self, database: Database, objects: ObjectStore, runner: Training, charges: Charges, find: FindVersion
+    ) -> None:
+        self._database, self._objects, self._runner, self._charges = database, objects, runner, charges
+        self._find = find
 
     def CreateJob(self, request: pb.CreateJobRequest, context: grpc.ServicerContext) -> pb.CreateJobResponse:  # noqa: N802
         """Checks the recording and queues a job."""
@@ -50,9 +62,15 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
         _check_request(request, account)
         seconds = self._check_recording(request)
         job = _new_job(request, account)
+        if request.HasField("base_version"):
+            wanted = request.base_version
+            version = self._find(account, wanted.owner, wanted.name, wanted.ref)
+            job = replace(job, base=manifest(self._objects, version))
         accepted = pb.RecordingAccepted(job_id=job.id, recording=request.recording, seconds=seconds)
+        reservation = self._charges.reserve(account, PURPOSE, 1)
         with self._database.write() as session:
             store.add(session, job, request.idempotency_key)
+            bind(session, reservation, job.id)
             store.add_step(session, job.id, "check", 0.0, "queued", {"seconds": seconds})
             outbox.record(session, make_event("recordings", job.id, accepted, "trainer"))
             outbox.record(session, make_event("training", job.id, pb.TrainingRequested(job_id=job.id), "trainer"))
@@ -76,14 +94,18 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
         job = self._own(request.id)
         with self._database.write() as session:
             store.set_state(session, job.id, State.CANCELLED)
+            close(session, job.id, 0)
         self._runner.cancel(job.id)
         return pb.CancelJobResponse(job=to_message(self._own(job.id)))
 
     def ResumeJob(self, request: pb.ResumeJobRequest, context: grpc.ServicerContext) -> pb.ResumeJobResponse:  # noqa: N802
         """Queues a cancelled or failed job again; it continues from its last finished epoch."""
         job = self._own(request.id)
+        move(job.state, State.QUEUED)
+        reservation = self._charges.reserve(job.account, PURPOSE, 1)
         with self._database.write() as session:
             store.set_state(session, job.id, State.QUEUED, failure="")
+            bind(session, reservation, job.id)
             outbox.record(session, make_event("training", job.id, pb.TrainingRequested(job_id=job.id), "trainer"))
         self._runner.wake()
         return pb.ResumeJobResponse(job=to_message(self._own(job.id)))

@@ -101,7 +101,8 @@ class House:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     data = tmp_path_factory.mktemp("hub")
-    addresses = {f"VOICEHUB_{s.upper()}_ADDRESS": f"127.0.0.1:{free_port()}" for s in ("scanner", "inference")}
+    names = ("catalog", "scanner", "inference")
+    addresses = {f"VOICEHUB_{name.upper()}_ADDRESS": f"127.0.0.1:{free_port()}" for name in names}
     environment = {**os.environ, "VOICEHUB_DATA": str(data), "OMP_NUM_THREADS": "1", **addresses}
     for name in ("gateway", "scanner", "inference"):  # the launcher makes all keys before it starts anybody
         ensure_keys(data / "keys", name)

@@ -72,9 +72,7 @@ def test_the_checker_sees_what_disabled_idempotence_doubles(
     proxied: ForgetfulProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     careless = partial(client.KafkaProducer, retries=5)
-    monkeypatch.setattr(
-        adapter, "KafkaProducer", lambda **given: careless(**{**given, "enable_idempotence": False})
-    )
+    monkeypatch.setattr(adapter, "KafkaProducer", lambda **given: careless(**{**given, "enable_idempotence": False}))
     assert _copies_when_an_answer_is_lost(proxied) == 2
 
 

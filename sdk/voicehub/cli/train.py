@@ -10,9 +10,10 @@ from blake3 import blake3
 
 from voicehub.cli.context import Context, command
 from voicehub.cli.push import conclude, follow
+from voicehub.client import Client
 from voicehub.errors import NotFound, TrainingFailed
 from voicehub.home import home
-from voicehub.models import Declaration
+from voicehub.models import Declaration, Job
 from voicehub.names import VoiceName, parse_name
 from voicehub.pushing import declaration_of, read_yaml
 from voicehub.training import Recording, train_here
@@ -55,14 +56,19 @@ def _on_the_hub(
             name.name, upload, speech.transcript, speech.language, declaration,
             card=card, private=options["private"], quick=options["quick"],
         )  # fmt: skip
-        with context.out.steps() as steps:
-            for progress in client.progress(job.id):
-                steps.update(progress.step, progress.fraction, progress.message)
-        job = client.job(job.id)
-        if job.state != "succeeded":
-            raise TrainingFailed(job.failure or f"The job {job.id} is {job.state}.", hint="Mend it and train again.")
-        version = follow(context, client, name, job.version_id)
+        version = follow(context, client, name, finished(context, client, job).version_id)
     return conclude(context, name, version)
+
+
+def finished(context: Context, client: Client, job: Job) -> Job:
+    """Shows how a job goes on until it has succeeded; TrainingFailed says why it did not."""
+    with context.out.steps() as steps:
+        for progress in client.progress(job.id):
+            steps.update(progress.step, progress.fraction, progress.message)
+    ended = client.job(job.id)
+    if ended.state != "succeeded":
+        raise TrainingFailed(ended.failure or f"The job {job.id} is {ended.state}.", hint="Mend it and train again.")
+    return ended
 
 
 def _here(

@@ -96,5 +96,3 @@ def test_a_base_that_was_damaged_on_the_disk_does_no_harm(voice: Voice, tmp_path
     voice.pull(cache, OLD)
     cache.blob(blake3(voice.old).hexdigest()).write_bytes(bytes(len(voice.old)))
     assert voice.pull(cache, NEW) == len(voice.delta) + len(voice.new)
-
-

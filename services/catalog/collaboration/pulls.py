@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from services.catalog.collaboration.following import may_show, set_head
+from services.catalog.community import notices
+from services.catalog.community.notices import Happened
 from services.catalog.domain.bounds import Terms, check_bounds, narrowest
 from services.catalog.domain.gate import Check, CheckState, Opinion, approvals, evaluation
 from services.catalog.domain.graph import Comparison, compare
@@ -41,6 +43,7 @@ def open_pull(session: Session, identity: Identity, request: pb.OpenPullRequest)
     session.add(row)
     session.flush()
     set_head(session, row, head.id, account)
+    notices.tell(session, target, Happened("pull-request", f"pull:{row.id}", str(row.number), row.title, account))
     return row
 
 

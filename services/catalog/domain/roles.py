@@ -62,6 +62,15 @@ def is_archived(repository: str) -> Forbidden:
     )
 
 
+def taken_down(owner: str, name: str) -> Forbidden:
+    """The answer to an owner who writes to what a moderator took down."""
+    return Forbidden(
+        f"{owner}/{name} was taken down.",
+        hint="Read why with `voicehub takedowns`; you may appeal once.",
+        reason="TAKEN_DOWN",
+    )
+
+
 def last_admin(organisation: str) -> Unprocessable:
     """The answer to who would leave an organisation without anybody to lead it."""
     return Unprocessable(

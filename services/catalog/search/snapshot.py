@@ -71,6 +71,7 @@ def records_of(session: Session, repository_ids: Sequence[str]) -> Iterator[Sear
         .join(RefRow, (RefRow.repository_id == RepositoryRow.id) & (RefRow.name == MAIN))
         .join(VersionRow, VersionRow.id == RefRow.version_id)
         .where(RepositoryRow.id.in_(repository_ids), VersionRow.state == State.PUBLISHED.value)
+        .where(RepositoryRow.taken_down.is_(False))
     )
     for repository, version in session.execute(query):
         yield record_of(repository, version)

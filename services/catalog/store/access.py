@@ -61,9 +61,9 @@ def member_role(session: Session, organisation: str, account: str) -> Role:
 
 def visible_to(identity: Identity) -> ColumnElement[bool]:
     """The condition on `RepositoryRow` that the caller may read it."""
-    alive = RepositoryRow.delete_time.is_(None)
     if identity.is_service:
-        return alive
+        return RepositoryRow.delete_time.is_(None)
+    alive = and_(RepositoryRow.delete_time.is_(None), RepositoryRow.taken_down.is_(False))
     public = RepositoryRow.visibility == Visibility.PUBLIC.value
     if not identity.account:
         return and_(alive, public)
@@ -74,13 +74,13 @@ def visible_to(identity: Identity) -> ColumnElement[bool]:
 
 
 def _open_to_all(identity: Identity, row: RepositoryRow) -> Role:
-    reads = identity.is_service or row.visibility == Visibility.PUBLIC.value
+    reads = identity.is_service or (row.visibility == Visibility.PUBLIC.value and not row.taken_down)
     return Role.READ if reads and row.delete_time is None else Role.NONE
 
 
 def _given(session: Session, account: str, rows: Sequence[RepositoryRow]) -> dict[str, Role]:
-    """What the account was given on those that are not deleted: as owner, as member, as collaborator."""
-    alive = [row for row in rows if row.delete_time is None]
+    """What the account was given on those that are neither deleted nor taken down: as owner, member, collaborator."""
+    alive = [row for row in rows if row.delete_time is None and not row.taken_down]
     shared = select(CollaboratorRow.repository_id, CollaboratorRow.role).where(
         CollaboratorRow.account == account, CollaboratorRow.repository_id.in_([row.id for row in alive])
     )

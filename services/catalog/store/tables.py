@@ -38,6 +38,7 @@ class RepositoryRow(Base):
     comments: Mapped[int] = mapped_column(default=0)
     downloads: Mapped[int] = mapped_column(default=0)
     protected: Mapped[bool] = mapped_column(default=False, server_default=false())
+    taken_down: Mapped[bool] = mapped_column(default=False, server_default=false())
     archived: Mapped[bool] = mapped_column(default=False, server_default=false())
     delete_time: Mapped[datetime | None]
     upstream_id: Mapped[str | None] = mapped_column(ID, index=True)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import grpc
 import pytest
@@ -27,6 +28,7 @@ from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.inference.v1 import inference_pb2
 from services.stubs.voicehub.scanner.v1 import scanner_pb2
 
+T = TypeVar("T")
 DECLARATION = common_pb2.Declaration(source="self-recorded", license="CC-BY-4.0", consent="self")
 CARD = {
     "languages": ["en"],
@@ -151,7 +153,7 @@ class Hub:
         request = pb.GetVersionRequest(owner=owner, name=name, ref=version)
         return self.eventually(lambda: stub.GetVersion(request).version, lambda found: found.state == state)
 
-    def eventually(self, look: Callable[[], pb.Version], enough: Callable[[pb.Version], bool]) -> pb.Version:
+    def eventually(self, look: Callable[[], T], enough: Callable[[T], bool]) -> T:
         """What `look` sees once it is enough; TimeoutError with what it saw last."""
         deadline = time.monotonic() + 60
         while not enough(found := look()):

@@ -12,9 +12,11 @@ from services.common.admin.events import group as events
 _GROUPS = {
     "ask": "services.common.admin.ask",
     "base": "services.inference.admin",
+    "credits": "services.catalog.credits.admin",
     "database": "services.common.admin.database",
     "keys": "services.common.admin.keys",
     "migrate": "services.common.admin.migrate",
+    "moderators": "services.catalog.community.admin",
     "preflight": "services.common.admin.preflight",
     "search": "services.catalog.admin",
 }

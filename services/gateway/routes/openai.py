@@ -75,9 +75,7 @@ def create_speech(call: Call) -> Response:
         raise Invalid(
             f"The format {form!r} is not made here.", hint=f"Use one of {known}.", fields={"response_format": known}
         )
-    said = speaking.utterance(
-        call, speaking.voice_name(voice), body["input"], "", speed=body.get("speed", 1.0), seed=0
-    )
+    said = speaking.utterance(call, speaking.voice_name(voice), body["input"], "", speed=body.get("speed", 1.0), seed=0)
     speech = speaking.speech(call, said, form, speaking.CHUNKS, PCM_RATE if form == "pcm" else 0)
     return events_answer(speech, _events) if body.get("stream_format") == "sse" else audio_answer(speech)
 

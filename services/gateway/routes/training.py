@@ -36,6 +36,9 @@ _NEW = record(
         "private": _BOOL,
         "quick": {**_BOOL, "description": "Shorter fine-tune and evaluation."},
         "base": text(64, pattern="^[0-9a-f]{64}$", note="Digest of a registered base."),
+        "base_version": record(
+            {"owner": text(64), "name": text(64)}, {"ref": text(64, note="A ref or an id; `main` if not said.")}
+        ),
     },
 )
 LAST = Parameter("Last-Event-ID", text(32, least=0), place="header", note="Events after this one.")
@@ -61,6 +64,8 @@ def create_training_job(call: Call) -> Reply:
         base=call.body.get("base", ""),
         idempotency_key=call.key,
     )
+    if based := call.body.get("base_version"):
+        request.base_version.CopyFrom(trainer.BaseVersion(**based))
     job = ask(call.hub.clients.trainer.CreateJob, request, SLOW_SECONDS).job
     return Reply(to_json(job), {"Location": f"/v1/training-jobs/{job.id}"})
 

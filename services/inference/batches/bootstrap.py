@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from services.common.charges import Charges
 from services.common.database import Database
 from services.common.objects import ObjectStore
 from services.inference.batches.estimates import Estimator
@@ -28,10 +29,12 @@ class Batches:
     shards: Shards
 
     @classmethod
-    def wire(cls, database: Database, objects: ObjectStore, synthesizer: Synthesizer, packing: Path) -> Batches:
+    def wire(
+        cls, database: Database, objects: ObjectStore, synthesizer: Synthesizer, packing: Path, charges: Charges
+    ) -> Batches:
         """From the engines of the house; zips are made in the folder `packing`."""
         news, under_way = News(), UnderWay()
         speaker, packer = TakeSpeaker(database, objects, synthesizer), Packer(database, objects, packing)
         estimator = Estimator(database, synthesizer)
-        service = BatchService(database, ListReader(objects), estimator, news, under_way)
+        service = BatchService(database, ListReader(objects), estimator, news, under_way, charges)
         return cls(service, Shards(database, objects, speaker, packer, news, under_way))

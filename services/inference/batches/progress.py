@@ -7,6 +7,7 @@ from dataclasses import replace
 from google.protobuf.message import Message
 from sqlalchemy.orm import Session
 
+from services.common.charges import close
 from services.common.clock import now
 from services.common.events import make_event
 from services.common.objects.port import ObjectInfo
@@ -56,6 +57,7 @@ def resume(session: Session, batch: Batch) -> None:
 
 def delete(session: Session, batch: Batch) -> None:
     """Nobody sees it any more; what it made is removed when the event comes."""
+    close(session, batch.id, takes.characters_done(session, batch.id))  # of one whose zip is not made yet
     store.change(session, batch.id, state=State.DELETED.value, idempotency_key=None)
     _say(session, batch.id, pb.BatchDeleted(batch_id=batch.id))
 
@@ -72,6 +74,7 @@ def finish(session: Session, batch: Batch, packed: ObjectInfo) -> None:
     store.change(
         session, batch.id, state=state.value, end_time=end, zip_digest=packed.digest, zip_size=packed.size
     )  # fmt: skip
+    close(session, batch.id, takes.characters_done(session, batch.id))
     reference = ObjectRef(digest=packed.digest, size=packed.size)
     _say(session, batch.id, pb.BatchCompleted(batch_id=batch.id, state=_STATES[state], zip=reference))
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import grpc
 from sqlalchemy.orm import Session
 
+from services.common.charges import Charges, bind, is_open
 from services.common.database import Database
 from services.common.errors import Forbidden, NotFound, TooMany, Unauthenticated
 from services.common.rpc import caller
@@ -34,6 +35,7 @@ from services.stubs.voicehub.inference.v1 import batch_pb2 as pb
 from services.stubs.voicehub.inference.v1 import batch_pb2_grpc
 
 PAGE = 100
+PURPOSE = "synthesis"
 PACE_SECONDS = 0.25
 """The least between two messages to a watcher: counting the takes of a large batch takes 50 ms."""
 LOOK_SECONDS = 1.0
@@ -44,9 +46,15 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
     """Batches belong to the account that made them; for others they do not exist."""
 
     def __init__(
-        self, database: Database, lists: ListReader, estimator: Estimator, news: News, under_way: UnderWay
+        self,
+        database: Database,
+        lists: ListReader,
+        estimator: Estimator,
+        news: News,
+        under_way: UnderWay,
+        charges: Charges,
     ) -> None:
-        self._database, self._lists, self._estimator = database, lists, estimator
+        self._database, self._lists, self._estimator, self._charges = database, lists, estimator, charges
         self._news, self._under_way = news, under_way
 
     def EstimateBatch(
@@ -102,9 +110,15 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
 
     def ResumeBatch(self, request: pb.ResumeBatchRequest, context: grpc.ServicerContext) -> pb.ResumeBatchResponse:
         """Speaks what is not done; also a batch that is stuck because its events were parked."""
+        with self._database.read() as session:
+            batch = _own(session, request.id)
+            check_resumable(batch, sum(tally.failed for tally in takes.tallies(session, batch)))
+            left = 0 if is_open(session, batch.id) else takes.characters_left(session, batch.id)
+        reservation = self._reserve(batch.account, left)
         with self._database.write() as session:
             batch = _own(session, request.id)
             check_resumable(batch, sum(tally.failed for tally in takes.tallies(session, batch)))
+            bind(session, reservation, batch.id, takes.characters_done(session, batch.id))
             progress.resume(session, batch)
         self._news.tell()
         return pb.ResumeBatchResponse(batch=self._message(batch.id))
@@ -167,14 +181,19 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
         batch = messages.new_batch(request.plan, account, found)
         planned = takes_of(batch.voices, found.lines)
         form_of(batch)
+        with self._database.read() as session:
+            _check_open(session, account)
+        reservation = self._reserve(account, sum(take.characters for take in planned if take.waits))
         with self._database.write() as session:
-            if store.open_count(session, account) >= MOST_OPEN:
-                hint = "Wait for one to end, or cancel one."
-                raise TooMany(f"{MOST_OPEN} batches of yours are under way.", hint=hint, reason="BATCHES_OPEN")
+            _check_open(session, account)
             store.add(session, batch, found.lines, request.idempotency_key)
             takes.add(session, batch, planned)
+            bind(session, reservation, batch.id)
             progress.advance(session, batch)
         return batch
+
+    def _reserve(self, account: str, characters: int) -> str:
+        return self._charges.reserve(account, PURPOSE, characters) if characters else ""
 
     def _message(self, batch_id: str) -> pb.Batch:
         with self._database.read() as session:
@@ -194,6 +213,12 @@ def _planner() -> str:
     if caller().service != "gateway":
         raise Forbidden("Batches are asked for through the gateway.")
     return _account()
+
+
+def _check_open(session: Session, account: str) -> None:
+    if store.open_count(session, account) >= MOST_OPEN:
+        hint = "Wait for one to end, or cancel one."
+        raise TooMany(f"{MOST_OPEN} batches of yours are under way.", hint=hint, reason="BATCHES_OPEN")
 
 
 def _own(session: Session, batch_id: str) -> Batch:

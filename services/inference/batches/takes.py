@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, case, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Row, Select, and_, case, func, insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from services.inference.batches import store
@@ -145,6 +145,21 @@ def speed(session: Session, version_id: str, language: str) -> Speed | None:
     return Speed(audio / characters, machine / characters, count) if count and characters else None
 
 
+def characters_done(session: Session, batch_id: str) -> int:
+    """Characters that are spoken."""
+    return _characters(session, batch_takes.c.batch_id == batch_id, batch_takes.c.state == TakeState.DONE.value)
+
+
+def characters_left(session: Session, batch_id: str) -> int:
+    """Characters that a further attempt would speak."""
+    speakable = (batch_takes.c.state != TakeState.DONE.value, batch_takes.c.shard != NO_SHARD)
+    return _characters(session, batch_takes.c.batch_id == batch_id, *speakable)
+
+
+def _characters(session: Session, *conditions: ColumnElement[bool]) -> int:
+    return int(session.scalar(select(func.sum(batch_takes.c.characters)).where(*conditions)) or 0)
+
+
 def _joined(batch_id: str) -> Select[Any]:
     line = and_(batch_lines.c.batch_id == batch_takes.c.batch_id, batch_lines.c.number == batch_takes.c.number)
     columns = [column for column in batch_lines.c if column.name not in ("batch_id", "number", "language", "voice")]
@@ -162,7 +177,7 @@ def _row(batch: Batch, take: Take, shard: int) -> dict[str, Any]:
         "sequence": 0,
         "version_id": batch.voices[take.voice].version_id,
         "language": take.line.language or batch.manner.language,
-        "characters": len(take.line.text),
+        "characters": take.characters,
         **vars(take.spoken),
         "words": [],
     }

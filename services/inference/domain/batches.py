@@ -132,6 +132,16 @@ class Take:
     spoken: Spoken = field(default_factory=Spoken)
 
     @property
+    def characters(self) -> int:
+        """Of its text."""
+        return len(self.line.text)
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is still to be spoken."""
+        return self.state is TakeState.WAITING
+
+    @property
     def overrun(self) -> float:
         """Seconds by which the speech is longer than its subtitle."""
         if self.line.start is None or self.line.end is None:

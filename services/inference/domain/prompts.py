@@ -29,6 +29,4 @@ def with_prompt(voice: Voice, name: str) -> Voice:
             entry = {"file": prompt.path, "text": prompt.text, "language": prompt.language}
             return replace(voice, version_id=f"{voice.version_id}.{number}", card={**voice.card, "prompts": [entry]})
     names = ", ".join(PurePosixPath(prompt.path).stem for prompt in found) or "none"
-    raise Unprocessable(
-        f"This voice has no prompt {name!r}.", hint=f"It has: {names}.", reason="NO_SUCH_PROMPT"
-    )
+    raise Unprocessable(f"This voice has no prompt {name!r}.", hint=f"It has: {names}.", reason="NO_SUCH_PROMPT")

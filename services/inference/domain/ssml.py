@@ -89,7 +89,7 @@ class _Handler(ContentHandler):
 
     def characters(self, content: str) -> None:
         if self._open[-1][0] == "break":
-            self._refuse("<break> holds text", "Write <break time=\"500ms\"/>.")
+            self._refuse("<break> holds text", 'Write <break time="500ms"/>.')
         (self._text if self._open[-1][0] == "speak" else self._inner).append(content)
 
     def endElement(self, name: str) -> None:  # noqa: N802 - SAX's name

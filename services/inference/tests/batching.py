@@ -14,6 +14,7 @@ from typing import Any
 import grpc
 
 from services.common import rpc
+from services.common.charges import Charges
 from services.common.database import Database
 from services.common.events import open_bus
 from services.common.identity import Identity, Signer, Verifier, ensure_keys
@@ -31,6 +32,7 @@ from services.inference.registry import BaseRegistry
 from services.inference.shelf import Shelf
 from services.inference.synthesis import Synthesizer
 from services.inference.tests.speaking import MIGRATIONS, VERSION, free_address, nano_voice
+from services.stubs.voicehub.catalog.v1.credits_pb2 import ReserveCreditsRequest, ReserveCreditsResponse
 from services.stubs.voicehub.common.v1.common_pb2 import ObjectRef
 from services.stubs.voicehub.inference.v1 import batch_pb2 as pb
 from services.stubs.voicehub.inference.v1 import batch_pb2_grpc
@@ -48,6 +50,7 @@ class Batching:
     objects: ObjectStore
     synthesizer: Synthesizer
     subscriber: Subscriber
+    reserved: list[ReserveCreditsRequest]
 
     def plan(self, *lines: dict[str, Any], voices: tuple[str, ...] = ("ann/low",), **more: Any) -> pb.BatchPlan:
         """A plan of inline JSON lines."""
@@ -129,7 +132,14 @@ def batching(bundle: Path, folder: Path, engines: Engines | None = None) -> Iter
         store.save(session, nano_voice(bundle, objects))
     shelf = Shelf(objects, BaseRegistry(folder / "bases"), folder / "voices")
     synthesizer = Synthesizer(shelf, Line(Capacity(workers=1)), Provenance(folder / "provenance"))
-    parts = Batches.wire(database, objects, synthesizer, folder / "packing")
+
+    def ask(request: ReserveCreditsRequest) -> ReserveCreditsResponse:
+        reserved.append(request)
+        return ReserveCreditsResponse()
+
+    reserved: list[ReserveCreditsRequest] = []
+    charges = Charges(database, ask, "synthesis", "inference")
+    parts = Batches.wire(database, objects, synthesizer, folder / "packing", charges)
     bus = open_bus(engines.events)
     relay, subscriber = Relay(database, bus), Subscriber(parts.shards.subscription(), database, bus)
     for name in ("gateway", "trainer"):
@@ -147,7 +157,7 @@ def batching(bundle: Path, folder: Path, engines: Engines | None = None) -> Iter
     server = rpc.make_server(address, Verifier(folder / "keys"), register, [])
     relay.start()
     try:
-        yield Batching(as_account, database, objects, synthesizer, subscriber)
+        yield Batching(as_account, database, objects, synthesizer, subscriber, reserved)
     finally:
         for channel in channels:
             channel.close()

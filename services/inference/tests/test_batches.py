@@ -20,14 +20,15 @@ from sqlalchemy import select
 from gptsovits.audio.containers import CONTAINERS
 from gptsovits.runtime.label import read_label
 from services.common.errors import VoiceHubError, from_rpc
-from services.common.events import Event
+from services.common.events import Event, open_bus
 from services.common.objects import Area
 from services.common.tables import dead_letters, outbox
 from services.inference import store
 from services.inference.domain.voices import Voice
 from services.inference.domain.wishes import Form, Wish
-from services.inference.tests.batching import Batching, batching
+from services.inference.tests.batching import Batching, Engines, batching
 from services.inference.tests.speaking import VERSION, export_nano
+from services.stubs.voicehub.common.v1.charges_pb2 import ReservationClosed
 from services.stubs.voicehub.inference.v1 import batch_pb2 as pb
 
 LINES = [{"id": f"n{n}", "text": f"Line number {word}."} for n, word in enumerate(("one", "two", "three", "four"))]
@@ -279,6 +280,24 @@ def _asked(hub: Batching) -> list[Event]:
         columns = "position, id, topic, key, type, source, time, data, trace"
         sent = [_to_event(row) for row in log.execute(f"SELECT {columns} FROM log WHERE type = ?", (name,))]
     return sent + [event for event in waiting if event.id not in {one.id for one in sent}]
+
+
+def test_what_is_spoken_is_paid_and_what_fails_is_not(hub: Batching, tmp_path: Path) -> None:
+    hub.subscriber.start()
+    odd = [{"id": "empty", "text": " "}, {"id": "tlh", "text": "Qapla", "language": "tlh"}]
+    made = create(hub, hub.plan(*LINES, *odd, language="en"))
+    hub.ended(hub.as_account("ann"), made.id)
+    spoken = sum(len(line["text"]) for line in LINES)
+    assert [(one.account, one.purpose, one.units) for one in hub.reserved] == [("ann", "synthesis", spoken + 5)]
+    closed = [ReservationClosed(reservation=hub.reserved[0].reservation, units=spoken)]
+    consumer = open_bus(Engines.embedded(tmp_path).events).consumer("ledger", ["synthesis"])
+    seen: list[ReservationClosed] = []
+    while not seen:
+        for delivery in consumer.poll(limit=100, timeout=5):
+            if delivery.event.type == ReservationClosed.DESCRIPTOR.full_name:
+                seen.append(delivery.event.parse(ReservationClosed))
+            consumer.commit(delivery)
+    assert seen == closed
 
 
 def _nothing_is_parked(hub: Batching) -> None:

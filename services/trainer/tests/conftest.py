@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +14,15 @@ import soundfile
 
 from gptsovits.pipeline.tests.speech import RATE, speech_like
 from services.common import rpc
+from services.common.charges import Ask, Charges
+from services.common.errors import NotFound
 from services.common.identity import Identity, Signer, Verifier, ensure_keys
 from services.common.objects import Area
+from services.common.outbox import Relay
 from services.common.runtime import open_house
 from services.common.settings import load
+from services.stubs.voicehub.catalog.v1.catalog_pb2 import Version
+from services.stubs.voicehub.catalog.v1.credits_pb2 import ReserveCreditsRequest, ReserveCreditsResponse
 from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
 from services.stubs.voicehub.trainer.v1 import trainer_pb2_grpc
@@ -79,8 +85,25 @@ class Trainer:
         return pb.CreateJobRequest(**{**values, **changes})  # type: ignore[arg-type]
 
 
+def free_of_charge(request: ReserveCreditsRequest) -> ReserveCreditsResponse:
+    """As a ledger answers that charges for nothing."""
+    return ReserveCreditsResponse()
+
+
+def no_version(account: str | None, owner: str, name: str, ref: str) -> Version:
+    """As a catalog without any repository answers."""
+    raise NotFound(f"There is no repository {owner}/{name}.")
+
+
 @pytest.fixture
 def trainer(tmp_path: Path) -> Iterator[Trainer]:
+    with running_trainer(tmp_path, free_of_charge) as running:
+        yield running
+
+
+@contextmanager
+def running_trainer(tmp_path: Path, reserve: Ask) -> Iterator[Trainer]:
+    """The service over data in a folder; its events are relayed to the bus there."""
     keys = tmp_path / "keys"
     for service in ("gateway", "trainer"):
         ensure_keys(keys, service)
@@ -101,15 +124,19 @@ def trainer(tmp_path: Path) -> Iterator[Trainer]:
     jobs = tmp_path / "training"
     jobs.mkdir()
     runner = Runner(house.database, house.objects, jobs, tmp_path / "bases", publish, (sys.executable, str(script)))
-    servicer = TrainerService(house.database, house.objects, runner)
+    charges = Charges(house.database, reserve, "training", "trainer")
+    servicer = TrainerService(house.database, house.objects, runner, charges, no_version)
     server = rpc.make_server(
         address,
         Verifier(keys),
         lambda s: trainer_pb2_grpc.add_TrainerServiceServicer_to_server(servicer, s),
         [pb.DESCRIPTOR.services_by_name["TrainerService"].full_name],
     )
+    relay = Relay(house.database, house.bus)
+    relay.start()
     runner.start()
     yield Trainer(address, keys, jobs, runner, common_pb2.ObjectRef(digest=info.digest, size=info.size), published)
     (jobs / "wait").unlink(missing_ok=True)
     server.stop(None).wait()
     runner.stop()
+    relay.stop()

@@ -51,20 +51,28 @@ Global___RepositoryForked: _TypeAlias = RepositoryForked  # noqa: Y015
 
 @_typing.final
 class EvaluationRequested(_message.Message):
-    """Topic `community`, key = version id: somebody shall measure it and report by JudgementService.RecordEvaluation."""
+    """Topic `community`, key = version id: somebody shall measure it and report by JudgementService.RecordEvaluation, or, as
+    the trainer does, by its event EvaluationCompleted.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     VERSION_ID_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
     version_id: _builtins.str
+    owner: _builtins.str
+    name: _builtins.str
     def __init__(
         self,
         *,
         version_id: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        name: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["version_id", b"version_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "owner", b"owner", "version_id", b"version_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

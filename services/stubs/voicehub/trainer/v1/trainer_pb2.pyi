@@ -173,6 +173,7 @@ class CreateJobRequest(_message.Message):
     QUICK_FIELD_NUMBER: _builtins.int
     BASE_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
+    BASE_VERSION_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     name: _builtins.str
     filename: _builtins.str
@@ -192,6 +193,10 @@ class CreateJobRequest(_message.Message):
     def card(self) -> _struct_pb2.Struct:
         """What the creator says of the voice: age, gender, persona, emotions, styles."""
 
+    @_builtins.property
+    def base_version(self) -> Global___BaseVersion:
+        """A version that the caller may read, to be tuned on instead of a base: owner, name, and ref or id."""
+
     def __init__(
         self,
         *,
@@ -207,14 +212,40 @@ class CreateJobRequest(_message.Message):
         quick: _builtins.bool = ...,
         base: _builtins.str = ...,
         idempotency_key: _builtins.str = ...,
+        base_version: Global___BaseVersion | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["card", b"card", "declaration", b"declaration", "recording", b"recording"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["base_version", b"base_version", "card", b"card", "declaration", b"declaration", "recording", b"recording"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "card", b"card", "declaration", b"declaration", "filename", b"filename", "idempotency_key", b"idempotency_key", "language", b"language", "name", b"name", "owner", b"owner", "private", b"private", "quick", b"quick", "recording", b"recording", "transcript", b"transcript"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "base_version", b"base_version", "card", b"card", "declaration", b"declaration", "filename", b"filename", "idempotency_key", b"idempotency_key", "language", b"language", "name", b"name", "owner", b"owner", "private", b"private", "quick", b"quick", "recording", b"recording", "transcript", b"transcript"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CreateJobRequest: _TypeAlias = CreateJobRequest  # noqa: Y015
+
+@_typing.final
+class BaseVersion(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    REF_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    name: _builtins.str
+    ref: _builtins.str
+    def __init__(
+        self,
+        *,
+        owner: _builtins.str = ...,
+        name: _builtins.str = ...,
+        ref: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "owner", b"owner", "ref", b"ref"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BaseVersion: _TypeAlias = BaseVersion  # noqa: Y015
 
 @_typing.final
 class CreateJobResponse(_message.Message):

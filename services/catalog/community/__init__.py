@@ -1,0 +1,1 @@
+"""People around voices: watching and notices, issues, reports and take-downs."""

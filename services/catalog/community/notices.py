@@ -1,0 +1,125 @@
+"""Watching a repository, and what those who watch are told, in the transaction in which it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from services.catalog.community.tables import NoticeRow, NoticesReadRow, WatchRow
+from services.catalog.domain.visibility import require_account
+from services.catalog.paging import Page
+from services.catalog.store import repositories
+from services.catalog.store.tables import RepositoryRow
+from services.common.clock import now
+from services.common.identity import Identity
+
+MAX_EXCERPT = 280
+TO_THE_OWNER = frozenset({"take-down", "restored", "appeal-answered"})
+"""Kinds that are shown although the repository is hidden."""
+
+
+@dataclass(frozen=True)
+class Happened:
+    """Something that happened in a repository.
+
+    Attributes:
+        key: names it; everybody is told of it once.
+        subject: a version, the number of an issue or of a pull request.
+        actor: who did it, and is not told; empty for the hub.
+    """
+
+    kind: str
+    key: str
+    subject: str
+    text: str
+    actor: str = ""
+
+
+def set_watch(session: Session, repository: RepositoryRow, account: str, watching: bool) -> int:
+    """Begins or ends watching; answers how many watch."""
+    row = session.get(WatchRow, (repository.id, account))
+    if watching and row is None:
+        session.add(WatchRow(repository_id=repository.id, account=account, create_time=now()))
+    elif not watching and row is not None:
+        session.delete(row)
+    session.flush()
+    query = select(func.count()).select_from(WatchRow).where(WatchRow.repository_id == repository.id)
+    return session.scalar(query) or 0
+
+
+def tell(session: Session, repository: RepositoryRow, happened: Happened, also: Iterable[str] = ()) -> None:
+    """Tells the owner, whoever watches and `also`, but not the actor; said again it changes nothing."""
+    watchers = session.scalars(select(WatchRow.account).where(WatchRow.repository_id == repository.id))
+    tell_only(session, repository, happened, {repository.owner, *watchers, *also})
+
+
+def tell_only(session: Session, repository: RepositoryRow, happened: Happened, accounts: Iterable[str]) -> None:
+    """As `tell`, to these accounts."""
+    told = set(session.scalars(select(NoticeRow.account).where(NoticeRow.key == happened.key)))
+    for account in sorted(set(accounts) - told - {happened.actor, ""}):
+        row = NoticeRow(
+            account=account,
+            key=happened.key,
+            kind=happened.kind,
+            repository_id=repository.id,
+            subject=happened.subject,
+            text=happened.text[:MAX_EXCERPT],
+            actor=happened.actor,
+            create_time=now(),
+        )
+        session.add(row)
+
+
+@dataclass(frozen=True)
+class Feed:
+    """A page of notices with their repositories, up to which notice the account has read, and where it goes on."""
+
+    notices: Sequence[tuple[NoticeRow, RepositoryRow]]
+    read: int
+    rows: Sequence[NoticeRow]
+
+
+def feed(session: Session, identity: Identity, page: Page, *, unread_only: bool) -> Feed:
+    """Notices of the caller, newest first; nothing of what they may not read any more.
+
+    `rows` are up to `page.size + 1` as they are stored, for the cursor; `notices` those that are shown of the page.
+    """
+    account = require_account(identity)
+    read = read_up_to(session, account)
+    query = select(NoticeRow).where(NoticeRow.account == account, NoticeRow.sequence < page.before)
+    if unread_only:
+        query = query.where(NoticeRow.sequence > read)
+    rows = session.scalars(query.order_by(NoticeRow.sequence.desc()).limit(page.size + 1)).all()
+    shown = rows[: page.size]
+    readable = repositories.readable_ids(session, identity, [row.repository_id for row in shown])
+    hidden = {row.repository_id for row in shown if row.kind in TO_THE_OWNER} - set(readable)
+    own = {one: repositories.by_id(session, one) for one in hidden}
+    found = []
+    for row in shown:
+        repository = readable.get(row.repository_id) or (
+            own.get(row.repository_id) if row.kind in TO_THE_OWNER else None
+        )
+        if repository is not None:
+            found.append((row, repository))
+    return Feed(found, read, rows)
+
+
+def read_up_to(session: Session, account: str) -> int:
+    """The last notice that the account has read."""
+    row = session.get(NoticesReadRow, account)
+    return row.up_to if row else 0
+
+
+def mark_read(session: Session, account: str, up_to: int) -> int:
+    """Everything up to a notice (0: up to the last one) has been read; answers up to which."""
+    last = session.scalar(select(func.max(NoticeRow.sequence)).where(NoticeRow.account == account)) or 0
+    wanted = min(up_to, last) if up_to > 0 else last
+    row = session.get(NoticesReadRow, account)
+    if row is None:
+        session.add(NoticesReadRow(account=account, up_to=wanted))
+        return wanted
+    row.up_to = max(row.up_to, wanted)
+    return row.up_to

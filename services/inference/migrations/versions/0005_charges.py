@@ -1,0 +1,16 @@
+"""Reservations of credits for work under way."""
+
+from alembic import op
+
+from services.common.charges import metadata
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    metadata.create_all(op.get_bind())
+
+
+def downgrade() -> None:
+    metadata.drop_all(op.get_bind())

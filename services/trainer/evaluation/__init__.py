@@ -1,0 +1,1 @@
+"""Evaluation of versions: fixed sentences, spoken by inference, judged in a worker process."""

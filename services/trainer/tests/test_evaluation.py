@@ -1,0 +1,96 @@
+"""What an evaluation says, and what differs between two."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from gptsovits.judge.sentences import sentences_of
+from gptsovits.pipeline.tests.speech import RATE, speech_like
+from services.common.clock import now
+from services.common.database import Database
+from services.common.migrations import upgrade
+from services.trainer.evaluation import store
+from services.trainer.evaluation.domain import Evaluation, Sentence, State, differences
+from services.trainer.evaluation.service import queue
+from services.trainer.evaluation.worker import judge
+from services.trainer.tests.conftest import MIGRATIONS
+
+
+def evaluation(similarity: float, errors: int, mos: float) -> Evaluation:
+    sentences = tuple(
+        Sentence(f"s{n}", similarity=similarity + n / 100, errors=errors, words=10, mos=mos) for n in range(8)
+    )
+    return Evaluation("e", "v", "ana", "voice", State.SUCCEEDED, now(), language="en", sentences=sentences)
+
+
+def test_figures_are_means_and_pooled_word_errors() -> None:
+    assert evaluation(0.8, 2, 3.0).figures == {"mos": 3.0, "similarity": 0.835, "word_error_rate": 0.2}
+    deaf = replace(evaluation(0.8, 2, 3.0), sentences=(Sentence("s", mos=2.0),))
+    assert deaf.figures == {"mos": 2.0}
+
+
+def test_differences_are_paired_by_sentence_and_sure_only_where_they_are() -> None:
+    base, head = evaluation(0.7, 3, 3.0), evaluation(0.8, 1, 3.0)
+    found = differences(base, head)
+    assert found["similarity"].mean == pytest.approx(0.1)
+    assert found["similarity"].low > 0.09
+    assert found["word_error_rate"].mean == pytest.approx(-0.2)
+    assert found["word_error_rate"].high == pytest.approx(-0.2)
+    assert found["mos"].mean == found["mos"].low == found["mos"].high == 0.0
+    assert differences(base, replace(head, language="zh")) == {}
+    silent = replace(head, sentences=tuple(replace(one, similarity=None) for one in head.sentences))
+    assert "similarity" not in differences(base, silent)
+
+
+def test_a_noisy_difference_has_zero_in_its_interval() -> None:
+    source = np.random.default_rng(3)
+
+    def noisy() -> Evaluation:
+        sentences = tuple(Sentence(f"s{n}", mos=float(source.normal(3, 0.5))) for n in range(20))
+        return replace(evaluation(0, 0, 0), sentences=sentences)
+
+    found = differences(noisy(), noisy())["mos"]
+    assert found.low < 0 < found.high
+
+
+def test_a_version_has_one_evaluation_and_another_one_only_when_that_failed(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'trainer.sqlite'}")
+    upgrade(database, MIGRATIONS)
+    with database.write() as session:
+        first = queue(session, "v", "ana", "voice")
+        assert queue(session, "v", "ana", "voice").id == first.id
+        store.save(session, replace(first, state=State.FAILED, failure="no"))
+        second = queue(session, "v", "ana", "voice")
+        assert second.id != first.id
+        store.save(session, replace(second, state=State.SUCCEEDED, sentences=(Sentence("s", mos=2.0),)))
+        assert queue(session, "v", "ana", "voice").figures == {"mos": 2.0}
+    database.engine.dispose()
+
+
+def test_the_judges_hear_the_same_speaker_and_say_what_they_cannot_hear(tmp_path: Path) -> None:
+    for name, seconds in (("reference.wav", 6.0), ("line.wav", 4.0)):
+        soundfile.write(tmp_path / name, speech_like(seconds), RATE)
+    line = {"text": "Hello there.", "file": "line.wav"}
+    found = judge({"language": "en", "lines": [line], "references": ["reference.wav"]}, tmp_path)
+    sentence = found["sentences"][0]
+    assert sentence["similarity"] > 0.9
+    assert (sentence["words"], sentence["seconds"]) == (2, pytest.approx(4.0, abs=0.1))
+    assert 1 <= sentence["mos"] <= 5
+    assert found["missing"] == {}
+    assert found["tools"]["similarity"].startswith("resemblyzer ")
+    silent = judge({"language": "zh", "lines": [line], "references": []}, tmp_path)
+    assert set(silent["missing"]) == {"similarity", "word_error_rate"}
+    assert silent["sentences"][0]["errors"] is None
+    json.dumps(found)
+
+
+def test_each_language_has_sentences_of_its_own() -> None:
+    own = {language: sentences_of(language) for language in ("en", "zh-CN", "yue", "zh-yue", "ja", "ko-KR")}
+    assert own["yue"] == own["zh-yue"]
+    assert len({one for found in own.values() for one in found}) == 20 + 4 * 10
