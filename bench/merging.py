@@ -94,29 +94,30 @@ def spoken(voice: Voice) -> NanoVoice:
     return voice_of(stages["s1"], dict(voice.configs["s1"]), stages["s2"], dict(voice.configs["s2"]))
 
 
-def train(stages: Sequence[Stage], seed: int) -> None:
+def train(stages: Sequence[Stage], steps: int, seed: int) -> None:
     """Real steps, one stage after the other."""
     torch.manual_seed(seed)
     source = np.random.default_rng(seed)
     for stage in stages:
-        for step in range(STEPS):
-            update(stage, stage.step(step / STEPS, source))
+        for step in range(steps):
+            update(stage, stage.step(step / steps, source))
+        print(f"{stage.name}: {steps} steps", file=sys.stderr, flush=True)
 
 
-def timbre_fork(clips: Sequence[Clip]) -> Voice:
+def timbre_fork(clips: Sequence[Clip], steps: int) -> Voice:
     """Both stages learn the reader; acoustic weights stay halfway to the base, as the product's fine-tune does."""
     base = load_base(PLACE)
     before = copy.deepcopy(base.voice.s2.state_dict())
     items, replay = features_of_clips(base, clips), replay_set(PLACE)
     semantic = SemanticStage(base.voice, spoken_texts(items), replay, 1)
-    train([semantic, VocoderStage(base.voice, items, 1), AcousticStage(base.voice, items, replay, 1)], seed=1)
+    train([semantic, VocoderStage(base.voice, items, 1), AcousticStage(base.voice, items, replay, 1)], steps, seed=1)
     after = base.voice.s2.state_dict()
     blended = {k: torch.lerp(before[k], v, 0.5) if k.startswith(("enc_p", "ref_enc")) else v for k, v in after.items()}
     base.voice.s2.load_state_dict(blended)
     return stored(base.voice)
 
 
-def terms_fork(prompt: Clip) -> Voice:
+def terms_fork(prompt: Clip, steps: int) -> Voice:
     """A lexicon, and stage 1 tuned on the base voice's own reading of the long words."""
     base = load_base(PLACE)
     told = condition(base, base.voice, prompt.wave, prompt.text)
@@ -124,7 +125,7 @@ def terms_fork(prompt: Clip) -> Voice:
     clips = [Clip(speak(base.voice, text, told, seed=number), text) for number, text in enumerate(texts)]
     items = features_of_clips(base, clips)
     base.voice.s1.train()
-    train([SemanticStage(base.voice, spoken_texts(items), replay_set(PLACE), 1)], seed=2)
+    train([SemanticStage(base.voice, spoken_texts(items), replay_set(PLACE), 1)], steps, seed=2)
     return stored(base.voice, lexicon())
 
 
@@ -171,13 +172,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.merging", description=__doc__)
     parser.add_argument("--strategy", default="task")
     parser.add_argument("--scale", type=float, default=1.0)
+    parser.add_argument("--steps", type=int, default=STEPS, help="of each stage of a fork")
     given = parser.parse_args()
     torch.set_num_threads(1)
     base, listener = load_base(PLACE), Listener()
     clips = align(base, read_16k(find_source().recording), TRANSCRIPT)
     learned, held_out = clips[: len(clips) // 2], clips[len(clips) // 2 :]
     reader, prompt = embedding(np.concatenate([clip.wave for clip in held_out])), held_out[0]
-    sides = {"base": stored(base.voice), "timbre": timbre_fork(learned), "terms": terms_fork(prompt)}
+    sides = {"base": stored(base.voice), "timbre": timbre_fork(learned, given.steps)}
+    sides["terms"] = terms_fork(prompt, given.steps)
     merged = merge(sides["base"], sides["timbre"], sides["terms"], Recipe(given.strategy, scale=given.scale))
     print(render(merged.report))
     voices = {**sides, "merged": merged.voice}

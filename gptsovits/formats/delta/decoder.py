@@ -56,8 +56,8 @@ def _part(reader: Reader, word: Word, count: int) -> Words:
     values = upper.astype(word.unsigned)
     if shift:
         values <<= kind(shift)
-        for at in range(0, shift, 8):
-            values |= streams.read(reader.take, count).astype(word.unsigned) << kind(at)
+        for at, width_of_plane in streams.widths_of(shift):
+            values |= streams.read_bits(reader.take, count, width_of_plane).astype(word.unsigned) << kind(at)
     planes = [streams.read(reader.take, escapes) for _ in range(word.bytes)]
     if escapes:
         places = np.flatnonzero(upper == (1 << width) - 1)

@@ -56,9 +56,9 @@ def _part(values: Words, word: Word) -> bytes:
     rare = values[escaped]
     lower = np.where(escaped, values.dtype.type(0), values)
     written = [PART.pack(coding.shift, coding.width, len(rare)), streams.write(upper, coding.width)]
-    for at in range(0, coding.shift, 8):
-        mask = values.dtype.type((1 << min(8, coding.shift - at)) - 1)
-        written.append(streams.write(((lower >> values.dtype.type(at)) & mask).astype(np.uint8)))
+    for at, width in streams.widths_of(coding.shift):
+        plane = (lower >> values.dtype.type(at)) & values.dtype.type((1 << width) - 1)
+        written.append(streams.write_bits(plane.astype(np.uint8), width))
     planes = np.ascontiguousarray(rare.view(np.uint8).reshape(-1, word.bytes).T)
     written += [streams.write(plane) for plane in planes]
     return b"".join(written)

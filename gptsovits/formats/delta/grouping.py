@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_GROUPS = 5
-FEWEST = 4096
+MOST_GROUPS = 6
+FEWEST = 2048
 """A group of its own must be worth its tables."""
 
 

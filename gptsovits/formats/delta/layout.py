@@ -5,7 +5,8 @@ magic    8 bytes   "VHDELTA1"
 head     <BBQ      code of the word, number of edges, number of values
 digests  2 x 32    BLAKE3-256 of base and result (raw little-endian bytes, row-major)
 edges    n bytes   exponents at which groups begin, rising
-parts    (n + 1) x <BBI  shift, width, escapes; then the streams: upper, ceil(shift / 8) planes, 2 or 4 of escapes
+parts    (n + 1) x <BBI  shift, width, escapes; then the stream of the upper values, `shift` lower bits of each as
+         packed planes (widths 8, 4, 2, 1 as they fit, lowest bits first), and a stream of escapes per byte of the word
 ```
 """
 

@@ -61,6 +61,26 @@ def read(take: Callable[[int], memoryview], count: int) -> Bytes:
     return unpack(np.frombuffer(_inflated(data, packed), np.uint8), width, count)
 
 
+def widths_of(bits: int) -> list[tuple[int, int]]:
+    """Bits that carry no pattern, cut into planes that pack without loss: (first bit, width), from the lowest up."""
+    found, at = [], 0
+    while at < bits:
+        width = max(width for width in WIDTHS if width <= bits - at)
+        found.append((at, width))
+        at += width
+    return found
+
+
+def write_bits(values: Bytes, width: int) -> bytes:
+    """Values below `2 ** width` packed as they are: an entropy coder would find nothing."""
+    return pack(values, width).tobytes()
+
+
+def read_bits(take: Callable[[int], memoryview], count: int, width: int) -> Bytes:
+    """The opposite of :func:`write_bits`."""
+    return unpack(np.frombuffer(take(-(-count * width // 8)), np.uint8), width, count)
+
+
 def pack(values: Bytes, width: int) -> Bytes:
     """`8 / width` values to a byte, the first in its lowest bits."""
     if width == 8:

@@ -68,7 +68,7 @@ def test_a_fine_tune_is_smaller_than_other_ways_make_it(dtype: str, step: float,
 
 def test_what_hardly_changed_costs_hardly_anything() -> None:
     base, _ = _tuned(100_000, "float16", 0)
-    assert len(encode(base, base, "float16")) < 220
+    assert len(encode(base, base, "float16")) < 250
     few = bytearray(base)
     few[5000:5040] = bytes(40)
     assert len(encode(base, bytes(few), "float16")) < 1500
