@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -128,7 +129,8 @@ class Elasticsearch(Server):
             "log4j2.disable.jmx": "true",
             "log4j2.formatMsgNoLookups": "true",
         }
-        memory = ("-Xms512m", "-Xmx512m", "-XX:+ExitOnOutOfMemoryError", "-XX:+UseSerialGC")
+        heap = os.environ.get("VOICEHUB_ELASTICSEARCH_HEAP", "512m")
+        memory = (f"-Xms{heap}", f"-Xmx{heap}", "-XX:+ExitOnOutOfMemoryError", "-XX:+UseSerialGC")
         shared = ("-XX:+AutoCreateSharedArchive", f"-XX:SharedArchiveFile={self.home / 'classes.jsa'}")
         options = [*memory, *shared, "--enable-native-access=ALL-UNNAMED"]
         options += [f"-D{key}={value}" for key, value in properties.items()]

@@ -16,6 +16,7 @@ from services.catalog.search.tokens import clauses, is_single, units
 
 LEXICON = Path(__file__).with_name("lexicon.yaml")
 MARK = "~"
+LOOSE = "?"  # marks a facet that a prose only suggests
 DENIED_WITHIN = 8  # units between a sign of denial and what it denies
 Units = tuple[str, ...]
 
@@ -34,6 +35,7 @@ class Lexicon:
 
     Attributes:
         terms: units of a word → what it means.
+        suggests: units of a word → what it makes likely without being a name for it.
         broader: a facet → the marked facets that contain it.
         marked: a facet that contains others → itself as a mark.
         near: a facet → those that resemble it, and how much (0 to 1).
@@ -48,6 +50,7 @@ class Lexicon:
     """
 
     terms: Mapping[Units, tuple[Facet, ...]]
+    suggests: Mapping[Units, tuple[Facet, ...]]
     broader: Mapping[Facet, tuple[Facet, ...]]
     marked: Mapping[Facet, Facet]
     near: Mapping[Facet, Mapping[Facet, float]]
@@ -84,6 +87,17 @@ class Lexicon:
                     found.update(facets)
         return frozenset(found)
 
+    def suggested(self, text: str) -> frozenset[Facet]:
+        """All that a prose makes likely by words that are no names for it."""
+        found: set[Facet] = set()
+        for clause in clauses(text):
+            since = DENIED_WITHIN + 1
+            for piece, _ in self.segments(clause):
+                if since > DENIED_WITHIN:
+                    found.update(self.suggests.get(piece, ()))
+                since = 0 if piece in self.negations else since + len(piece)
+        return frozenset(found)
+
     def readings(
         self, clause: Sequence[str], words: Collection[Units] = frozenset()
     ) -> Iterator[tuple[Units, tuple[Facet, ...], bool]]:
@@ -92,6 +106,10 @@ class Lexicon:
         for piece, facets in self.segments(clause, words):
             yield piece, facets, bool(facets) and since <= DENIED_WITHIN
             since = 0 if piece in self.negations else since + len(piece)
+
+    def knows(self, piece: Units) -> bool:
+        """Whether a word is here, with or without a meaning."""
+        return any(piece in known for known in (self.terms, self.suggests, self.silent, self.negations))
 
     def canonical(self, key: str, value: str) -> Facet:
         """`value` in the lexicon's own word for it under this key, else as it is."""
@@ -109,7 +127,7 @@ class Lexicon:
     def _match(self, text: Sequence[str], start: int, words: Collection[Units]) -> int:
         for length in range(min(self.longest, len(text) - start), 0, -1):
             piece = tuple(text[start : start + length])
-            if piece in self.terms or piece in self.silent or piece in self.negations:
+            if self.knows(piece):
                 return length
             if length > 1 and piece in words and not self._composed(piece):
                 return length
@@ -146,6 +164,10 @@ def load(path: Path = LEXICON) -> Lexicon:
     for compound in data["compounds"]:
         meaning = tuple(Facet(key, value) for key, value in compound["means"].items())
         terms.update({units(word): meaning for word in compound["words"]})
+    suggests: dict[Units, tuple[Facet, ...]] = {}
+    for one in data.get("suggest", ()):
+        meaning = tuple(Facet(key, value) for key, value in one["means"].items())
+        suggests.update({units(word): meaning for word in one["words"]})
     for text, name in spellings(data["years"]):
         terms.setdefault(units(text), (Facet("age", name),))
     for term in [term for term in terms if len(term[-1]) > 3 and term[-1].isascii() and term[-1].isalpha()]:
@@ -157,9 +179,11 @@ def load(path: Path = LEXICON) -> Lexicon:
     }
     stopwords, affirmations = _words(data["stopwords"]), _words(data["affirmations"])
     negations = _words(data["negations"]) - terms.keys()
-    longest = max(len(term) for term in [*terms, *stopwords, *affirmations, *negations])
+    suggests = {term: meaning for term, meaning in suggests.items() if term not in terms and term not in stopwords}
+    longest = max(len(term) for term in [*terms, *suggests, *stopwords, *affirmations, *negations])
     return Lexicon(
         terms,
+        suggests,
         broader,
         {_bare(wide): wide for wides in broader.values() for wide in wides},
         _near(data["near"]),

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 
 from services.catalog.domain.declaration import canonical_license
 from services.catalog.search.lexicon import Facet, Lexicon, Units
-from services.catalog.search.reading import Reader
-from services.catalog.search.tokens import clauses, fold, is_single, units
+from services.catalog.search.reading import Reader, Reading
+from services.catalog.search.tokens import clauses, fold, is_single, units, written
 
 MAX_QUERY = 500
 HINT_MOST = 3  # units of a hint
@@ -70,6 +71,7 @@ class Query:
         name: units of a text that looks like `owner/name` or `some-name`; who is called so is found whatever else
             the words mean.
         hints: facets that the way of writing makes likelier; not asked for, and not shown.
+        runs: neighbouring words of the free text, as written: what they mean together.
     """
 
     facets: frozenset[Facet] = frozenset()
@@ -81,6 +83,7 @@ class Query:
     name: Units = ()
     required: frozenset[Facet] = frozenset()
     hints: frozenset[Facet] = frozenset()
+    runs: tuple[str, ...] = ()
 
     @property
     def understood(self) -> dict[str, str]:
@@ -128,17 +131,25 @@ class _Builder:
     phrases: list[Units] = field(default_factory=list)
     without_text: list[Units] = field(default_factory=list)
     bounds: list[Bound] = field(default_factory=list)
+    runs: list[str] = field(default_factory=list)
 
     def words(self, text: str) -> None:
         for clause in clauses(text):
             self.hints.update(self._hints(clause))
-            for reading in self.reader.read(clause):
+            readings = self.reader.read(clause)
+            self.runs += self._runs(readings)
+            for reading in readings:
                 if reading.denied:
                     self.without.update(reading.facets)
                 elif reading.facets:
                     self.facets.update(reading.facets)
                 else:
                     self.text.append(reading.piece)
+
+    def _runs(self, readings: Iterable[Reading]) -> Iterator[str]:
+        for unknown, group in groupby(readings, lambda r: not r.facets and r.piece not in self.lexicon.suggests):
+            if unknown:
+                yield written([unit for reading in group for unit in reading.piece])
 
     def _hints(self, clause: Units) -> Iterator[Facet]:
         """What the way of writing makes likelier: a word of a dialect, wherever it stands."""
@@ -199,6 +210,7 @@ def understand(text: str, lexicon: Lexicon) -> Query:
         units(folded) if _NAME.fullmatch(folded.strip()) else (),
         frozenset(builder.required),
         frozenset(hint for hint in builder.hints if all(hint.key != facet.key for facet in builder.facets)),
+        tuple(dict.fromkeys(builder.runs)),
     )
 
 

@@ -12,24 +12,32 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from services.catalog.search.lexicon import Facet, Lexicon, Units
+from services.catalog.search.concepts import concepts
+from services.catalog.search.lexicon import LOOSE, Facet, Lexicon, Units
 from services.catalog.search.meaning import Meanings, meanings
 from services.catalog.search.query import ALTERNATIVES, Bound, Query, joined
 from services.catalog.search.record import SearchRecord
+from services.catalog.search.senses import senses
 from services.catalog.search.spelling import speller
-from services.catalog.search.tokens import is_single, stems
+from services.catalog.search.tokens import is_single, stems, units, written
 from services.catalog.search.words import WordTable
 
 EXACT_LEAST, CONTAINED_CREDIT = 0.82, 0.82
 ENOUGH = 50  # hits; fewer exact ones are followed by those that come near
 NEAR_LEAST = 0.3  # of the score of the clauses, for a hit that comes near
 TEXT_WEIGHT = 2.0  # of a word that no voice but one has
-ALIKE_LEAST, ALIKE_MOST, ALIKE_CREDIT = 0.55, 12, 0.8
+ALIKE_LEAST, ALIKE_MOST, ALIKE_CREDIT = 0.55, 40, 0.8
 ALIKE_WEIGHT, SHORT_WEIGHT = 0.6, 0.3
 TEXT_MOST, TEXT_SHARE = 2.5, 0.7  # of all text together: at least the one, at most this share of the facets
 GUESS_CREDIT = 0.75
+LOOSE_CREDIT = 0.8  # of a facet that a voice's prose only suggests
+SUGGESTED_CREDIT, SUGGESTED_WEIGHT = 0.95, 0.9  # of a facet that a word of the query suggests
 HINT_WEIGHT, LEAST_WEIGHT = 0.8, 0.05
 MEANT_LEAST, MEANT_CREDIT, MEANT_WEIGHT = 0.62, 0.7, 0.45
+RUN_WEIGHT, RUN_SHARE = 0.8, 0.2  # of the meaning of words that stand together
+LOOSELY_FILED = 0.75
+RESEMBLED_LEAST, RESEMBLED_RANGE = 0.45, 0.3  # cosines at which a facet that words resemble weighs nothing, and all
+GLOSS_WEIGHT = 0.7  # of a facet that a dictionary gives to a word
 NEARLY_CREDIT = 0.9  # of the facet that a word comes near to which no voice says
 MOS_WEIGHT, STAR_WEIGHT, DOWNLOAD_WEIGHT, YEAR_WEIGHT = 0.01, 0.004, 0.002, 0.01
 _SECONDS_PER_YEAR = 365.25 * 86400
@@ -107,13 +115,19 @@ def standing(record: SearchRecord) -> float:
 def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequencies) -> Plan:
     """The plan of a query; `frequencies` counts the public voices that have each phrase, and all of them."""
     wanted = [_facet_clause(lexicon, group) for group in _groups(query.facets - query.required)]
-    options = [(piece, _options(piece, lexicon, words)) for piece in (*query.text, *query.phrases)]
-    counts, total = frequencies(list({a.phrase for _, found in options for a in found if a.phrase}))
-    meant = meanings(lexicon, words)
+    plain = [piece for piece in query.text if piece not in lexicon.suggests]
+    options = [(piece, _options(piece, lexicon, words)) for piece in (*plain, *query.phrases)]
+    asked = {a.phrase for _, found in options for a in found if a.phrase}
+    counts, total = frequencies(list(asked | {stems(units(run)) for run in query.runs}))
+    meant = None if concepts(lexicon) else meanings(lexicon, words)
     texts = [_text_clause(piece, found, meant, counts, total) for piece, found in options]
-    texts += _together([piece for piece in query.text if not counts.get(stems(piece), 0)], meant)
+    texts += _together([piece for piece in plain if not counts.get(stems(piece), 0)], meant)
     hints = [Clause(f"hint {h.value}", HINT_WEIGHT, (Alternative(1.0, facet=h),)) for h in sorted(query.hints)]
     texts = _capped(texts, sum(clause.weight for clause in wanted))
+    texts += _suggested(query.text, lexicon)
+    texts += _glossed([*query.runs, *map(written, plain)], lexicon, counts)
+    told = sum(clause.weight for clause in (*wanted, *texts))
+    texts += _fitted([c for run in query.runs for c in _meant(run, lexicon)], max(RUN_WEIGHT, RUN_SHARE * told))
     kept = (*wanted, *texts, *(hints if wanted or texts else ()))
     whole = sum(clause.weight for clause in kept) or 1.0
     clauses = tuple(Clause(c.label, round(c.weight / whole, 6), c.alternatives) for c in kept)
@@ -130,11 +144,15 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     )
 
 
+def _fitted(clauses: Sequence[Clause], most: float) -> list[Clause]:
+    """Clauses that together weigh at most so much."""
+    whole = sum(clause.weight for clause in clauses) or 1.0
+    return [Clause(c.label, c.weight * min(1.0, most / whole), c.alternatives) for c in clauses]
+
+
 def _capped(texts: Sequence[Clause], facets: float) -> list[Clause]:
     """Text clauses that together weigh no more than known words: a long description has many words that are chance."""
-    most = max(TEXT_MOST, TEXT_SHARE * facets)
-    whole = sum(clause.weight for clause in texts) or 1.0
-    return [Clause(c.label, c.weight * min(1.0, most / whole), c.alternatives) for c in texts]
+    return _fitted(texts, max(TEXT_MOST, TEXT_SHARE * facets))
 
 
 def _groups(facets: frozenset[Facet]) -> list[list[Facet]]:
@@ -154,12 +172,63 @@ def _facet_clause(lexicon: Lexicon, group: Sequence[Facet]) -> Clause:
     found = dict.fromkeys(group, 1.0) | {
         lexicon.marked[facet]: CONTAINED_CREDIT for facet in group if facet in lexicon.marked
     }
+    found |= {_loose(facet): LOOSE_CREDIT for facet in group}
     for facet in group:
         for near, share in lexicon.near.get(facet, {}).items():
             found[near] = max(found.get(near, 0.0), share)
     alternatives = tuple(Alternative(credit, facet=facet) for facet, credit in sorted(found.items()))
     label = ",".join(f"{facet.key}:{facet.value}" for facet in group)
     return Clause(label, max(lexicon.weight(facet) for facet in group), alternatives)
+
+
+def _loose(facet: Facet) -> Facet:
+    return Facet(facet.key, f"{LOOSE}{facet.value}")
+
+
+def _suggested(text: Sequence[Units], lexicon: Lexicon) -> list[Clause]:
+    """For each facet that words of the query suggest: those words themselves, or the facet."""
+    said: dict[Facet, list[Units]] = {}
+    for piece in text:
+        for facet in lexicon.suggests.get(piece, ()):
+            said.setdefault(facet, []).append(piece)
+    found = []
+    for facet, pieces in said.items():
+        meant = _facet_clause(lexicon, [facet])
+        ways = [Alternative(1.0, phrase=stems(piece)) for piece in pieces]
+        ways += [Alternative(round(SUGGESTED_CREDIT * a.credit, 4), a.facet) for a in meant.alternatives]
+        label = f"{' '.join(map(joined, pieces))} ({meant.label})"
+        found.append(Clause(label, SUGGESTED_WEIGHT * meant.weight, tuple(ways)))
+    return found
+
+
+def _glossed(words: Sequence[str], lexicon: Lexicon, counts: Mapping[Units, int]) -> list[Clause]:
+    """The facets that a dictionary gives to words that no voice says."""
+    found: dict[Facet, str] = {}
+    for word in words:
+        if not counts.get(stems(units(word)), 0):
+            found = dict.fromkeys(senses().get(word, ()), word) | found
+    clauses = []
+    for facet, word in found.items():
+        meant = _facet_clause(lexicon, [facet])
+        ways = tuple(Alternative(round(NEARLY_CREDIT * a.credit, 4), a.facet) for a in meant.alternatives)
+        clauses.append(Clause(f"{word} ({meant.label})", GLOSS_WEIGHT * meant.weight, ways))
+    return clauses
+
+
+def _meant(run: str, lexicon: Lexicon) -> list[Clause]:
+    """What a run of free text means: the concepts near it, and for each key the facet that it resembles most."""
+    known = concepts(lexicon)
+    if known is None or len(run) < 2:
+        return []
+    near = [Alternative(cosine, facet) for facet, cosine in known.sought(run)]
+    near += [Alternative(round(LOOSELY_FILED * a.credit, 3), _loose(a.facet)) for a in near if a.facet]
+    found = [Clause(f"≈ {run}", RUN_WEIGHT, tuple(near))] if near else []
+    for facet, cosine in known.resembled(run):
+        sure = min((cosine - RESEMBLED_LEAST) / RESEMBLED_RANGE, 1.0)
+        meant = _facet_clause(lexicon, [facet])
+        ways = tuple(Alternative(round(NEARLY_CREDIT * a.credit, 4), a.facet) for a in meant.alternatives)
+        found += [Clause(f"≈ {run} ({meant.label})", sure * meant.weight, ways)] if sure > 0 else []
+    return found
 
 
 def _options(piece: Units, lexicon: Lexicon, words: WordTable) -> list[Alternative]:
@@ -178,15 +247,15 @@ def _options(piece: Units, lexicon: Lexicon, words: WordTable) -> list[Alternati
     return phrases + [Alternative(credit, facet=facet) for facet, credit in meant.items()]
 
 
-def _together(unsaid: Sequence[Units], meant: Meanings) -> list[Clause]:
+def _together(unsaid: Sequence[Units], meant: Meanings | None) -> list[Clause]:
     """What the pieces that no voice says mean together, as an idiom does that was cut."""
-    near = meant.near(tuple(unit for piece in unsaid for unit in piece)) if len(unsaid) > 1 else ()
+    near = meant.near(tuple(unit for piece in unsaid for unit in piece)) if meant and len(unsaid) > 1 else ()
     alternatives = tuple(Alternative(round(NEARLY_CREDIT * cosine, 4), facet=facet) for facet, cosine in near)
     return [Clause(" ".join(map(joined, unsaid)), MEANT_WEIGHT, alternatives)] if near else []
 
 
 def _text_clause(
-    piece: Units, options: Sequence[Alternative], meant: Meanings, counts: Mapping[Units, int], total: int
+    piece: Units, options: Sequence[Alternative], meant: Meanings | None, counts: Mapping[Units, int], total: int
 ) -> Clause:
     """A clause of the piece itself and of those other options that some voice has; of what no voice says, its meaning.
 
@@ -194,7 +263,7 @@ def _text_clause(
     even then: the viewer's own private voices may have it.
     """
     there = tuple(a for a in options if a.credit == 1.0 or a.facet or counts.get(a.phrase, 0))
-    if not any(a.credit == 1.0 and counts.get(a.phrase, 0) for a in there):
+    if meant and not any(a.credit == 1.0 and counts.get(a.phrase, 0) for a in there):
         there += tuple(Alternative(round(NEARLY_CREDIT * c, 4), facet=f) for f, c in meant.near(piece))
     told = [a for a in there if counts.get(a.phrase, 0)]
     best = max(told, key=lambda a: a.credit, default=None)

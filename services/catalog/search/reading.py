@@ -47,7 +47,8 @@ class Reader:
         run: list[str] = []
         for piece, facets, denied in self.lexicon.readings(mended, self.words.han):
             known = facets or piece in self.lexicon.silent or piece in self.lexicon.negations
-            if not known and len(piece) == 1 and is_single(piece[0]):
+            alone = len(piece) == 1 and is_single(piece[0]) and piece not in self.lexicon.suggests
+            if not known and alone:
                 run.append(piece[0])
                 continue
             found += self._text(run)
@@ -79,7 +80,7 @@ class Reader:
         if not spoken:
             for length in range(min(self.lexicon.longest, len(run) - start), 0, -1):
                 piece = run[start : start + length]
-                if piece in self.lexicon.terms or piece in self.lexicon.silent or piece in self.lexicon.negations:
+                if self.lexicon.knows(piece):
                     return length, piece
         for length in range(min(LONGEST, len(run) - start), 0, -1):
             piece = run[start : start + length]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.catalog.domain.declaration import licenses
-from services.catalog.search.lexicon import Facet, Lexicon
+from services.catalog.search.concepts import concepts, runs_of
+from services.catalog.search.lexicon import LOOSE, Facet, Lexicon
 from services.catalog.search.tokens import stems, units
 
 SINGLE_VALUED = ("gender", "age")
@@ -80,8 +81,21 @@ def facets_of(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
     """Stated facets, and those that the tags and the prose name where the fields leave room."""
     fields = stated(record, lexicon)
     taken = {key for key in (*SINGLE_VALUED, "lang") if any(f.key == key for f in fields)}
-    told = lexicon.facets(" | ".join((record.description_zh, record.description_en, record.name, *record.tags)))
-    return lexicon.widened(fields | {f for f in told if f.key not in taken and f.key != "commercial"})
+    prose = " | ".join((record.description_zh, record.description_en, record.name, *record.tags))
+    found = fields | {f for f in lexicon.facets(prose) if f.key not in taken and f.key != "commercial"}
+    closed = {f.key for f in fields} | {key for key in SINGLE_VALUED if any(f.key == key for f in found)}
+    meant, filed = _meant(prose, lexicon)
+    likely = {f for f in lexicon.suggested(prose) | meant if f.key not in closed and f not in found}
+    return lexicon.widened(found | filed | {Facet(f.key, f"{LOOSE}{f.value}") for f in likely})
+
+
+def _meant(prose: str, lexicon: Lexicon) -> tuple[frozenset[Facet], frozenset[Facet]]:
+    """The facets that the unknown words of a prose resemble, and the concepts under which it is filed."""
+    known = concepts(lexicon)
+    if known is None:
+        return frozenset(), frozenset()
+    runs = runs_of(lexicon, prose)
+    return known.told(runs), known.filed(runs)
 
 
 def text_of(record: SearchRecord) -> str:

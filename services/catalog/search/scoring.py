@@ -154,7 +154,9 @@ class Run:
             return np.zeros(len(rows), np.bool_)
         if facet.key in COUNTED:
             return self.columns.has(facet)[rows]
-        return np.isin(rows, self.columns.rows([facet]), assume_unique=True)
+        told = np.zeros(self.columns.capacity, np.bool_)
+        told[self.columns.rows([facet])] = True
+        return told[rows]
 
     def _union(self, alternatives: Sequence[Alternative]) -> Rows:
         found = np.zeros(self.columns.capacity, np.bool_)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 
 from opencc import OpenCC
@@ -47,6 +47,15 @@ def clauses(text: str) -> Iterable[tuple[str, ...]]:
 def is_single(unit: str) -> bool:
     """Whether a unit is one character of a script written without spaces."""
     return bool(_SINGLE.fullmatch(unit))
+
+
+def written(pieces: Sequence[str]) -> str:
+    """Units as one would write them: spaces around Latin words only."""
+    text = ""
+    for unit in pieces:
+        spaced = text and not (is_single(unit) and is_single(text[-1]))
+        text += f" {unit}" if spaced else unit
+    return text
 
 
 def stem(unit: str) -> str:

