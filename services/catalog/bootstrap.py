@@ -13,6 +13,8 @@ from services.catalog.collaboration.judgement_service import JudgementService
 from services.catalog.collaboration.organisation_service import OrganisationService
 from services.catalog.collaboration.pulls_service import PullService
 from services.catalog.collaboration.refs_service import RefService
+from services.catalog.collecting import Collector
+from services.catalog.janitor import Janitor
 from services.catalog.search.keeper import Keeper
 from services.catalog.search.port import open_index
 from services.catalog.search.projection import Projection
@@ -45,7 +47,14 @@ def bootstrap(house: House) -> Parts:
     service = CatalogService(house.database, house.objects, VoiceSearch(house.database, index, projection))
     keeper = Keeper(house.database, projection)
 
+    janitor = Janitor(Collector(house.database, house.objects))
+
+    def start() -> None:
+        keeper.start()
+        janitor.start()
+
     def stop() -> None:
+        janitor.stop()
         keeper.stop()
         index.close()
 
@@ -65,6 +74,6 @@ def bootstrap(house: House) -> Parts:
         register=register,
         names=[found.full_name for one in contracts for found in one.DESCRIPTOR.services_by_name.values()],
         subscriptions=[handlers.subscription(), making.subscription(house.database, house.objects)],
-        start=keeper.start,
+        start=start,
         stop=stop,
     )

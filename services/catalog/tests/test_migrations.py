@@ -8,7 +8,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import MetaData
 
-from services.catalog.store import pull_tables
+from services.catalog.store import access_tables, pull_tables
 from services.catalog.store.tables import Base
 from services.common.database import Database
 from services.common.migrations import upgrade
@@ -22,7 +22,7 @@ def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
     upgrade(database, SCRIPTS)
     upgrade(database, SCRIPTS)
     whole = MetaData()
-    assert pull_tables.EvaluationRow.metadata is Base.metadata
+    assert pull_tables.EvaluationRow.metadata is access_tables.MemberRow.metadata is Base.metadata
     for table in [*Base.metadata.tables.values(), *messaging.tables.values()]:
         table.to_metadata(whole)
     with database.engine.connect() as connection:

@@ -13,6 +13,7 @@ _GROUPS = {
     "ask": "services.common.admin.ask",
     "base": "services.inference.admin",
     "database": "services.common.admin.database",
+    "gc": "services.catalog.admin_objects",
     "keys": "services.common.admin.keys",
     "migrate": "services.common.admin.migrate",
     "preflight": "services.common.admin.preflight",
