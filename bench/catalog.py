@@ -62,7 +62,7 @@ def measure(database: Database, repositories: int, calls: int) -> dict[str, list
     told: dict[str, list[tuple[float, float]]] = {"ref update": [], "history page": [], "second page": []}
     for _ in range(calls):
         number = chance.randrange(repositories)
-        at = {"owner": "owner", "name": f"r{number}"}
+        at: dict[str, Any] = {"owner": "owner", "name": f"r{number}"}
         head, before = (version_id(number, _length(number) - back) for back in (1, 2))
         move = refs_pb2.SetRefRequest(**at, ref="moving", version=head, expected=before)
         told["ref update"].append(_timed(lambda: service.SetRef(move, None)))  # type: ignore[arg-type]  # noqa: B023

@@ -98,7 +98,7 @@ class Inside:
         )
         for apply, fact in facts:
             with self.database.write() as session:
-                handlers._effect(session, fact, apply)  # type: ignore[arg-type]
+                handlers._effect(session, fact, apply)  # type: ignore[arg-type, type-var]
 
     def _serve(self, content: bytes) -> common_pb2.ObjectRef:
         info = self.objects.put(Area.SERVED, [content])

@@ -99,7 +99,7 @@ class Histories(RuleBasedStateMachine):
 
         self._age()
         collector = Collector(self.hub.database, self.hub.objects, grace_seconds=600)
-        _together([*(lambda c=c: push(c) for c in contents), collector.collect])  # type: ignore[misc]
+        _together([*(lambda c=c: push(c) for c in contents), collector.collect])
         assert (len(won), len(lost)) == (1, len(contents) - 1)
         ((version, content),) = won
         assert all(told.fields["tip"] == version.id and told.fields["expected"] == old for told in lost)
@@ -145,7 +145,7 @@ class Histories(RuleBasedStateMachine):
             if hub is self.twin and upstream.private:
                 continue
             made = self._open(hub, place, target)
-            number = {"owner": target[0], "name": target[1], "number": made.number}
+            number: dict[str, Any] = {"owner": target[0], "name": target[1], "number": made.number}
             ask = pulls_pb2.MergePullRequest(**number, expected_head=wanted)
             if forward:
                 hub.ask(target[0], hub.pulls.MergePull, ask)
@@ -257,7 +257,7 @@ class Histories(RuleBasedStateMachine):
             (hub.catalog.SearchVoices, pb.SearchVoicesRequest(query="demo", forks=True)),
         ]
         for owner, name in places:
-            at = {"owner": owner, "name": name}
+            at: dict[str, Any] = {"owner": owner, "name": name}
             asks += [
                 (hub.catalog.GetRepository, pb.GetRepositoryRequest(**at)),
                 (hub.catalog.GetVersion, pb.GetVersionRequest(**at)),
