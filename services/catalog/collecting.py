@@ -102,7 +102,7 @@ def _free(session: Session, row: VersionRow) -> None:
     session.flush()
 
 
-def _of(session: Session, table: type[UploadRow] | type[TensorRow] | type[FileRow] | type[DeltaRow], version_id: str) -> list[str]:
+def _of(session: Session, table: type[UploadRow | TensorRow | FileRow | DeltaRow], version_id: str) -> list[str]:
     return list(session.scalars(select(table.digest).where(table.version_id == version_id)))
 
 
