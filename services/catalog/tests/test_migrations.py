@@ -10,6 +10,7 @@ from sqlalchemy import MetaData
 
 from services.catalog.store import access_tables, pull_tables
 from services.catalog.store.tables import Base
+from services.catalog.transfer.tables import DeltaRow
 from services.common.database import Database
 from services.common.migrations import upgrade
 from services.common.tables import metadata as messaging
@@ -22,7 +23,8 @@ def test_the_migrations_make_the_tables(tmp_path: Path) -> None:
     upgrade(database, SCRIPTS)
     upgrade(database, SCRIPTS)
     whole = MetaData()
-    assert pull_tables.EvaluationRow.metadata is access_tables.MemberRow.metadata is Base.metadata
+    for row in (pull_tables.EvaluationRow, access_tables.MemberRow, DeltaRow):
+        assert row.metadata is Base.metadata
     for table in [*Base.metadata.tables.values(), *messaging.tables.values()]:
         table.to_metadata(whole)
     with database.engine.connect() as connection:
