@@ -13,6 +13,7 @@ from services.catalog.collaboration.judgement_service import JudgementService
 from services.catalog.collaboration.organisation_service import OrganisationService
 from services.catalog.collaboration.pulls_service import PullService
 from services.catalog.collaboration.refs_service import RefService
+from services.catalog.collecting import Collector
 from services.catalog.community import handlers as notice_handlers
 from services.catalog.community.issue_service import IssueService
 from services.catalog.community.moderation_service import ModerationService
@@ -21,6 +22,7 @@ from services.catalog.credits import handlers as credit_handlers
 from services.catalog.credits.service import CreditService
 from services.catalog.credits.setting import prices as credit_prices
 from services.catalog.datasets.service import DatasetService
+from services.catalog.janitor import Janitor
 from services.catalog.search.keeper import Keeper
 from services.catalog.search.port import open_index
 from services.catalog.search.projection import Projection
@@ -65,7 +67,14 @@ def bootstrap(house: House) -> Parts:
     credit_service = CreditService(house.database, prices)
     keeper = Keeper(house.database, projection)
 
+    janitor = Janitor(Collector(house.database, house.objects))
+
+    def start() -> None:
+        keeper.start()
+        janitor.start()
+
     def stop() -> None:
+        janitor.stop()
         keeper.stop()
         index.close()
 
@@ -96,6 +105,6 @@ def bootstrap(house: House) -> Parts:
             credit_handlers.subscription(prices),
             notice_handlers.subscription(),
         ],
-        start=keeper.start,
+        start=start,
         stop=stop,
     )

@@ -123,6 +123,8 @@ def _effect(session: Session, fact: M, apply: Callable[[Session, VersionRow, M],
     if version is None:
         log.warning("an event names a version that is not here", extra={"version": fact.version_id})
         return
+    if version.free_time is not None:
+        return  # nobody holds it any more: what is found out about it now is of no use
     silent = version.not_auditionable
     apply(session, version, fact)
     if version.state == State.PUBLISHED and silent and not version.not_auditionable:

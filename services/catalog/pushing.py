@@ -19,7 +19,7 @@ from services.catalog.domain.uploads import Upload, check_uploads
 from services.catalog.domain.visibility import require_account
 from services.catalog.messages import from_struct, visibility_from
 from services.catalog.store import access, history, idempotency, refs, repositories, versions
-from services.catalog.store.tables import RefRow, RepositoryRow, VersionRow
+from services.catalog.store.tables import RefRow, RepositoryRow, UploadRow, VersionRow
 from services.common.clock import now
 from services.common.errors import Unprocessable
 from services.common.identity import Identity
@@ -178,4 +178,5 @@ def _new_version(
     )
     session.add(row)
     session.flush()
+    session.add_all(UploadRow(digest=one, version_id=row.id) for one in sorted({u["digest"] for u in row.uploads}))
     return row

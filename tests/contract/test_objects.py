@@ -61,6 +61,15 @@ def test_what_is_no_digest_or_not_there_is_a_key_error(store: ObjectStore, diges
         store.info(Area.SERVED, digest)
 
 
+def test_only_what_was_put_long_ago_is_removed(store: ObjectStore) -> None:
+    digest = store.put(Area.SERVED, [b"young"]).digest
+    assert not store.delete_older(Area.SERVED, digest, 3600)
+    assert store.info(Area.SERVED, digest).digest == digest
+    assert store.delete_older(Area.SERVED, digest, 0)
+    assert store.delete_older(Area.SERVED, digest, 3600), "it is not there any more"
+    assert list(store.digests(Area.SERVED)) == []
+
+
 def test_a_put_that_fails_leaves_nothing(store: ObjectStore) -> None:
     def broken() -> Iterator[bytes]:
         yield b"half"

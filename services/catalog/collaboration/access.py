@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from services.catalog.domain.roles import Role, lacks, last_admin, role_from
 from services.catalog.domain.visibility import require_account
 from services.catalog.store import access, people, repositories
-from services.catalog.store.tables import OrganisationRow
+from services.catalog.store.access_tables import OrganisationRow
 from services.common.clock import now
 from services.common.errors import Conflict, Invalid, NotFound
 from services.common.identity import Identity

@@ -7,7 +7,8 @@ from sqlalchemy.orm import Session
 from services.catalog.domain.refs import RefKind
 from services.catalog.domain.roles import Role
 from services.catalog.store import refs, repositories
-from services.catalog.store.tables import OrganisationRow, RefRow, TransferRow
+from services.catalog.store.access_tables import OrganisationRow, TransferRow
+from services.catalog.store.tables import RefRow
 from services.common.clock import to_timestamp
 from services.stubs.voicehub.catalog.v1 import access_pb2, refs_pb2
 

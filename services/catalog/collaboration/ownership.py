@@ -9,7 +9,8 @@ from services.catalog.domain.names import check_repository
 from services.catalog.domain.roles import Role, not_yours
 from services.catalog.domain.visibility import require_account
 from services.catalog.store import access, people, repositories
-from services.catalog.store.tables import HistoryRow, RefRow, RepositoryRow, TransferRow
+from services.catalog.store.access_tables import TransferRow
+from services.catalog.store.tables import HistoryRow, RefRow, RepositoryRow
 from services.common.clock import now
 from services.common.errors import Conflict, Invalid, NotFound
 from services.common.identity import Identity

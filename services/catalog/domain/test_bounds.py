@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.catalog.domain.bounds import STRICTNESS, Terms, check_bounds, joint_licenses, narrowest, tighter
@@ -63,6 +63,7 @@ def test_known_pairs(old: str, new: str, fits: bool) -> None:
 
 
 @given(terms, terms, terms)
+@settings(deadline=None)
 def test_a_fork_of_a_fork_of_a_merge_is_never_looser(first: Terms, second: Terms, declared: Terms) -> None:
     bounds = narrowest([first, second])
     if not (declared.respects(first) and declared.respects(second)):
@@ -76,6 +77,7 @@ def test_a_fork_of_a_fork_of_a_merge_is_never_looser(first: Terms, second: Terms
 
 
 @given(st.lists(terms, max_size=5))
+@settings(deadline=None)
 def test_narrowing_bounds_forgets_nothing(bounds: list[Terms]) -> None:
     kept = narrowest(bounds)
     for declared in EVERY:

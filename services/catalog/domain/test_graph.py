@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.catalog.domain.graph import Comparison, Node, compare, is_ancestor, walk
@@ -25,6 +25,7 @@ def ancestors(graph: Graph, version: str) -> set[str]:
 
 
 @given(graphs(), st.data())
+@settings(deadline=None)
 def test_walks_say_what_the_definition_says(graph: Graph, data: st.DataObject) -> None:
     one, other = (data.draw(st.sampled_from(sorted(graph))) for _ in range(2))
     ours, theirs = ancestors(graph, one), ancestors(graph, other)

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Session
 
 from services.catalog.domain.roles import Role, is_archived, lacks
 from services.catalog.domain.visibility import Visibility, require_account
-from services.catalog.store.tables import CollaboratorRow, MemberRow, RepositoryRow
+from services.catalog.store.access_tables import CollaboratorRow, MemberRow
+from services.catalog.store.tables import RepositoryRow
 from services.common.identity import Identity
 
 

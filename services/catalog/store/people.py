@@ -8,7 +8,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from services.catalog.domain.roles import Role
-from services.catalog.store.tables import CollaboratorRow, MemberRow, OrganisationRow, TransferRow
+from services.catalog.store.access_tables import CollaboratorRow, MemberRow, OrganisationRow, TransferRow
 
 
 def collaborators(session: Session, repository_id: str) -> Sequence[CollaboratorRow]:

@@ -11,7 +11,8 @@ from services.catalog.domain.refs import MAIN
 from services.catalog.domain.visibility import Visibility, missing_repository
 from services.catalog.paging import Page
 from services.catalog.store import access
-from services.catalog.store.tables import ChangeRow, RedirectRow, RefRow, RepositoryRow, StarRow
+from services.catalog.store.access_tables import RedirectRow
+from services.catalog.store.tables import ChangeRow, RefRow, RepositoryRow, StarRow
 from services.common.clock import now
 from services.common.identity import Identity
 from services.common.ids import new_id

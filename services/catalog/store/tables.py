@@ -45,52 +45,6 @@ class RepositoryRow(Base):
     family_id: Mapped[str | None] = mapped_column(ID, index=True)
 
 
-class RedirectRow(Base):
-    """A name that a repository had before; whoever makes a repository of that name takes it over."""
-
-    __tablename__ = "redirects"
-    owner: Mapped[str] = mapped_column(ACCOUNT, primary_key=True)
-    name: Mapped[str] = mapped_column(String(64), primary_key=True)
-    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), index=True)
-
-
-class CollaboratorRow(Base):
-    """The role of an account on a repository."""
-
-    __tablename__ = "collaborators"
-    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
-    account: Mapped[str] = mapped_column(ACCOUNT, primary_key=True, index=True)
-    role: Mapped[int]
-
-
-class OrganisationRow(Base):
-    """An owner that is not one person; the gateway keeps its name free of accounts."""
-
-    __tablename__ = "organisations"
-    name: Mapped[str] = mapped_column(ACCOUNT, primary_key=True)
-    create_time: Mapped[datetime]
-
-
-class MemberRow(Base):
-    """The role of an account on every repository of an organisation."""
-
-    __tablename__ = "members"
-    organisation: Mapped[str] = mapped_column(ForeignKey("organisations.name"), primary_key=True)
-    account: Mapped[str] = mapped_column(ACCOUNT, primary_key=True, index=True)
-    role: Mapped[int]
-
-
-class TransferRow(Base):
-    """A repository offered to another owner; one offer at a time."""
-
-    __tablename__ = "transfers"
-    id: Mapped[str] = mapped_column(ID, primary_key=True)
-    repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), unique=True)
-    new_owner: Mapped[str] = mapped_column(ACCOUNT, index=True)
-    account: Mapped[str] = mapped_column(ACCOUNT)
-    create_time: Mapped[datetime]
-
-
 class RefRow(Base):
     """A name (`main`, a tag) for a version.
 
@@ -144,6 +98,7 @@ class VersionRow(Base):
     uploads: Mapped[list[Any]]
     card: Mapped[dict[str, Any]]
     figures: Mapped[dict[str, Any]]
+    free_time: Mapped[datetime | None]
     declaration: Mapped[dict[str, Any]]
     bounds: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")
     state: Mapped[str] = mapped_column(String(16))
@@ -156,11 +111,28 @@ class VersionRow(Base):
     not_auditionable: Mapped[str] = mapped_column(Text, default="")
 
 
+class UploadRow(Base):
+    """An uploaded object that a version was pushed from; `versions.uploads` says as what."""
+
+    __tablename__ = "version_uploads"
+    digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    version_id: Mapped[str] = mapped_column(ForeignKey("versions.id"), primary_key=True)
+
+
+class FreedRow(Base):
+    """An object that a version let go of: removed by and by, if no other version has it."""
+
+    __tablename__ = "freed_objects"
+    area: Mapped[str] = mapped_column(String(16), primary_key=True)
+    digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    create_time: Mapped[datetime]
+
+
 class TensorRow(Base):
     """One rebuilt tensor of a version; its bytes are the served object `digest`."""
 
     __tablename__ = "version_tensors"
-    __table_args__ = (Index("tensors_by_digest", "version_id", "digest"),)
+    __table_args__ = (Index("tensors_by_digest", "version_id", "digest"), Index("tensors_of_object", "digest"))
     version_id: Mapped[str] = mapped_column(ForeignKey("versions.id"), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     name: Mapped[str] = mapped_column(Text)
@@ -174,7 +146,7 @@ class FileRow(Base):
     """One served file of a version: `kind` is `file` (prompts, lexicon) or `bundle` (the ONNX bundle)."""
 
     __tablename__ = "version_files"
-    __table_args__ = (Index("files_by_digest", "version_id", "digest"),)
+    __table_args__ = (Index("files_by_digest", "version_id", "digest"), Index("files_of_object", "digest"))
     version_id: Mapped[str] = mapped_column(ForeignKey("versions.id"), primary_key=True)
     kind: Mapped[str] = mapped_column(String(8), primary_key=True)
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

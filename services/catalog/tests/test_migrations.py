@@ -11,14 +11,14 @@ from sqlalchemy import MetaData
 from services.catalog.community import tables as community
 from services.catalog.credits import tables as ledger
 from services.catalog.datasets import tables as datasets
-from services.catalog.store import pull_tables, tables
+from services.catalog.store import access_tables, pull_tables, tables
 from services.catalog.transfer import tables as transfer
 from services.common.database import Database
 from services.common.migrations import upgrade
 from services.common.tables import metadata as messaging
 
 Base = tables.Base
-MODULES = (tables, pull_tables, community, ledger, datasets, transfer)
+MODULES = (tables, access_tables, pull_tables, community, ledger, datasets, transfer)
 """Every module that has tables of the catalog: `Base` knows what was imported."""
 SCRIPTS = Path(__file__).parents[1] / "migrations"
 

@@ -14,6 +14,7 @@ _GROUPS = {
     "base": "services.inference.admin",
     "credits": "services.catalog.credits.admin",
     "database": "services.common.admin.database",
+    "gc": "services.catalog.admin_objects",
     "keys": "services.common.admin.keys",
     "migrate": "services.common.admin.migrate",
     "moderators": "services.catalog.community.admin",

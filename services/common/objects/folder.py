@@ -6,10 +6,13 @@ whole or not at all.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import tempfile
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
@@ -52,8 +55,9 @@ class FolderStore:
         digest = hasher.hexdigest()
         target = self._path(area, digest)
         target.parent.mkdir(exist_ok=True)
-        os.replace(file.name, target)
-        _sync_folder(target.parent)
+        with _locked(target.parent, fcntl.LOCK_SH) as folder:
+            os.replace(file.name, target)
+            os.fsync(folder)
         return ObjectInfo(digest, size)
 
     def open(self, area: Area, digest: str, offset: int = 0) -> BinaryIO:
@@ -76,6 +80,17 @@ class FolderStore:
         """Removes the object if it is there."""
         self._path(area, digest).unlink(missing_ok=True)
 
+    def delete_older(self, area: Area, digest: str, seconds: float) -> bool:
+        """Removes what was put long enough ago; puts into the same folder wait meanwhile."""
+        path = self._path(area, digest)
+        if not path.parent.exists():
+            return True
+        with _locked(path.parent, fcntl.LOCK_EX), suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime < seconds:
+                return False
+            path.unlink()
+        return True
+
     def digests(self, area: Area) -> Iterator[str]:
         """All digests of an area."""
         return (path.name for path in (self._root / area.value).glob("??/*"))
@@ -86,9 +101,12 @@ class FolderStore:
         return self._root / area.value / digest[:2] / digest
 
 
-def _sync_folder(folder: Path) -> None:
+@contextmanager
+def _locked(folder: Path, kind: int) -> Iterator[int]:
+    """A descriptor of the folder, locked: shared by who puts, alone for who looks at an age and removes."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        fcntl.flock(descriptor, kind)
+        yield descriptor
     finally:
         os.close(descriptor)

@@ -48,6 +48,13 @@ class ObjectStore(Protocol):
         """Removes the object; no error if it is not there."""
         ...
 
+    def delete_older(self, area: Area, digest: str, seconds: float) -> bool:
+        """Removes the object unless it was put, for the first time or again, less than `seconds` ago.
+
+        Answers whether it is not there any more. A put at the same time is never lost, whoever comes first.
+        """
+        ...
+
     def digests(self, area: Area) -> Iterator[str]:
         """All digests of an area, in no particular order."""
         ...

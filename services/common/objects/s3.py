@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from tempfile import SpooledTemporaryFile
 from typing import Any, BinaryIO, cast
 from urllib.parse import unquote, urlsplit
@@ -89,6 +90,23 @@ class S3Store:
         """Removes the object if it is there."""
         with _as_os_errors(digest):
             self._client.remove_object(self._bucket, self._key(area, digest))
+
+    def delete_older(self, area: Area, digest: str, seconds: float) -> bool:
+        """Removes what was put long enough ago, by the clock of the store.
+
+        S3 has no removal on a condition: an object put again between the look and the removal, a few milliseconds,
+        would be lost. Who wants none of that lets nobody put while objects are collected.
+        """
+        key = self._key(area, digest)
+        try:
+            with _as_os_errors(digest):
+                found = self._client.stat_object(self._bucket, key)
+        except KeyError:
+            return True
+        if found.last_modified is None or (datetime.now(UTC) - found.last_modified).total_seconds() < seconds:
+            return False
+        self.delete(area, digest)
+        return True
 
     def digests(self, area: Area) -> Iterator[str]:
         """All digests of an area, page by page."""

@@ -25,9 +25,11 @@ from services.inference.batches.packing import Packer
 from services.inference.batches.speaker import TakeSpeaker
 from services.inference.domain.batches import Batch, Spoken, State, Take
 from services.inference.domain.cancellation import Cancellation, Cancelled
+from services.inference.domain.sentences import SAMPLES
 from services.stubs.voicehub.inference.v1 import batch_pb2 as pb
 
 log = logging.getLogger(__name__)
+_AUDITIONED = frozenset(text for texts in SAMPLES.values() for text in texts)
 _TAKES = Counter("voicehub_batch_takes", "Takes of batches by how they ended", ["how"])
 for _how in ("done", "failed"):
     _TAKES.labels(_how)  # a rate needs a beginning
@@ -114,11 +116,11 @@ class Shards:
         return effect
 
     def delete(self, event: Event) -> Effect | None:
-        """Removes what a deleted batch made, but for audio that another batch made, too."""
+        """Removes what a deleted batch made, but for audio that may also be of another batch or a sample."""
         batch_id = event.parse(pb.BatchDeleted).batch_id
         with self._database.read() as session:
             batch = store.find(session, batch_id)
-            made = {take.spoken.digest for take in takes.every(session, batch_id)} if batch else set()
+            made = {take.spoken.digest for take in takes.every(session, batch_id) if take.line.text not in _AUDITIONED}
         if batch is None:
             return None
         for digest in sorted((made | {batch.zip_digest}) - {""}):

@@ -1,0 +1,113 @@
+"""Garbage collection: versions that no repository holds let go of their objects, and objects that no version has go.
+
+Two steps, so that neither races a push. First a version is let go of: its rows of objects become rows of
+`freed_objects`, in one transaction. Then each freed object is removed inside of a transaction that holds the queue of
+writers: a push looks for its uploads in such a transaction, too, so it either comes first, and the object is had again,
+or later, and is told to upload it again. Objects that another service has put and whose event is still on its way are
+young: nothing is removed that was put within the grace.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.orm import Session
+
+from services.catalog.domain.road import State
+from services.catalog.store.tables import FileRow, FreedRow, HistoryRow, TensorRow, UploadRow, VersionRow
+from services.catalog.transfer.tables import DeltaRow
+from services.common.clock import now
+from services.common.database import Database
+from services.common.objects import Area, ObjectStore
+
+GRACE_SECONDS = 86_400.0
+ROAD = timedelta(days=7)
+"""A version that is still on its road after so long has lost it."""
+BATCH = 50
+SERVED = (TensorRow, FileRow, DeltaRow)
+"""What lists objects of the served area that the catalog has for itself."""
+
+
+@dataclass(frozen=True)
+class Collected:
+    """What a collection did: versions let go of, objects removed, objects that wait for their grace to end."""
+
+    versions: int
+    objects: int
+    waiting: int
+
+
+class Collector:
+    """Collects garbage. Thread-safe, and safe beside other processes of the same hub."""
+
+    def __init__(self, database: Database, objects: ObjectStore, grace_seconds: float = GRACE_SECONDS) -> None:
+        self._database, self._objects, self._grace = database, objects, grace_seconds
+
+    def collect(self) -> Collected:
+        """One round over everything."""
+        versions = 0
+        while freed := self._let_go():
+            versions += freed
+        return self._remove(versions)
+
+    def _let_go(self) -> int:
+        with self._database.write() as session:
+            rows = _held_by_nobody(session)
+            for row in rows:
+                _free(session, row)
+        return len(rows)
+
+    def _remove(self, versions: int) -> Collected:
+        removed = waiting = 0
+        for area, digest in self._freed():
+            with self._database.write() as session:
+                needed = _is_needed(session, Area(area), digest)
+                gone = not needed and self._objects.delete_older(Area(area), digest, self._grace)
+                if needed or gone:
+                    session.execute(delete(FreedRow).where(FreedRow.area == area, FreedRow.digest == digest))
+            removed, waiting = removed + gone, waiting + (not needed and not gone)
+        return Collected(versions, removed, waiting)
+
+    def _freed(self) -> Sequence[tuple[str, str]]:
+        with self._database.read() as session:
+            return [(row.area, row.digest) for row in session.execute(select(FreedRow.area, FreedRow.digest))]
+
+
+def _held_by_nobody(session: Session) -> Sequence[VersionRow]:
+    """Versions that have come to the end of their road and that no repository holds, a batch of them."""
+    ended = or_(
+        VersionRow.state.in_([State.PUBLISHED.value, State.QUARANTINED.value]), VersionRow.create_time < now() - ROAD
+    )
+    held = select(HistoryRow.sequence).where(HistoryRow.sequence == VersionRow.sequence).exists()
+    query = select(VersionRow).where(VersionRow.free_time.is_(None), ended, ~held)
+    return session.scalars(query.limit(BATCH)).all()
+
+
+def _free(session: Session, row: VersionRow) -> None:
+    """The version keeps its place in the graph, as a tombstone, and has no object any more.
+
+    Samples stay: what was spoken may be, byte for byte, a take of somebody's batch, which inference keeps.
+    """
+    objects = {(Area.QUARANTINE, digest) for digest in _of(session, UploadRow, row.id)}
+    objects |= {(Area.SERVED, digest) for table in SERVED for digest in _of(session, table, row.id)}
+    for table in (UploadRow, *SERVED):
+        session.execute(delete(table).where(table.version_id == row.id))
+    for area, digest in sorted(objects):
+        if session.get(FreedRow, (area.value, digest)) is None:
+            session.add(FreedRow(area=area.value, digest=digest, create_time=now()))
+    row.free_time, row.uploads = now(), []
+    session.flush()
+
+
+def _of(session: Session, table: type[UploadRow | TensorRow | FileRow | DeltaRow], version_id: str) -> list[str]:
+    return list(session.scalars(select(table.digest).where(table.version_id == version_id)))
+
+
+def _is_needed(session: Session, area: Area, digest: str) -> bool:
+    tables: Sequence[type[UploadRow | TensorRow | FileRow | DeltaRow]] = (
+        (UploadRow,) if area is Area.QUARANTINE else SERVED
+    )
+    return any(session.scalar(select(table.digest).where(table.digest == digest).limit(1)) for table in tables)
