@@ -11,11 +11,13 @@ from services.common.admin.events import group as events
 # The groups of single services, on which `services.common` does not depend, and what needs the extra `cluster`.
 _GROUPS = {
     "ask": "services.common.admin.ask",
+    "backup": "services.common.admin.backup",
     "base": "services.inference.admin",
     "database": "services.common.admin.database",
     "keys": "services.common.admin.keys",
     "migrate": "services.common.admin.migrate",
     "preflight": "services.common.admin.preflight",
+    "restore": "services.common.admin.restore",
     "search": "services.catalog.admin",
 }
 
