@@ -50,7 +50,9 @@ def pull(house: House, voice: str) -> dict[str, object]:
     person = house.visitor()
     shutil.rmtree(person.home, ignore_errors=True)
     folder = Path(person.ok("pull", voice, "--format", "original")["folder"])
-    found: dict[str, object] = {"version": json.loads((folder / "version.json").read_text())}
+    version = json.loads((folder / "version.json").read_text())
+    version.pop("samples")  # spoken after a voice is published: by then the backup may be made
+    found: dict[str, object] = {"version": version}
     for path in (one for one in folder.rglob("*") if one.is_file() and one.name != "version.json"):
         name = str(path.relative_to(folder))
         if path.suffix in (".ckpt", ".pth"):
