@@ -22,6 +22,10 @@ from services.common.database import Database
 log = logging.getLogger(__name__)
 
 
+class UnknownRevision(Exception):
+    """A revision that this program does not have."""
+
+
 def scripts_of(service: str) -> Path:
     """The Alembic folder of a service, found without importing it."""
     spec = find_spec(f"services.{service}")
@@ -31,15 +35,22 @@ def scripts_of(service: str) -> Path:
 
 
 def upgrade(database: Database, scripts: Path, to: str = "head") -> str:
-    """Brings the schema to revision `to` of `scripts` (an Alembic folder with `env.py`); answers where it is then."""
+    """Brings the schema to revision `to` of `scripts` (an Alembic folder with `env.py`); answers where it is then.
+
+    A schema that is further already stays as it is. UnknownRevision if `to` is none of this program.
+    """
     config = Config()
     config.set_main_option("script_location", str(scripts))
     with database.write() as session:  # processes that start together queue here
         connection = session.connection()
-        known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+        known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()][::-1]
+        if to != "head" and to not in known:
+            raise UnknownRevision(to)
         at = revision(connection)
         if at and at not in known:
             log.warning("the database is of a newer program", extra={"revision": at, "scripts": str(scripts)})
+            return at
+        if at and to != "head" and known.index(at) >= known.index(to):
             return at
         config.attributes["connection"] = connection
         command.upgrade(config, to)

@@ -13,7 +13,7 @@ import yaml
 from tests.cluster.builds import helm
 
 CHART = Path(__file__).resolve().parents[2] / "charts" / "voicehub"
-VALUES = ("minimal", "production", "private-hub")
+VALUES = ("minimal", "one-pod-on-engines", "production", "private-hub")
 SECONDS = 60
 Manifest = dict[str, Any]
 

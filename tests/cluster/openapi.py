@@ -16,8 +16,9 @@ from typing import Any
 import yaml
 from jsonschema import Draft7Validator
 
-from tests.engines.cache import made
+from tests.cluster.chart import CHART
 from tests.engines.golang import module
+from tools.cache import made
 
 KUBERNETES: Mapping[str, tuple[str, str]] = {
     "1.32": ("v1.32.13", "h1:5TGYdZ6YZqdp6h/Rp1vX/4TIoybMPdgv97LCZCtPuNQ="),
@@ -81,6 +82,11 @@ def crds() -> tuple[dict[str, Any], ...]:
     return tuple(yaml.safe_load(path.read_text()) for path in sorted(folder.glob("*.yaml")))
 
 
+def own_crds() -> list[dict[str, Any]]:
+    """Those of the operator."""
+    return [yaml.safe_load(path.read_text()) for path in sorted((CHART / "crds").glob("*.yaml"))]
+
+
 class Schemas:
     """Validators by `apiVersion` and `kind`; a field that a version does not know is an error."""
 
@@ -93,10 +99,12 @@ class Schemas:
             for kind in definition.get("x-kubernetes-group-version-kind", ()):
                 api = "/".join(filter(None, (kind["group"], kind["version"])))
                 self._kinds[api, kind["kind"]] = {"$ref": f"#/definitions/{name}", "definitions": definitions}
-        for crd in crds():
+        for crd in (*crds(), *own_crds()):
             for served in crd["spec"]["versions"]:
                 api = f"{crd['spec']['group']}/{served['name']}"
-                self._kinds[api, crd["spec"]["names"]["kind"]] = _closed_crd(served["schema"]["openAPIV3Schema"])
+                schema = _closed_crd(served["schema"]["openAPIV3Schema"])
+                schema["properties"] |= {"apiVersion": {}, "kind": {}, "metadata": {"type": "object"}}
+                self._kinds[api, crd["spec"]["names"]["kind"]] = schema
 
     def errors(self, manifest: Mapping[str, Any]) -> Iterator[str]:
         """What is wrong with a manifest, each with its place."""
@@ -134,9 +142,6 @@ def _closed_crd(schema: Any) -> Any:
     opens = "additionalProperties" in closed or closed.get("x-kubernetes-preserve-unknown-fields")
     if closed.get("type") == "object" and "properties" in closed and not opens:
         closed["additionalProperties"] = False
-    top = closed.get("properties", {}).get("metadata")
-    if isinstance(top, dict) and "kind" in closed["properties"]:
-        closed["properties"]["metadata"] = {"type": "object"}
     return closed
 
 

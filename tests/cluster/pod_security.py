@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from tests.cluster.chart import Pod
 
 VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
 HOST = ("hostNetwork", "hostPID", "hostIPC")
-TOKENS = {"operator"}
-"""Components that always call the API server."""
+ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
+"""Where a container has a token of the API."""
 
 
 def violations(pod: Pod) -> Iterator[str]:
@@ -36,18 +36,24 @@ def violations(pod: Pod) -> Iterator[str]:
             yield f"{container['name']} has a port of the host"
 
 
-def house_violations(pod: Pod, with_token: bool) -> Iterator[str]:
-    """What we ask for beyond it: a root that cannot be written, /tmp that can, bounds, and no token without need."""
-    if pod.spec.get("automountServiceAccountToken") is not with_token:
-        yield "has a token" if not with_token else "has no token"
+def house_violations(pod: Pod, callers: Collection[str]) -> Iterator[str]:
+    """What we ask for beyond it: a root that cannot be written, /tmp that can, bounds, and no token without need.
+
+    `callers` are the names of the containers that have one.
+    """
+    if pod.spec.get("automountServiceAccountToken") is not False:
+        yield "has a token in each container"
     if pod.spec.get("enableServiceLinks") is not False:
         yield "is told of every Service of the namespace"
     for container in pod.containers:
         name = container["name"]
         if container.get("securityContext", {}).get("readOnlyRootFilesystem") is not True:
             yield f"{name} may write to its root"
-        if "/tmp" not in {mount["mountPath"] for mount in container.get("volumeMounts", [])}:
+        places = {mount["mountPath"] for mount in container.get("volumeMounts", [])}
+        if "/tmp" not in places:
             yield f"{name} has no /tmp"
+        if (ACCOUNT in places) is not (name in callers):
+            yield f"{name} has a token" if ACCOUNT in places else f"{name} has no token"
         if "memory" not in container.get("resources", {}).get("limits", {}):
             yield f"{name} may take all memory"
         if not container["image"].startswith(("registry.example/", "registry.internal.example/")):

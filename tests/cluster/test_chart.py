@@ -8,13 +8,17 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.cluster.chart import CHART, VALUES, Manifest, Pod, of_kind, pods, render, run_helm, values
 from tests.cluster.openapi import KUBERNETES, Schemas
 from tests.cluster.pod_security import house_violations, violations
+from voicehub_operator.manifests.scan import scan_job
+from voicehub_operator.manifests.training import training_job
 
 schemas = functools.cache(Schemas)
 rendered = functools.cache(render)
+SCAN = {"folder": "f", "memoryMebibytes": 512, "wallSeconds": 60}
 SERVICES = ("catalog", "trainer", "scanner", "inference", "gateway")
 
 
@@ -58,6 +62,7 @@ REFUSED = {
     "Triton without shared storage": ("triton.backend=python", "triton"),
     "production without engines": ("profile=production", "/engines/database"),
     "trainings on a cluster without the operator": ("training.mode=kubernetes", "/operator/enabled"),
+    "trainings on a cluster, objects in a pod": ("training.mode=kubernetes,operator.enabled=true", "/engines/objects"),
     "a password in the values": ("engines.database.url=postgresql://x:y@h/d", "belongs into a Secret"),
     "an ingress without a host": ("ingress.enabled=true", "/ingress/host"),
 }
@@ -88,8 +93,8 @@ def test_every_pod_is_restricted(name: str) -> None:
     assert len(found) >= 2
     for pod in found:
         assert list(violations(pod)) == [], pod.name
-        calls = pod.component == "operator" or (pod.component == "trainer" and name != "minimal")
-        assert list(house_violations(pod, with_token=calls)) == [], pod.name
+        callers = () if name == "minimal" else ("operator", "scanner", "trainer")
+        assert list(house_violations(pod, callers)) == [], pod.name
 
 
 def test_what_is_not_restricted_is_noticed() -> None:
@@ -104,12 +109,12 @@ def test_what_is_not_restricted_is_noticed() -> None:
     spec = {"hostNetwork": True, "volumes": [{"name": "h", "hostPath": {}}], "containers": [container]}
     said = list(violations(Pod("x", {}, spec)))
     assert len(said) == 8, said
-    assert len(list(house_violations(Pod("x", {}, spec), with_token=False))) == 6
+    assert len(list(house_violations(Pod("x", {}, spec), callers=["x"]))) == 7
 
 
 def test_the_smallest_hub_needs_no_gpu_and_one_volume() -> None:
     manifests = rendered("minimal")
-    assert "nvidia.com/gpu" not in str(manifests)
+    assert "nvidia.com/gpu" not in str([one for one in manifests if one["kind"] != "CustomResourceDefinition"])
     (hub,) = of_kind(manifests, "StatefulSet")
     assert [claim["spec"]["accessModes"] for claim in hub["spec"]["volumeClaimTemplates"]] == [["ReadWriteOnce"]]
     (pod,) = (pod for pod in pods(manifests) if pod.component == "hub")
@@ -172,12 +177,8 @@ def ways(manifests: list[Manifest], labels: Mapping[str, str], direction: str) -
 @pytest.mark.parametrize("name", VALUES)
 def test_nothing_reaches_out_of_the_sandbox_or_into_it(name: str, options: tuple[str, ...]) -> None:
     manifests = rendered(name, *options)
-    sandbox = {
-        "app.kubernetes.io/name": "voicehub",
-        "app.kubernetes.io/instance": "hub",
-        "app.kubernetes.io/component": "sandbox",
-    }
-    for labels in (sandbox, {"any": "pod"}, {}):
+    sandbox = scan_job({"metadata": {"name": "s", "uid": "u"}, "spec": SCAN}, "image", "claim", "")
+    for labels in (sandbox["spec"]["template"]["metadata"]["labels"], {"any": "pod"}, {}):
         assert ways(manifests, labels, "egress") == []
         assert ways(manifests, labels, "ingress") == []
 
@@ -206,6 +207,36 @@ def test_each_call_between_services_has_both_ends_of_its_way() -> None:
     for stranger in ("catalog", "scanner"):  # may not call the trainer
         arriving = [f for rule in ways(manifests, labels["trainer"], "ingress") for f in rule.get("from", [])]
         assert not any(selects(f["podSelector"], labels[stranger]) for f in arriving if set(f) == {"podSelector"})
+
+
+def test_what_the_operator_starts_reaches_the_engines_and_nobody_it() -> None:
+    manifests = rendered("production")
+    (queue,) = of_kind(manifests, "TrainingQueue")
+    resource = {"metadata": {"name": "t", "uid": "u"}, "spec": {"queue": "default", "organisation": "o", "gpus": 1}}
+    job = training_job(resource, queue["spec"], 1, kueue=False)
+    worker = job["spec"]["template"]
+    assert not list(violations(Pod("worker", worker["metadata"]["labels"], worker["spec"])))
+    named = {one["name"]: one for one in worker["spec"]["containers"][0]["env"]}
+    assert named["VOICEHUB_OBJECTS_URL"]["valueFrom"]["secretKeyRef"]["name"] == "voicehub-engines"
+    labels = worker["metadata"]["labels"]
+    leaving = [to for rule in ways(manifests, labels, "egress") for to in rule["to"]]
+    assert sorted(to["namespaceSelector"]["matchLabels"]["kubernetes.io/metadata.name"] for to in leaving) == [
+        "engines",
+        "kube-system",
+    ]
+    assert ways(manifests, labels, "ingress") == []
+
+
+@pytest.mark.parametrize("name", ["one-pod-on-engines", "production"])
+def test_each_account_has_the_rights_of_its_file_and_no_others(name: str) -> None:
+    manifests = rendered(name)
+    rights = yaml.safe_load((CHART.parents[1] / "operator" / "voicehub_operator" / "rights.yaml").read_text())
+    roles = {one["metadata"]["name"]: one["rules"] for one in of_kind(manifests, "Role")}
+    assert roles == {f"hub-voicehub-{account}": rules for account, rules in rights.items()}
+    granted = {b["roleRef"]["name"]: b["subjects"][0]["name"] for b in of_kind(manifests, "RoleBinding")}
+    alone = name == "production"
+    assert granted == {role: role if alone or "operator" in role else "hub-voicehub-hub" for role in roles}
+    assert not of_kind(manifests, "ClusterRole") + of_kind(manifests, "ClusterRoleBinding")
 
 
 def test_more_than_one_replica_is_disrupted_one_at_a_time_and_scaled_by_what_is_said() -> None:

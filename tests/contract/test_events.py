@@ -153,3 +153,29 @@ def test_dead_letters_lie_in_a_topic_of_their_group_with_the_reason(bus: EventBu
 def test_an_unknown_scheme_is_refused() -> None:
     with pytest.raises(ValueError, match="VOICEHUB_EVENTS_URL"):
         open_bus("gopher://nowhere")
+
+
+def test_what_was_not_handled_at_a_moment_can_be_told_afterwards(bus: EventBus) -> None:
+    sent = [event(n, key=f"k{n % 5}") for n in range(12)]
+    bus.publish(sent[:8])
+    quick, slow = bus.consumer("quick", ["scans"]), bus.consumer("slow", ["scans"])
+    assert len(drain(quick, 8)) == 8
+    assert len(drain(slow, 8)) == 8
+    bus.publish(sent[8:10])
+    before = bus.marks()  # two wait
+    bus.publish(sent[10:])
+    told = list(bus.between(before.handled, before.ends))
+    assert sorted(e.id for e in told) == sorted(e.id for e in sent[8:10])
+    later = list(bus.between(before.handled, bus.marks().ends))
+    assert sorted(e.id for e in later) == sorted(e.id for e in sent[8:])
+    assert {e.id: e for e in later} == {e.id: e for e in sent[8:]}
+    drain(quick, 4)
+    after = bus.marks()
+    assert sorted(e.id for e in bus.between(after.handled, after.ends)) == sorted(
+        e.id for e in sent[8:]
+    )  # slow has not
+    drain(slow, 4)
+    done = bus.marks()
+    assert list(bus.between(done.handled, done.ends)) == []
+    quick.close()
+    slow.close()

@@ -61,6 +61,10 @@ catalog trainer scanner inference gateway
 {{ .Values.storage.shared.existingClaim | default (printf "%s-shared" (include "voicehub.name" .)) }}
 {{- end }}
 
+{{- define "voicehub.scansClaim" -}}
+{{ .Values.storage.scans.existingClaim | default (printf "%s-scans" (include "voicehub.name" .)) }}
+{{- end }}
+
 {{/* Where voices are computed. */}}
 {{- define "voicehub.inferenceURL" -}}
 {{- if eq .Values.triton.backend "none" }}onnxruntime://

@@ -14,11 +14,11 @@ readOnlyRootFilesystem: true
 capabilities: {drop: [ALL]}
 {{- end }}
 
-{{/* What every pod says beside its containers. Arguments: list root component; no token unless the component calls the API. */}}
+{{/* What every pod says beside its containers. A token of the API is nobody's by default: see voicehub.tokenMount. */}}
 {{- define "voicehub.podCommon" -}}
 {{- $root := index . 0 }}{{ $component := index . 1 -}}
 serviceAccountName: {{ include "voicehub.name" $root }}-{{ $component }}
-automountServiceAccountToken: {{ or (eq $component "operator") (and (has $component (list "trainer" "hub")) (eq $root.Values.training.mode "kubernetes")) }}
+automountServiceAccountToken: false
 enableServiceLinks: false
 securityContext: {{- include "voicehub.podSecurity" $root | nindent 2 }}
 {{- with $root.Values.global.imagePullSecrets }}
@@ -31,6 +31,29 @@ topologySpreadConstraints:
     whenUnsatisfiable: ScheduleAnyway
     labelSelector: {{ include "voicehub.selects" . }}
 {{- end }}
+{{- end }}
+
+{{/* Components that make resources of the API, as JSON. */}}
+{{- define "voicehub.callers" -}}
+{{- $callers := list }}
+{{- if .Values.operator.enabled }}{{ $callers = list "operator" "scanner" }}{{ end }}
+{{- if eq .Values.training.mode "kubernetes" }}{{ $callers = append $callers "trainer" }}{{ end }}
+{{- toJson $callers }}
+{{- end }}
+
+{{/* A token for the one container that calls the API, as automounting would lay it for all containers of the pod. */}}
+{{- define "voicehub.tokenMount" -}}
+- {name: token, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- end }}
+
+{{- define "voicehub.tokenVolume" -}}
+- name: token
+  projected:
+    defaultMode: 0440
+    sources:
+      - serviceAccountToken: {path: token, expirationSeconds: 3607}
+      - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
+      - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
 {{- end }}
 
 {{- define "voicehub.placement" -}}
@@ -117,10 +140,10 @@ env:
   - {name: VOICEHUB_INFERENCE_URL, value: {{ include "voicehub.inferenceURL" $root | quote }}}
   {{- end }}
   {{- if and (eq $service "trainer") (eq $root.Values.training.mode "kubernetes") }}
-  - {name: VOICEHUB_TRAINING_URL, value: "kubernetes://{{ $root.Release.Namespace }}?queue={{ $root.Values.training.queue }}"}
+  - {name: VOICEHUB_TRAINING_URL, value: "kubernetes://{{ $root.Release.Namespace }}/{{ $root.Values.training.queue.name }}"}
   {{- end }}
   {{- if and (eq $service "scanner") $root.Values.operator.enabled }}
-  - {name: VOICEHUB_SANDBOX_URL, value: "kubernetes://{{ $root.Release.Namespace }}"}
+  - {name: VOICEHUB_SANDBOX_URL, value: "kubernetes://{{ $root.Release.Namespace }}?volume=/scans"}
   {{- end }}
   {{- if eq $service "gateway" }}
   - {name: VOICEHUB_HTTP_ADDRESS, value: "0.0.0.0:8080"}

@@ -11,6 +11,7 @@ from services.common.admin.events import group as events
 # The groups of single services, on which `services.common` does not depend, and what needs the extra `cluster`.
 _GROUPS = {
     "ask": "services.common.admin.ask",
+    "backup": "services.common.admin.backup",
     "base": "services.inference.admin",
     "credits": "services.catalog.credits.admin",
     "database": "services.common.admin.database",
@@ -19,6 +20,7 @@ _GROUPS = {
     "migrate": "services.common.admin.migrate",
     "moderators": "services.catalog.community.admin",
     "preflight": "services.common.admin.preflight",
+    "restore": "services.common.admin.restore",
     "search": "services.catalog.admin",
 }
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ from services.common.clock import now
 from services.common.events.envelope import Event
 from services.common.events.kafka_member import RECONNECT_MS, KafkaMember
 from services.common.events.kafka_place import PARKED, Place, attributes, event_of, message
-from services.common.events.port import Parked
+from services.common.events.port import Marks, Parked
 
 log = logging.getLogger(__name__)
 DELIVERY_MS = 30_000
@@ -72,8 +72,7 @@ class KafkaBus:
         prefix = f"{self._place.name}."
         admin = KafkaAdminClient(bootstrap_servers=list(self._place.servers))
         try:
-            groups = [g["group_id"] for g in admin.list_groups() if g["group_id"].startswith(prefix)]
-            committed = admin.list_group_offsets(groups) if groups else {}
+            committed = _committed(admin, prefix)
             # A partition from which a group has committed nothing counts from its beginning.
             topics = sorted({p.topic for offsets in committed.values() for p in offsets})
             partitions = _partitions(admin, topics)
@@ -88,6 +87,35 @@ class KafkaBus:
                 key = (group.removeprefix(prefix), partition.topic.removeprefix(prefix))
                 lags[key] = lags.get(key, 0) + ends[partition].offset - position
         return lags
+
+    def marks(self) -> Marks:
+        """Where the topics stand, by partition. One from which nobody has committed counts from its beginning."""
+        prefix = f"{self._place.name}."
+        admin = KafkaAdminClient(bootstrap_servers=list(self._place.servers))
+        try:
+            committed = _committed(admin, prefix)
+            topics = [t for t in admin.list_topics() if t.startswith(prefix) and not t.endswith(PARKED)]
+            partitions = _partitions(admin, sorted(topics))
+            ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST)) if partitions else {}
+            begins = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST)) if partitions else {}
+        finally:
+            admin.close()
+        handled: dict[str, int] = {}
+        for one in partitions:
+            listening = [offsets for offsets in committed.values() if one.topic in {c.topic for c in offsets}]
+            found = [offsets[one].offset if one in offsets else begins[one].offset for offsets in listening]
+            handled[_part(one)] = min(found, default=begins[one].offset)
+        return Marks(handled, {_part(one): ends[one].offset for one in partitions})
+
+    def between(self, begins: Mapping[str, int], ends: Mapping[str, int]) -> Iterator[Event]:
+        """Events partition by partition, each in its order."""
+        prefix = f"{self._place.name}."
+        for part, end in sorted(ends.items()):
+            topic, _, number = part.rpartition("/")
+            partition, begin = TopicPartition(topic, int(number)), begins.get(part, end)
+            if begin < end:
+                for record in self._read([partition], {partition: begin}, {partition: end}):
+                    yield event_of(record, topic.removeprefix(prefix))
 
     def close(self) -> None:
         """Ends the producer."""
@@ -112,15 +140,24 @@ class KafkaBus:
                     producer.close(timeout=0)
                 raise
 
-    def _read(self, partitions: Sequence[TopicPartition]) -> Sequence[Any]:
+    def _read(
+        self,
+        partitions: Sequence[TopicPartition],
+        begins: Mapping[TopicPartition, int] | None = None,
+        ends: Mapping[TopicPartition, int] | None = None,
+    ) -> Sequence[Any]:
+        """What lies in the partitions, from their beginnings to what is their end now, or between what is said."""
         consumer = KafkaConsumer(bootstrap_servers=list(self._place.servers), enable_auto_commit=False)
         found: list[Any] = []
         try:
             consumer.assign(partitions)
             consumer.seek_to_beginning()
-            ends = consumer.end_offsets(partitions) if partitions else {}
-            while any(consumer.position(partition) < end for partition, end in ends.items()):
-                found += [r for batch in consumer.poll(timeout_ms=1000).values() for r in batch]
+            for partition, begin in (begins or {}).items():
+                consumer.seek(partition, begin)
+            last = ends or (consumer.end_offsets(partitions) if partitions else {})
+            while any(consumer.position(partition) < end for partition, end in last.items()):
+                read = [r for batch in consumer.poll(timeout_ms=1000).values() for r in batch]
+                found += [r for r in read if r.offset < last[TopicPartition(r.topic, r.partition)]]
         finally:
             consumer.close(autocommit=False)
         return found
@@ -149,6 +186,16 @@ class KafkaBus:
         if not self._made.issuperset(topics):
             self._place.make_topics(topics)
             self._made.update(topics)
+
+
+def _committed(admin: Any, prefix: str) -> Mapping[str, Any]:
+    """By group of this hub, what it has committed."""
+    groups = [g["group_id"] for g in admin.list_groups() if g["group_id"].startswith(prefix)]
+    return dict(admin.list_group_offsets(groups)) if groups else {}
+
+
+def _part(partition: TopicPartition) -> str:
+    return f"{partition.topic}/{partition.partition}"
 
 
 def _partitions(admin: Any, topics: Sequence[str]) -> list[TopicPartition]:

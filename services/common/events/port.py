@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -26,6 +26,19 @@ class Parked:
     event: Event
     reason: str
     time: datetime
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Where the bus stands, by part of the log (a topic, or a partition of one), for `EventBus.between`.
+
+    Attributes:
+        handled: up to where every group that listens has committed.
+        ends: behind the newest event.
+    """
+
+    handled: Mapping[str, int]
+    ends: Mapping[str, int]
 
 
 class Consumer(Protocol):
@@ -76,6 +89,14 @@ class EventBus(Protocol):
 
     def lags(self) -> Mapping[tuple[str, str], int]:
         """By (group, topic), how many events are not committed yet; of groups that have committed or polled."""
+        ...
+
+    def marks(self) -> Marks:
+        """Where the bus stands now; of topics to which somebody listens."""
+        ...
+
+    def between(self, begins: Mapping[str, int], ends: Mapping[str, int]) -> Iterator[Event]:
+        """The events of those parts of the log from `begins` to before `ends`; events of one key keep their order."""
         ...
 
     def close(self) -> None:

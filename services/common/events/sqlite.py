@@ -19,7 +19,7 @@ from typing import Any
 
 from services.common.clock import now
 from services.common.events.envelope import Event
-from services.common.events.port import Delivery, Parked
+from services.common.events.port import Delivery, Marks, Parked
 from services.common.ids import new_id
 
 LEASE_SECONDS = 10.0
@@ -88,6 +88,25 @@ class SqliteBus:
         query = f"SELECT p.grp, p.topic, count(l.position) FROM {join} GROUP BY p.grp, p.topic"  # noqa: S608 - constant
         with self._lock:
             return {(group, topic): count for group, topic, count in self._connection.execute(query)}
+
+    def marks(self) -> Marks:
+        """Where the log stands, by topic."""
+        query = "SELECT topic, min(position) + 1 FROM positions GROUP BY topic"
+        with self._lock, _transaction(self._connection):
+            handled = {str(topic): int(position) for topic, position in self._connection.execute(query)}
+            (end,) = self._connection.execute("SELECT coalesce(max(position), 0) + 1 FROM log").fetchone()
+        return Marks(handled, dict.fromkeys(handled, int(end)))
+
+    def between(self, begins: Mapping[str, int], ends: Mapping[str, int]) -> Iterator[Event]:
+        """Events in the order of the log, topic by topic."""
+        for topic, begin in begins.items():
+            query = (
+                "SELECT position, id, topic, key, type, source, time, data, trace FROM log"
+                " WHERE topic = ? AND position >= ? AND position < ? ORDER BY position"
+            )
+            with self._lock:
+                rows = self._connection.execute(query, (topic, begin, ends.get(topic, begin))).fetchall()
+            yield from map(_to_event, rows)
 
     def close(self) -> None:
         """Closes the publishing connection."""

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from services.common import subscriptions
 from services.common.database import Database
-from services.common.events import Consumer, Delivery, Event, EventBus, Parked, make_event, open_bus
+from services.common.events import Consumer, Delivery, Event, EventBus, Marks, Parked, make_event, open_bus
 from services.common.subscriptions import Effect, Subscriber, Subscription
 from services.common.tables import dead_letters, metadata
 
@@ -64,6 +64,12 @@ class BrokenFirst:
 
     def lags(self) -> Mapping[tuple[str, str], int]:
         return self._bus.lags()
+
+    def marks(self) -> Marks:
+        return self._bus.marks()
+
+    def between(self, begins: Mapping[str, int], ends: Mapping[str, int]) -> Iterator[Event]:
+        return self._bus.between(begins, ends)
 
     def close(self) -> None:
         self._bus.close()

@@ -1,0 +1,146 @@
+"""The tables of one service as lines of JSON, independent of the engine that holds them.
+
+The first line says the revision of the schema, the counters and the columns; each further one is a row of one table.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Column,
+    Connection,
+    DateTime,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    cast,
+    insert,
+    literal_column,
+    select,
+)
+from sqlalchemy.orm import Session
+
+from services.common.backup import counters
+from services.common.migrations import revision
+
+BATCH = 500
+PLACES = {"sqlite": "rowid", "postgresql": "ctid"}
+"""What an engine calls the place of a row."""
+MARKER = "voicehub_restored"
+OURS = frozenset({"alembic_version", MARKER})
+"""Tables that say something of the database, not of the hub."""
+
+
+def dump(session: Session, service: str, path: Path) -> int:
+    """Writes all rows as the session's snapshot sees them; answers how many."""
+    connection = session.connection()
+    tables = tables_of(connection)
+    head = {
+        "service": service,
+        "revision": revision(connection),
+        "counters": counters.read(connection, tables),
+        "tables": [{"name": table.name, "columns": [column.name for column in table.columns]} for table in tables],
+    }
+    count = 0
+    with gzip.open(path, "wt", encoding="utf-8", compresslevel=6) as file:
+        file.write(json.dumps(head) + "\n")
+        for number, table in enumerate(tables):
+            for row in _rows(connection, table):
+                file.write(json.dumps([number, *row], ensure_ascii=False) + "\n")
+                count += 1
+    return count
+
+
+def read_head(path: Path) -> dict[str, Any]:
+    """The first line."""
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        head: dict[str, Any] = json.loads(file.readline())
+    return head
+
+
+def load(session: Session, path: Path) -> int:
+    """Inserts all rows into the empty tables of the session's database; answers how many."""
+    connection = session.connection()
+    there = {table.name: table for table in tables_of(connection)}
+    head = read_head(path)
+    tables = [there[one["name"]] for one in head["tables"]]
+    names = [one["columns"] for one in head["tables"]]
+    readers = [[_reader(table.columns[name]) for name in named] for table, named in zip(tables, names, strict=True)]
+    count, waiting, current = 0, list[dict[str, Any]](), 0
+    for number, *values in _lines(path):
+        if waiting and (number != current or len(waiting) == BATCH):
+            connection.execute(insert(tables[current]), waiting)
+            waiting = []
+        current = number
+        row = zip(names[number], readers[number], values, strict=True)
+        waiting.append({name: None if value is None else read(value) for name, read, value in row})
+        count += 1
+    if waiting:
+        connection.execute(insert(tables[current]), waiting)
+    counters.write(connection, tables, head["counters"])
+    return count
+
+
+def tables_of(connection: Connection) -> list[Table]:
+    """The service's tables as the database describes them, each after those it refers to."""
+    metadata = MetaData()
+    metadata.reflect(connection)
+    tables = [table for table in metadata.sorted_tables if table.name not in OURS]
+    for table in tables:
+        for column in table.columns:
+            if isinstance(column.type, JSON):  # SQL's NULL is not JSON's null
+                column.type = JSON(none_as_null=True)
+    return tables
+
+
+def is_empty(connection: Connection) -> bool:
+    """Whether no table has a row."""
+    return all(connection.execute(select(table).limit(1)).first() is None for table in tables_of(connection))
+
+
+def _rows(connection: Connection, table: Table) -> Iterator[list[Any]]:
+    """Rows as they lie in the table: who is referred to comes first, and who asks for no order gets the same one."""
+    columns = list(table.columns)
+    asked = [cast(column, Text) if isinstance(column.type, JSON) else column for column in columns]
+    query = select(*asked).order_by(literal_column(PLACES[connection.dialect.name]))
+    for row in connection.execution_options(yield_per=BATCH).execute(query):
+        yield [_told(value) for value in row]
+
+
+def _told(value: Any) -> Any:
+    if isinstance(value, bytes | memoryview):
+        return base64.b64encode(bytes(value)).decode()
+    if isinstance(value, datetime):
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC).isoformat()
+    return value
+
+
+def _reader(column: Column[Any]) -> Callable[[Any], Any]:
+    if isinstance(column.type, LargeBinary):
+        return base64.b64decode
+    if isinstance(column.type, DateTime):
+        return datetime.fromisoformat
+    if isinstance(column.type, JSON):
+        return _json
+    return lambda value: value
+
+
+def _json(text: str) -> Any:
+    value = json.loads(text)
+    return JSON.NULL if value is None else value
+
+
+def _lines(path: Path) -> Iterator[Sequence[Any]]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        next(file)
+        for line in file:
+            yield json.loads(line)
