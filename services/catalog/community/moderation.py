@@ -16,7 +16,8 @@ from services.catalog.domain.texts import checked_text
 from services.catalog.domain.visibility import require_account
 from services.catalog.paging import Page
 from services.catalog.store import access, repositories
-from services.catalog.store.tables import MemberRow, ReportRow, RepositoryRow, VersionRow
+from services.catalog.store.access_tables import MemberRow
+from services.catalog.store.tables import ReportRow, RepositoryRow, VersionRow
 from services.common import outbox
 from services.common.clock import now
 from services.common.errors import Conflict, Forbidden, Invalid, NotFound

@@ -61,6 +61,9 @@ class FixedBatches(batch_pb2_grpc.BatchServiceServicer):
     def ResumeBatch(self, request: pb.ResumeBatchRequest, context: grpc.ServicerContext) -> pb.ResumeBatchResponse:
         return pb.ResumeBatchResponse(batch=self._batch(request.id, pb.BATCH_STATE_RUNNING))
 
+    def DeleteBatch(self, request: pb.DeleteBatchRequest, context: grpc.ServicerContext) -> pb.DeleteBatchResponse:
+        return pb.DeleteBatchResponse()
+
     def WatchBatch(
         self, request: pb.WatchBatchRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.WatchBatchResponse]:

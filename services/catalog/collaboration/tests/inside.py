@@ -16,6 +16,7 @@ from services.catalog.collaboration.access_service import AccessService
 from services.catalog.collaboration.forks_service import ForkService
 from services.catalog.collaboration.pulls_service import PullService
 from services.catalog.collaboration.refs_service import RefService
+from services.catalog.credits.domain import Prices
 from services.catalog.messages import to_struct
 from services.catalog.search.port import open_index
 from services.catalog.search.projection import Projection
@@ -47,7 +48,7 @@ class Inside:
         self.folder = folder / "objects"
         index = open_index(f"sqlite:///{folder / 'search.sqlite'}")
         search = VoiceSearch(self.database, index, Projection(self.database, index))
-        self.catalog = CatalogService(self.database, self.objects, search)
+        self.catalog = CatalogService(self.database, self.objects, search, Prices())
         self.refs, self.forks = RefService(self.database), ForkService(self.database)
         self.access, self.pulls = AccessService(self.database), PullService(self.database)
 
