@@ -72,7 +72,8 @@ def place(
         def again() -> Cluster:
             made = Cluster(namespace, "gpu", database, objects, publisher(published))
             subscribers = [Subscriber(one, database, bus) for one in made.subscriptions()]
-            for runner in (Relay(database, bus), *subscribers):
+            runners: list[Relay | Subscriber] = [Relay(database, bus), *subscribers]
+            for runner in runners:
                 runner.start()
                 stack.callback(runner.stop)
             made.start()
