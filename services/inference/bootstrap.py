@@ -34,6 +34,7 @@ def bootstrap(house: House) -> Parts:
     synthesizer = Synthesizer(shelf, Line(places), provenance)
     exporter = Exporter(house.objects, settings.objects_url, registry, shipped.digest if shipped else "")
     batches = Batches.wire(house.database, house.objects, synthesizer, settings.data / "inference" / "packing")
+    shards = [batches.shards.subscription()] if settings.speaks_batches else []
     handlers = Handlers(house.database, exporter, Auditions(house.objects, synthesizer))
     service = InferenceService(house.database, synthesizer, bases)
 
@@ -47,7 +48,7 @@ def bootstrap(house: House) -> Parts:
             inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name,
             batch_pb2.DESCRIPTOR.services_by_name["BatchService"].full_name,
         ],
-        subscriptions=[*handlers.subscriptions(), batches.shards.subscription()],
+        subscriptions=[*handlers.subscriptions(), *shards],
         start=shelf.watch,
         stop=shelf.close,
         # Whoever holds a place waits in a thread; the others answer whoever finds none, and health.
