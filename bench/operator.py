@@ -204,7 +204,7 @@ def rate(cluster: ControlPlane, home: Path) -> tuple[float, float]:
             site.client.create("trainingqueues", queue(site.name, name, 100_000, resource="", held=True))
             for job in range(ROUND_JOBS):
                 site.client.create("trainingjobs", training(f"r{number}-{job}", f"org-{job % 20}", name))
-            wait_for(lambda n=name: site.client.get("trainingqueues", n)["status"].get("waiting") == ROUND_JOBS, 120)  # type: ignore[misc]
+            wait_for(lambda n=name: _waiting(site.client, n) == ROUND_JOBS, 300)  # type: ignore[misc]
             begin = time.time()
             site.client.patch("trainingqueues", name, {"spec": {"held": False}})
             mine = [f"r{number}-{job}-1" for job in range(ROUND_JOBS)]
@@ -218,6 +218,10 @@ def rate(cluster: ControlPlane, home: Path) -> tuple[float, float]:
             found["bare"].append(ROUND_JOBS / (time.time() - begin))
             wait_for(lambda: not _active(site.client), 300, "the cluster is quiet again")
     return statistics.median(found["operator"]), statistics.median(found["bare"])
+
+
+def _waiting(client: Client, name: str) -> int:
+    return int((client.get("trainingqueues", name).get("status") or {}).get("waiting", 0))
 
 
 def _active(client: Client) -> bool:
@@ -254,8 +258,7 @@ def main(jobs: int, seconds: int, kills: int) -> int:
         large = backlog(cluster, jobs, seconds, folder / "large")
         _told(large)
     cost = large.cost / small.cost
-    costs = f"{1e3 * small.cost:.0f} ms a job at {small.jobs}, {1e3 * large.cost:.0f} at {large.jobs}"
-    print(f"cost     {costs}: {cost:.2f}x")
+    print(f"cost     {cost:.2f}x at {large.jobs} of that at {small.jobs}")
     print(f"load {os.getloadavg()[0]:.1f} at the end")
     aims = {
         "quota": large.most <= QUOTA,
@@ -282,6 +285,7 @@ def _told(run: Run) -> None:
     pace = f"{run.jobs / run.seconds:.1f}/s"
     print(f"{run.jobs} jobs in {run.seconds:.0f} s ({pace}), at most {run.most} of {QUOTA} GPUs")
     print(f"queued   {line(run.queued)}\nfreed    {line(run.freed)} ({len(run.freed)} GPUs)")
+    print(f"cost     {1e3 * run.cost:.0f} ms of a processor a job")
     print(f"used     {100 * run.used:.1f} %\nfair     within {100 * run.fair:.1f} % of the mean", flush=True)
 
 

@@ -28,8 +28,8 @@ from voicehub_operator.world import World
 
 log = logging.getLogger(__name__)
 
-GATHER_SECONDS = 0.01
-"""Changes that come together are decided together."""
+GATHER_SECONDS = 0.1
+"""Changes that come together are decided together: a ledger is one write, however many they are."""
 IDLE_SECONDS = 1.0
 AGAIN_SECONDS = 1.0
 Task = tuple[int, int, Training, Step]

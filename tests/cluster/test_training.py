@@ -40,8 +40,9 @@ raise SystemExit(pod.main(load("trainer"), os.environ, pathlib.Path(os.environ["
 def pods(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[ProcessPods]:
     (tmp_path / "pods").mkdir()
     environment = {**places(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path), "VOICEHUB_DATA": str(tmp_path)}
+    client = Client(control_plane.kubeconfig, namespace)
     command = [sys.executable, "-c", POD, *worker_script(tmp_path, tmp_path / "told")]
-    with ProcessPods(Client(control_plane.kubeconfig, namespace), command, environment, tmp_path / "pods") as running:
+    with ProcessPods(client, lambda _: command, environment, tmp_path / "pods") as running:
         yield running
 
 
