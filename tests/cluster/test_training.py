@@ -21,7 +21,7 @@ from services.trainer.domain.jobs import State
 from tests.cluster.looking import Client, wait_for
 from tests.cluster.operating import ROOT, Replica, account, install_crds, queue
 from tests.cluster.process_pods import HELD, ProcessPods
-from tests.contract.training_suite import Place, TrainingContract, opened, publisher, worker_script
+from tests.contract.training_suite import PATIENCE_SECONDS, Place, TrainingContract, opened, publisher, worker_script
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane import ControlPlane
@@ -96,7 +96,7 @@ class TestCluster(TrainingContract):
         """In another pod, with the hub's own worker of pods; without a checkpoint it would begin with none."""
         (place.told / "wait").touch()
         job_id = place.queue()
-        wait_for(lambda: len(place.steps(job_id)) == 3, 60, "three epochs")
+        wait_for(lambda: len(place.steps(job_id)) == 3, PATIENCE_SECONDS, "three epochs")
         pods.kill_all()
         (place.told / "wait").unlink()
         place.wait(job_id, State.SUCCEEDED)

@@ -8,7 +8,9 @@ from voicehub_operator.world import World
 
 def training(version: int, uid: str = "u", attempt: int = 1, **spec: Any) -> dict[str, Any]:
     return {
-        "metadata": {"name": "t", "uid": uid, "resourceVersion": str(version), "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "metadata": {
+            "name": "t", "uid": uid, "resourceVersion": str(version), "creationTimestamp": "2026-01-01T00:00:00Z",
+        },
         "spec": {"queue": "gpu", "organisation": "acme", **spec},
         "status": {"attempt": attempt},
     }  # fmt: skip
@@ -25,7 +27,7 @@ def job(version: int, owner: str = "u", **status: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-FAILED = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}
+FAILED: dict[str, Any] = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}
 HELD = Reservation("t", "u", 1, "acme", 1, 0.0)
 
 
