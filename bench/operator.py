@@ -1,10 +1,13 @@
-"""`python -m bench.operator [--jobs 1000] [--seconds 18]`: the operator under a backlog, on nodes that kwok plays.
+"""`python -m bench.operator [--jobs 1000] [--seconds 18] [--kills 0]`: the operator under a backlog on nodes of kwok.
 
 A real control plane, 20 nodes of 4 GPUs, 20 organisations; jobs of one and two GPUs. *queued*: from sending a
 TrainingJob to the watch event with its phase. *freed*: from the watch event that ends a Job to the one that shows the
 Job which got its GPUs. *used*: GPUs of unsuspended Jobs over the quota while work waits. *fair*: GPU-seconds of each
 organisation over the mean, while all have a backlog. *rate*: Jobs a second where capacity is no limit, beside a client
 that makes the same Jobs one after the other, in turns. *cost*: processor time of the operator per job.
+
+With `--kills` the operator is killed with -9 so often, and the API server restarted in the middle; then nothing is
+timed, and the answer is whether a job was lost or had a second pod, and whether the quota held.
 """
 
 from __future__ import annotations
@@ -97,6 +100,33 @@ def backlog(cluster: ControlPlane, jobs: int, seconds: int, home: Path) -> Run:
     )  # fmt: skip
 
 
+def faults(cluster: ControlPlane, jobs: int, seconds: int, kills: int, home: Path) -> list[str]:
+    """What went wrong under kills."""
+    site, gpus = Site(cluster, "faults", home), Gpus()
+    site.client.create("trainingqueues", queue(site.name, "gpu", QUOTA))
+    with site.replica() as replica, Watcher(site.client, "jobs", gpus.see):
+        _send(cluster, site.name, jobs, seconds, {})
+        for kill in range(kills):
+            goal = jobs * (kill + 1) // (kills + 1)
+            wait_for(lambda g=goal: len(gpus.ended) >= g, PATIENCE_SECONDS, "work goes on")  # type: ignore[misc]
+            replica.kill()
+            if kill == kills // 2:
+                cluster.api_server.kill()
+                cluster.api_server.start()
+            replica.start()
+        wait_for(lambda: len(gpus.ended) == jobs, PATIENCE_SECONDS, "all end")
+        wait_for(lambda: not site.client.get("trainingqueues", "gpu")["status"]["inUse"], 120, "all GPUs are free")
+        phases = [one["status"]["phase"] for one in site.client.items("trainingjobs")]
+        pods = [pod["metadata"]["labels"]["voicehub.dev/owner"] for pod in site.client.items("pods")]
+    found = {
+        f"{phases.count('Succeeded')} of {jobs} succeeded": phases.count("Succeeded") != jobs,
+        f"{len(pods)} pods of {len(set(pods))} jobs": not len(pods) == len(set(pods)) == jobs,
+        f"{gpus.most['gpu']} of {QUOTA} GPUs given out": gpus.most["gpu"] > QUOTA,
+    }
+    print(f"{kills} kills and a restarted API server: {'; '.join(found)}", flush=True)
+    return [what for what, wrong in found.items() if wrong]
+
+
 def _send(cluster: ControlPlane, namespace: str, jobs: int, seconds: int, sent: dict[str, float]) -> None:
     def send(first: int) -> None:
         client = Client(cluster.kubeconfig, namespace)
@@ -174,7 +204,7 @@ def rate(cluster: ControlPlane, home: Path) -> tuple[float, float]:
             site.client.create("trainingqueues", queue(site.name, name, 100_000, resource="", held=True))
             for job in range(ROUND_JOBS):
                 site.client.create("trainingjobs", training(f"r{number}-{job}", f"org-{job % 20}", name))
-            wait_for(lambda n=name: site.client.get("trainingqueues", n)["status"].get("waiting") == ROUND_JOBS, 120)  # type: ignore[misc]
+            wait_for(lambda n=name: _waiting(site.client, n) == ROUND_JOBS, 300)  # type: ignore[misc]
             begin = time.time()
             site.client.patch("trainingqueues", name, {"spec": {"held": False}})
             mine = [f"r{number}-{job}-1" for job in range(ROUND_JOBS)]
@@ -188,6 +218,10 @@ def rate(cluster: ControlPlane, home: Path) -> tuple[float, float]:
             found["bare"].append(ROUND_JOBS / (time.time() - begin))
             wait_for(lambda: not _active(site.client), 300, "the cluster is quiet again")
     return statistics.median(found["operator"]), statistics.median(found["bare"])
+
+
+def _waiting(client: Client, name: str) -> int:
+    return int((client.get("trainingqueues", name).get("status") or {}).get("waiting", 0))
 
 
 def _active(client: Client) -> bool:
@@ -207,13 +241,15 @@ def _percentile(values: Sequence[float], share: float) -> float:
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else 0.0
 
 
-def main(jobs: int, seconds: int) -> int:
+def main(jobs: int, seconds: int, kills: int) -> int:
     """Prints the table; exit code 1 if an aim is missed."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         cluster = stack.enter_context(ControlPlane(Plan(folder / "cluster", Plan.ports_for())))
         stack.enter_context(FakeNodes(cluster))
         install_crds(cluster)
+        if kills:
+            return 1 if faults(cluster, jobs, seconds, kills, folder / "faults") else 0
         print(f"load {os.getloadavg()[0]:.1f} at the start, {os.cpu_count()} cores", flush=True)
         small = backlog(cluster, max(jobs // 10, 40), seconds, folder / "small")
         _told(small)
@@ -222,8 +258,7 @@ def main(jobs: int, seconds: int) -> int:
         large = backlog(cluster, jobs, seconds, folder / "large")
         _told(large)
     cost = large.cost / small.cost
-    costs = f"{1e3 * small.cost:.0f} ms a job at {small.jobs}, {1e3 * large.cost:.0f} at {large.jobs}"
-    print(f"cost     {costs}: {cost:.2f}x")
+    print(f"cost     {cost:.2f}x at {large.jobs} of that at {small.jobs}")
     print(f"load {os.getloadavg()[0]:.1f} at the end")
     aims = {
         "quota": large.most <= QUOTA,
@@ -250,6 +285,7 @@ def _told(run: Run) -> None:
     pace = f"{run.jobs / run.seconds:.1f}/s"
     print(f"{run.jobs} jobs in {run.seconds:.0f} s ({pace}), at most {run.most} of {QUOTA} GPUs")
     print(f"queued   {line(run.queued)}\nfreed    {line(run.freed)} ({len(run.freed)} GPUs)")
+    print(f"cost     {1e3 * run.cost:.0f} ms of a processor a job")
     print(f"used     {100 * run.used:.1f} %\nfair     within {100 * run.fair:.1f} % of the mean", flush=True)
 
 
@@ -257,5 +293,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--seconds", type=int, default=18, help="the mean of how long a job runs")
+    parser.add_argument("--kills", type=int, default=0, help="of the operator, instead of the figures")
     given = parser.parse_args()
-    raise SystemExit(main(given.jobs, given.seconds))
+    raise SystemExit(main(given.jobs, given.seconds, given.kills))

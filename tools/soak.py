@@ -21,6 +21,7 @@ def main(arguments: list[str]) -> int:
         ("pytest", "-m", "slow", "services", "gptsovits", "voicescan", "sdk", "tests"),
         ("tests.security.fuzz_soak", str(minutes / 2)),
         ("tests.engines.soak", "--kills", str(max(10, round(minutes / 2 * KILLS_A_MINUTE)))),
+        ("bench.operator", "--jobs", str(max(100, min(1000, round(minutes * 20)))), "--seconds", "8", "--kills", "10"),
     )
     for step in steps:
         print(f"== {' '.join(step)}", flush=True)

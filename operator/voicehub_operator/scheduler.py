@@ -1,7 +1,8 @@
 """The one loop that decides: looks at what has changed, settles the ledgers one after the other, hands out the work.
 
-Only the writes run side by side; a training under work is left alone until its work is done. What fails is looked at
-again after a pause; what happened to be done twice is refused by the API (fixed names, resource versions).
+Only the writes run side by side; a training whose Job is under work is left alone until that is done, and a status is
+written as it is when its turn has come. What fails is looked at again after a pause; what happened to be done twice is
+refused by the API (fixed names, resource versions).
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ from voicehub_operator.world import World
 
 log = logging.getLogger(__name__)
 
-GATHER_SECONDS = 0.01
-"""Changes that come together are decided together."""
+GATHER_SECONDS = 0.1
+"""Changes that come together are decided together: a ledger is one write, however many they are."""
 IDLE_SECONDS = 1.0
 AGAIN_SECONDS = 1.0
-Task = tuple[int, int, Training, Step]
+ACTS, NEWCOMERS, OTHERS = range(3)
+"""Jobs are made first, then new trainings are told that they are seen, then the other statuses are written."""
+Task = tuple[int, int, str, Step | None]
 
 
 class Scheduler:
@@ -45,6 +48,7 @@ class Scheduler:
         self._accounts = Accounts(api, places, world, self._pods)
         self._news = asyncio.Event()
         self._busy: set[str] = set()
+        self._saying: set[str] = set()
         self._timers: list[tuple[float, str]] = []
         self._tasks: asyncio.PriorityQueue[Task] = asyncio.PriorityQueue()
         self._number = 0
@@ -142,37 +146,50 @@ class Scheduler:
                 steps[one.job] = (training, self.world.step(training, time.time(), one))
 
     def _hand_out(self, training: Training, step: Step) -> None:
-        idle = step.act is Act.NOTHING and not step.remove
-        if idle and step.status == training.status and training.observed == training.generation:
+        if step.act is not Act.NOTHING or step.remove:
+            self._busy.add(training.name)
+            self._put(ACTS, training.name, step)
             return
-        self._busy.add(training.name)
+        differs = step.status != training.status or training.observed != training.generation
+        if differs and training.name not in self._saying:
+            self._saying.add(training.name)
+            self._put(NEWCOMERS if training.status.phase is None else OTHERS, training.name, None)
+
+    def _put(self, rank: int, name: str, step: Step | None) -> None:
         self._number += 1
-        self._tasks.put_nowait((int(idle), self._number, training, step))
+        self._tasks.put_nowait((rank, self._number, name, step))
 
     async def _write(self) -> None:
         while True:
-            _, _, training, step = await self._tasks.get()
+            _, _, name, step = await self._tasks.get()
             try:
-                if self._lease.held:
-                    await self._work.do(training, step)
+                if self._lease.held and (training := self.world.trainings.get(name)):
+                    await (self._work.do(training, step) if step else self._say(training))
             except REACH as error:
-                await self._missed(training, error)
+                await self._missed(name, error)
             finally:
-                self._busy.discard(training.name)
+                (self._busy if step else self._saying).discard(name)
                 self.wake()
 
-    async def _missed(self, training: Training, error: BaseException) -> None:
+    async def _say(self, training: Training) -> None:
+        """What is so by now, which may be more than when it was put in line."""
+        step = self.world.step(training, time.time())
+        if step.act is Act.NOTHING and not step.remove:
+            await self._work.say(training, step.status)
+        self.world.dirty.add(training.name)
+
+    async def _missed(self, name: str, error: BaseException) -> None:
         """Its state was another by now: reads it anew. Anything else: tries again after a pause."""
         if not (isinstance(error, ApiError) and (error.conflict or error.status == 404)):
             metrics.ERRORS.labels("training").inc()
-            log.warning("training %s: %s", training.name, error)
+            log.warning("training %s: %s", name, error)
         else:
             try:
-                await self._reread(training.name)
+                await self._reread(name)
                 return
             except REACH as again:
-                log.warning("training %s: %s", training.name, again)
-        heapq.heappush(self._timers, (time.time() + AGAIN_SECONDS, training.name))
+                log.warning("training %s: %s", name, again)
+        heapq.heappush(self._timers, (time.time() + AGAIN_SECONDS, name))
 
     async def _reread(self, name: str) -> None:
         try:

@@ -31,7 +31,7 @@ class Settings:
     lease_seconds: float = 15.0
     writers: int = 24
     resync_seconds: float = 60.0
-    watch_seconds: float = 240.0
+    watch_seconds: int = 240
     metrics_port: int = 9090
     health_port: int = 8080
     scan_image: str = ""

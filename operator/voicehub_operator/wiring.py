@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import signal
 from collections.abc import Mapping, Sequence
 
 import kopf
@@ -27,12 +26,10 @@ log = logging.getLogger(__name__)
 
 
 async def serve(settings: Settings) -> None:
-    """Runs until SIGTERM or SIGINT; then another replica may act at once."""
+    """Runs until SIGTERM or SIGINT, which kopf listens to; then another replica may act at once."""
     if settings.metrics_port:
         start_http_server(settings.metrics_port)
-    made, stop = configure(settings), asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    made = configure(settings)
     api, places = Api(lambda: login(made), connections=settings.writers + 8), Places(settings.namespace)
     lease = Lease(api, settings.namespace, settings.identity, settings.lease_seconds)
     scheduler = Scheduler(api, places, World(), lease, settings)
@@ -40,12 +37,12 @@ async def serve(settings: Settings) -> None:
     batches = Batches(api, places, lease, settings, KafkaLags(settings.kafka) if settings.kafka else _no_lags)
     watching = kopf.operator(
         registry=register(scheduler, scans, batches, made), settings=made, standalone=True,
-        namespaces=[settings.namespace], stop_flag=stop,
+        namespaces=[settings.namespace],
         liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz" if settings.health_port else None,
     )  # fmt: skip
     loops = [asyncio.create_task(one) for one in (lease.keep(), scheduler.run(), scans.run(), batches.run(), watching)]
     try:
-        await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)  # none ends by itself: the pod starts anew
+        await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)  # of a failure the pod starts anew
     finally:
         with contextlib.suppress(*REACH):
             await lease.give_back()

@@ -28,22 +28,29 @@ class Work:
         self._api, self._places, self._world, self._pods = api, places, world, pods
 
     async def do(self, training: Training, step: Step) -> None:
-        """The step of a training; ApiError if the API refuses, a conflict if its state is another by now."""
+        """The act of a step; ApiError if the API refuses, a conflict if its state is another by now.
+
+        What follows from the act alone is said later, so that no Job waits for the status of another.
+        """
         begin = time.perf_counter()
         if step.remove:
             await self._api.delete(self._places.of("trainingjobs", training.name), training.uid)
             return
         status = await self._act(training, step)
-        await self._say(training, status)
+        if status is not None:
+            await self.say(training, status)
+        if step.act not in (Act.CLEAR, Act.DELETE, Act.LOOK):  # those are looked at again by their timers
+            self._world.dirty.add(training.name)
         metrics.RECONCILE.labels("TrainingJob").observe(time.perf_counter() - begin)
 
-    async def _act(self, training: Training, step: Step) -> Status:
+    async def _act(self, training: Training, step: Step) -> Status | None:
         name = attempt_name(training.name, training.status.attempt)
         if step.act is Act.CREATE:
             return await self._create(training, step.status)
         if step.act in (Act.SUSPEND, Act.RESUME):
             await self._suspend(name, step.act is Act.SUSPEND)
-        elif step.act is Act.DELETE:
+            return None
+        if step.act is Act.DELETE:
             await self._api.delete(self._places.of("jobs", name))
         elif step.act is Act.ASK:
             self._world.tell(name, await self._pods.exit_code(name))
@@ -54,7 +61,7 @@ class Work:
             return await self._look(training, name, step.status)
         return step.status
 
-    async def _create(self, training: Training, status: Status) -> Status:
+    async def _create(self, training: Training, status: Status) -> Status | None:
         queue = self._world.queues[training.queue]
         manifest = training_job(
             self._world.resources[training.name], queue.spec, training.status.attempt, kueue=queue.rules.kueue
@@ -73,7 +80,7 @@ class Work:
             return replace(status, phase=Phase.BACKOFF, reason="JobRefused", message=message, job="", retry=retry)
         self._world.job(made)
         metrics.ATTEMPTS.labels(training.queue).inc()
-        return status
+        return None
 
     async def _suspend(self, job: str, suspended: bool) -> None:
         try:
@@ -104,7 +111,8 @@ class Work:
         step = self._world.step(training, time.time())
         return step.status if step.act is Act.NOTHING else training.status
 
-    async def _say(self, training: Training, status: Status) -> None:
+    async def say(self, training: Training, status: Status) -> None:
+        """Writes the status, if it is another one than the API shows."""
         if status == training.status and training.observed == training.generation:
             return
         former = self._world.resources[training.name].get("status", {}).get("conditions", ())

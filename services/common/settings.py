@@ -25,6 +25,7 @@ class Settings:
     Attributes:
         metrics_address: where the process tells its Prometheus metrics; port 0 is a free one, named in the log.
         outbox_bound: so many events may wait for the bus before people's writes are refused (VOICEHUB_OUTBOX_BOUND).
+        speaks_batches: whether inference speaks shards itself, or workers elsewhere do (VOICEHUB_BATCH_WORKERS).
         tls: folder of the certificate with which services talk to each other (VOICEHUB_TLS); None on the loopback.
     """
 
@@ -43,6 +44,7 @@ class Settings:
     inference_url: str = "onnxruntime://"
     training_url: str = "process://"
     sandbox_url: str = "local://"
+    speaks_batches: bool = True
     tls: Path | None = None
 
     def address(self, service: str) -> str:
@@ -78,5 +80,6 @@ def load(service: str, environment: Mapping[str, str] | None = None) -> Settings
         inference_url=env.get("VOICEHUB_INFERENCE_URL", "onnxruntime://"),
         training_url=env.get("VOICEHUB_TRAINING_URL", "process://"),
         sandbox_url=env.get("VOICEHUB_SANDBOX_URL", "local://"),
+        speaks_batches=env.get("VOICEHUB_BATCH_WORKERS", "here") != "elsewhere",
         tls=Path(env["VOICEHUB_TLS"]) if env.get("VOICEHUB_TLS") else None,
     )

@@ -39,6 +39,7 @@ def bootstrap(house: House) -> Parts:
     charges = Charges(house.database, reserve, "synthesis", "inference")
     packing = settings.data / "inference" / "packing"
     batches = Batches.wire(house.database, house.objects, synthesizer, packing, charges)
+    shards = [batches.shards.subscription()] if settings.speaks_batches else []
     handlers = Handlers(house.database, exporter, Auditions(house.objects, synthesizer))
     service = InferenceService(house.database, synthesizer, bases)
 
@@ -52,7 +53,7 @@ def bootstrap(house: House) -> Parts:
             inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name,
             batch_pb2.DESCRIPTOR.services_by_name["BatchService"].full_name,
         ],
-        subscriptions=[*handlers.subscriptions(), batches.shards.subscription()],
+        subscriptions=[*handlers.subscriptions(), *shards],
         start=shelf.watch,
         stop=shelf.close,
         # Whoever holds a place waits in a thread; the others answer whoever finds none, and health.

@@ -29,11 +29,9 @@ from services.common.telemetry import configure_logging
 from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.trainer.v1 import worker_pb2 as pb
 from services.trainer.archives import pack, unpack
-from services.trainer.worker import REFUSED
+from services.trainer.domain.endings import REFUSED, TRY_AGAIN
 
 log = logging.getLogger(__name__)
-TRY_AGAIN = 75
-"""EX_TEMPFAIL of sysexits.h."""
 CHECKPOINT_SECONDS = 10.0
 WORKER = (sys.executable, "-m", "services.trainer.worker")
 

@@ -12,11 +12,10 @@ from typing import Any
 
 from gptsovits.pipeline.refusal import RecordingRefused
 from gptsovits.pipeline.run import Progress, Request, run
+from services.trainer.domain.endings import REFUSED
 
 log = logging.getLogger(__name__)
 PR_SET_PDEATHSIG = 1
-REFUSED = 65
-"""EX_DATAERR of sysexits.h: the operator of a cluster does not try again what ends so."""
 
 
 def main() -> int:

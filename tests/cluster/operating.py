@@ -113,6 +113,7 @@ def queue(namespace: str, name: str, quota: int, **spec: Any) -> dict[str, Any]:
             "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists"}],
             "backoff": {"baseSeconds": 1, "maxSeconds": 2},
             "nodeLostSeconds": 1,
+            "graceSeconds": 2,
             "worker": {"image": "local/worker:1", "resources": {"cpu": "1", "memory": "1Gi"}},
             **spec,
         },

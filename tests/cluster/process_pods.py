@@ -1,4 +1,4 @@
-"""Pods of trainings as processes of this machine: a real operator and a real API, and work that is really done.
+"""Pods of trainings and scans as processes of this machine: real operator, real API, and work that is really done.
 
 kwok plays the node and holds the pod back (`HELD`); this runs what the pod's container would run, with exactly the
 environment that the pod has, and tells the API of its beginning and end as a kubelet does. When the pod is deleted the
@@ -11,7 +11,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,15 +20,23 @@ from typing import Any, Self
 from tests.cluster.looking import Client
 
 HELD = {"voicehub.test/starts-after": "24h", "voicehub.test/runs-for": "24h"}
+CONTAINERS = {"training": "worker", "scan": "scan"}
 LOOK_SECONDS, GRACE_SECONDS = 0.2, 10.0
-LABEL = "voicehub.dev/kind=training"
 
 
 class ProcessPods:
-    """Runs `command` for each pod of a training; a context manager."""
+    """Runs for each pod of a kind (`training`, `scan`) the command that it is given for the pod; a context manager."""
 
-    def __init__(self, client: Client, command: Sequence[str], environment: Mapping[str, str], home: Path) -> None:
-        self._client, self._command, self._environment, self._home = client, tuple(command), dict(environment), home
+    def __init__(
+        self,
+        client: Client,
+        command: Callable[[dict[str, Any]], Sequence[str | Path]],
+        environment: Mapping[str, str],
+        home: Path,
+        kind: str = "training",
+    ) -> None:
+        self._client, self._command, self._environment, self._home = client, command, dict(environment), home
+        self._kind = kind
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="process-pods", daemon=True)
@@ -53,9 +61,12 @@ class ProcessPods:
 
     def _run(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
-            pods = {pod["metadata"]["name"]: pod for pod in self._client.items("pods", LABEL)}
+            pods = {
+                pod["metadata"]["name"]: pod for pod in self._client.items("pods", f"voicehub.dev/kind={self._kind}")
+            }
             for name, pod in pods.items():
-                waits = pod["spec"].get("nodeName") and pod["status"].get("phase") == "Pending"
+                placed = bool(pod["spec"].get("nodeName")) or self._kind == "scan"  # no node of kwok takes a scan
+                waits = placed and pod["status"].get("phase") == "Pending"
                 if waits and name not in self._running and "deletionTimestamp" not in pod["metadata"]:
                     self._begin(name, pod)
             for name, process in list(self._running.items()):
@@ -74,7 +85,7 @@ class ProcessPods:
         environment = {**os.environ, **given, **self._environment, "VOICEHUB_WORK": str(work)}
         with (work / "log").open("wb") as log:
             self._running[name] = subprocess.Popen(
-                self._command, env=environment, stdout=log, stderr=log, start_new_session=True
+                self._command(pod), env=environment, stdout=log, stderr=log, start_new_session=True
             )
         self._say(name, None)
 
@@ -100,8 +111,8 @@ class ProcessPods:
             "phase": phase,
             "conditions": [{"type": "Ready", "status": str(ready), "lastTransitionTime": now}],
             "containerStatuses": [
-                {"name": "worker", "image": "process", "imageID": "process", "ready": ready, "restartCount": 0,
-                 "state": state}
+                {"name": CONTAINERS[self._kind], "image": "process", "imageID": "process", "ready": ready,
+                 "restartCount": 0, "state": state}
             ],
         }  # fmt: skip
         self._client.patch("pods/status", name, {"status": status})

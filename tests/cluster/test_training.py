@@ -21,7 +21,7 @@ from services.trainer.domain.jobs import State
 from tests.cluster.looking import Client, wait_for
 from tests.cluster.operating import ROOT, Replica, account, install_crds, queue
 from tests.cluster.process_pods import HELD, ProcessPods
-from tests.contract.training_suite import Place, TrainingContract, opened, publisher, worker_script
+from tests.contract.training_suite import PATIENCE_SECONDS, Place, TrainingContract, opened, publisher, worker_script
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane import ControlPlane
@@ -40,8 +40,9 @@ raise SystemExit(pod.main(load("trainer"), os.environ, pathlib.Path(os.environ["
 def pods(control_plane: ControlPlane, namespace: str, tmp_path: Path) -> Iterator[ProcessPods]:
     (tmp_path / "pods").mkdir()
     environment = {**places(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path), "VOICEHUB_DATA": str(tmp_path)}
+    client = Client(control_plane.kubeconfig, namespace)
     command = [sys.executable, "-c", POD, *worker_script(tmp_path, tmp_path / "told")]
-    with ProcessPods(Client(control_plane.kubeconfig, namespace), command, environment, tmp_path / "pods") as running:
+    with ProcessPods(client, lambda _: command, environment, tmp_path / "pods") as running:
         yield running
 
 
@@ -72,7 +73,8 @@ def place(
         def again() -> Cluster:
             made = Cluster(namespace, "gpu", database, objects, publisher(published))
             subscribers = [Subscriber(one, database, bus) for one in made.subscriptions()]
-            for runner in (Relay(database, bus), *subscribers):
+            runners: list[Relay | Subscriber] = [Relay(database, bus), *subscribers]
+            for runner in runners:
                 runner.start()
                 stack.callback(runner.stop)
             made.start()
@@ -94,7 +96,7 @@ class TestCluster(TrainingContract):
         """In another pod, with the hub's own worker of pods; without a checkpoint it would begin with none."""
         (place.told / "wait").touch()
         job_id = place.queue()
-        wait_for(lambda: len(place.steps(job_id)) == 3, 60, "three epochs")
+        wait_for(lambda: len(place.steps(job_id)) == 3, PATIENCE_SECONDS, "three epochs")
         pods.kill_all()
         (place.told / "wait").unlink()
         place.wait(job_id, State.SUCCEEDED)

@@ -18,6 +18,7 @@ from services.trainer.domain.jobs import Job, State
 from services.trainer.port import Training
 from tests.cluster.looking import wait_for
 
+PATIENCE_SECONDS = 120.0
 # Five epochs, one a line, each kept in `tune`; it goes on after those that it finds. Files in the folder HOLD tell it
 # to wait after the third epoch, to refuse, or to fail.
 WORKER = """
@@ -73,7 +74,7 @@ class Place:
         assert found is not None
         return found
 
-    def wait(self, job_id: str, state: State, seconds: float = 60.0) -> Job:
+    def wait(self, job_id: str, state: State, seconds: float = PATIENCE_SECONDS) -> Job:
         """Until it is so."""
         wait_for(lambda: self.job(job_id).state is state, seconds, f"{state}: {self.job(job_id)}")
         return self.job(job_id)
@@ -140,25 +141,25 @@ class TrainingContract:
     def test_a_cancelled_job_goes_on_where_it_stopped_when_it_is_resumed(self, place: Place) -> None:
         (place.told / "wait").touch()
         job_id = place.queue()
-        wait_for(lambda: len(place.steps(job_id)) == 3, 60, "three epochs")
+        wait_for(lambda: len(place.steps(job_id)) == 3, PATIENCE_SECONDS, "three epochs")
         place.move(job_id, State.CANCELLED)
         place.training.cancel(job_id)
         place.settled(job_id)
         (place.told / "wait").unlink()
         place.move(job_id, State.QUEUED)
         place.training.wake()
-        place.wait(job_id, State.SUCCEEDED, 90)
+        place.wait(job_id, State.SUCCEEDED)
         assert place.begins() == [0, 3]
         assert place.published == [job_id]
 
     def test_a_trainer_that_starts_anew_loses_nothing_and_pushes_once(self, place: Place) -> None:
         (place.told / "wait").touch()
         job_id = place.queue()
-        wait_for(lambda: len(place.steps(job_id)) == 3, 60, "three epochs")
+        wait_for(lambda: len(place.steps(job_id)) == 3, PATIENCE_SECONDS, "three epochs")
         place.training.stop()
         (place.told / "wait").unlink()
         place.training = place.again()
-        place.wait(job_id, State.SUCCEEDED, 90)
+        place.wait(job_id, State.SUCCEEDED)
         assert place.published == [job_id]
 
     @pytest.mark.parametrize("url", ["gopher://x", "kubernetes://namespace", "kubernetes:///queue"])

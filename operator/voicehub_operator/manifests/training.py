@@ -9,7 +9,7 @@ from voicehub_operator.domain import names
 from voicehub_operator.manifests.restricted import owner, pod
 
 CONTAINER = "worker"
-NODE_LOST_SECONDS = 30
+NODE_LOST_SECONDS = GRACE_SECONDS = 30
 _LOST = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 
@@ -90,7 +90,10 @@ def _placement(spec: Mapping[str, Any], queue: Mapping[str, Any]) -> dict[str, A
          "tolerationSeconds": queue.get("nodeLostSeconds", NODE_LOST_SECONDS)}
         for key in _LOST
     ]  # fmt: skip
-    placed: dict[str, Any] = {"tolerations": [*queue.get("tolerations", ()), *lost]}
+    placed: dict[str, Any] = {
+        "terminationGracePeriodSeconds": queue.get("graceSeconds", GRACE_SECONDS),
+        "tolerations": [*queue.get("tolerations", ()), *lost],
+    }
     for name in ("nodeSelector", "priorityClassName", "runtimeClassName", "imagePullSecrets", "serviceAccountName"):
         if queue.get(name):
             placed[name] = queue[name]
