@@ -7,6 +7,7 @@ process dies with us. What remains are empty control groups and the kernel's own
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -85,6 +86,14 @@ class Box(Server):
         kinds = [kind for kind in ("--mount", "--net", "--pid", "--uts", "--ipc") if kind not in without]
         return ["nsenter", f"--target={self.first}", *kinds, "--"]
 
+    def end(self, program: str) -> None:
+        """Ends the processes of this program in it, and waits until they are gone."""
+        for number in self._inside():
+            if _program(number) == program:
+                os.kill(number, signal.SIGKILL)
+                while _program(number):
+                    time.sleep(LOOK_SECONDS)
+
     def stop(self) -> None:
         """Ends everything in it at once, and waits until it is gone."""
         inside = self._inside()
@@ -115,6 +124,14 @@ def _space(process: Path) -> str:
     try:
         return os.readlink(process / "ns" / "pid")
     except OSError:
+        return ""
+
+
+def _program(process: int) -> str:
+    """Its name; '' when it has ended."""
+    try:
+        return Path(f"/proc/{process}/comm").read_text().strip()
+    except FileNotFoundError:
         return ""
 
 
