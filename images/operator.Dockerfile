@@ -6,7 +6,7 @@ ARG PYTHON=docker.io/library/python:3.11-slim-bookworm
 FROM ${PYTHON} AS build
 WORKDIR /source
 COPY images/*.lock images/
-RUN pip install --no-cache-dir --no-deps --require-hashes --prefix=/installed -r images/light.lock
+RUN pip install --no-cache-dir --no-deps --require-hashes --prefix=/installed -r images/operator.lock
 COPY . .
 RUN pip wheel --no-deps --wheel-dir /wheels . \
  && pip install --no-cache-dir --no-deps --prefix=/installed /wheels/voicehub-*.whl
@@ -28,5 +28,5 @@ ENV HOME=/tmp \
     VOICEHUB_DATA=/var/lib/voicehub
 WORKDIR /var/lib/voicehub
 USER 10001:10001
-EXPOSE 9090
+EXPOSE 8080 9090
 ENTRYPOINT ["python3", "-m", "voicehub_operator"]

@@ -7,9 +7,9 @@ FROM ${PYTHON} AS build
 WORKDIR /source
 COPY images/*.lock images/
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev  # webrtcvad is source
+RUN pip install --no-cache-dir --no-deps --require-hashes --prefix=/installed -r images/torch.lock
 RUN pip install --no-cache-dir --no-deps --require-hashes --prefix=/installed -r images/light.lock
 RUN pip install --no-cache-dir --no-deps --require-hashes --prefix=/installed -r images/speech.lock
-RUN pip install --no-cache-dir --no-deps --require-hashes --prefix=/installed -r images/torch.lock
 COPY . .
 RUN pip wheel --no-deps --wheel-dir /wheels . \
  && pip install --no-cache-dir --no-deps --prefix=/installed /wheels/voicehub-*.whl

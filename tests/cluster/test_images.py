@@ -14,7 +14,7 @@ from tools.images.build import build
 from tools.images.layout import Built
 from tools.images.table import IMAGES, PACKAGES, USER, chosen
 
-LIGHT = ["gateway", "catalog", "scanner", "trainer", "operator"]
+LIGHT = ["gateway", "catalog", "scanner", "trainer"]
 MOST_BYTES = 800_000_000
 
 
