@@ -19,11 +19,12 @@ class Relay:
     def __init__(self, address: str, port: int) -> None:
         self._address, self._port = address, port
         self._loop = asyncio.new_event_loop()
+        self._serving: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     def __enter__(self) -> Self:
         self._thread.start()
-        listening = asyncio.start_server(self._serve, self._address, self._port)
+        listening = asyncio.start_server(self._accept, self._address, self._port)
         asyncio.run_coroutine_threadsafe(listening, self._loop).result(timeout=10)
         return self
 
@@ -32,6 +33,12 @@ class Relay:
     ) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout=10)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """The loop itself holds tasks weakly."""
+        task = self._loop.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

@@ -15,7 +15,7 @@ from tools.images.layout import Built
 from tools.images.table import IMAGES, PACKAGES, USER, chosen
 
 LIGHT = ["gateway", "catalog", "scanner", "trainer"]
-MOST_BYTES = 800_000_000
+MOST_BYTES = 1_000_000_000
 
 
 @pytest.fixture(scope="module")

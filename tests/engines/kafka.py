@@ -103,7 +103,7 @@ class KafkaCluster:
 
     def __init__(self, home: Path) -> None:
         ports = free_ports(6)
-        nodes = [Node(number + 1, *ports[2 * number : 2 * number + 2]) for number in range(3)]
+        nodes = [Node(number + 1, ports[2 * number], ports[2 * number + 1]) for number in range(3)]
         self.brokers = [Kafka(home / str(node.number), node, nodes) for node in nodes]
 
     @property
