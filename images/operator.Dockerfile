@@ -6,7 +6,7 @@ ARG PYTHON=docker.io/library/python:3.11-slim-bookworm
 FROM ${PYTHON} AS build
 WORKDIR /source
 COPY images/*.lock images/
-RUN pip install --no-cache-dir --no-deps --require-hashes --prefix=/installed -r images/light.lock
+RUN pip install --no-cache-dir --no-deps --require-hashes --prefix=/installed -r images/operator.lock
 COPY . .
 RUN pip wheel --no-deps --wheel-dir /wheels . \
  && pip install --no-cache-dir --no-deps --prefix=/installed /wheels/voicehub-*.whl
@@ -15,7 +15,7 @@ FROM ${PYTHON}
 LABEL org.opencontainers.image.title="operator" \
       org.opencontainers.image.description="Makes Jobs of TrainingJobs" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 libstdc++6 && rm -rf /var/lib/apt/lists/* \
  && groupadd --gid 10001 voicehub && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/voicehub voicehub \
  && install -d -o 10001 -g 10001 /var/lib/voicehub
 COPY --from=build /installed /usr/local
@@ -28,5 +28,5 @@ ENV HOME=/tmp \
     VOICEHUB_DATA=/var/lib/voicehub
 WORKDIR /var/lib/voicehub
 USER 10001:10001
-EXPOSE 9090
+EXPOSE 8080 9090
 ENTRYPOINT ["python3", "-m", "voicehub_operator"]

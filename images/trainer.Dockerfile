@@ -15,7 +15,7 @@ FROM ${PYTHON}
 LABEL org.opencontainers.image.title="trainer" \
       org.opencontainers.image.description="Recordings and training jobs" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 libstdc++6 && rm -rf /var/lib/apt/lists/* \
  && groupadd --gid 10001 voicehub && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/voicehub voicehub \
  && install -d -o 10001 -g 10001 /var/lib/voicehub
 COPY --from=build /installed /usr/local

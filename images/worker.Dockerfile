@@ -7,9 +7,9 @@ FROM ${PYTHON} AS build
 WORKDIR /source
 COPY images/*.lock images/
 RUN apt-get update && apt-get install -y --no-install-recommends gcc libc6-dev  # webrtcvad is source
+RUN pip install --no-cache-dir --no-deps --require-hashes --prefix=/installed -r images/torch.lock
 RUN pip install --no-cache-dir --no-deps --require-hashes --prefix=/installed -r images/light.lock
 RUN pip install --no-cache-dir --no-deps --require-hashes --prefix=/installed -r images/speech.lock
-RUN pip install --no-cache-dir --no-deps --require-hashes --prefix=/installed -r images/torch.lock
 COPY . .
 RUN pip wheel --no-deps --wheel-dir /wheels . \
  && pip install --no-cache-dir --no-deps --prefix=/installed /wheels/voicehub-*.whl
@@ -18,7 +18,7 @@ FROM ${PYTHON}
 LABEL org.opencontainers.image.title="worker" \
       org.opencontainers.image.description="Trains one voice, with torch" \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 libstdc++6 && rm -rf /var/lib/apt/lists/* \
  && groupadd --gid 10001 voicehub && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/voicehub voicehub \
  && install -d -o 10001 -g 10001 /var/lib/voicehub
 COPY --from=build /installed /usr/local

@@ -86,12 +86,13 @@ class Accounts:
         return differs
 
     async def _hold_back(self, queue: Queue | None) -> None:
-        """A queue cannot vanish while jobs hold GPUs in it."""
+        """A queue cannot vanish while jobs hold GPUs in it; an idle one can, even when its operator goes with it."""
         if queue is None:
             return
         needed = bool(queue.ledger.reservations)
         has = QUEUE_FINALIZER in queue.finalizers
-        if has == needed or (has and not queue.deleting) or (needed and queue.deleting):
+        busy = len(self._world.line(queue.name)) > 0
+        if has == needed or (has and busy and not queue.deleting) or (needed and queue.deleting):
             return
         others = [one for one in queue.finalizers if one != QUEUE_FINALIZER]
         change = {"metadata": {"finalizers": [*others, QUEUE_FINALIZER] if needed else others}}

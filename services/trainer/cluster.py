@@ -143,7 +143,9 @@ class Cluster:
             self._api.delete(resource["metadata"]["name"], resource["metadata"]["uid"])
             return
         with self._database.write() as session:
-            cluster_store.belongs(session, job.id, resource["metadata"]["uid"])
+            current = store.find(session, job.id)
+            if current is not None and not current.state.ended:  # its worker may have said the end since we looked
+                cluster_store.belongs(session, job.id, resource["metadata"]["uid"])
 
     def _follow(self, job: Job, work: cluster_store.Work, resource: Resource) -> None:
         status = resource.get("status") or {}

@@ -7,6 +7,7 @@ process dies with us. What remains are empty control groups and the kernel's own
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ from tests.engines.server import LOOK_SECONDS, STOP_SECONDS, Server
 
 CONTROL_GROUPS = Path("/sys/fs/cgroup")
 CHANGED_BY_KUBELET = ("kernel/panic", "kernel/panic_on_oops", "vm/overcommit_memory", "kernel/keys/root_maxkeys")
+SHARES = {"cpu.shares": "8192", "cpu.weight": "800"}
+"""All pods together against single processes of this machine: eight times one of them."""
 OWN_FOLDERS = ("/run", "/var/log", "/var/lib/cni")
 """Where containerd, CNI and kubelet write, whatever they are told."""
 
@@ -62,6 +65,9 @@ class Box(Server):
         run([*self.enter("--pid"), "mount", "--make-rshared", "/"])
         for group in self._groups():
             group.mkdir(exist_ok=True)
+            for name, value in SHARES.items():
+                if (group / name).exists():
+                    (group / name).write_text(value)
         self.network.connect(self.first)
         return seconds
 
@@ -85,6 +91,14 @@ class Box(Server):
         kinds = [kind for kind in ("--mount", "--net", "--pid", "--uts", "--ipc") if kind not in without]
         return ["nsenter", f"--target={self.first}", *kinds, "--"]
 
+    def end(self, program: str) -> None:
+        """Ends the processes of this program in it, and waits until they are gone."""
+        for number in self._inside():
+            if _program(number) == program:
+                os.kill(number, signal.SIGKILL)
+                while _program(number):
+                    time.sleep(LOOK_SECONDS)
+
     def stop(self) -> None:
         """Ends everything in it at once, and waits until it is gone."""
         inside = self._inside()
@@ -107,14 +121,24 @@ class Box(Server):
         return [int(path.name) for path in Path("/proc").glob("[0-9]*") if _space(path) == space]
 
     def _groups(self) -> list[Path]:
-        found = (path for path in CONTROL_GROUPS.iterdir() if path.is_dir() and not path.is_symlink())
-        return [path / self.control_group.lstrip("/") for path in found]
+        if (CONTROL_GROUPS / "cgroup.controllers").exists():  # version 2 has one tree
+            return [CONTROL_GROUPS / self.network.cable]
+        trees = (path for path in CONTROL_GROUPS.iterdir() if path.is_dir() and not path.is_symlink())
+        return [path / self.network.cable for path in trees]
 
 
 def _space(process: Path) -> str:
     try:
         return os.readlink(process / "ns" / "pid")
     except OSError:
+        return ""
+
+
+def _program(process: int) -> str:
+    """Its name; '' when it has ended."""
+    try:
+        return Path(f"/proc/{process}/comm").read_text().strip()
+    except FileNotFoundError:
         return ""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -17,6 +18,7 @@ from tests.cluster.box import Box
 from tests.cluster.component import Component
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.dns import dns
+from tests.cluster.image_store import ImageStore
 from tests.cluster.own_images import own_images
 from tests.cluster.servers import flags
 from tests.cluster.storage import volumes
@@ -52,8 +54,9 @@ class Inside(Component):
 class Containerd(Inside):
     """The container runtime."""
 
-    def __init__(self, box: Box, config: Path) -> None:
+    def __init__(self, box: Box, config: Path, images: Path) -> None:
         super().__init__("containerd", box, 0, ["containerd", "--config", config])
+        self._images = images
 
     def is_ready(self) -> bool:
         """Whether it answers its own client."""
@@ -64,14 +67,23 @@ class Containerd(Inside):
         command = [*self._box.enter(), "ctr", "--namespace=k8s.io", *arguments]
         return subprocess.run(command, capture_output=True, check=False)
 
+    def forget_containers(self) -> None:
+        """Removes what an earlier cluster left in the store beside images."""
+        listed = self.ctr("containers", "list", "--quiet").stdout.decode().split()
+        for name in listed:
+            self.ctr("containers", "delete", name)
+        for folder in self._images.glob("io.containerd.grpc.v1.cri/*"):
+            shutil.rmtree(folder)
+
     def load(self, layout: Layout, images: Sequence[Built]) -> None:
         """Imports images as one archive, which is never written to a file; RuntimeError with what it says."""
+        there = frozenset(self.ctr("content", "list", "--quiet").stdout.decode().split())
         command = [*self._box.enter(), "ctr", "--namespace=k8s.io", "images", "import", "-"]
         with TemporaryFile() as said:
             with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=said, stderr=said) as client:
                 assert client.stdin is not None
                 try:
-                    layout.write_archive(client.stdin, images)
+                    layout.write_archive(client.stdin, images, there)
                 except BrokenPipeError:
                     client.kill()
             if client.returncode:
@@ -82,17 +94,25 @@ class Containerd(Inside):
 class Node:
     """What runs in the box joins the control plane, which must listen on the box's cable; a context manager."""
 
+    containerd: Containerd
+
     def __init__(self, cluster: ControlPlane, box: Box, gpus: int = 1) -> None:
         self.cluster, self.box, self.network = cluster, box, box.network
         self._gpus = gpus
         self._folder = self.box.home
-        self.containerd = Containerd(self.box, self._folder / "containerd.toml")
+        self._store = ImageStore(self._folder)
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
-            self._write_settings()
-            stack.enter_context(self.containerd)
+            stack.callback(self.box.stop)  # before the API server, which would wait for the kubelet's watches to end
+            images = stack.enter_context(self._store).folder
+            self._write_settings(images)
+            config = self._folder / "containerd.toml"
+            with Containerd(self.box, config, images) as cleaner:
+                cleaner.forget_containers()
+                self.box.end(cleaner.name)
+            self.containerd = stack.enter_context(Containerd(self.box, config, images))
             self.containerd.load(*own_images())
             for component in self._agents():
                 stack.enter_context(component)
@@ -122,10 +142,10 @@ class Node:
             Inside("kube-proxy", self.box, 10256, [str(programs / "kube-proxy"), *flags(proxy)]),
         ]
 
-    def _write_settings(self) -> None:
+    def _write_settings(self, images: Path) -> None:
         plan, address, folder = self.cluster.plan, self.network.node, self._folder
         (folder / "cni").mkdir(exist_ok=True)
-        (folder / "containerd.toml").write_text(settings.containerd(folder))
+        (folder / "containerd.toml").write_text(settings.containerd(folder, images))
         (folder / "cni" / "pods.conflist").write_text(json.dumps(settings.cni(self.network)))
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") >> 20
         kubelet = settings.kubelet(plan, folder, address, self.box.control_group, max(total - MEMORY_MIB, 256))

@@ -9,14 +9,12 @@ from tests.cluster.network import Network
 from tests.cluster.own_images import PAUSE
 from tests.cluster.plan import DOMAIN, Plan
 
-RESERVED_MEMORY = "{total}Mi"
 
-
-def containerd(home: Path) -> str:
+def containerd(home: Path, images: Path) -> str:
     """config.toml of containerd 1.6, which Debian 12 has."""
     return f"""
 version = 2
-root = "{home}/containerd"
+root = "{images}"
 state = "/run/containerd"
 disabled_plugins = ["io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.btrfs",
   "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -53,6 +54,7 @@ class ApiServer(Component):
 
     name = "kube-apiserver"
     health_path = "/readyz"
+    stop_signal = signal.SIGKILL  # asked to end, it waits for watches; etcd has what it acknowledged
 
     def __init__(self, plan: Plan) -> None:
         super().__init__(plan.home, plan.ports["kube-apiserver"])

@@ -8,7 +8,7 @@ from typing import Any
 
 CLASS = "local"
 COUNT = 24
-SIZE = "20Gi"
+SIZE = "100Gi"
 
 
 def volumes(folder: Path, node: str) -> Sequence[dict[str, Any]]:

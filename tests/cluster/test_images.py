@@ -14,8 +14,8 @@ from tools.images.build import build
 from tools.images.layout import Built
 from tools.images.table import IMAGES, PACKAGES, USER, chosen
 
-LIGHT = ["gateway", "catalog", "scanner", "trainer", "operator"]
-MOST_BYTES = 800_000_000
+LIGHT = ["gateway", "catalog", "scanner", "trainer"]
+MOST_BYTES = 1_000_000_000
 
 
 @pytest.fixture(scope="module")

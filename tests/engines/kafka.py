@@ -22,12 +22,13 @@ CLUSTER = "dm9pY2VodWItZW5naW5lcw"
 
 @dataclass(frozen=True)
 class Node:
-    """A broker: its number, the port that clients use, and its controller's; `seen_at` is where clients are sent."""
+    """A broker: its number, the ports of clients and of its controller, and where clients are sent."""
 
     number: int = 1
     port: int = field(default_factory=lambda: free_ports(1)[0])
     controller: int = field(default_factory=lambda: free_ports(1)[0])
     seen_at: int = 0
+    seen_as: str = LOOPBACK
 
     @property
     def voter(self) -> str:
@@ -50,7 +51,7 @@ class Kafka(Server):
     @property
     def url(self) -> str:
         """Topics and groups of a hub carry its name."""
-        return f"kafka://{LOOPBACK}:{self.port}/voicehub"
+        return f"kafka://{self._node.seen_as}:{self.port}/voicehub"
 
     def prepare(self) -> None:
         """Formats the log folder."""
@@ -81,7 +82,7 @@ class Kafka(Server):
             "controller.quorum.voters": ",".join(peer.voter for peer in self._peers),
             "controller.listener.names": "CONTROLLER",
             "listeners": f"PLAINTEXT://{LOOPBACK}:{node.port},{controllers}",
-            "advertised.listeners": f"PLAINTEXT://{LOOPBACK}:{node.seen_at or node.port}",
+            "advertised.listeners": f"PLAINTEXT://{node.seen_as}:{node.seen_at or node.port}",
             "log.dirs": self.home / "data",
             "default.replication.factor": replicas,
             "min.insync.replicas": max(1, replicas - 1),
@@ -102,7 +103,7 @@ class KafkaCluster:
 
     def __init__(self, home: Path) -> None:
         ports = free_ports(6)
-        nodes = [Node(number + 1, *ports[2 * number : 2 * number + 2]) for number in range(3)]
+        nodes = [Node(number + 1, ports[2 * number], ports[2 * number + 1]) for number in range(3)]
         self.brokers = [Kafka(home / str(node.number), node, nodes) for node in nodes]
 
     @property

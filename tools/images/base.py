@@ -13,7 +13,7 @@ from tools.images.layers import EPOCH, Layer, read
 from tools.images.table import DATA, USER
 
 SUITE = "bookworm"
-PACKAGES = ("ca-certificates", "libgomp1", "netbase", "python3", "tzdata")
+PACKAGES = ("ca-certificates", "libgomp1", "libstdc++6", "netbase", "python3", "tzdata")
 SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
 UNNEEDED = ("/usr/share/doc/*", "/usr/share/man/*", "/usr/share/info/*", "/usr/share/locale/*", "/usr/share/lintian/*")
 EMPTIED = ("var/cache", "var/lib/apt/lists", "var/log", "etc/apt/sources.list.d", "root", "tmp")

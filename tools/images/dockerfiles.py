@@ -27,7 +27,7 @@ FROM ${{PYTHON}}
 LABEL org.opencontainers.image.title="{name}" \\
       org.opencontainers.image.description="{about}" \\
       org.opencontainers.image.licenses="Apache-2.0"
-RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 && rm -rf /var/lib/apt/lists/* \\
+RUN apt-get update && apt-get install -y --no-install-recommends libgomp1 libstdc++6 && rm -rf /var/lib/apt/lists/* \\
  && groupadd --gid {user} voicehub && useradd --uid {user} --gid {user} --no-create-home --home-dir {data} voicehub \\
  && install -d -o {user} -g {user} {data}
 COPY --from=build /installed /usr/local

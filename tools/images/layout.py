@@ -67,12 +67,13 @@ class Layout:
             if path.name not in needed:
                 path.unlink()
 
-    def write_archive(self, target: IO[bytes], images: Sequence[Built]) -> None:
-        """An OCI archive of these images as a stream; blobs that they share are in it once."""
+    def write_archive(self, target: IO[bytes], images: Sequence[Built], there: frozenset[str] = frozenset()) -> None:
+        """An OCI archive of these images as a stream: shared blobs are in it once, those `there` never."""
         with tarfile.open(fileobj=target, mode="w|", format=tarfile.PAX_FORMAT) as archive:
             for name, content in (("oci-layout", b'{"imageLayoutVersion":"1.0.0"}'), ("index.json", b"")):
                 _add(archive, name, content or _encoded(_index(images)))
-            for digest in dict.fromkeys(digest for image in images for digest in self._digests(image)):
+            needed = dict.fromkeys(digest for image in images for digest in self._digests(image))
+            for digest in (one for one in needed if one not in there):
                 path = self._blobs / digest.removeprefix("sha256:")
                 entry = tarfile.TarInfo(f"blobs/sha256/{path.name}")
                 entry.size, entry.mtime, entry.mode = path.stat().st_size, EPOCH, 0o644

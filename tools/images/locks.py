@@ -1,4 +1,4 @@
-"""Which packages the layers carry, each version by its hashes: `images/light.lock`, `speech.lock` and `torch.lock`.
+"""Which packages the layers carry, each version by its hashes: `images/light.lock` and its neighbours.
 
 All are cut out of `requirements.lock`, so an image runs what the tests ran. `python -m tools.images lock` writes them.
 """
@@ -14,8 +14,9 @@ from pathlib import Path
 from tools.images.table import ROOT
 
 FOLDER = ROOT / "images"
-EXTRAS = {"light": ("cluster",), "speech": ("cjk",), "torch": ("train",)}
-"""What each layer adds to those before it: what every service stands on, dictionaries of languages, training."""
+CHAINS = ({"light": "cluster", "speech": "cjk", "torch": "train"}, {"operator": "operator"})
+"""Layers by the extra that each adds to those before it: what every service stands on, dictionaries of languages,
+training; and, apart from these, the operator."""
 LEFT_OUT = ("cuda-bindings", "cuda-pathfinder", "nvidia-cusolver", "nvidia-nvtx", "triton")
 """1.4 GB that torch names as needed, and training does not: a compiler, Python's door to CUDA, a solver, profiling."""
 _NAME = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
@@ -42,14 +43,15 @@ def path(layer: str) -> Path:
 def write() -> None:
     """All locks, each without what the layers before it have."""
     FOLDER.mkdir(exist_ok=True)
-    extras: list[str] = []
-    elsewhere = {*LEFT_OUT}
-    for layer, added in EXTRAS.items():
-        extras += added
-        entries = re.split(r"(?m)^(?=\S)", _resolved(extras))
-        own = [entry for entry in entries if entry and names(entry)[0] not in elsewhere]
-        path(layer).write_text("".join(own))
-        elsewhere.update(names("".join(own)))
+    for chain in CHAINS:
+        extras: list[str] = []
+        elsewhere = {*LEFT_OUT}
+        for layer, added in chain.items():
+            extras.append(added)
+            entries = re.split(r"(?m)^(?=\S)", _resolved(extras))
+            own = [entry for entry in entries if entry and names(entry)[0] not in elsewhere]
+            path(layer).write_text("".join(own))
+            elsewhere.update(names("".join(own)))
 
 
 def _resolved(extras: Sequence[str]) -> str:

@@ -27,7 +27,9 @@ ENVIRONMENT: Mapping[str, str] = {
 
 LIGHT = ("light",)
 SPEECH = (*LIGHT, "speech")
-TORCH = (*SPEECH, "torch")
+TORCH = ("torch", *SPEECH)
+"""The largest layer is the lowest, because it changes least."""
+OPERATOR = ("operator",)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,13 @@ IMAGES = (
     _service("scanner", "Quarantine and verdicts"),
     _service("inference", "Speech and exports, with torch", TORCH),
     _service("trainer", "Recordings and training jobs"),
-    Image("operator", ("python3", "-m", "voicehub_operator"), "Makes Jobs of TrainingJobs", ports={"metrics": METRICS}),
+    Image(
+        "operator",
+        ("python3", "-m", "voicehub_operator"),
+        "Makes Jobs of TrainingJobs",
+        OPERATOR,
+        {"health": HTTP, "metrics": METRICS},
+    ),
     Image("worker", ("python3", "-m", "services.trainer.pod"), "Trains one voice, with torch", TORCH),
 )
 

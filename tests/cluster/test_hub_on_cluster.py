@@ -1,0 +1,106 @@
+"""The hub in pods on a real node, installed by its chart: the story of `make demo`, thieves, upgrades, no way out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+
+from services.common.ids import new_id
+from tests.cluster.attempts import Thief, attempts
+from tests.cluster.node import GPU
+from tests.cluster.real_cluster import RealCluster
+from tests.cluster.release import NAME, POD, Release, installed
+from tools.demo.recording import find_source
+from tools.demo.stage import Stage
+from tools.demo.story import Story
+from voicehub.cli.output import Output
+
+pytestmark = pytest.mark.timeout(1800)  # the first time five gigabytes of torch are unpacked
+
+
+@pytest.fixture(scope="module")
+def release(real_cluster: RealCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Release]:
+    folder, namespace = tmp_path_factory.mktemp("hub"), f"hub-{new_id().lower()}"
+    with installed(real_cluster, folder, namespace) as hub:
+        yield hub
+
+
+def test_the_hub_is_whole(release: Release) -> None:
+    assert "Phase:          Succeeded" in release.helm("test", "--timeout=300s")
+
+
+def test_nothing_leads_out_of_its_namespace(release: Release) -> None:
+    """`egress: none` with the node's own truth: no route, so no name and no address outside."""
+    ask = "import socket; socket.create_connection(('{}', {}), 3).close()"
+    kubectl = release.cluster.control_plane.try_kubectl
+    inside = ("exec", POD, "-c", "gateway", "-n", release.namespace, "--", "python3", "-c")
+    for host in ("192.0.2.1", "1.1.1.1"):
+        refused = kubectl(*inside, ask.format(host, 443))
+        assert refused.returncode
+        assert "unreachable" in refused.stderr
+    assert kubectl(*inside, ask.format(NAME, 80)).returncode == 0, "the control: the hub itself is reached"
+
+
+def test_the_story_of_the_demo(release: Release, tmp_path: Path) -> None:
+    try:
+        report = Story(Stage(tmp_path, release.url), find_source(), tmp_path, quick=True, out=Output()).tell()
+    except BaseException:
+        print(release.words())
+        raise
+    assert len(report["seconds_by_chapter"]) == 7
+    assert len(report["table"]) >= 4
+    (training,) = release.get("trainingjobs")["items"]
+    assert training["status"]["phase"] == "Succeeded"
+    (job,) = release.get("jobs", "-l", "voicehub.dev/kind=training")["items"]
+    (container,) = job["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"][GPU] == "1"
+    assert job["status"]["succeeded"] == 1
+
+
+@pytest.mark.parametrize("account", ["hub", "operator"])
+def test_a_stolen_token_opens_nothing(release: Release, account: str) -> None:
+    thief = Thief(release.cluster.control_plane, release.namespace, f"{NAME}-{account}")
+    assert thief.tries("get", "trainingjobs", "-n", release.namespace).returncode == 0, "the control: its own work"
+    opened = {}
+    for name, arguments, given in attempts(thief):
+        tried = thief.tries(*arguments, given=given)
+        if tried.returncode == 0 or "forbidden" not in tried.stderr.lower():
+            opened[name] = (tried.stdout + tried.stderr)[-300:]
+    assert opened == {}
+
+
+def test_an_upgrade_and_a_rollback_lose_nothing(release: Release) -> None:
+    before, token = counted(release), secret(release)
+    assert before
+    uid = release.get("pod", POD)["metadata"]["uid"]
+    release.apply("upgrade", logLevel="DEBUG")
+    assert release.get("pod", POD)["metadata"]["uid"] != uid
+    assert (counted(release), secret(release)) == (before, token)
+    release.helm("rollback", "1", "--wait", "--timeout=300s")
+    assert (counted(release), secret(release)) == (before, token)
+
+
+def counted(release: Release) -> int:
+    """Voices that anybody finds."""
+    with urlopen(f"{release.url}/v1/search?q=", timeout=30) as answer:
+        return int(json.load(answer)["total"])
+
+
+def secret(release: Release) -> str:
+    """The token of the first administrator."""
+    return str(release.get("secret", f"{NAME}-bootstrap")["data"]["token"])
+
+
+def test_uninstalled_it_leaves_volumes_and_what_it_was_given(release: Release) -> None:
+    claims = {one["metadata"]["name"] for one in release.get("persistentvolumeclaims")["items"]}
+    release.helm("uninstall", "--wait", "--timeout=180s")
+    mine = ("-l", f"app.kubernetes.io/instance={NAME}")
+    for kind in ("pods", "deployments", "statefulsets", "services", "roles", "rolebindings", "trainingqueues"):
+        assert release.get(kind, *mine)["items"] == [], kind
+    left = {one["metadata"]["name"] for one in release.get("persistentvolumeclaims")["items"]}
+    assert left == claims
+    assert release.get("secret", "engines")
