@@ -6,10 +6,10 @@ export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 export ORT_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup demo test lint soak nano wheel stubs clean unit contract e2e engines security browser cluster engines-up engines-down cluster-up cluster-down images
+.PHONY: help setup demo test lint soak nano wheel stubs clean unit contract e2e engines security browser cluster engines-up engines-down cluster-programs cluster-up cluster-down images
 
 help: ## What can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 setup: ## .venv from the lock (idempotent; the second time takes a second)
 	@tools/setup.sh
@@ -28,6 +28,9 @@ engines-up: setup ## Start the engines of a cluster on the loopback (ENGINES="po
 
 engines-down: ## Stop them
 	@$(PY) -m tests.engines down
+
+cluster-programs: setup ## Build Kubernetes, helm and kwok (once; a quarter of an hour on two idle cores)
+	@$(PY) -m tests.cluster.builds
 
 cluster-up: setup ## Start a Kubernetes control plane with fake GPU nodes on the loopback (NODE=1: and a real node, as root)
 	@$(PY) -m tests.cluster up $(if $(NODE),--real-node)

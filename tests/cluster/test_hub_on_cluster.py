@@ -99,6 +99,8 @@ def test_uninstalled_it_leaves_volumes_and_what_it_was_given(release: Release) -
     claims = {one["metadata"]["name"] for one in release.get("persistentvolumeclaims")["items"]}
     release.helm("uninstall", "--wait", "--timeout=180s")
     mine = ("-l", f"app.kubernetes.io/instance={NAME}")
+    ended = ("wait", "--for=delete", "pods", *mine, "-n", release.namespace, "--timeout=120s")
+    release.cluster.control_plane.kubectl(*ended)  # Helm does not wait for what a StatefulSet made
     for kind in ("pods", "deployments", "statefulsets", "services", "roles", "rolebindings", "trainingqueues"):
         assert release.get(kind, *mine)["items"] == [], kind
     left = {one["metadata"]["name"] for one in release.get("persistentvolumeclaims")["items"]}

@@ -7,10 +7,12 @@ import json
 import os
 import re
 import tarfile
+import tomllib
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from tools.images import dockerfiles, locks, sbom
 from tools.images.layers import Layer, pack, read
@@ -50,6 +52,23 @@ def test_images_run_what_the_tests_run() -> None:
         text = locks.path(name).read_text()
         assert set(re.findall(r"(?m)^(\S+==\S+)", text)) <= tested
         assert text.count("--hash=sha256:") >= len(locks.names(text))
+
+
+def asked_for(extra: str) -> set[str]:
+    """Packages that an extra of the project names, itself or through another."""
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    found: set[str] = set()
+    for requirement in map(Requirement, extras[extra]):
+        inner = [asked_for(name) for name in requirement.extras] if requirement.name == "voicehub" else []
+        found |= set().union(*inner) if inner else {requirement.name.lower()}
+    return found
+
+
+@pytest.mark.parametrize("chain", locks.CHAINS, ids=lambda chain: "+".join(chain))
+def test_what_the_project_asks_for_is_locked(chain: dict[str, str]) -> None:
+    locked = {name for layer in chain for name in locks.names(locks.path(layer).read_text())}
+    asked = set().union(*(asked_for(extra) for extra in chain.values()))
+    assert asked - locked == set(), "python -m tools.images lock"
 
 
 def test_only_one_layer_has_torch() -> None:
