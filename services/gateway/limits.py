@@ -55,8 +55,10 @@ class Slots:
         self._gauge.inc()
 
     def give(self, visitor: str = "") -> None:
-        """Gives a slot back."""
+        """Gives a slot back; ValueError for one that is not held."""
         with self._lock:
+            if not self._held[visitor]:
+                raise ValueError(f"{self._name} were released too many times")
             self._held[visitor] -= 1
             self._held += Counter()  # drops visitors who hold nothing
         self._gauge.dec()

@@ -28,6 +28,7 @@ from sqlalchemy import (
     select,
 )
 from sqlalchemy.orm import Session
+from sqlalchemy.schema import sort_tables
 
 from services.common.backup import counters
 from services.common.migrations import revision
@@ -91,10 +92,21 @@ def load(session: Session, path: Path) -> int:
 
 
 def tables_of(connection: Connection) -> list[Table]:
-    """The service's tables as the database describes them, each after those it refers to."""
+    """The service's tables as the database describes them, each after those it refers to.
+
+    A table whose reference is checked at the end of a transaction only comes before the one it refers to: so refer
+    rows that a trigger counts when the row that they belong to is written (the ledger's).
+    """
     metadata = MetaData()
     metadata.reflect(connection)
-    tables = [table for table in metadata.sorted_tables if table.name not in OURS]
+    deferred = [
+        (table, key.referred_table)
+        for table in metadata.tables.values()
+        for key in table.foreign_key_constraints
+        if key.deferrable
+    ]
+    ordered = sort_tables(metadata.tables.values(), lambda key: bool(key.deferrable), deferred)
+    tables = [table for table in ordered if table.name not in OURS]
     for table in tables:
         for column in table.columns:
             if isinstance(column.type, JSON):  # SQL's NULL is not JSON's null

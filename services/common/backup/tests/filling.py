@@ -17,6 +17,8 @@ from services.common.objects import Area, open_store
 from services.common.settings import SERVICES, Settings
 
 ROWS = 7
+SOURCE, AMOUNT = 0, 5
+"""The account of the ledger whose balance may be negative, and what it gives."""
 BEGIN = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 TEXTS = ("plain", "粤语 老年 男性", "", "a\tb\n\"c\" 'd' \\", "😀", "%s {x} $1", "z" * 3)
 DOCUMENTS: tuple[Any, ...] = ({"k": [1, 2.5, None, "ü"]}, [], {}, "text", 0, False, [{"a": None}])
@@ -40,10 +42,19 @@ def fill_tables(session: Session) -> None:
     """`ROWS` rows in each table, referring to each other by number; the last one is deleted where nobody needs it."""
     connection = session.connection()
     for table in tables_of(connection):
-        values = [{c.name: _value(table, c, number) for c in table.columns} for number in range(ROWS)]
+        values = [row for number in range(ROWS) for row in _rows(table, number)]
         connection.execute(insert(table), values)
         if table.name == "outbox":  # so that its counter is ahead of its rows
             connection.execute(table.delete().where(table.c.sequence == ROWS))
+
+
+def _rows(table: Table, number: int) -> list[dict[str, Any]]:
+    """A row; of the ledger's entries, which its triggers hold to the rules, the two of a transaction."""
+    row = {column.name: _value(table, column, number) for column in table.columns}
+    if table.name != "ledger_entries":
+        return [row]
+    moved = ((f"{SOURCE}-id", -AMOUNT), (f"{SOURCE + 1}-id", AMOUNT))
+    return [row | {"account_id": a, "amount": by, "balance": by * (number + 1)} for a, by in moved]
 
 
 def settings_of(**variables: Any) -> dict[str, Settings]:
