@@ -24,7 +24,7 @@ from tools.requirements import Listed, not_runnable
 
 RESULTS = Path("build/tests")
 AT_ONCE = 2
-HOME_PACKAGES = ("services", "gptsovits", "voicescan", "sdk", "tools", "bench")
+HOME_PACKAGES = ("services", "gptsovits", "voicescan", "sdk", "operator", "tools", "bench")
 
 
 @dataclass(frozen=True)

@@ -3,34 +3,39 @@
 from __future__ import annotations
 
 import struct
+import sys
 import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
-import zstandard
 from numpy.typing import NDArray
 
 from gptsovits.formats.delta.layout import DeltaError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 Bytes = NDArray[np.uint8]
 SAME, RAW, ZSTD = 0, 1, 2
 _HEAD = struct.Struct("<BBI")
 LEVEL = 1
-WINDOW = 1 << 27
+WINDOW_LOG = 27
+"""Whoever unpacks allocates no window above 128 MiB."""
 WIDTHS = (1, 2, 4, 8)
 
 
-class _Tools(threading.local):
-    """zstd's contexts of this thread: making one costs as much as a small stream."""
+class _Own(threading.local):
+    """zstd's context of this thread: making one costs as much as a small stream."""
 
     def __init__(self) -> None:
-        self.compressor = zstandard.ZstdCompressor(level=LEVEL)
-        self.decompressor = zstandard.ZstdDecompressor(max_window_size=WINDOW)
+        self.compressor = zstd.ZstdCompressor(level=LEVEL)
 
 
-_own = cache(_Tools)
+_own = _Own()
 
 
 def write(values: Bytes, width: int = 8) -> bytes:
@@ -39,7 +44,7 @@ def write(values: Bytes, width: int = 8) -> bytes:
     if values.size == 0 or not np.any(values != first):
         return _HEAD.pack(SAME, first, 0)
     packed = pack(values, width)
-    squeezed = _own().compressor.compress(packed.tobytes())
+    squeezed = _own.compressor.compress(packed.tobytes(), zstd.ZstdCompressor.FLUSH_FRAME)
     if len(squeezed) < packed.size:
         return _HEAD.pack(ZSTD, width, len(squeezed)) + squeezed
     return _HEAD.pack(RAW, width, packed.size) + packed.tobytes()
@@ -110,12 +115,12 @@ def _table(width: int) -> NDArray[Any]:
 def _inflated(data: memoryview, size: int) -> bytes:
     """What zstd unpacks; the size that the frame announces is checked before anything is allocated."""
     try:
-        announced = zstandard.get_frame_parameters(data)
-        if announced.content_size != size or announced.window_size > WINDOW:
+        if zstd.get_frame_info(data).decompressed_size != size:
             raise DeltaError("The delta is damaged: a stream is of another size than its values.")
-        inflated = _own().decompressor.decompress(data, max_output_size=size)
-    except zstandard.ZstdError as error:
+        unpacker = zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: WINDOW_LOG})
+        inflated = unpacker.decompress(data, size)
+    except zstd.ZstdError as error:
         raise DeltaError(f"The delta is damaged: {error}.") from error
-    if len(inflated) != size:
+    if len(inflated) != size or not unpacker.eof:
         raise DeltaError("The delta is damaged: a stream is of another size than its values.")
     return inflated
