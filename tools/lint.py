@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
-CODE = ("services", "gptsovits", "voicescan", "sdk/voicehub", "operator/voicehub_operator", "tools")
+CODE = ("services", "gptsovits", "voicescan", "sdk/voicehub", "operator/voicehub_operator", "tools", "bench", "tests")
 CHECKS: Mapping[str, Sequence[str]] = {
     "ruff": (str(BIN / "ruff"), "check", "."),
     "mypy --strict": (str(BIN / "mypy"), *CODE),

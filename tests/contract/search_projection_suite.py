@@ -13,6 +13,7 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import select
 
+from services.catalog.domain.refs import MAIN, RefKind
 from services.catalog.domain.road import State
 from services.catalog.domain.visibility import Visibility
 from services.catalog.search.finding import find
@@ -22,7 +23,7 @@ from services.catalog.search.port import SearchIndex, Viewer
 from services.catalog.search.projection import Lag, Projection
 from services.catalog.search.query import understand
 from services.catalog.search.snapshot import changes_after, end_of_log, snapshot
-from services.catalog.store import repositories
+from services.catalog.store import refs, repositories
 from services.catalog.store.tables import RebuildRow, RepositoryRow, VersionRow
 from services.common.clock import now
 from services.common.database import Database
@@ -53,7 +54,8 @@ def publish(
         )  # fmt: skip
         session.add(version)
         session.flush()
-        repositories.forward_main(session, version)
+        refs.put(session, repository, MAIN, RefKind.BRANCH, "ann")
+        refs.forward(session, version)
         repositories.mark_stale(session, repository.id)
         return repository.id
 
@@ -62,7 +64,7 @@ def withdraw(database: Database, repository: str) -> None:
     with database.write() as session:
         version = session.scalars(select(VersionRow).where(VersionRow.repository_id == repository)).one()
         version.state = State.QUARANTINED.value
-        repositories.withdraw_from_main(session, version, State.PUBLISHED.value)
+        refs.withdraw(session, version)
         repositories.mark_stale(session, repository)
 
 
