@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.admin import NewTopic
 from kafka.structs import OffsetAndMetadata
 
 from tests.cluster.looking import Client, wait_for
@@ -57,6 +58,9 @@ def test_workers_follow_the_lag_to_none_and_back(
     with Replica(kubeconfig, namespace, "one", tmp_path, kafka=servers, lag_seconds=0.5):
         client.create("batchsyntheses", batch())
         wait_for(lambda: status("workers") == 0, 60, "no topic, no worker")
+        admin = KafkaAdminClient(bootstrap_servers=servers)
+        admin.create_topics([NewTopic(TOPIC, num_partitions=1, replication_factor=1)])
+        admin.close()
         producer = KafkaProducer(bootstrap_servers=servers)
         for _ in range(6):
             producer.send(TOPIC, b"shard")

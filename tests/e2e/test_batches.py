@@ -87,10 +87,10 @@ def test_every_line_once_however_often_the_service_dies(
 def test_the_command_is_interrupted_and_goes_on(own_house: House, ann: Person, voice: str, tmp_path: Path) -> None:
     film = tmp_path / "film.srt"
     film.write_text(
-        "".join(f"{n}\n00:00:{n:02},000 --> 00:00:{n:02},500\nThis is subtitle {n}.\n\n" for n in range(1, 26))
+        "".join(f"{n}\n00:00:{n:02},000 --> 00:00:{n:02},500\nThis is subtitle {n}.\n\n" for n in range(1, 60))
     )
     estimate = ann.ok("batch", film, "--voice", voice, "--estimate")
-    assert (estimate["lines"], estimate["takes"], estimate["list_format"]) == (25, 25, "srt")
+    assert (estimate["lines"], estimate["takes"], estimate["list_format"]) == (59, 59, "srt")
     assert "last" in estimate["voices"][0]["source"]  # of the batch before
     out = tmp_path / "film.zip"
     command = [*VOICEHUB, "batch", str(film), "--voice", voice, "-o", str(out), "--json"]
@@ -109,7 +109,7 @@ def test_the_command_is_interrupted_and_goes_on(own_house: House, ann: Person, v
     with zipfile.ZipFile(out) as archive:
         cues = archive.read("ann--reader.srt").decode().split("\n\n")
         entries = [json.loads(line) for line in archive.read("manifest.jsonl").splitlines()]
-    assert len([cue for cue in cues if cue.strip()]) == len(entries) == 25
+    assert len([cue for cue in cues if cue.strip()]) == len(entries) == 59
     assert all(entry["overrun"] > 0 for entry in entries)
     assert 0.3 < estimate["audio_seconds"] / answer["batch"]["seconds"] < 3
     bo = own_house.person("bo")
