@@ -12,7 +12,7 @@ from voicehub.decoding import decode
 from voicehub.downloads import Wanted, fetch_file
 from voicehub.errors import NotFound
 from voicehub.events import refuse_problem
-from voicehub.models import ObjectRef, Page, Upload
+from voicehub.models import ObjectRef, Upload
 from voicehub.sse import ServerEvent
 from voicehub.transport import Transport
 from voicehub.uploads import OnBytes, ignore_progress
@@ -159,11 +159,11 @@ class Batches:
 
     def all(self) -> Iterator[Batch]:
         """All batches of the user, newest first."""
-        return (decode(Batch, item) for item in self._items("/v1/batches", {}))
+        return (decode(Batch, item) for item in self._transport.items("/v1/batches"))
 
     def takes(self, batch: str, state: str = "") -> Iterator[Take]:
         """What became of each line by each voice; of one state if it is said."""
-        return (decode(Take, item) for item in self._items(f"/v1/batches/{batch}/takes", {"state": state}))
+        return (decode(Take, item) for item in self._transport.items(f"/v1/batches/{batch}/takes", {"state": state}))
 
     def cancel(self, batch: str) -> Batch:
         """Stops; what is spoken stays."""
@@ -192,15 +192,6 @@ class Batches:
 
     def _json(self, method: str, path: str, **options: Any) -> Any:
         return self._transport.json(method, path, **options)
-
-    def _items(self, path: str, params: Mapping[str, Any]) -> Iterator[Any]:
-        cursor = ""
-        while True:
-            page = decode(Page, self._json("GET", path, params={**params, "cursor": cursor, "size": 100}))
-            yield from page.items
-            cursor = page.next_cursor
-            if not cursor:
-                return
 
 
 def _ended(event: ServerEvent) -> bool:

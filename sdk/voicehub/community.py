@@ -9,7 +9,6 @@ from typing import Any
 
 from voicehub.decoding import decode
 from voicehub.names import VoiceName, parse_name
-from voicehub.paging import items
 from voicehub.transport import Transport
 
 
@@ -99,7 +98,7 @@ class Community:
     def notices(self, *, unread: bool = False) -> Iterator[Notice]:
         """What the user is told, newest first."""
         params = {"unread": "true"} if unread else {}
-        return (decode(Notice, item) for item in items(self._transport, "/v1/notifications", params))
+        return (decode(Notice, item) for item in self._transport.items("/v1/notifications", params))
 
     def mark_read(self, up_to: int = 0) -> None:
         """Everything up to a notice (0: all) was read."""
@@ -108,7 +107,7 @@ class Community:
     def issues(self, name: str | VoiceName, state: str = "open", label: str = "") -> Iterator[Issue]:
         """Issues in a state (open, closed, all), newest first."""
         params = {"state": state} | ({"label": label} if label else {})
-        return (decode(Issue, item) for item in items(self._transport, _issues(name), params))
+        return (decode(Issue, item) for item in self._transport.items(_issues(name), params))
 
     def issue(self, name: str | VoiceName, number: int) -> Issue:
         """One issue."""
@@ -127,7 +126,7 @@ class Community:
 
     def issue_comments(self, name: str | VoiceName, number: int) -> Iterator[IssueComment]:
         """What was said, oldest first."""
-        found = items(self._transport, f"{_issues(name)}/{number}/comments")
+        found = self._transport.items(f"{_issues(name)}/{number}/comments")
         return (decode(IssueComment, item) for item in found)
 
     def comment_issue(self, name: str | VoiceName, number: int, text: str) -> IssueComment:
@@ -142,7 +141,7 @@ class Community:
 
     def reports(self, state: str = "open") -> Iterator[Report]:
         """For moderators: the queue, oldest first."""
-        found = items(self._transport, "/v1/moderation/reports", {"state": state})
+        found = self._transport.items("/v1/moderation/reports", {"state": state})
         return (decode(Report, item) for item in found)
 
     def decide_report(self, report: str, decision: str, note: str = "") -> Report:
@@ -152,7 +151,7 @@ class Community:
 
     def takedowns(self) -> Iterator[Takedown]:
         """Of the user's repositories; for moderators all."""
-        return (decode(Takedown, item) for item in items(self._transport, "/v1/takedowns"))
+        return (decode(Takedown, item) for item in self._transport.items("/v1/takedowns"))
 
     def appeal(self, takedown: str, text: str) -> Takedown:
         """The owner's word against a take-down, once."""

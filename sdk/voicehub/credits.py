@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from voicehub.decoding import decode
-from voicehub.paging import items
 from voicehub.transport import Transport
 
 
@@ -47,7 +46,7 @@ class CreditBook:
 
     def entries(self) -> Iterator[CreditEntry]:
         """The statement, newest first."""
-        return (decode(CreditEntry, item) for item in items(self._transport, "/v1/credits/entries"))
+        return (decode(CreditEntry, item) for item in self._transport.items("/v1/credits/entries"))
 
     def give(self, to: str, amount: int, note: str = "") -> Credits:
         """A gift; answers what the user has left. Refused when that is too little."""

@@ -5,43 +5,25 @@ from __future__ import annotations
 import grpc
 
 from services.common import rpc
-from services.common.charges import Charges
 from services.common.runtime import House, Parts
-from services.inference.admission import Line, capacity
 from services.inference.auditions import Auditions
-from services.inference.bases import Bases
-from services.inference.batches.bootstrap import WATCHERS, Batches
-from services.inference.engines import memory_budget, open_engines
+from services.inference.batches.bootstrap import WATCHERS
 from services.inference.exporter import Exporter
 from services.inference.handlers import Handlers
-from services.inference.provenance import Provenance
-from services.inference.registry import BaseRegistry
 from services.inference.service import InferenceService
-from services.inference.shelf import Shelf
-from services.inference.synthesis import Synthesizer
-from services.stubs.voicehub.catalog.v1.credits_pb2_grpc import CreditServiceStub
+from services.inference.speaking import Speaking
 from services.stubs.voicehub.inference.v1 import batch_pb2, batch_pb2_grpc, inference_pb2, inference_pb2_grpc
 
 
 def bootstrap(house: House) -> Parts:
     """The parts of inference from the engines of the house."""
-    settings = house.settings
-    registry = BaseRegistry(settings.bases)
-    bases = Bases(registry, house.objects)
-    shipped = bases.register_shipped()
-    places = capacity()
-    provenance = Provenance(settings.data / "inference" / "provenance")
-    engines, memory = open_engines(settings.inference_url), memory_budget(settings.inference_url)
-    shelf = Shelf(house.objects, registry, settings.data / "inference" / "voices", engines, memory)
-    synthesizer = Synthesizer(shelf, Line(places), provenance)
-    exporter = Exporter(house.objects, settings.objects_url, registry, shipped.digest if shipped else "")
-    reserve = CreditServiceStub(house.channel("catalog")).ReserveCredits
-    charges = Charges(house.database, reserve, "synthesis", "inference")
-    packing = settings.data / "inference" / "packing"
-    batches = Batches.wire(house.database, house.objects, synthesizer, packing, charges)
+    settings, speaking = house.settings, Speaking.wire(house)
+    synthesizer, shelf, batches = speaking.synthesizer, speaking.shelf, speaking.batches
+    base = speaking.shipped.digest if speaking.shipped else ""
+    exporter = Exporter(house.objects, settings.objects_url, speaking.registry, base)
     shards = [batches.shards.subscription()] if settings.speaks_batches else []
     handlers = Handlers(house.database, exporter, Auditions(house.objects, synthesizer))
-    service = InferenceService(house.database, synthesizer, bases)
+    service = InferenceService(house.database, synthesizer, speaking.bases)
 
     def register(server: grpc.Server) -> None:
         inference_pb2_grpc.add_InferenceServiceServicer_to_server(service, server)
@@ -57,5 +39,5 @@ def bootstrap(house: House) -> Parts:
         start=shelf.watch,
         stop=shelf.close,
         # Whoever holds a place waits in a thread; the others answer whoever finds none, and health.
-        workers=places.places + rpc.WORKERS + WATCHERS,
+        workers=speaking.places.places + rpc.WORKERS + WATCHERS,
     )

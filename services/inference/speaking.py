@@ -1,0 +1,46 @@
+"""Wires what speaks: voices that are opened when they are asked for, the line before them, and the work on batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from services.common.charges import Charges
+from services.common.runtime import House
+from services.inference.admission import Line, capacity
+from services.inference.bases import Bases
+from services.inference.batches.bootstrap import Batches
+from services.inference.domain.fairness import Capacity
+from services.inference.engines import memory_budget, open_engines
+from services.inference.provenance import Provenance
+from services.inference.registry import BaseRegistry, RegisteredBase
+from services.inference.shelf import Shelf
+from services.inference.synthesis import Synthesizer
+from services.stubs.voicehub.catalog.v1.credits_pb2_grpc import CreditServiceStub
+
+
+@dataclass(frozen=True)
+class Speaking:
+    """What the inference service and a batch worker have in common; `shipped` is the base that comes along."""
+
+    registry: BaseRegistry
+    bases: Bases
+    shipped: RegisteredBase | None
+    places: Capacity
+    shelf: Shelf
+    synthesizer: Synthesizer
+    batches: Batches
+
+    @classmethod
+    def wire(cls, house: House) -> Speaking:
+        """From the engines of the house."""
+        settings, folder = house.settings, house.settings.data / "inference"
+        registry = BaseRegistry(settings.bases)
+        bases = Bases(registry, house.objects)
+        shipped, places = bases.register_shipped(), capacity()
+        engines, memory = open_engines(settings.inference_url), memory_budget(settings.inference_url)
+        shelf = Shelf(house.objects, registry, folder / "voices", engines, memory)
+        synthesizer = Synthesizer(shelf, Line(places), Provenance(folder / "provenance"))
+        reserve = CreditServiceStub(house.channel("catalog")).ReserveCredits
+        charges = Charges(house.database, reserve, "synthesis", "inference")
+        batches = Batches.wire(house.database, house.objects, synthesizer, folder / "packing", charges)
+        return cls(registry, bases, shipped, places, shelf, synthesizer, batches)
