@@ -10,7 +10,8 @@ programs() {
   local missing=()
   command -v bwrap >/dev/null || missing+=(bubblewrap)
   command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
-  ldconfig -p 2>/dev/null | grep -q libportaudio || missing+=(libportaudio2)
+  # Not `ldconfig | grep -q`: grep leaves at the first match, and with pipefail the broken pipe would look like a miss.
+  grep -q libportaudio <<< "$(ldconfig -p 2>/dev/null)" || missing+=(libportaudio2)
   # Brings the jars of Kafka and Elasticsearch, for the suite that runs on them.
   command -v mvn >/dev/null || missing+=(maven)
   # Lets a hub see a clock that jumps, for one test.
@@ -21,7 +22,10 @@ programs() {
   [ ${#missing[@]} -eq 0 ] && return 0
   if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     say "Installing ${missing[*]} …"
-    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+    # As root: apt's own user cannot check signatures where the temporary directory is root's alone.
+    local as_root=(-qq -o APT::Sandbox::User=root)
+    apt-get "${as_root[@]}" update
+    DEBIAN_FRONTEND=noninteractive apt-get "${as_root[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
   else
     say "Missing: ${missing[*]}. Install them as administrator: apt-get install ${missing[*]}"
     say "Without bubblewrap no voice's behaviour is tested (and none is published); without chromium the browser suite does not run, without maven not the engines suite."
