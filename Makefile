@@ -6,7 +6,7 @@ export OMP_NUM_THREADS ?= 1
 export MKL_NUM_THREADS ?= 1
 export ORT_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup demo test lint soak nano wheel stubs clean unit contract e2e engines security browser cluster engines-up engines-down cluster-programs cluster-up cluster-down images
+.PHONY: help setup demo test lint soak nano wheel stubs clean unit contract e2e engines security browser cluster engines-up engines-down cluster-programs cluster-ready cluster-up cluster-down images
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -17,11 +17,19 @@ setup: ## .venv from the lock (idempotent; the second time takes a second)
 demo: setup ## One minute of speech becomes a voice that speaks (QUICK=1: shorter)
 	@QUICK=$(QUICK) $(PY) -m tools.demo
 
-test: setup ## All suites, each with its time and budget (REQUIRE_ALL=1: what is not run, failed)
+test: cluster-ready ## All suites, each with its time and budget (REQUIRE_ALL=1: what is not run, failed)
 	@$(PY) -m tools.suites
 
-unit contract e2e engines security browser cluster: setup
+unit contract e2e engines security browser: setup
 	@$(PY) -m tools.suites $@
+
+cluster: cluster-ready
+	@$(PY) -m tools.suites $@
+
+# The suite on Kubernetes has a budget for tests, not for compilers.
+cluster-ready: setup
+	@tools/setup.sh cluster
+	@if $(PY) -m tools.requirements real-node; then $(MAKE) --no-print-directory cluster-programs images; fi
 
 engines-up: setup ## Start the engines of a cluster on the loopback (ENGINES="postgresql elasticsearch" for some of them)
 	@$(PY) -m tests.engines up $(ENGINES)

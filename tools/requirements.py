@@ -1,4 +1,7 @@
-"""What this machine has, for tests that need more than Python: see tests/cannot-run-here.toml."""
+"""What this machine has, for tests that need more than Python: see tests/cannot-run-here.toml.
+
+`python -m tools.requirements NAME` exits 0 if it has that, else 1.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -77,3 +81,7 @@ def not_runnable(path: Path = LIST) -> list[Listed]:
     if unknown:
         raise ValueError(f"{path}: unknown requirement {', '.join(sorted(unknown))}; known: {', '.join(CHECKS)}")
     return [one for one in listed if not CHECKS[one.requires]()]
+
+
+if __name__ == "__main__":
+    sys.exit(not CHECKS[sys.argv[1]]())

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Makes .venv exactly as requirements.lock says (hashes checked) and brings the programs that tests and sandbox need.
 # Idempotent: the stamp holds the digest of what was installed; a second run ends in a second.
+# `tools/setup.sh cluster` brings what a Kubernetes node on this machine needs, too.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 say() { printf '%s\n' "$*" >&2; }
 
 programs() {
-  local missing=()
   command -v bwrap >/dev/null || missing+=(bubblewrap)
   command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
   # Not `ldconfig | grep -q`: grep leaves at the first match, and with pipefail the broken pipe would look like a miss.
@@ -19,17 +19,34 @@ programs() {
   # One judge (webrtcvad) is compiled at installation.
   command -v cc >/dev/null || missing+=(gcc libc6-dev)
   "$PYTHON" -c 'import sysconfig, os, sys; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || missing+=(python3-dev)
+  install_missing || say "Without bubblewrap no voice's behaviour is tested (and none is published); without chromium the browser suite does not run, without maven not the engines suite."
+}
+
+# Kubernetes, helm and kwok are built by Go; the containers of the node are run by Debian's containerd.
+cluster_programs() {
+  command -v go >/dev/null || missing+=(golang)
+  command -v containerd >/dev/null || missing+=(containerd)
+  command -v runc >/dev/null || missing+=(runc)
+  [ -x /usr/lib/cni/bridge ] || missing+=(containernetworking-plugins)
+  command -v iptables >/dev/null || missing+=(iptables)
+  command -v ip >/dev/null || missing+=(iproute2)
+  command -v mmdebstrap >/dev/null || missing+=(mmdebstrap)
+  install_missing || say "Without them nothing runs on a real node: the suite on Kubernetes counts as not run."
+}
+
+missing=()
+install_missing() {
   [ ${#missing[@]} -eq 0 ] && return 0
-  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-    say "Installing ${missing[*]} …"
-    # As root: apt's own user cannot check signatures where the temporary directory is root's alone.
-    local as_root=(-qq -o APT::Sandbox::User=root)
-    apt-get "${as_root[@]}" update
-    DEBIAN_FRONTEND=noninteractive apt-get "${as_root[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
-  else
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
     say "Missing: ${missing[*]}. Install them as administrator: apt-get install ${missing[*]}"
-    say "Without bubblewrap no voice's behaviour is tested (and none is published); without chromium the browser suite does not run, without maven not the engines suite."
+    return 1
   fi
+  say "Installing ${missing[*]} …"
+  # As root: apt's own user cannot check signatures where the temporary directory is root's alone.
+  local as_root=(-qq -o APT::Sandbox::User=root)
+  apt-get "${as_root[@]}" update
+  DEBIAN_FRONTEND=noninteractive apt-get "${as_root[@]}" install -y --no-install-recommends "${missing[@]}" >/dev/null
+  missing=()
 }
 
 uv_program() {
@@ -51,6 +68,7 @@ find_python() {
 }
 
 PYTHON="${PYTHON:-$(find_python)}"
+if [ "${1:-}" = cluster ]; then cluster_programs; exit 0; fi
 programs
 stamp="$(cat requirements.lock pyproject.toml | sha256sum | cut -d' ' -f1) $("$PYTHON" --version)"
 if [ "$(cat .venv/.setup-stamp 2>/dev/null)" = "$stamp" ]; then exit 0; fi
