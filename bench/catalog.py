@@ -8,6 +8,11 @@ the 99th percentiles at the greatest size compare with those at the smallest (th
 
 from __future__ import annotations
 
+import sys
+
+if not __package__:
+    sys.path[0] += "/.."  # Run as a file: beside it, operator.py would stand for Python's own.
+
 import argparse
 import math
 import random

@@ -7,6 +7,10 @@ too, for machines that do other work. Tokens must be the same however many speak
 from __future__ import annotations
 
 import sys
+
+if not __package__:
+    sys.path[0] += "/.."  # Run as a file: beside it, operator.py would stand for Python's own.
+
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path

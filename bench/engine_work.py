@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
+if not __package__:
+    sys.path[0] += "/.."  # Run as a file: beside it, operator.py would stand for Python's own.
+
 import json
 import os
 import resource
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path

@@ -8,8 +8,12 @@ precision, as voices are.
 
 from __future__ import annotations
 
-import argparse
 import sys
+
+if not __package__:
+    sys.path[0] += "/.."  # Run as a file: beside it, operator.py would stand for Python's own.
+
+import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any

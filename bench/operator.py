@@ -12,6 +12,11 @@ timed, and the answer is whether a job was lost or had a second pod, and whether
 
 from __future__ import annotations
 
+import sys
+
+if not __package__:
+    sys.path[0] += "/.."  # Run as a file: beside it, operator.py would stand for Python's own.
+
 import argparse
 import os
 import statistics

@@ -8,12 +8,16 @@ those of the members they open. Memory is the growth of the process's own (anony
 
 from __future__ import annotations
 
+import sys
+
+if not __package__:
+    sys.path[0] += "/.."  # Run as a file: beside it, operator.py would stand for Python's own.
+
 import argparse
 import io
 import json
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable

@@ -7,6 +7,11 @@ of the processor time that the answering thread spent (on a busy machine the sec
 
 from __future__ import annotations
 
+import sys
+
+if not __package__:
+    sys.path[0] += "/.."  # Run as a file: beside it, operator.py would stand for Python's own.
+
 import argparse
 import os
 import random

@@ -8,6 +8,11 @@ many requests.
 
 from __future__ import annotations
 
+import sys
+
+if not __package__:
+    sys.path[0] += "/.."  # Run as a file: beside it, operator.py would stand for Python's own.
+
 import argparse
 import os
 import tempfile

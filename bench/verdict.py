@@ -7,10 +7,14 @@ and behaviour test.
 
 from __future__ import annotations
 
+import sys
+
+if not __package__:
+    sys.path[0] += "/.."  # Run as a file: beside it, operator.py would stand for Python's own.
+
 import argparse
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
