@@ -107,6 +107,7 @@ def test_the_checker_sees_what_acks_0_loses(traffic: Traffic, kafka: Kafka, monk
         kafka.kill()
         kafka.start()
         later = [traffic.write()]
+
         # What it sends first on a new connection may be lost, too.
         def again() -> bool:
             """Whether one of them came; else another is written."""

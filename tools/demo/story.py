@@ -22,7 +22,6 @@ from tools.demo.stage import Person, Stage, StoryEnded
 from tools.demo.table import OWN
 from voicehub.cli.output import Output, Steps
 
-QUICK_SENTENCES = 5
 QUERIES = ("英语 男性 叙事", "English male narrator")
 AUDITION = "Tell me what you want to hear, and I will say it."
 VOICE = "two-cities"
@@ -30,20 +29,19 @@ VOICE = "two-cities"
 
 @dataclass
 class Story:
-    """What is told on `stage`, and what has been seen so far."""
+    """What is told on `stage`, and what has been seen so far.
+
+    `quick` is a shorter fine-tune; `sentences` are unseen ones that the voice says and that are judged.
+    """
 
     stage: Stage
     source: Source
     folder: Path
     quick: bool
     out: Output
+    sentences: tuple[str, ...] = TEST_SENTENCES
     report: dict[str, Any] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def sentences(self) -> tuple[str, ...]:
-        """The unseen sentences that are judged."""
-        return TEST_SENTENCES[:QUICK_SENTENCES] if self.quick else TEST_SENTENCES
 
     def tell(self) -> dict[str, Any]:
         """All chapters; answers the report."""
