@@ -36,12 +36,8 @@ def test_text_alone_is_learned_from_the_voices_own_output(
         t["name"] for t in before["tensors"] if t["digest"] not in {one["digest"] for one in tuned["tensors"]}
     }
     assert changed  # it has learned something
-    end = time.monotonic() + 120  # paid by an event, when the trainer has heard that the voice is out
-    while "settle" not in (kinds := _entries(developer)):
-        assert time.monotonic() < end, kinds
-    assert "reserve" in kinds
-
-
-def _entries(person: Person) -> set[str]:
-    """The kinds of a person's entries in the ledger."""
-    return {entry["kind"] for entry in person.ok("credits", "--entries", "50")["entries"]}
+    end = time.monotonic() + 60  # paid by an event, when the trainer has heard that the voice is out
+    while (wallet := developer.ok("credits", "--entries", "50"))["credits"]["reserved"]:
+        assert time.monotonic() < end, wallet
+    kinds = [entry["kind"] for entry in wallet["entries"]]
+    assert ("reserve" in kinds, "refund" in kinds) == (True, False)
