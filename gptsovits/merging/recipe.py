@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal, get_args
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, get_args
 
 from gptsovits.merging.modules import NAMES, STAGES, is_meant
 
@@ -48,6 +48,17 @@ class Recipe:
             raise ValueError(f"{unknown[0]} is no part of a voice; use {', '.join(NAMES)} or names such as s2/dec.")
         if not (0 < self.density <= 1 and 0 <= self.weight <= 1 and 0 <= self.scale <= 4):
             raise ValueError("density lies in (0, 1], weight in [0, 1], scale in [0, 4]")
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> Recipe:
+        """The recipe that a request asks for, its keys the attributes; ValueError for others, and for wrong types."""
+        unknown = sorted(set(options) - {one.name for one in fields(cls)})
+        if unknown:
+            raise ValueError(f"there is no option {unknown[0]}; use {', '.join(one.name for one in fields(cls))}")
+        try:
+            return cls(**options)
+        except (TypeError, AttributeError) as error:
+            raise ValueError("an option is of another type than it should be") from error
 
     def for_tensor(self, name: str) -> Strategy:
         """The strategy for one tensor."""

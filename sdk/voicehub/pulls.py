@@ -55,7 +55,9 @@ class Pulls:
     ) -> Pull:
         """Merges the head that you heard; Refused names each check that has not passed.
 
-        With `weights` the hub merges both sides first, by `options`; the result becomes the head.
+        With `weights` the hub merges both sides by `options` (strategy, scale, density, weight, choices, lexicon).
+        The result is judged as the head (`merging` as long as that takes); then it is merged, or the old head is back
+        and `merge_failure` says why.
         """
         body = {"head": head, "strategy": strategy, "options": dict(options or {})}
         return decode(Pull, self._transport.json("POST", f"{self._path(name, number)}/merge", body=body))

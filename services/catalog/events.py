@@ -8,11 +8,12 @@ from google.protobuf.message import Message
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from services.catalog.messages import comment, to_struct
+from services.catalog.messages import comment
 from services.catalog.store.pull_tables import PullRequestRow
 from services.catalog.store.tables import CommentRow, LikenessRow, RepositoryRow, VersionRow
 from services.common import metrics, outbox
 from services.common.events import make_event
+from services.common.structs import to_struct
 from services.stubs.voicehub.catalog.v1 import collaboration_events_pb2, events_pb2
 from services.stubs.voicehub.common.v1 import common_pb2
 
@@ -88,6 +89,7 @@ def evaluation_requested(session: Session, version_id: str) -> None:
 
 def merge_requested(session: Session, pull: PullRequestRow, merge_bases: Sequence[str], account: str) -> None:
     """Somebody shall merge the weights of both sides of a pull request."""
+    place = session.scalars(select(RepositoryRow).where(RepositoryRow.id == pull.repository_id)).one()
     payload = collaboration_events_pb2.MergeRequested(
         pull_id=pull.id,
         base_version=pull.merging["base"],
@@ -95,6 +97,9 @@ def merge_requested(session: Session, pull: PullRequestRow, merge_bases: Sequenc
         merge_bases=merge_bases,
         options=to_struct(pull.merging["options"]),
         account=account,
+        owner=place.owner,
+        name=place.name,
+        number=pull.number,
     )
     _say(session, "community", pull.id, payload)
 

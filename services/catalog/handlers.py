@@ -14,14 +14,14 @@ from google.protobuf.message import Message
 from sqlalchemy.orm import Session
 
 from services.catalog import events, likenesses
-from services.catalog.collaboration import following
+from services.catalog.collaboration import settling
 from services.catalog.domain.card import problems
 from services.catalog.domain.road import NOT_RUN, PASSED, Facts, State, may_become, state_of
-from services.catalog.messages import from_struct
 from services.catalog.store import refs, repositories, versions
 from services.catalog.store.tables import FileRow, FindingRow, SampleRow, TensorRow, VersionRow
 from services.common.clock import now
 from services.common.events import Event
+from services.common.structs import from_struct
 from services.common.subscriptions import Effect, Subscription
 from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.inference.v1.inference_pb2 import AuditionsCompleted, BundleFile, ExportCompleted
@@ -144,13 +144,13 @@ def _advance(session: Session, version: VersionRow) -> None:
     if state is State.PUBLISHED:
         version.publish_time = now()
         changed = refs.forward(session, version)
-        following.published(session, version)
+        settling.published(session, version)
         events.published(session, repository, version)
         if repository.delete_time is None:
             likenesses.note(session, repository, version)
     elif state is State.QUARANTINED:
         changed = refs.withdraw(session, version)
-        following.refused(session, version)
+        settling.refused(session, version)
         events.quarantined(session, repository, version)
     for repository_id in dict.fromkeys([repository.id, *changed]):
         repositories.mark_stale(session, repository_id)

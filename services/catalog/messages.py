@@ -1,13 +1,6 @@
-"""From rows to the messages of the contract, and back from `Struct`."""
+"""From rows to the messages of the contract."""
 
 from __future__ import annotations
-
-import math
-from collections.abc import Mapping
-from typing import Any
-
-from google.protobuf import json_format
-from google.protobuf.struct_pb2 import Struct, Value
 
 from services.catalog.domain.road import State
 from services.catalog.domain.visibility import Visibility
@@ -15,6 +8,7 @@ from services.catalog.store.tables import CommentRow, FileRow, RepositoryRow, Sa
 from services.catalog.store.versions import Parts
 from services.common.clock import to_timestamp
 from services.common.errors import Invalid
+from services.common.structs import to_struct
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from services.stubs.voicehub.common.v1 import common_pb2
 
@@ -35,21 +29,6 @@ def visibility_from(value: pb.Visibility.ValueType) -> Visibility:
     if value == pb.VISIBILITY_PRIVATE:
         return Visibility.PRIVATE
     raise Invalid("The visibility is unknown.", hint="Use public or private.", fields={"visibility": "unknown"})
-
-
-def from_struct(struct: Struct) -> dict[str, Any]:
-    """A JSON object; whole numbers come back as int, as they were before `Struct` made doubles of them.
-
-    Raises Invalid for what JSON cannot write: infinities and not-a-number.
-    """
-    return {key: _plain(value) for key, value in struct.fields.items()}
-
-
-def to_struct(values: Mapping[str, Any]) -> Struct:
-    """A `Struct` of a JSON object."""
-    struct = Struct()
-    json_format.ParseDict(dict(values), struct)
-    return struct
 
 
 def object_ref(digest: str, size: int) -> common_pb2.ObjectRef:
@@ -131,20 +110,3 @@ def comment(row: CommentRow) -> pb.Comment:
 
 def _file(row: FileRow) -> pb.ExportFile:
     return pb.ExportFile(path=row.path, object=object_ref(row.digest, row.size))
-
-
-def _plain(value: Value) -> Any:
-    kind = value.WhichOneof("kind")
-    if kind == "struct_value":
-        return from_struct(value.struct_value)
-    if kind == "list_value":
-        return [_plain(item) for item in value.list_value.values]
-    if kind == "number_value":
-        return _number(value.number_value)
-    return None if kind in (None, "null_value") else getattr(value, kind)
-
-
-def _number(value: float) -> int | float:
-    if not math.isfinite(value):
-        raise Invalid("A number is not finite.", hint="Leave out figures that are infinite or not a number.")
-    return int(value) if value.is_integer() else value

@@ -17,7 +17,7 @@ from services.catalog.domain.road import State
 from services.catalog.domain.roles import Role, not_yours, taken_down
 from services.catalog.domain.uploads import Upload, check_uploads
 from services.catalog.domain.visibility import require_account
-from services.catalog.messages import from_struct, visibility_from
+from services.catalog.messages import visibility_from
 from services.catalog.store import access, history, idempotency, refs, repositories, versions
 from services.catalog.store.tables import RefRow, RepositoryRow, UploadRow, VersionRow
 from services.common.clock import now
@@ -25,6 +25,7 @@ from services.common.errors import Unprocessable
 from services.common.identity import Identity
 from services.common.ids import new_id
 from services.common.objects import Area, ObjectStore
+from services.common.structs import from_struct
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 
 OPERATION = "CreateVersion"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import grpc
 
 from services.common.charges import Charges
@@ -16,6 +18,9 @@ from services.stubs.voicehub.trainer.v1 import (
 from services.trainer.evaluation.runner import EvaluationRunner
 from services.trainer.evaluation.service import EvaluationService
 from services.trainer.evaluation.speaking import Hub
+from services.trainer.merging.runner import MergeRunner
+from services.trainer.merging.service import subscription as merge_subscription
+from services.trainer.merging.versions import Versions
 from services.trainer.port import open_training
 from services.trainer.publisher import Publisher
 from services.trainer.service import TrainerService
@@ -31,8 +36,11 @@ def bootstrap(house: House) -> Parts:
     charges = Charges(house.database, CreditServiceStub(house.channel("catalog")).ReserveCredits, "training", "trainer")
     hub = Hub(settings.address("catalog"), settings.address("inference"), house.signer, house.objects, settings.tls)
     service = TrainerService(house.database, house.objects, runner, charges, hub.version)
-    judges = EvaluationRunner(house.database, hub, settings.data / "evaluations")
+    most = int(os.environ.get("VOICEHUB_EVALUATION_SENTENCES", "0")) or None
+    judges = EvaluationRunner(house.database, hub, settings.data / "evaluations", most=most)
     evaluations = EvaluationService(house.database, hub, judges)
+    versions = Versions(settings.address("catalog"), house.signer, settings.tls)
+    merges = MergeRunner(house.database, house.objects, versions, settings.data / "merges")
 
     def register(server: grpc.Server) -> None:
         trainer_pb2_grpc.add_TrainerServiceServicer_to_server(service, server)
@@ -41,8 +49,10 @@ def bootstrap(house: House) -> Parts:
     def start() -> None:
         runner.start()
         judges.start()
+        merges.taker.start()
 
     def stop() -> None:
+        merges.taker.stop()
         judges.stop()
         runner.stop()
 
@@ -50,7 +60,7 @@ def bootstrap(house: House) -> Parts:
     return Parts(
         register=register,
         names=[one.full_name for file in files for one in file.DESCRIPTOR.services_by_name.values()],
-        subscriptions=[*runner.subscriptions(), evaluations.subscription()],
+        subscriptions=[*runner.subscriptions(), evaluations.subscription(), merge_subscription(merges)],
         start=start,
         stop=stop,
     )

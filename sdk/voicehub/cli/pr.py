@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import click
 
 from voicehub.cli.context import Context, command
+from voicehub.client import Client
 from voicehub.collaboration import Pull
-from voicehub.errors import UsageError
+from voicehub.errors import Refused, UsageError
 from voicehub.names import VoiceName, parse_name
 
+PACE_SECONDS = 1.0
 _MARKS = {"passed": "✓", "pending": "…", "failed": "✗"}
 
 
@@ -114,26 +117,33 @@ def comment(context: Context, voice: str, number: int, text: str, thread: str, s
 @click.option("--strategy", default="", help="Of the weights: ties, task, linear, slerp.")
 @click.option("--theirs", multiple=True, metavar="MODULE", help="Take this module from the head as it is.")
 @click.option("--ours", multiple=True, metavar="MODULE", help="Take this module from the base as it is.")
+@click.option("--lexicon", default="", type=click.Choice(["", "ours", "theirs"]), help="Whose words win.")
+@click.option("--wait/--no-wait", default=True, help="Of --weights: until it is merged, or why not is known.")
 @click.option(
     "--head", default="", metavar="VERSION", help="Refuse if the head is not this one (default: the present)."
 )
 @command
-def merge(context: Context, voice: str, number: int, weights: bool, head: str, **options: Any) -> None:
-    """Merge pull request NUMBER into VOICE: the branch moves forward to its head."""
+def merge(context: Context, voice: str, number: int, weights: bool, wait: bool, head: str, **options: Any) -> None:
+    """Merge pull request NUMBER into VOICE: the branch moves forward to its head.
+
+    With --weights both sides are merged first, and the branch moves to the result once it is judged good enough.
+    """
     choices = dict.fromkeys(options["theirs"], "theirs") | dict.fromkeys(options["ours"], "ours")
-    asked = ({"strategy": options["strategy"]} if options["strategy"] else {}) | (
-        {"choices": choices} if choices else {}
-    )
+    given = {"strategy": options["strategy"], "choices": choices, "lexicon": options["lexicon"]}
+    asked = {name: value for name, value in given.items() if value}
     if asked and not weights:
         raise UsageError("How to merge weights is said without --weights.", hint="Add --weights.")
     with context.client() as client:
         seen = head or client.pulls.get(voice, number).head_version
         done = client.pulls.merge(voice, number, seen, strategy="weights" if weights else "fast-forward", options=asked)
+        done = _settled(context, client, voice, done) if weights and wait else done
     context.out.answer(done)
-    if weights:
-        context.out.say(f"… The weights are being merged. Hear the result as {voice}@{done.ref}, then merge it.")
-    else:
+    if done.state == "merged":
         context.out.say(f"✓ {voice}@{done.base_ref} is {done.head_version}.")
+    elif done.merging:
+        context.out.say(f"… The weights are being merged and judged: voicehub pr show {voice} {number}.")
+    else:
+        raise Refused(f"Pull request {number} is not merged.", hint=done.merge_failure)
 
 
 @pr.command()
@@ -146,6 +156,24 @@ def close(context: Context, voice: str, number: int) -> None:
         done = client.pulls.close(voice, number)
     context.out.answer(done)
     context.out.say(f"✓ Pull request {number} is closed.")
+
+
+def _settled(context: Context, client: Client, voice: str, pull: Pull) -> Pull:
+    """The request once its weights are merged, or cannot be, or wait for people."""
+    pause, found = threading.Event(), pull
+    with context.out.steps() as steps:
+        while found.merging and not _waits_for_people(found):
+            judged = found.head_version != pull.head_version
+            steps.update("judge" if judged else "merge", 0.0, f"{voice}@{found.ref}: {found.head_version}")
+            pause.wait(PACE_SECONDS)
+            found = client.pulls.get(voice, pull.number)
+    return found
+
+
+def _waits_for_people(pull: Pull) -> bool:
+    """Whether all that the hub does by itself is done, and only approvals are missing."""
+    pending = {check.name for check in pull.checks if check.state == "pending"}
+    return pending == {"approvals"}
 
 
 def _tell(context: Context, target: VoiceName, pull: Pull) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from services.catalog.collaboration.pulls import check_still_open
+from services.catalog.collaboration.settling import settle
 from services.catalog.domain.gate import head_moved
 from services.catalog.domain.roles import Role
 from services.catalog.domain.visibility import require_account
@@ -46,6 +47,7 @@ def review(session: Session, identity: Identity, request: pb.ReviewPullRequest) 
     )
     session.add(made)
     session.flush()
+    settle(session, row)
     return made
 
 

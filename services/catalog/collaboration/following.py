@@ -14,30 +14,19 @@ from services.common.clock import now
 
 
 def published(session: Session, version: VersionRow) -> None:
-    """A version is published: if its branch has moved to it, so do pull requests from there.
-
-    The result of a merge of weights was pushed to no branch: it is the head of the request that asked for it.
-    """
-    if not version.ref:
-        for pull in _made_for(session, version):
-            set_head(session, pull, version.id, version.author)
-        return
+    """A version is published: if its branch has moved to it, so do pull requests from there."""
     row = session.get(RefRow, (version.repository_id, version.ref))
     if row is not None and row.version_id == version.id:
         moved(session, version.repository_id, version.ref, version)
-
-
-def refused(session: Session, version: VersionRow) -> None:
-    """The result of a merge of weights is in quarantine: the request says so and keeps its head."""
-    for pull in [] if version.ref else _made_for(session, version):
-        pull.merging, pull.merge_failure, pull.update_time = {}, f"{version.id} was refused: {version.verdict}.", now()
 
 
 def moved(session: Session, repository_id: str, ref: str, version: VersionRow) -> None:
     """A branch names another published version: open pull requests from it have that head from now on."""
     for pull in pulls.open_from(session, repository_id, ref):
         if may_show(session, pull):
+            late = bool(pull.merging)
             set_head(session, pull, version.id, pull.author)
+            pull.merge_failure = f"The head moved on to {version.id} while the weights were merged." if late else ""
 
 
 def may_show(session: Session, pull: PullRequestRow) -> bool:
@@ -59,8 +48,3 @@ def set_head(session: Session, pull: PullRequestRow, version_id: str, account: s
         for judged in (base.version_id, version_id):
             judging.ask(session, judged)
     session.flush()
-
-
-def _made_for(session: Session, version: VersionRow) -> list[PullRequestRow]:
-    pulls_here = pulls.open_into(session, version.repository_id)
-    return [pull for pull in pulls_here if pull.merging.get("result") == version.id]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 
 from services.catalog import messages
-from services.catalog.collaboration import judging, merging
+from services.catalog.collaboration import merging, settling
 from services.catalog.store import repositories, versions
 from services.common import rpc
 from services.common.database import Database
@@ -29,7 +29,7 @@ class JudgementService(pulls_pb2_grpc.JudgementServiceServicer):
         """Keeps how a version was judged."""
         _require_service()
         with self._database.write() as session:
-            judging.record(session, request.evaluation)
+            settling.judged(session, request.evaluation)
         return pb.RecordEvaluationResponse()
 
     def CompleteMerge(

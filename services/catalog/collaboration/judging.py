@@ -11,11 +11,11 @@ from typing import Protocol
 from sqlalchemy.orm import Session
 
 from services.catalog import events
-from services.catalog.messages import from_struct
 from services.catalog.store import versions
 from services.catalog.store.pull_tables import EvaluationRow
 from services.common.clock import now
 from services.common.errors import NotFound
+from services.common.structs import from_struct
 from services.stubs.voicehub.catalog.v1 import pulls_pb2 as pb
 
 

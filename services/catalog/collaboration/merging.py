@@ -1,7 +1,7 @@
 """Merging a pull request: the branch moves forward, or the weights of both sides become a new head first.
 
 Weights are merged by a worker that has the tensors; its result is a version with two parents that walks the whole road
-(scan, export, behaviour test) and is heard and judged as the head of the request before anybody moves the branch.
+(scan, export, behaviour test) and is judged as the head of the request before the branch moves (`settling`).
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gptsovits.merging import Recipe
 from services.catalog import events, pushing
 from services.catalog.collaboration import pulls as requests
-from services.catalog.collaboration.refs import point
+from services.catalog.collaboration import settling
 from services.catalog.domain.bounds import STRICTNESS, Terms, check_bounds, joint_licenses, narrowest
 from services.catalog.domain.gate import head_moved, require
 from services.catalog.domain.graph import Comparison
-from services.catalog.domain.refs import RefKind
 from services.catalog.domain.roles import Role
-from services.catalog.messages import from_struct
-from services.catalog.store import access, history, pulls, refs, repositories, versions
+from services.catalog.store import access, history, pulls, repositories, versions
 from services.catalog.store.pull_tables import PullRequestRow
 from services.catalog.store.tables import VersionRow
 from services.common.clock import now
 from services.common.errors import Conflict, NotFound, Unprocessable
 from services.common.identity import Identity
 from services.common.objects import ObjectStore
+from services.common.structs import from_struct
 from services.stubs.voicehub.catalog.v1 import pulls_pb2 as pb
 from services.stubs.voicehub.common.v1 import common_pb2
 
@@ -43,15 +43,7 @@ def merge(session: Session, identity: Identity, request: pb.MergePullRequest) ->
     if request.strategy == pb.MERGE_STRATEGY_WEIGHTS:
         return _begin(session, row, found, account, from_struct(request.options))
     require(requests.checks(session, row, found))
-    base = refs.get(session, repository, row.base_ref)
-    version = versions.get(session, row.head_version)
-    if version is None:
-        raise LookupError(f"the head {row.head_version} of a pull request is gone")
-    row.base_version = refs.tip_of(base)
-    row.state, row.closer, row.update_time = pulls.MERGED, account, now()
-    session.flush()
-    point(session, repository, refs.put(session, repository, base.name, RefKind.BRANCH, account), version)
-    events.pull_merged(session, row)
+    settling.move(session, row, repository, account)
     return row
 
 
@@ -60,11 +52,13 @@ def complete(
 ) -> VersionRow | None:
     """Takes the worker's result: a version with both sides as parents, which becomes the head when it is published."""
     row = _asked(session, request)
-    if request.failure:
-        row.merging, row.merge_failure, row.update_time = {}, request.failure[:2000], now()
-        return None
     if "result" in row.merging:
         return versions.get(session, row.merging["result"])
+    tip = requests.base_tip(session, row)
+    if request.failure or tip != request.base_version:
+        moved = f"{row.base_ref} moved on to {tip} while the weights were merged."
+        settling.fail(session, row, request.failure or moved)
+        return None
     sides = [request.base_version, request.head_version]
     repository = repositories.by_id(session, row.repository_id)
     request.result.declaration.CopyFrom(joint_declaration(session, sides))
@@ -106,6 +100,7 @@ def _begin(
         raise Unprocessable(
             "The base has nothing that the head lacks.", hint="Merge by fast-forward.", reason="NOTHING_TO_MERGE"
         )
+    _check_options(options)
     base = requests.base_tip(session, row)
     _check_alike(session, base, row.head_version)
     joint_declaration(session, [base, row.head_version])
@@ -113,6 +108,18 @@ def _begin(
     row.merge_failure, row.update_time = "", now()
     events.merge_requested(session, row, found.merge_bases, account)
     return row
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    try:
+        Recipe.of(options)
+    except ValueError as error:
+        raise Unprocessable(
+            f"These weights cannot be merged so: {error}.",
+            hint='For example {"strategy": "ties", "choices": {"decoder": "theirs"}}.',
+            reason="BAD_RECIPE",
+            fields={"options": str(error)},
+        ) from error
 
 
 def _check_alike(session: Session, base: str, head: str) -> None:

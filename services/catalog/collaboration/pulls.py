@@ -8,7 +8,7 @@ from services.catalog.collaboration.following import may_show, set_head
 from services.catalog.community import notices
 from services.catalog.community.notices import Happened
 from services.catalog.domain.bounds import Terms, check_bounds, narrowest
-from services.catalog.domain.gate import Check, CheckState, Opinion, approvals, evaluation
+from services.catalog.domain.gate import USUAL, Check, CheckState, Opinion, approvals, evaluation
 from services.catalog.domain.graph import Comparison, compare
 from services.catalog.domain.refs import MAIN, check_ref, pull_ref
 from services.catalog.domain.road import State
@@ -83,8 +83,14 @@ def checks(session: Session, row: PullRequestRow, found: Comparison) -> list[Che
     tip = base_tip(session, row)
     answer = [_published(session, row), _history(found), _terms(session, tip, row)]
     answer += approvals(int(rules.get("approvals", 0)), _opinions(session, row), row.head_version)
-    judged = evaluation(rules, pulls.judgement(session, tip), pulls.judgement(session, row.head_version))
+    usual = USUAL if is_result(row) else None
+    judged = evaluation(rules, pulls.judgement(session, tip), pulls.judgement(session, row.head_version), usual)
     return [*answer, judged] if judged is not None else answer
+
+
+def is_result(row: PullRequestRow) -> bool:
+    """Whether the head is what a merge of weights made, and waits for its checks to move the branch."""
+    return bool(row.merging) and row.merging.get("result") == row.head_version
 
 
 def check_still_open(row: PullRequestRow) -> None:

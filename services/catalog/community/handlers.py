@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from services.catalog.collaboration import judging
+from services.catalog.collaboration import settling
 from services.catalog.community import notices
-from services.catalog.messages import to_struct
 from services.catalog.store import repositories, versions
 from services.common.events import Event
+from services.common.structs import to_struct
 from services.common.subscriptions import Effect, Subscription
 from services.stubs.voicehub.catalog.v1 import pulls_pb2
 from services.stubs.voicehub.catalog.v1.collaboration_events_pb2 import PullMerged
@@ -59,7 +59,7 @@ def _evaluated(event: Event) -> Effect:
 
     def effect(session: Session) -> None:
         if versions.get(session, told.version) is not None:
-            judging.record(session, told)
+            settling.judged(session, told)
 
     return effect
 

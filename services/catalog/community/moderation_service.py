@@ -8,12 +8,12 @@ from services.catalog import paging
 from services.catalog.community import moderation
 from services.catalog.community.tables import DecisionRow, TakedownRow
 from services.catalog.domain.visibility import require_account
-from services.catalog.messages import to_struct
 from services.catalog.store import repositories
 from services.catalog.store.tables import ReportRow, RepositoryRow
 from services.common import rpc
 from services.common.clock import to_timestamp
 from services.common.database import Database
+from services.common.structs import to_struct
 from services.stubs.voicehub.catalog.v1 import moderation_pb2 as pb
 from services.stubs.voicehub.catalog.v1 import moderation_pb2_grpc
 

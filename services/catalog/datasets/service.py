@@ -14,7 +14,6 @@ from services.catalog.datasets.objects import objects_of
 from services.catalog.datasets.tables import DatasetRecordRow, DatasetRow
 from services.catalog.domain.declaration import licenses
 from services.catalog.domain.visibility import require_account
-from services.catalog.messages import to_struct
 from services.catalog.search.lexicon import load
 from services.catalog.search.query import MAX_QUERY, understand
 from services.catalog.store import idempotency
@@ -23,6 +22,7 @@ from services.common import rpc
 from services.common.clock import to_timestamp
 from services.common.database import Database
 from services.common.errors import Invalid
+from services.common.structs import to_struct
 from services.stubs.voicehub.catalog.v1 import datasets_pb2 as pb
 from services.stubs.voicehub.catalog.v1 import datasets_pb2_grpc
 from services.stubs.voicehub.common.v1 import common_pb2

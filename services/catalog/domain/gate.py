@@ -10,6 +10,8 @@ from typing import Any
 from services.common.errors import Conflict, Unprocessable
 
 JUDGED = ("similarity", "intelligibility")
+USUAL = {"similarity_drop": 0.05, "intelligibility_drop": 0.1}
+"""How much lower than the base the result of a merge of weights may be where the branch has no limits of its own."""
 
 
 class CheckState(StrEnum):
@@ -47,16 +49,22 @@ class Opinion:
     approves: bool
 
 
-def evaluation(limits: Mapping[str, float], base: Judgement | None, head: Judgement | None) -> Check | None:
+def evaluation(
+    limits: Mapping[str, float],
+    base: Judgement | None,
+    head: Judgement | None,
+    usual: Mapping[str, float] | None = None,
+) -> Check | None:
     """Whether the head is judged no lower than the base beyond the limits; None where nothing is asked.
 
     Args:
         limits: how much lower each figure may be; 0 is no limit.
         base: None while nobody has judged it.
         head: likewise.
+        usual: limits of figures that have none in `limits`, where both sides have the figure.
     """
     asked = {name: limits.get(f"{name}_drop", 0.0) for name in JUDGED if limits.get(f"{name}_drop", 0.0) > 0}
-    if not asked:
+    if not asked and not usual:
         return None
     if base is None or head is None:
         return Check("evaluation", CheckState.PENDING, "The versions are being judged.")
@@ -65,9 +73,21 @@ def evaluation(limits: Mapping[str, float], base: Judgement | None, head: Judgem
             return Check("evaluation", CheckState.FAILED, f"The {side} could not be judged: {judged.failure}")
     if dict(base.tools) != dict(head.tools):
         return Check("evaluation", CheckState.PENDING, "Base and head were judged by different tools: judge both anew.")
+    free = [name for name in JUDGED if name not in asked and _measured(name, base, head)]
+    asked |= {name: usual[f"{name}_drop"] for name in free} if usual else {}
     lower = [sentence for name, limit in asked.items() if (sentence := _lower(name, limit, base, head))]
     state = CheckState.FAILED if lower else CheckState.PASSED
     return Check("evaluation", state, " ".join(lower) or "; ".join(_compared(name, base, head) for name in asked))
+
+
+def unjudged(base: Judgement, head: Judgement) -> str:
+    """Why nobody can say which of both is better; empty where a figure says so."""
+    for side, judged in (("version of the branch", base), ("result", head)):
+        if judged.failure:
+            return f"The {side} could not be judged: {judged.failure}"
+    if not any(_measured(name, base, head) for name in JUDGED):
+        return "Neither similarity nor intelligibility was measured of both."
+    return ""
 
 
 def approvals(needed: int, opinions: Iterable[Opinion], head: str) -> list[Check]:
@@ -107,8 +127,12 @@ def head_moved(number: int, head: str, expected: str) -> Conflict:
     )
 
 
+def _measured(name: str, base: Judgement, head: Judgement) -> bool:
+    return all(isinstance(one.figures.get(name), int | float) for one in (base, head))
+
+
 def _lower(name: str, limit: float, base: Judgement, head: Judgement) -> str:
-    if not all(isinstance(one.figures.get(name), int | float) for one in (base, head)):
+    if not _measured(name, base, head):
         return f"Nobody measured the {name} of both."
     drop = float(base.figures[name]) - float(head.figures[name])
     return (

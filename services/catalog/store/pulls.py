@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from services.catalog.domain.gate import Judgement
 from services.catalog.paging import Page
 from services.catalog.store.pull_tables import EvaluationRow, PullRequestRow, RemarkRow, ReviewRow
-from services.catalog.store.tables import RepositoryRow
+from services.catalog.store.tables import HistoryRow, RepositoryRow, VersionRow
 from services.common.errors import NotFound
 
 OPEN, MERGED, CLOSED = "open", "merged", "closed"
@@ -59,6 +59,12 @@ def open_into(session: Session, repository_id: str) -> Sequence[PullRequestRow]:
     """Open pull requests into a repository."""
     query = select(PullRequestRow).where(PullRequestRow.repository_id == repository_id, PullRequestRow.state == OPEN)
     return session.scalars(query).all()
+
+
+def open_beside(session: Session, version: VersionRow) -> Sequence[PullRequestRow]:
+    """Open pull requests into the repositories that hold a version."""
+    query = select(PullRequestRow).join(HistoryRow, HistoryRow.repository_id == PullRequestRow.repository_id)
+    return session.scalars(query.where(HistoryRow.sequence == version.sequence, PullRequestRow.state == OPEN)).all()
 
 
 def reviews(session: Session, pull_id: str) -> Sequence[ReviewRow]:

@@ -17,11 +17,11 @@ import grpc
 import pytest
 from google.protobuf.message import Message
 
-from services.catalog.messages import to_struct
 from services.common.events import EventBus, make_event, open_bus
 from services.common.identity import Identity, Signer, ensure_keys
 from services.common.objects import Area, ObjectStore, open_store
 from services.common.rpc import make_channel
+from services.common.structs import to_struct
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from services.stubs.voicehub.catalog.v1.catalog_pb2_grpc import CatalogServiceStub
 from services.stubs.voicehub.common.v1 import common_pb2

@@ -6,10 +6,10 @@ import grpc
 import pytest
 from google.protobuf.struct_pb2 import Struct
 
-from services.catalog.messages import from_struct, to_struct
 from services.catalog.tests.conftest import CARD, Hub
 from services.common.errors import VoiceHubError, from_rpc
 from services.common.events import Event
+from services.common.structs import from_struct, to_struct
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from services.stubs.voicehub.catalog.v1 import events_pb2
 from services.stubs.voicehub.common.v1 import common_pb2

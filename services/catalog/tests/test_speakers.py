@@ -9,9 +9,9 @@ import grpc
 import pytest
 
 from services.catalog.domain.speaker import cosine, scaled
-from services.catalog.messages import to_struct
 from services.catalog.tests.conftest import Hub
 from services.common.errors import from_rpc
+from services.common.structs import to_struct
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from services.stubs.voicehub.catalog.v1 import events_pb2
 

@@ -103,7 +103,8 @@ def close_pull(call: Call, owner: str, name: str, number: str) -> Reply:
 def merge_pull(call: Call, owner: str, name: str, number: str) -> Reply:
     """Moves the branch forward; 422 names each check that has not passed.
 
-    With `weights` the hub merges the weights of both sides; the result becomes the head, to be heard and merged then.
+    With `weights` the hub merges the weights of both sides first; the result is judged as the head, then merged, or the
+    old head is back and `merge_failure` says why.
     """
     request = pulls.MergePullRequest(
         **place(owner, name, number),

@@ -7,8 +7,7 @@ import logging
 import shutil
 import subprocess
 import sys
-import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,52 +26,45 @@ from services.trainer.evaluation import store
 from services.trainer.evaluation.domain import Evaluation, Sentence, State
 from services.trainer.evaluation.messages import to_message
 from services.trainer.evaluation.speaking import Hub, language_of
+from services.trainer.taking import Taker
 
 log = logging.getLogger(__name__)
 WORKER = (sys.executable, "-m", "services.trainer.evaluation.worker")
-IDLE_SECONDS, AWAY_SECONDS, JUDGING_SECONDS = 2.0, 5.0, 1800.0
+JUDGING_SECONDS = 1800.0
 
 
 class EvaluationRunner:
     """The thread of evaluations. One that a crash interrupted begins anew."""
 
-    def __init__(self, database: Database, hub: Hub, folder: Path, worker: Sequence[str] = WORKER) -> None:
+    def __init__(
+        self, database: Database, hub: Hub, folder: Path, worker: Sequence[str] = WORKER, most: int | None = None
+    ) -> None:
+        """`most`: sentences that are judged at most, the first ones; None for all."""
         self._database, self._hub, self._folder, self._command = database, hub, folder, tuple(worker)
-        self._stop, self._news = threading.Event(), threading.Event()
-        self._thread = threading.Thread(target=self._run, name="evaluations", daemon=True)
+        self._most = most
+        self._taker = Taker("evaluations", self._take)
 
     def start(self) -> None:
         """Queues again what a crash interrupted and starts."""
         with self._database.write() as session:
             for one in store.in_state(session, State.RUNNING):
                 store.save(session, replace(one, state=State.QUEUED))
-        self._thread.start()
+        self._taker.start()
 
     def stop(self) -> None:
         """Stops after the sentence under way."""
-        self._stop.set()
-        self._news.set()
-        self._thread.join(timeout=10)
+        self._taker.stop()
 
     def wake(self) -> None:
         """Something was queued."""
-        self._news.set()
+        self._taker.wake()
 
-    def _run(self) -> None:
-        while not self._stop.is_set():
-            self._news.clear()
-            try:
-                with self._database.read() as session:
-                    queued = store.in_state(session, State.QUEUED)
-                if queued:
-                    self._evaluate(queued[0])
-                    continue
-            except Unavailable:  # what is away comes back
-                self._stop.wait(AWAY_SECONDS)
-            except Exception:  # edge of the thread: one evaluation's trouble must not stop the next
-                log.exception("evaluations failed, trying again")
-                self._stop.wait(AWAY_SECONDS)
-            self._news.wait(IDLE_SECONDS)
+    def _take(self) -> bool:
+        with self._database.read() as session:
+            queued = store.in_state(session, State.QUEUED)
+        if queued:
+            self._evaluate(queued[0])
+        return bool(queued)
 
     def _evaluate(self, queued: Evaluation) -> None:
         folder = self._folder / queued.id
@@ -98,7 +90,7 @@ class EvaluationRunner:
         version = self._hub.version(None, queued.owner, queued.name, queued.version_id)
         language = language_of(version)
         lines = []
-        for number, text in enumerate(sentences_of(language)):
+        for number, text in enumerate(sentences_of(language)[: self._most]):
             file = f"line-{number}.wav"
             self._hub.speak(version.id, text, language, folder / file)
             lines.append({"text": text, "file": file})
@@ -114,7 +106,7 @@ class EvaluationRunner:
             language=language,
             sentences=tuple(sentences),
             missing=found["missing"],
-            tools=found["tools"],
+            tools=found["tools"] if self._most is None else _of_few(found["tools"], len(lines)),
         )
 
     def _judge(self, request: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -135,3 +127,8 @@ class EvaluationRunner:
             store.save(session, ended)
             payload = EvaluationCompleted(evaluation=to_message(ended))
             outbox.record(session, make_event("training", ended.version_id, payload, "trainer"))
+
+
+def _of_few(tools: Mapping[str, str], count: int) -> dict[str, str]:
+    """The judges of fewer sentences: what they say is not compared with what others say of all."""
+    return {figure: f"{judge} ({count} sentences)" for figure, judge in tools.items()}

@@ -17,7 +17,6 @@ from services.catalog.collaboration.forks_service import ForkService
 from services.catalog.collaboration.pulls_service import PullService
 from services.catalog.collaboration.refs_service import RefService
 from services.catalog.credits.domain import Prices
-from services.catalog.messages import to_struct
 from services.catalog.search.port import open_index
 from services.catalog.search.projection import Projection
 from services.catalog.search.voices import VoiceSearch
@@ -27,6 +26,7 @@ from services.common import migrations, rpc
 from services.common.database import Database
 from services.common.identity import Identity
 from services.common.objects import Area, open_store
+from services.common.structs import to_struct
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.inference.v1 import inference_pb2

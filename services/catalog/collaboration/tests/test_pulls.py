@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from services.catalog.collaboration.tests.steps import fork, pulls_of, pushed, ref, refs_of, refusal
-from services.catalog.messages import to_struct
 from services.catalog.tests.conftest import CARD, Hub
 from services.common.events import Event
 from services.common.identity import Signer
 from services.common.rpc import make_channel
+from services.common.structs import to_struct
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from services.stubs.voicehub.catalog.v1 import collaboration_events_pb2, pulls_pb2, pulls_pb2_grpc, refs_pb2
 from services.stubs.voicehub.common.v1 import common_pb2
@@ -229,33 +229,136 @@ def diverged(hub: Hub, name: str, license_: str = "CC-BY-NC-4.0") -> tuple[str, 
     return ours, theirs
 
 
-def test_weights_are_merged_heard_and_judged_before_the_branch_moves(hub: Hub) -> None:
-    ours, theirs = diverged(hub, "blended")
-    assert checks(look(hub, "ann", "ann", "blended"))["history"] == "pending"
-    assert refusal(pulls_of(hub, "ann").MergePull, merge("blended", theirs)).reason == "CHECKS_NOT_PASSED"
-    ties = merge("blended", theirs, strategy=pulls_pb2.MERGE_STRATEGY_WEIGHTS, options=to_struct({"method": "ties"}))
-    assert pulls_of(hub, "ann").MergePull(ties).pull.merging
-    assert refusal(pulls_of(hub, "ann").MergePull, ties).reason == "MERGE_UNDER_WAY"
-    (event,) = said(hub, collaboration_events_pb2.MergeRequested, "test-merge")
-    asked = event.parse(collaboration_events_pb2.MergeRequested)
-    assert (asked.base_version, asked.head_version, asked.options["method"]) == (ours, theirs, "ties")
-    files = hub.push_request("ann", "blended").files
+def begun(hub: Hub, name: str, theirs: str, group: str, **options: object) -> collaboration_events_pb2.MergeRequested:
+    """A merge of weights that a worker hears of."""
+    ask = merge(name, theirs, strategy=pulls_pb2.MERGE_STRATEGY_WEIGHTS, options=to_struct(options))
+    assert pulls_of(hub, "ann").MergePull(ask).pull.merging
+    assert refusal(pulls_of(hub, "ann").MergePull, ask).reason == "MERGE_UNDER_WAY"
+    events = said(hub, collaboration_events_pb2.MergeRequested, group)
+    asked = [event.parse(collaboration_events_pb2.MergeRequested) for event in events]
+    return [one for one in asked if (one.name, one.head_version) == (name, theirs)][-1]
+
+
+def completed(hub: Hub, asked: collaboration_events_pb2.MergeRequested, **instead: object) -> pb.Version:
+    """What a worker reports: a result, or a failure."""
+    files = hub.push_request("ann", asked.name).files
     result = pb.CreateVersionRequest(message="Merge of pull request 1", card=to_struct(CARD), files=files)
-    done = pulls_pb2.CompleteMergeRequest(pull_id=asked.pull_id, base_version=ours, head_version=theirs, result=result)
+    values: dict[str, object] = {"result": result, **instead}
+    done = pulls_pb2.CompleteMergeRequest(
+        pull_id=asked.pull_id,
+        base_version=asked.base_version,
+        head_version=asked.head_version,
+        **values,  # type: ignore[arg-type]
+    )
     person = pulls_pb2_grpc.JudgementServiceStub(hub.channel("ann"))
     assert refusal(person.CompleteMerge, done).http_status == 403
     made = workers(hub).CompleteMerge(done).version
     assert workers(hub).CompleteMerge(done).version.id == made.id, "a worker that died may say it again"
+    return made
+
+
+def heard(hub: Hub, name: str, version: str) -> pulls_pb2.Pull:
+    """The result is published: the head of the request."""
+    hub.walk(version)
+    hub.until(hub.stub("ann"), "ann", name, version, pb.VERSION_STATE_PUBLISHED)
+    return look(hub, "ann", "ann", name)
+
+
+def test_weights_are_merged_and_judged_before_the_branch_moves(hub: Hub) -> None:
+    ours, theirs = diverged(hub, "blended")
+    assert checks(look(hub, "ann", "ann", "blended"))["history"] == "pending"
+    assert refusal(pulls_of(hub, "ann").MergePull, merge("blended", theirs)).reason == "CHECKS_NOT_PASSED"
+    odd = merge("blended", theirs, strategy=pulls_pb2.MERGE_STRATEGY_WEIGHTS, options=to_struct({"method": "ties"}))
+    assert refusal(pulls_of(hub, "ann").MergePull, odd).reason == "BAD_RECIPE"
+    asked = begun(hub, "blended", theirs, "test-merge", strategy="ties")
+    assert (asked.owner, asked.base_version, asked.head_version, asked.number) == ("ann", ours, theirs, 1)
+    assert asked.options["strategy"] == "ties"
+    made = completed(hub, asked)
     assert (list(made.parents), made.author) == ([ours, theirs], "ann")
     assert (made.declaration.license, made.declaration.consent) == ("CC-BY-NC-4.0", "self")
-    assert ref(hub, "ann", "blended").version == ours
-    hub.walk(made.id)
-    hub.until(hub.stub("ann"), "ann", "blended", made.id, pb.VERSION_STATE_PUBLISHED)
-    ready = look(hub, "ann", "ann", "blended")
-    assert (ready.head_version, ready.merging, ready.behind, ready.mergeable) == (made.id, False, 0, True)
-    assert ref(hub, "ann", "blended").version == ours, "it is heard first"
-    pulls_of(hub, "ann").MergePull(merge("blended", made.id))
-    assert ref(hub, "ann", "blended").version == made.id
+    ready = heard(hub, "blended", made.id)
+    assert (ready.head_version, ready.merging, ready.behind, ready.mergeable) == (made.id, True, 0, False)
+    assert {ours, made.id} <= {e.key for e in said(hub, collaboration_events_pb2.EvaluationRequested, "test-asked-2")}
+    judge(hub, ours, 0.80, 0.90)
+    assert ref(hub, "ann", "blended").version == ours, "it is judged first"
+    judge(hub, made.id, 0.77, 0.93)
+    done = look(hub, "ann", "ann", "blended")
+    assert (done.state, done.merging, done.merge_failure) == (pulls_pb2.PULL_STATE_MERGED, False, "")
+    assert (ref(hub, "ann", "blended").version, done.closer) == (made.id, "ann")
+
+
+def test_a_result_that_is_judged_worse_gives_the_old_head_back_and_another_try(hub: Hub) -> None:
+    ours, theirs = diverged(hub, "worse")
+    made = completed(hub, begun(hub, "worse", theirs, "test-worse"))
+    judge(hub, ours, 0.80, 0.90)
+    heard(hub, "worse", made.id)
+    judge(hub, made.id, 0.60, 0.90)
+    after = look(hub, "ann", "ann", "worse")
+    assert (after.state, after.head_version, after.merging) == (pulls_pb2.PULL_STATE_OPEN, theirs, False)
+    assert "similarity falls by 0.200" in after.merge_failure
+    assert made.id in after.merge_failure
+    assert ref(hub, "ann", "worse").version == ours
+    again = completed(hub, begun(hub, "worse", theirs, "test-worse", choices={"decoder": "theirs"}))
+    judge(hub, again.id, 0.81, 0.90)
+    hub.walk(again.id)
+    hub.eventually(lambda: ref(hub, "ann", "worse").version, lambda tip: tip == again.id)
+
+
+def test_a_merge_onto_a_branch_that_moved_is_not_made(hub: Hub) -> None:
+    _, theirs = diverged(hub, "moving")
+    asked = begun(hub, "moving", theirs, "test-moving")
+    later = pushed(hub, "ann", "moving")
+    assert not completed_nothing(hub, asked)
+    after = look(hub, "ann", "ann", "moving")
+    assert (after.head_version, after.merging) == (theirs, False)
+    assert f"main moved on to {later}" in after.merge_failure
+    asked = begun(hub, "moving", theirs, "test-moving")
+    made = completed(hub, asked)
+    last = pushed(hub, "ann", "moving")
+    heard(hub, "moving", made.id)
+    after = look(hub, "ann", "ann", "moving")
+    assert (after.head_version, ref(hub, "ann", "moving").version) == (theirs, last)
+    assert f"main moved on to {last}" in after.merge_failure
+
+
+def completed_nothing(hub: Hub, asked: collaboration_events_pb2.MergeRequested) -> str:
+    files = hub.push_request("ann", asked.name).files
+    result = pb.CreateVersionRequest(message="late", card=to_struct(CARD), files=files)
+    done = pulls_pb2.CompleteMergeRequest(
+        pull_id=asked.pull_id, base_version=asked.base_version, head_version=asked.head_version, result=result
+    )
+    return str(workers(hub).CompleteMerge(done).version.id)
+
+
+def test_a_result_that_nobody_can_judge_is_for_people_to_hear(hub: Hub) -> None:
+    ours, theirs = diverged(hub, "silent")
+    made = completed(hub, begun(hub, "silent", theirs, "test-silent"))
+    heard(hub, "silent", made.id)
+    for version in (ours, made.id):
+        told = pulls_pb2.Evaluation(version=version, failure="There are no judges here.")
+        workers(hub).RecordEvaluation(pulls_pb2.RecordEvaluationRequest(evaluation=told))
+    after = look(hub, "ann", "ann", "silent")
+    assert (after.head_version, after.merging, after.mergeable) == (made.id, False, True)
+    assert "no judges" in after.merge_failure
+    assert "Hear pull-1" in after.merge_failure
+    pulls_of(hub, "ann").MergePull(merge("silent", made.id))
+    assert ref(hub, "ann", "silent").version == made.id
+
+
+def test_a_good_result_waits_for_the_approvals_of_its_branch(hub: Hub) -> None:
+    ours, theirs = diverged(hub, "approved")
+    protect(hub, "approved", approvals=1, similarity_drop=0.3)
+    grant(hub, "approved", "cyd", "write")
+    made = completed(hub, begun(hub, "approved", theirs, "test-approved"))
+    judge(hub, ours, 0.80, 0.90)
+    judge(hub, made.id, 0.60, 0.85)  # within the branch's own limit of similarity
+    assert checks(heard(hub, "approved", made.id)) | {"approvals": "passed"} == dict.fromkeys(
+        ("published", "history", "terms", "approvals", "evaluation"), "passed"
+    )
+    assert ref(hub, "ann", "approved").version == ours
+    review = pulls_pb2.ReviewPullRequest(owner="ann", name="approved", number=1, version=made.id, verdict=1)  # type: ignore[arg-type]
+    pulls_of(hub, "cyd").ReviewPull(review)
+    assert ref(hub, "ann", "approved").version == made.id
 
 
 def test_merges_that_cannot_be_are_explained(hub: Hub) -> None:

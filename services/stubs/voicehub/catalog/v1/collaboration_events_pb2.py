@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import struct_pb2 as google_dot_protobuf_dot_struct__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.voicehub/catalog/v1/collaboration_events.proto\x12\x13voicehub.catalog.v1\x1a\x1cgoogle/protobuf/struct.proto\"_\n\x10RepositoryForked\x12\x15\n\rrepository_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66ork_id\x18\x02 \x01(\t\x12\x12\n\nversion_id\x18\x03 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x04 \x01(\t\"F\n\x13\x45valuationRequested\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"\x9d\x01\n\x0eMergeRequested\x12\x0f\n\x07pull_id\x18\x01 \x01(\t\x12\x14\n\x0c\x62\x61se_version\x18\x02 \x01(\t\x12\x14\n\x0chead_version\x18\x03 \x01(\t\x12\x13\n\x0bmerge_bases\x18\x04 \x03(\t\x12(\n\x07options\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07\x61\x63\x63ount\x18\x06 \x01(\t\"h\n\nPullMerged\x12\x15\n\rrepository_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x03\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\x12\x12\n\nversion_id\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x05 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n.voicehub/catalog/v1/collaboration_events.proto\x12\x13voicehub.catalog.v1\x1a\x1cgoogle/protobuf/struct.proto\"_\n\x10RepositoryForked\x12\x15\n\rrepository_id\x18\x01 \x01(\t\x12\x0f\n\x07\x66ork_id\x18\x02 \x01(\t\x12\x12\n\nversion_id\x18\x03 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x04 \x01(\t\"F\n\x13\x45valuationRequested\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"\xca\x01\n\x0eMergeRequested\x12\x0f\n\x07pull_id\x18\x01 \x01(\t\x12\x14\n\x0c\x62\x61se_version\x18\x02 \x01(\t\x12\x14\n\x0chead_version\x18\x03 \x01(\t\x12\x13\n\x0bmerge_bases\x18\x04 \x03(\t\x12(\n\x07options\x18\x05 \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07\x61\x63\x63ount\x18\x06 \x01(\t\x12\r\n\x05owner\x18\x07 \x01(\t\x12\x0c\n\x04name\x18\x08 \x01(\t\x12\x0e\n\x06number\x18\t \x01(\x03\"h\n\nPullMerged\x12\x15\n\rrepository_id\x18\x01 \x01(\t\x12\x0e\n\x06number\x18\x02 \x01(\x03\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\x12\x12\n\nversion_id\x18\x04 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x05 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,7 +37,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EVALUATIONREQUESTED']._serialized_start=198
   _globals['_EVALUATIONREQUESTED']._serialized_end=268
   _globals['_MERGEREQUESTED']._serialized_start=271
-  _globals['_MERGEREQUESTED']._serialized_end=428
-  _globals['_PULLMERGED']._serialized_start=430
-  _globals['_PULLMERGED']._serialized_end=534
+  _globals['_MERGEREQUESTED']._serialized_end=473
+  _globals['_PULLMERGED']._serialized_start=475
+  _globals['_PULLMERGED']._serialized_end=579
 # @@protoc_insertion_point(module_scope)

@@ -92,10 +92,17 @@ class MergeRequested(_message.Message):
     MERGE_BASES_FIELD_NUMBER: _builtins.int
     OPTIONS_FIELD_NUMBER: _builtins.int
     ACCOUNT_FIELD_NUMBER: _builtins.int
+    OWNER_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
     pull_id: _builtins.str
     base_version: _builtins.str
     head_version: _builtins.str
     account: _builtins.str
+    owner: _builtins.str
+    """Where all of these versions can be read."""
+    name: _builtins.str
+    number: _builtins.int
     @_builtins.property
     def merge_bases(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -109,10 +116,13 @@ class MergeRequested(_message.Message):
         merge_bases: _abc.Iterable[_builtins.str] | None = ...,
         options: _struct_pb2.Struct | None = ...,
         account: _builtins.str = ...,
+        owner: _builtins.str = ...,
+        name: _builtins.str = ...,
+        number: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["options", b"options"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "base_version", b"base_version", "head_version", b"head_version", "merge_bases", b"merge_bases", "options", b"options", "pull_id", b"pull_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account", b"account", "base_version", b"base_version", "head_version", b"head_version", "merge_bases", b"merge_bases", "name", b"name", "number", b"number", "options", b"options", "owner", b"owner", "pull_id", b"pull_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

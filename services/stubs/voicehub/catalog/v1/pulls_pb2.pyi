@@ -88,7 +88,9 @@ class _MergeStrategyEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_MergeSt
     MERGE_STRATEGY_FAST_FORWARD: _MergeStrategy.ValueType  # 1
     """The branch moves forward to the head."""
     MERGE_STRATEGY_WEIGHTS: _MergeStrategy.ValueType  # 2
-    """The weights of both sides are merged; the result is the request's new head, to be heard before the branch moves."""
+    """The weights of both sides are merged; the result is the request's head while it is judged, and the branch moves to
+    it once every check has passed. Otherwise the old head is back, and merge_failure says why.
+    """
 
 class MergeStrategy(_MergeStrategy, metaclass=_MergeStrategyEnumTypeWrapper): ...
 
@@ -96,7 +98,9 @@ MERGE_STRATEGY_UNSPECIFIED: MergeStrategy.ValueType  # 0
 MERGE_STRATEGY_FAST_FORWARD: MergeStrategy.ValueType  # 1
 """The branch moves forward to the head."""
 MERGE_STRATEGY_WEIGHTS: MergeStrategy.ValueType  # 2
-"""The weights of both sides are merged; the result is the request's new head, to be heard before the branch moves."""
+"""The weights of both sides are merged; the result is the request's head while it is judged, and the branch moves to
+it once every check has passed. Otherwise the old head is back, and merge_failure says why.
+"""
 Global___MergeStrategy: _TypeAlias = MergeStrategy  # noqa: Y015
 
 @_typing.final
@@ -549,7 +553,9 @@ class MergePullRequest(_message.Message):
     """Fast-forward, if unspecified."""
     @_builtins.property
     def options(self) -> _struct_pb2.Struct:
-        """Of a merge of weights: {"method": "ties", "modules": {"decoder": "theirs"}}."""
+        """Of a merge of weights: {"strategy": "ties", "choices": {"decoder": "theirs"}, "lexicon": "ours"}, and the numbers
+        scale, density and weight.
+        """
 
     def __init__(
         self,
