@@ -54,15 +54,19 @@ class Collector:
         return self._remove(versions)
 
     def _let_go(self) -> int:
+        with self._database.read() as session:
+            if not _held_by_nobody(session):
+                return 0
         with self._database.write() as session:
             rows = _held_by_nobody(session)
             for row in rows:
-                _free(session, row)
+                free(session, row)
         return len(rows)
 
     def _remove(self, versions: int) -> Collected:
-        removed = waiting = 0
-        for area, digest in self._freed():
+        due, waiting = self._due()
+        removed = 0
+        for area, digest in due:
             with self._database.write() as session:
                 needed = _is_needed(session, Area(area), digest)
                 gone = not needed and self._objects.delete_older(Area(area), digest, self._grace)
@@ -71,9 +75,21 @@ class Collector:
             removed, waiting = removed + gone, waiting + (not needed and not gone)
         return Collected(versions, removed, waiting)
 
-    def _freed(self) -> Sequence[tuple[str, str]]:
+    def _due(self) -> tuple[Sequence[tuple[str, str]], int]:
+        """The freed objects of which something is to be written, and how many wait: read without holding anybody up.
+
+        What is true here may have changed when it is written; that transaction looks again.
+        """
         with self._database.read() as session:
-            return [(row.area, row.digest) for row in session.execute(select(FreedRow.area, FreedRow.digest))]
+            freed = [(row.area, row.digest) for row in session.execute(select(FreedRow.area, FreedRow.digest))]
+            due = [one for one in freed if _is_needed(session, Area(one[0]), one[1]) or self._is_old(*one)]
+        return due, len(freed) - len(due)
+
+    def _is_old(self, area: str, digest: str) -> bool:
+        try:
+            return self._objects.age(Area(area), digest) >= self._grace
+        except KeyError:
+            return True
 
 
 def _held_by_nobody(session: Session) -> Sequence[VersionRow]:
@@ -86,13 +102,17 @@ def _held_by_nobody(session: Session) -> Sequence[VersionRow]:
     return session.scalars(query.limit(BATCH)).all()
 
 
-def _free(session: Session, row: VersionRow) -> None:
+def free(session: Session, row: VersionRow) -> None:
     """The version keeps its place in the graph, as a tombstone, and has no object any more.
 
+    Deltas that begin at it are of no use either: nobody can have what they apply to from here.
     Samples stay: what was spoken may be, byte for byte, a take of somebody's batch, which inference keeps.
     """
     objects = {(Area.QUARANTINE, digest) for digest in _of(session, UploadRow, row.id)}
     objects |= {(Area.SERVED, digest) for table in SERVED for digest in _of(session, table, row.id)}
+    begun = DeltaRow.parent_id == row.id
+    objects |= {(Area.SERVED, digest) for digest in session.scalars(select(DeltaRow.digest).where(begun))}
+    session.execute(delete(DeltaRow).where(begun))
     for table in (UploadRow, *SERVED):
         session.execute(delete(table).where(table.version_id == row.id))
     for area, digest in sorted(objects):

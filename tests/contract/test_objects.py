@@ -59,10 +59,13 @@ def test_what_is_no_digest_or_not_there_is_a_key_error(store: ObjectStore, diges
         store.open(Area.SERVED, digest)
     with pytest.raises(KeyError):
         store.info(Area.SERVED, digest)
+    with pytest.raises(KeyError):
+        store.age(Area.SERVED, digest)
 
 
 def test_only_what_was_put_long_ago_is_removed(store: ObjectStore) -> None:
     digest = store.put(Area.SERVED, [b"young"]).digest
+    assert 0 <= store.age(Area.SERVED, digest) < 600
     assert not store.delete_older(Area.SERVED, digest, 3600)
     assert store.info(Area.SERVED, digest).digest == digest
     assert store.delete_older(Area.SERVED, digest, 0)

@@ -9,10 +9,12 @@ from sqlalchemy.orm import Session
 
 from services.catalog.domain.road import DOWNLOADABLE, State
 from services.catalog.store import repositories, versions
-from services.catalog.store.tables import TensorRow, VersionRow
+from services.catalog.store.tables import FreedRow, TensorRow, VersionRow
 from services.catalog.transfer.chains import DEPTH, Step
 from services.catalog.transfer.tables import DeltaRow
+from services.common.clock import now
 from services.common.identity import Identity
+from services.common.objects import Area
 
 
 def tensors_of(session: Session, version_id: str) -> Sequence[TensorRow]:
@@ -22,8 +24,13 @@ def tensors_of(session: Session, version_id: str) -> Sequence[TensorRow]:
 
 
 def keep(session: Session, version_id: str, parent_id: str, steps: Iterable[Step]) -> None:
-    """Notes the deltas of a version, instead of those noted before."""
+    """Notes the deltas of a version, instead of those noted before; of none where one side was let go of meanwhile."""
     session.execute(delete(DeltaRow).where(DeltaRow.version_id == version_id))
+    gone = VersionRow.id.in_([version_id, parent_id]) & VersionRow.free_time.is_not(None)
+    if session.scalars(select(VersionRow.id).where(gone).limit(1)).one_or_none() is not None:
+        for digest in {step.digest for step in steps}:
+            session.merge(FreedRow(area=Area.SERVED.value, digest=digest, create_time=now()))
+        return
     session.add_all(
         DeltaRow(
             version_id=version_id, result=step.result, parent_id=parent_id, base=step.base, digest=step.digest,

@@ -12,7 +12,11 @@ class DeltaRow(Base):
     """A changed tensor of a version as a delta from its parent: the served object `digest`."""
 
     __tablename__ = "version_deltas"
-    __table_args__ = (Index("deltas_by_digest", "version_id", "digest"), Index("deltas_of_object", "digest"))
+    __table_args__ = (
+        Index("deltas_by_digest", "version_id", "digest"),
+        Index("deltas_of_object", "digest"),
+        Index("deltas_of_parent", "parent_id"),
+    )
     version_id: Mapped[str] = mapped_column(ForeignKey("versions.id"), primary_key=True)
     result: Mapped[str] = mapped_column(DIGEST, primary_key=True)
     parent_id: Mapped[str] = mapped_column(ID)

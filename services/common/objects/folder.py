@@ -80,6 +80,13 @@ class FolderStore:
         """Removes the object if it is there."""
         self._path(area, digest).unlink(missing_ok=True)
 
+    def age(self, area: Area, digest: str) -> float:
+        """Seconds since the last put."""
+        try:
+            return time.time() - self._path(area, digest).stat().st_mtime
+        except FileNotFoundError:
+            raise KeyError(digest) from None
+
     def delete_older(self, area: Area, digest: str, seconds: float) -> bool:
         """Removes what was put long enough ago; puts into the same folder wait meanwhile."""
         path = self._path(area, digest)

@@ -48,6 +48,10 @@ class ObjectStore(Protocol):
         """Removes the object; no error if it is not there."""
         ...
 
+    def age(self, area: Area, digest: str) -> float:
+        """Seconds since the object was put, for the first time or again; KeyError if it is not there."""
+        ...
+
     def delete_older(self, area: Area, digest: str, seconds: float) -> bool:
         """Removes the object unless it was put, for the first time or again, less than `seconds` ago.
 

@@ -91,20 +91,23 @@ class S3Store:
         with _as_os_errors(digest):
             self._client.remove_object(self._bucket, self._key(area, digest))
 
+    def age(self, area: Area, digest: str) -> float:
+        """Seconds since the last put, by the clock of the store; 0 where it tells none."""
+        with _as_os_errors(digest):
+            found = self._client.stat_object(self._bucket, self._key(area, digest))
+        return (datetime.now(UTC) - found.last_modified).total_seconds() if found.last_modified else 0.0
+
     def delete_older(self, area: Area, digest: str, seconds: float) -> bool:
         """Removes what was put long enough ago, by the clock of the store.
 
         S3 has no removal on a condition: an object put again between the look and the removal, a few milliseconds,
         would be lost. Who wants none of that lets nobody put while objects are collected.
         """
-        key = self._key(area, digest)
         try:
-            with _as_os_errors(digest):
-                found = self._client.stat_object(self._bucket, key)
+            if self.age(area, digest) < seconds:
+                return False
         except KeyError:
             return True
-        if found.last_modified is None or (datetime.now(UTC) - found.last_modified).total_seconds() < seconds:
-            return False
         self.delete(area, digest)
         return True
 

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 from blake3 import blake3
+from sqlalchemy import event, select
 
 from services.catalog.collaboration.tests.inside import Inside, parts
-from services.catalog.collecting import Collected, Collector
-from services.catalog.messages import to_struct
+from services.catalog.collecting import Collected, Collector, free
+from services.catalog.store.tables import VersionRow
 from services.catalog.tests.conftest import CARD, DECLARATION
+from services.catalog.transfer.chains import Step
+from services.catalog.transfer.store import keep
+from services.catalog.transfer.tables import DeltaRow
 from services.common.errors import NotFound, Unprocessable
 from services.common.objects import Area
+from services.common.structs import to_struct
 from services.stubs.voicehub.catalog.v1 import access_pb2, forks_pb2
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from services.stubs.voicehub.common.v1 import common_pb2
@@ -76,3 +81,49 @@ def test_a_push_of_what_was_collected_is_told_to_upload_it_again(tmp_path: Path)
     assert told.value.reason == "UPLOAD_MISSING"
     made(hub, "bob", "late", 3)
     assert Collector(hub.database, hub.objects, grace_seconds=0).collect() == Collected(0, 0, 0)
+
+
+def deltas(hub: Inside, version: str, parent: str) -> list[str]:
+    """A delta of the version from the parent, as it is kept when the version is published; digests that are listed."""
+    made = hub.objects.put(Area.SERVED, [b"delta " + version.encode()])
+    tensor = blake3(parts(2)[1]).hexdigest()
+    with hub.database.write() as session:
+        keep(session, version, parent, [Step(blake3(parts(1)[1]).hexdigest(), tensor, made.digest, made.size)])
+    return listed(hub)
+
+
+def listed(hub: Inside) -> list[str]:
+    with hub.database.read() as session:
+        return list(session.scalars(select(DeltaRow.digest)))
+
+
+def test_a_delta_goes_with_the_version_at_which_it_begins(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    parent = made(hub, "ann", "voice", 1)
+    child = made(hub, "ann", "voice", 2)
+    assert deltas(hub, child, parent)
+    own = set(listed(hub))
+    hub.ask("bob", hub.forks.ForkRepository, forks_pb2.ForkRepositoryRequest(owner="ann", name="voice"))
+    Collector(hub.database, hub.objects, grace_seconds=0).collect()
+    assert set(listed(hub)) == own <= served(hub), "both versions are held"
+    with hub.database.write() as session:  # a version that nothing holds while its child is held, as after an erasure
+        free(session, session.scalars(select(VersionRow).where(VersionRow.id == parent)).one())
+    assert listed(hub) == []
+    Collector(hub.database, hub.objects, grace_seconds=0).collect()
+    assert not own & served(hub)
+    assert blake3(parts(2)[1]).hexdigest() in served(hub)
+
+
+def test_what_waits_for_its_grace_is_only_read(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    made(hub, "ann", "gone", 2)
+    delete(hub, "ann", "gone")
+    patient = Collector(hub.database, hub.objects, grace_seconds=3600)
+    assert patient.collect().waiting == 4
+    begun: list[str] = []
+    event.listen(hub.database.engine, "before_cursor_execute", lambda *told: begun.append(str(told[2])))
+    assert patient.collect() == Collected(0, 0, 4)
+    writes = [one for one in begun if one.split()[0].upper() in ("DELETE", "INSERT", "UPDATE")]
+    assert writes == []
+    assert not [one for one in begun if "IMMEDIATE" in one.upper()], "nobody is held up"
+    assert Collector(hub.database, hub.objects, grace_seconds=0).collect().objects == 4
