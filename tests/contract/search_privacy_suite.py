@@ -9,10 +9,14 @@ from typing import Any
 from google.protobuf.message import Message
 
 from services.catalog.domain.road import State
+from services.catalog.domain.roles import Role
 from services.catalog.domain.visibility import Visibility
 from services.catalog.search.port import ORDERS, SearchIndex
 from services.catalog.search.projection import Projection
 from services.catalog.search.voices import VoiceSearch
+from services.catalog.store import people, repositories
+from services.catalog.store.access_tables import OrganisationRow
+from services.common.clock import now
 from services.common.database import Database
 from services.common.errors import VoiceHubError
 from services.common.identity import Identity
@@ -49,6 +53,53 @@ class PrivacyContract:
         assert list(_answers(search, names)) == before
         own = search.search(Identity("ann"), pb.SearchVoicesRequest(query="qzxwv"))
         assert own.total > 0  # the secrets are there: their owner finds them
+
+    def test_who_may_read_a_private_voice_finds_it_and_who_may_no_more_does_not(
+        self, database: Database, index: SearchIndex
+    ) -> None:
+        search = VoiceSearch(database, index, Projection(database, index))
+        for number in range(3):
+            publish(database, card=_card(number), figures=_figures(number), name=f"open-{number}")
+        card, figures = {**_card(1), "persona": "qzxwv"}, _figures(1)
+        shared, ours = (
+            publish(database, visibility=Visibility.PRIVATE, card=card, figures=figures, name=name)
+            for name in ("shared", "ours")
+        )
+        with database.write() as session:
+            repositories.by_id(session, ours).owner = "guild"
+            repositories.mark_stale(session, ours)
+        before = {who: _everything(search, who) for who in ("", "eve")}
+        assert _found(search, "bob") == []
+        with database.write() as session:
+            people.grant(session, shared, "bob", Role.READ)
+            session.add(OrganisationRow(name="guild", create_time=now()))
+            session.flush()
+            people.join(session, "guild", "bob", Role.READ)
+        assert _found(search, "bob") == ["ann/shared", "guild/ours"]
+        assert _found(search, "ann") == ["ann/shared"]
+        near = search.similar(Identity("bob"), pb.ListSimilarVoicesRequest(owner="ann", name="shared", size=10))
+        assert "ours" in {hit.repository.name for hit in near.hits}
+        assert search.suggest(Identity("bob"), pb.SuggestQueriesRequest(prefix="guil")).suggestions == ["guild/ours"]
+        assert {who: _everything(search, who) for who in ("", "eve")} == before
+        with database.write() as session:
+            people.grant(session, shared, "bob", Role.NONE)
+            people.join(session, "guild", "bob", Role.NONE)
+        assert _found(search, "bob") == []
+        assert _everything(search, "bob") == before["eve"]
+
+
+def _found(search: VoiceSearch, who: str) -> list[str]:
+    answer = search.search(Identity(who), pb.SearchVoicesRequest(query="persona:qzxwv", forks=True))
+    assert answer.total == len(answer.hits)
+    return sorted(f"{hit.repository.owner}/{hit.repository.name}" for hit in answer.hits)
+
+
+def _everything(search: VoiceSearch, who: str) -> list[bytes]:
+    """All that somebody is answered."""
+    found = [answer for query in ("", "qzxwv", "persona:qzxwv") for answer in _pages(search, Identity(who), query, "")]
+    found += [_said(search.suggest, Identity(who), pb.SuggestQueriesRequest(prefix=start)) for start in ("guil", "sha")]
+    by_sound = pb.SearchBySoundRequest(embedding=_figures(1)["speaker_embedding"], size=10)
+    return [*found, _said(search.by_sound, Identity(who), by_sound)]
 
 
 def _hide(database: Database, number: int) -> None:

@@ -21,7 +21,7 @@ _FIRST_CAPACITY = 1024
 
 @dataclass(frozen=True)
 class Entry:
-    """A row: who owns it and who sees it, its numbers (NaN for a missing one) and its facets."""
+    """A row: who owns it, who sees it if it is private, its numbers (NaN for a missing one) and its facets."""
 
     row: int
     id: str
@@ -32,6 +32,7 @@ class Entry:
     numbers: Mapping[str, float]
     facets: Collection[Facet]
     embedding: bytes = b""
+    principals: Collection[str] = ()
 
     def at(self, row: int) -> Entry:
         """The same in a row."""
@@ -81,7 +82,7 @@ class Columns:
         self.public = np.zeros(self._capacity, np.bool_)
         self.numbers = {name: np.full(self._capacity, np.nan) for name in NUMBERS}
         self.row_of: dict[str, int] = {}
-        self.rows_of_owner: dict[str, list[int]] = {}
+        self.rows_of_principal: dict[str, list[int]] = {}
         self.postings: dict[Facet, Posting] = {}
         self.end = 0
         self._vectors = np.zeros((0, 0), np.float32)
@@ -98,7 +99,8 @@ class Columns:
         for name, value in entry.numbers.items():
             self.numbers[name][row] = value
         self.row_of[entry.id] = row
-        self.rows_of_owner.setdefault(entry.owner, []).append(row)
+        for principal in entry.principals if entry.private else ():
+            self.rows_of_principal.setdefault(principal, []).append(row)
         for facet in entry.facets:
             self.postings.setdefault(facet, Posting()).add(row)
         if entry.embedding:
@@ -112,11 +114,11 @@ class Columns:
             self.alive[row] = False
         return row
 
-    def visible(self, account: str) -> NDArray[np.bool_]:
-        """Which rows an account sees: the public ones and its own."""
+    def visible(self, principals: Iterable[str]) -> NDArray[np.bool_]:
+        """Which rows are seen: the public ones, and the private ones of any of the principals."""
         seen: NDArray[np.bool_] = self.alive & self.public
-        if account:
-            own = np.asarray(self.rows_of_owner.get(account, []), np.int64)
+        for principal in principals:
+            own = np.asarray(self.rows_of_principal.get(principal, []), np.int64)
             seen[own] = self.alive[own]
         return seen
 

@@ -10,12 +10,12 @@ from services.catalog.search.ranking import standing
 from services.catalog.search.record import SearchRecord, facets_of, text_of, title_of
 
 Body = dict[str, Any]
-LAYOUT = 1
+LAYOUT = 2
 POSITION = "position"
 """Id of the document that keeps the index's position in the log; no repository is called so, and nobody sees it."""
 SETTINGS: Body = {"number_of_shards": 1, "auto_expand_replicas": "0-1", "refresh_interval": "-1"}
 _NUMBERS = ("stars", "mos", "downloads", "created", "standing", "rank")
-_KEYWORDS = ("id", "owner", "label", "name", "family", "facets")
+_KEYWORDS = ("id", "owner", "label", "name", "family", "facets", "principals")
 
 
 def mapping(stamp: str) -> Body:
@@ -60,6 +60,7 @@ def _entry(record: SearchRecord, lexicon: Lexicon) -> Body:
         "name": record.name,
         "family": record.family or record.id,
         "private": record.private,
+        "principals": list(record.principals),
         "title": title_of(record),
         "body": text_of(record),
         "facets": [f"{facet.key}:{facet.value}" for facet in sorted(facets_of(record, lexicon))],

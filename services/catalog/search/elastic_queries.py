@@ -19,8 +19,8 @@ _BOUNDS = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 def condition(plan: Plan, viewer: Viewer) -> Body:
     """What the viewer sees and what is never relaxed."""
     seen: list[Body] = [{"term": {"private": False}}]
-    if viewer.account:
-        seen.append({"term": {"owner": viewer.account}})
+    if viewer.principals:
+        seen.append({"terms": {"principals": list(viewer.principals)}})
     wanted = [_facets(group) for group in plan.required]
     wanted += [_bound(bound) for bound in plan.bounds]
     wanted += [_phrase("body", phrase) for phrase in plan.phrases]

@@ -25,7 +25,7 @@ _SCHEMA = """
 CREATE TABLE entries_{g}(
   number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, owner TEXT NOT NULL, name TEXT NOT NULL,
   family TEXT NOT NULL, private INTEGER NOT NULL, numbers TEXT NOT NULL,
-  facets TEXT NOT NULL, embedding BLOB NOT NULL);
+  facets TEXT NOT NULL, embedding BLOB NOT NULL, principals TEXT NOT NULL);
 CREATE TABLE sequences_{g}(id TEXT PRIMARY KEY, sequence INTEGER NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE texts_{g} USING fts5(title, body, columnsize = 0, tokenize = "unicode61 remove_diacritics 2");
 """
@@ -35,10 +35,14 @@ _KNOW = "INSERT OR REPLACE INTO sequences_{g} VALUES (?, ?)"
 _REMOVE = "DELETE FROM entries_{g} WHERE id = ? RETURNING number"
 _REMOVE_TEXT = "DELETE FROM texts_{g} WHERE rowid = ?"
 _INSERT = (
-    "INSERT INTO entries_{g}(id, owner, name, family, private, numbers, facets, embedding) VALUES (?,?,?,?,?,?,?,?)"
+    "INSERT INTO entries_{g}(id, owner, name, family, private, numbers, facets, embedding, principals)"
+    " VALUES (?,?,?,?,?,?,?,?,?)"
 )
 _INSERT_TEXT = "INSERT INTO texts_{g}(rowid, title, body) VALUES (?,?,?)"
-_ALL = "SELECT number, id, owner, name, family, private, numbers, facets, embedding FROM entries_{g} ORDER BY number"
+_ALL = (
+    "SELECT number, id, owner, name, family, private, numbers, facets, embedding, principals"
+    " FROM entries_{g} ORDER BY number"
+)
 _MATCHING = "SELECT rowid FROM texts_{g} WHERE texts_{g} MATCH ?"
 
 
@@ -132,10 +136,10 @@ class Generation:
         return entry.at(row)
 
     def _entries(self) -> Iterator[Entry]:
-        for number, id_, owner, name, family, private, numbers, facets, embedding in self._run(_ALL):
+        for number, id_, owner, name, family, private, numbers, facets, embedding, principals in self._run(_ALL):
             known = [Facet(key, value) for key, value in json.loads(facets)]
-            told = _numbers(json.loads(numbers))
-            yield Entry(number, id_, owner, name, family, bool(private), told, known, bytes(embedding))
+            told, who = _numbers(json.loads(numbers)), json.loads(principals)
+            yield Entry(number, id_, owner, name, family, bool(private), told, known, bytes(embedding), who)
 
 
 def _prepared(change: Change, lexicon: Lexicon) -> Prepared:
@@ -152,8 +156,9 @@ def _prepared(change: Change, lexicon: Lexicon) -> Prepared:
     facets = sorted(facets_of(record, lexicon))
     embedding = np.asarray(record.embedding, np.float32).tobytes()
     values = (record.id, record.owner, record.name, record.family or record.id, record.private)
-    row = (*values, json.dumps(numbers), json.dumps([[f.key, f.value] for f in facets]), embedding)
-    entry = Entry(0, *values, _numbers(numbers), facets, embedding)
+    who = json.dumps(record.principals)
+    row = (*values, json.dumps(numbers), json.dumps([[f.key, f.value] for f in facets]), embedding, who)
+    entry = Entry(0, *values, _numbers(numbers), facets, embedding, record.principals)
     return Prepared(change, row, (title_of(record), text_of(record)), entry)
 
 

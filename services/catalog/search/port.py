@@ -17,9 +17,20 @@ ORDERS = ("relevance", "newest", "stars", "downloads", "mos")
 
 @dataclass(frozen=True)
 class Viewer:
-    """Whose eyes the index looks through: the public, plus the private voices of `account` if it is not empty."""
+    """Whose eyes the index looks through: the public, plus private voices that `account` or one of its groups may read.
+
+    Attributes:
+        account: empty for somebody without one.
+        groups: organisations that the account belongs to, as the tables say at that moment.
+    """
 
     account: str = ""
+    groups: tuple[str, ...] = ()
+
+    @property
+    def principals(self) -> tuple[str, ...]:
+        """The names that an entry may have among its readers; none for the public."""
+        return (self.account, *self.groups) if self.account else ()
 
 
 @dataclass(frozen=True)

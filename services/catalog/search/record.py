@@ -18,7 +18,8 @@ class SearchRecord:
     """A published voice. Any fact may be empty.
 
     `languages` are BCP 47; `mos` is a predicted opinion score, 1 to 5; `family` is the id of the repository that this
-    one was forked from in the end (its own if none); `embedding` is the speaker's, of length 1.
+    one was forked from in the end (its own if none); `embedding` is the speaker's, of length 1; `readers` are the
+    accounts and organisations that may read a private one besides its owner.
     """
 
     id: str
@@ -43,6 +44,12 @@ class SearchRecord:
     downloads: int = 0
     family: str = ""
     embedding: tuple[float, ...] = ()
+    readers: tuple[str, ...] = ()
+
+    @property
+    def principals(self) -> tuple[str, ...]:
+        """Who sees it although it is private: its owner and its readers."""
+        return (self.owner, *self.readers)
 
     @property
     def title(self) -> str:

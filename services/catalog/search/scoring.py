@@ -31,7 +31,7 @@ class Run:
     @classmethod
     def of(cls, columns: Columns, texts: Texts, titles: Texts, plan: Plan, viewer: Viewer) -> Run:
         """A run for a viewer."""
-        return cls(columns, texts, titles, plan, columns.visible(viewer.account))
+        return cls(columns, texts, titles, plan, columns.visible(viewer.principals))
 
     def admitted(self, rows: Rows) -> Rows:
         """Those of the rows that are seen and satisfy every condition of the plan that is never relaxed."""

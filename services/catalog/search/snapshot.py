@@ -7,7 +7,7 @@ which it was read: everything after the first page's position is read again from
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from services.catalog.domain.speaker import embedding_of
 from services.catalog.domain.visibility import Visibility
 from services.catalog.search.port import Change
 from services.catalog.search.record import SearchRecord
+from services.catalog.store.access_tables import CollaboratorRow
 from services.catalog.store.tables import ChangeRow, RefRow, RepositoryRow, VersionRow
 
 PAGE = 500
@@ -73,12 +74,25 @@ def records_of(session: Session, repository_ids: Sequence[str]) -> Iterator[Sear
         .where(RepositoryRow.id.in_(repository_ids), VersionRow.state == State.PUBLISHED.value)
         .where(RepositoryRow.taken_down.is_(False))
     )
+    readers = _readers(session, repository_ids)
     for repository, version in session.execute(query):
-        yield record_of(repository, version)
+        yield record_of(repository, version, readers.get(repository.id, ()))
 
 
-def record_of(repository: RepositoryRow, version: VersionRow) -> SearchRecord:
-    """What the index is told of a repository at its published version."""
+def _readers(session: Session, repository_ids: Sequence[str]) -> dict[str, list[str]]:
+    """The collaborators of repositories, whatever their role: each may read."""
+    query = select(CollaboratorRow.repository_id, CollaboratorRow.account)
+    found: dict[str, list[str]] = {}
+    for row in session.execute(query.where(CollaboratorRow.repository_id.in_(repository_ids))):
+        found.setdefault(row.repository_id, []).append(row.account)
+    return found
+
+
+def record_of(repository: RepositoryRow, version: VersionRow, readers: Iterable[str] = ()) -> SearchRecord:
+    """What the index is told of a repository at its published version.
+
+    Members of an organisation are no readers: they ask in the name of the organisation, which is the owner.
+    """
     card = version.card
     return SearchRecord(
         id=repository.id,
@@ -103,6 +117,7 @@ def record_of(repository: RepositoryRow, version: VersionRow) -> SearchRecord:
         downloads=repository.downloads,
         family=repository.family_id or repository.id,
         embedding=embedding_of(version.figures),
+        readers=tuple(sorted(readers)),
     )
 
 

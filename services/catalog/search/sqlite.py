@@ -23,7 +23,7 @@ from services.catalog.search.ranking import Plan
 from services.catalog.search.scoring import Run
 from services.common.errors import Unavailable
 
-LAYOUT = 3
+LAYOUT = 4
 _ALIAS, _STAMP, _POSITION = "alias", "stamp", "position"
 _EARLIER = ("text_public", "text_private", "facets", "entries", "texts", "meta")  # tables of earlier layouts
 
@@ -70,12 +70,12 @@ class SqliteIndex:
     def frequencies(self, phrases: Sequence[Units]) -> tuple[Mapping[Units, int], int]:
         """Counted exactly, over the public entries only."""
         with self._lock:
-            public = self._live.columns.visible("")
+            public = self._live.columns.visible(())
             counts = {phrase: int(np.count_nonzero(public[self._live.rows("body", phrase)])) for phrase in phrases}
             return counts, int(np.count_nonzero(public))
 
     def search(self, plan: Plan, viewer: Viewer, limit: int, order: str = "relevance") -> Found:
-        """Public entries and the viewer's own private ones, best first; equal scores in the order of ids."""
+        """Public entries and private ones that the viewer may read, best first; equal scores in the order of ids."""
         with self._lock:
             return self._run(plan, viewer).found(limit, order)
 
@@ -98,7 +98,7 @@ class SqliteIndex:
         with self._lock:
             columns = self._live.columns
             stars, labels = columns.numbers["stars"], columns.labels
-            seen = np.flatnonzero(columns.visible(viewer.account)).tolist()
+            seen = np.flatnonzero(columns.visible(viewer.principals)).tolist()
             found = [row for row in seen if labels[row].startswith(prefix) or f"/{prefix}" in labels[row]]
             found.sort(key=lambda row: (-stars[row], labels[row]))
             return [labels[row] for row in found[:limit]]

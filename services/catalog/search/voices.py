@@ -27,7 +27,7 @@ from services.catalog.search.projection import Projection
 from services.catalog.search.query import MAX_QUERY, Query, understand
 from services.catalog.search.snapshot import records_of
 from services.catalog.search.suggest import suggestions
-from services.catalog.store import repositories, versions
+from services.catalog.store import people, repositories, versions
 from services.catalog.store.tables import RepositoryRow, VersionRow
 from services.common.database import Database
 from services.common.errors import Invalid
@@ -46,9 +46,9 @@ NO_EMBEDDING = (
 
 @dataclass(frozen=True)
 class Ranking:
-    """All hits of one search, for the account that searched."""
+    """All hits of one search, for who searched."""
 
-    account: str
+    viewer: Viewer
     text: str
     order: str
     found: Found
@@ -70,7 +70,7 @@ class VoiceSearch:
         size = paging.page_size(request.page.size)
         name, offset, last = _position(request.page.cursor)
         with self._projection.current():
-            name, ranking = self._ranking(name, identity, request.query, query, order)
+            name, ranking = self._ranking(name, self._viewer(identity), request.query, query, order)
         found = ranking.found
         shown = Collapsed(found.hits, {}) if request.forks else collapse(found.hits)
         start = next((i + 1 for i, hit in enumerate(shown.hits) if hit.id == last), offset)
@@ -95,7 +95,7 @@ class VoiceSearch:
         """Queries that begin as what was typed; Invalid for a text that is too long."""
         self._understood(request.prefix)
         with self._projection.current():
-            found = suggestions(self._index, self._lexicon, request.prefix, Viewer(identity.account))
+            found = suggestions(self._index, self._lexicon, request.prefix, self._viewer(identity))
         return pb.SuggestQueriesResponse(suggestions=found)
 
     def similar(self, identity: Identity, request: pb.ListSimilarVoicesRequest) -> pb.ListSimilarVoicesResponse:
@@ -124,7 +124,7 @@ class VoiceSearch:
 
     def _alike(self, embedding: Sequence[float], query: Query, identity: Identity, size: int) -> list[Ranked]:
         made = planned(self._index, self._lexicon, query)
-        near = self._index.nearest(embedding, made, Viewer(identity.account), size)
+        near = self._index.nearest(embedding, made, self._viewer(identity), size)
         return [Ranked(one.id, one.similarity) for one in near]
 
     def _understood(self, text: str) -> Query:
@@ -134,13 +134,20 @@ class VoiceSearch:
             )
         return understand(text, self._lexicon)
 
-    def _ranking(self, name: str, identity: Identity, text: str, query: Query, order: str) -> tuple[str, Ranking]:
+    def _viewer(self, identity: Identity) -> Viewer:
+        """The caller, with the organisations that it belongs to now."""
+        if not identity.account:
+            return Viewer()
+        with self._database.read() as session:
+            return Viewer(identity.account, people.groups_of(session, identity.account))
+
+    def _ranking(self, name: str, viewer: Viewer, text: str, query: Query, order: str) -> tuple[str, Ranking]:
         with self._lock:
             kept = self._rankings.get(name)
-        if kept is not None and (kept.account, kept.text, kept.order) == (identity.account, text, order):
+        if kept is not None and (kept.viewer, kept.text, kept.order) == (viewer, text, order):
             return name, kept
-        found = find(self._index, self._lexicon, query, Viewer(identity.account), MAX_HITS, order)
-        ranking = Ranking(identity.account, text, order, found)
+        found = find(self._index, self._lexicon, query, viewer, MAX_HITS, order)
+        ranking = Ranking(viewer, text, order, found)
         fresh = hashlib.sha256(repr(ranking).encode()).hexdigest()[:16]
         with self._lock:
             self._rankings[fresh] = ranking

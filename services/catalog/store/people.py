@@ -8,6 +8,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from services.catalog.domain.roles import Role
+from services.catalog.store import repositories
 from services.catalog.store.access_tables import CollaboratorRow, MemberRow, OrganisationRow, TransferRow
 
 
@@ -27,6 +28,7 @@ def grant(session: Session, repository_id: str, account: str, role: Role) -> Non
     elif role:
         session.add(CollaboratorRow(repository_id=repository_id, account=account, role=role.value))
     session.flush()
+    repositories.mark_stale(session, repository_id)  # who may read it finds it
 
 
 def members(session: Session, organisation: str) -> Sequence[MemberRow]:
@@ -58,6 +60,12 @@ def organisations_of(session: Session, account: str, after: str, size: int) -> l
     query = select(OrganisationRow, MemberRow.role).join(MemberRow, MemberRow.organisation == OrganisationRow.name)
     query = query.where(MemberRow.account == account, OrganisationRow.name > after).order_by(OrganisationRow.name)
     return [(row, Role(role)) for row, role in session.execute(query.limit(size + 1))]
+
+
+def groups_of(session: Session, account: str) -> tuple[str, ...]:
+    """Names of the organisations that an account belongs to."""
+    query = select(MemberRow.organisation).where(MemberRow.account == account).order_by(MemberRow.organisation)
+    return tuple(session.scalars(query)) if account else ()
 
 
 def transfers_to(session: Session, account: str) -> Sequence[TransferRow]:
