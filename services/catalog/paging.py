@@ -1,4 +1,8 @@
-"""Cursor pages that neither lose nor repeat an item while others write: newest first, keyed by write order."""
+"""Cursor pages that neither lose nor repeat an item while others write: newest first, keyed by write order.
+
+A cursor names what its reader has seen: the id of the last item shown, or its number within the list. Where that lies
+in the order of all that was ever written, which would tell how much of it is private, is looked up here.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,24 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Protocol, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from services.common.errors import Invalid
+from services.stubs.voicehub.common.v1.common_pb2 import PageRequest
 
 T = TypeVar("T")
+
+
+class Items(Protocol):
+    """A table whose rows have an id that whoever may see a row is told, and a place in the order of all of them."""
+
+    id: InstrumentedAttribute[str]
+    sequence: InstrumentedAttribute[int]
+
+
 DEFAULT_SIZE = 20
 MAX_SIZE = 100
 _MAX_SEQUENCE = (1 << 31) - 1
@@ -58,11 +75,27 @@ def read_page(kind: str, size: int, cursor: str) -> Page:
     return Page(page_size(size), before)
 
 
-def split(kind: str, page: Page, rows: Sequence[T], sequence: Callable[[T], int]) -> tuple[Sequence[T], str]:
-    """Items and next cursor from `page.size + 1` rows; the cursor is empty on the last page."""
+def page_after(session: Session, kind: str, asked: PageRequest, items: Items) -> Page:
+    """The page that a request asks for, of a list whose cursors are ids of `items`."""
+    return Page(page_size(asked.size), sequence_of(session, kind, asked.cursor, items, _MAX_SEQUENCE))
+
+
+def sequence_of(session: Session, kind: str, cursor: str, items: Items, begin: int = 0) -> int:
+    """Where the item that a cursor names lies in the order of all of its kind; `begin` without a cursor."""
+    if not cursor:
+        return begin
+    last = decode(kind, cursor)
+    found = session.scalar(select(items.sequence).where(items.id == last)) if isinstance(last, str) else None
+    if found is None:
+        raise bad_cursor()
+    return found
+
+
+def split(kind: str, page: Page, rows: Sequence[T], name: Callable[[T], str | int]) -> tuple[Sequence[T], str]:
+    """Items and next cursor from `page.size + 1` rows; the cursor names the last item; empty on the last page."""
     if len(rows) <= page.size:
         return rows, ""
-    return rows[: page.size], encode(kind, sequence(rows[page.size - 1]))
+    return rows[: page.size], encode(kind, name(rows[page.size - 1]))
 
 
 def bad_cursor() -> Invalid:

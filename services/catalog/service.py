@@ -13,6 +13,7 @@ from services.catalog.domain.roles import Role, not_yours
 from services.catalog.domain.visibility import require_account
 from services.catalog.search.voices import VoiceSearch
 from services.catalog.store import access, repositories, versions
+from services.catalog.store.tables import CommentRow, LikenessRow, RepositoryRow, VersionRow
 from services.common import rpc
 from services.common.database import Database
 from services.common.errors import Conflict
@@ -58,10 +59,11 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
         self, request: pb.ListRepositoriesRequest, context: grpc.ServicerContext
     ) -> pb.ListRepositoriesResponse:
         """Readable repositories, newest first; of one owner or of all."""
-        identity, page = rpc.caller(), paging.read_page("repositories", request.page.size, request.page.cursor)
+        identity = rpc.caller()
         with self._database.read() as session:
+            page = paging.page_after(session, "repositories", request.page, RepositoryRow)
             rows = repositories.page_of(session, identity, request.owner, page)
-            items, cursor = paging.split("repositories", page, rows, lambda row: row.sequence)
+            items, cursor = paging.split("repositories", page, rows, lambda row: row.id)
             found = shown(session, identity, items)
         return pb.ListRepositoriesResponse(repositories=found, next_cursor=cursor)
 
@@ -103,11 +105,11 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
 
     def ListVersions(self, request: pb.ListVersionsRequest, context: grpc.ServicerContext) -> pb.ListVersionsResponse:
         """Versions, newest first, without tensors, files, samples and findings: GetVersion has them."""
-        page = paging.read_page("versions", request.page.size, request.page.cursor)
         with self._database.read() as session:
+            page = paging.page_after(session, "versions", request.page, VersionRow)
             repository = repositories.readable(session, rpc.caller(), request.owner, request.name)
             rows = versions.page_of(session, repository, page)
-        items, cursor = paging.split("versions", page, rows, lambda row: row.sequence)
+        items, cursor = paging.split("versions", page, rows, lambda row: row.id)
         shown = [messages.version(row, repository.owner, repository.name, versions.Parts()) for row in items]
         return pb.ListVersionsResponse(versions=shown, next_cursor=cursor)
 
@@ -158,10 +160,11 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
         self, request: pb.ListLikenessesRequest, context: grpc.ServicerContext
     ) -> pb.ListLikenessesResponse:
         """What came too close, newest first; for the owner."""
-        identity, page = rpc.caller(), paging.read_page("likenesses", request.page.size, request.page.cursor)
+        identity = rpc.caller()
         with self._database.read() as session:
+            page = paging.page_after(session, "likenesses", request.page, LikenessRow)
             rows = likenesses.page_of(session, identity, request, page)
-            items, cursor = paging.split("likenesses", page, rows, lambda row: row.sequence)
+            items, cursor = paging.split("likenesses", page, rows, lambda row: row.id)
             shown = likenesses.shown(session, identity, items)
         return pb.ListLikenessesResponse(likenesses=shown, next_cursor=cursor)
 
@@ -174,11 +177,11 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
 
     def ListComments(self, request: pb.ListCommentsRequest, context: grpc.ServicerContext) -> pb.ListCommentsResponse:
         """Comments, newest first."""
-        page = paging.read_page("comments", request.page.size, request.page.cursor)
         with self._database.read() as session:
+            page = paging.page_after(session, "comments", request.page, CommentRow)
             repository = repositories.readable(session, rpc.caller(), request.owner, request.name)
             rows = people.comments_of(session, repository, page)
-        items, cursor = paging.split("comments", page, rows, lambda row: row.sequence)
+        items, cursor = paging.split("comments", page, rows, lambda row: row.id)
         return pb.ListCommentsResponse(comments=[messages.comment(row) for row in items], next_cursor=cursor)
 
     def CreateComment(

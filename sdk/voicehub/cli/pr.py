@@ -137,13 +137,13 @@ def merge(context: Context, voice: str, number: int, weights: bool, wait: bool, 
         seen = head or client.pulls.get(voice, number).head_version
         done = client.pulls.merge(voice, number, seen, strategy="weights" if weights else "fast-forward", options=asked)
         done = _settled(context, client, voice, done) if weights and wait else done
+    if done.state != "merged" and not done.merging:
+        raise Refused(f"Pull request {number} is not merged.", hint=done.merge_failure)
     context.out.answer(done)
     if done.state == "merged":
         context.out.say(f"✓ {voice}@{done.base_ref} is {done.head_version}.")
-    elif done.merging:
-        context.out.say(f"… The weights are being merged and judged: voicehub pr show {voice} {number}.")
     else:
-        raise Refused(f"Pull request {number} is not merged.", hint=done.merge_failure)
+        context.out.say(f"… The weights are being merged and judged: voicehub pr show {voice} {number}.")
 
 
 @pr.command()

@@ -8,6 +8,7 @@ from services.catalog import paging
 from services.catalog.collaboration import discussing, merging, pull_messages
 from services.catalog.collaboration import pulls as requests
 from services.catalog.store import pulls, repositories
+from services.catalog.store.pull_tables import RemarkRow
 from services.common import rpc
 from services.common.database import Database
 from services.stubs.voicehub.catalog.v1 import pulls_pb2 as pb
@@ -83,13 +84,11 @@ class PullService(pulls_pb2_grpc.PullServiceServicer):
     def ListRemarks(self, request: pb.ListRemarksRequest, context: grpc.ServicerContext) -> pb.ListRemarksResponse:
         """Oldest first."""
         size = paging.page_size(request.page.size)
-        after = paging.decode("remarks", request.page.cursor) if request.page.cursor else 0
-        if not isinstance(after, int):
-            raise paging.bad_cursor()
         with self._database.read() as session:
+            after = paging.sequence_of(session, "remarks", request.page.cursor, RemarkRow)
             repository = repositories.readable(session, rpc.caller(), request.owner, request.name)
             rows = pulls.remarks_after(session, pulls.get(session, repository, request.number).id, after, size)
-        cursor = paging.encode("remarks", rows[size - 1].sequence) if len(rows) > size else ""
+        cursor = paging.encode("remarks", rows[size - 1].id) if len(rows) > size else ""
         return pb.ListRemarksResponse(remarks=[pull_messages.remark(r) for r in rows[:size]], next_cursor=cursor)
 
     def ResolveThread(

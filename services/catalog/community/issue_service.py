@@ -68,14 +68,12 @@ class IssueService(issues_pb2_grpc.IssueServiceServicer):
     ) -> pb.ListIssueCommentsResponse:
         """What was said, oldest first."""
         size = paging.page_size(request.page.size)
-        after = paging.decode("issue-comments", request.page.cursor) if request.page.cursor else 0
-        if not isinstance(after, int):
-            raise paging.bad_cursor()
         with self._database.read() as session:
+            after = paging.sequence_of(session, "issue-comments", request.page.cursor, IssueCommentRow)
             repository = repositories.readable(session, rpc.caller(), request.owner, request.name)
             rows = issues.comments_of(session, issues.get(session, repository, request.number), after, size)
         shown = rows[:size]
-        cursor = paging.encode("issue-comments", shown[-1].sequence) if len(rows) > size else ""
+        cursor = paging.encode("issue-comments", shown[-1].id) if len(rows) > size else ""
         return pb.ListIssueCommentsResponse(comments=[_comment(row) for row in shown], next_cursor=cursor)
 
 

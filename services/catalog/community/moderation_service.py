@@ -50,11 +50,11 @@ class ModerationService(moderation_pb2_grpc.ModerationServiceServicer):
     ) -> pb.ListTakedownsResponse:
         """Of one's own repositories; for moderators of all, with the evidence."""
         account = require_account(rpc.caller())
-        page = paging.read_page("takedowns", request.page.size, request.page.cursor)
         with self._database.read() as session:
+            page = paging.page_after(session, "takedowns", request.page, TakedownRow)
             every = moderation.is_moderator(session, account)
             rows = moderation.takedowns(session, account, page, every=every)
-        items, cursor = paging.split("takedowns", page, rows, lambda row: row[0].sequence)
+        items, cursor = paging.split("takedowns", page, rows, lambda row: row[0].id)
         shown = [_takedown(row, repository, every) for row, repository in items]
         return pb.ListTakedownsResponse(takedowns=shown, next_cursor=cursor)
 

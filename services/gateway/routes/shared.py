@@ -16,7 +16,7 @@ from services.stubs.voicehub.common.v1.common_pb2 import Declaration, ObjectRef,
 PAGE_MOST = 100
 PAGE_USUAL = 20
 PAGE = (
-    Parameter("cursor", text(1024, least=0), note="`next_cursor` of the page before."),
+    Parameter("cursor", text(4096, least=0), note="`next_cursor` of the page before."),
     Parameter("size", number(1, PAGE_MOST), note=f"Items on a page, {PAGE_USUAL} if not said."),
 )
 DECLARATION: Schema = record(

@@ -7,6 +7,8 @@ what is public).
 
 from __future__ import annotations
 
+import base64
+import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterable
@@ -33,6 +35,7 @@ NAMES = ("one", "two")
 BRANCHES = ("main", "side")
 CONTENTS = st.integers(0, 3)
 Place = tuple[str, str]
+PAGES = 6
 MEMORY = Path("/dev/shm")
 """Thousands of small commits go there: what is tested is not the disk."""
 
@@ -269,7 +272,19 @@ class Histories(RuleBasedStateMachine):
                 (hub.forks.ForkRepository, forks_pb2.ForkRepositoryRequest(**at, new_owner="nobody")),
             ]
         names: dict[str, str] = {}
-        return [_plain(_told(lambda: hub.ask(account, *ask)), names) for ask in asks]  # noqa: B023
+        return [_plain(told, names) for ask in asks for told in self._pages(hub, account, *ask)]
+
+    def _pages(self, hub: Inside, account: str, method: Callable[..., Any], asked: Message) -> Iterable[Any]:
+        """The answer; of a list its pages, one item each: what a cursor tells is told, too."""
+        paged = "page" in asked.DESCRIPTOR.fields_by_name
+        for _ in range(PAGES):
+            if paged:
+                asked.page.size = 1  # type: ignore[attr-defined]
+            told = _told(lambda: hub.ask(account, method, asked))
+            yield told
+            if not paged or not getattr(told, "next_cursor", ""):
+                return
+            asked.page.cursor = told.next_cursor  # type: ignore[attr-defined]
 
     def _age(self) -> None:
         """Makes everything in the store old, so that only what is put from now on is young."""
@@ -288,13 +303,18 @@ def _told(call: Callable[[], Any]) -> Any:
 
 def _plain(told: Any, names: dict[str, str]) -> bytes:
     """The answer as text, its ids (32 hex digits) numbered in their order, times and scores left out."""
-    import re
-
     text = re.sub(r"(seconds|nanos|score): [-\d.e]+\n", "", str(told))
+    text = re.sub(r'next_cursor: "([^"]*)"', _opened, text)
     text = re.sub(r'  key: "standing"\n    value: [-\d.e]+\n', "", text)
     for found in re.findall(r"\b[0-9a-f]{32}\b", text):
         names.setdefault(found, f"id {len(names)}")
     return re.sub(r"\b[0-9a-f]{32}\b", lambda match: names[match.group()], text).encode()
+
+
+def _opened(cursor: re.Match[str]) -> str:
+    """What a cursor says; of a search without the name of the ranking, which is a digest of its ids and scores."""
+    said = base64.urlsafe_b64decode(cursor[1] + "=" * (-len(cursor[1]) % 4)).decode()
+    return f"next_cursor: {re.sub('(?<=search., .)[0-9a-f]{16}:', '', said)}"
 
 
 def _refused(call: Callable[[], Any]) -> None:

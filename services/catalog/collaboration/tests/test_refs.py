@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+from services.catalog import paging
 from services.catalog.collaboration.tests.steps import pushed, ref, refs_of, refusal
 from services.catalog.tests.conftest import Hub
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
@@ -143,5 +144,5 @@ def test_foreign_cursors_and_versions_are_refused(hub: Hub) -> None:
     request = refs_pb2.ListHistoryRequest(owner="ann", name="cursor-a", ref=other)
     assert refusal(refs_of(hub, "ann").ListHistory, request).http_status == 404
     request.ref = mine
-    request.page.cursor = "WyJoaXN0b3J5IiwgIjEiXQ"  # a well-formed cursor of another repository
+    request.page.cursor = paging.encode("history", other)  # a well-formed cursor of another repository
     assert refusal(refs_of(hub, "ann").ListHistory, request).reason == "BAD_CURSOR"
