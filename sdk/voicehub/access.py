@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from voicehub.collaboration import Grant, Organisation, Transfer
 from voicehub.decoding import decode
-from voicehub.models import Repository
+from voicehub.models import Repository, Version
 from voicehub.names import VoiceName, parse_name
 from voicehub.transport import Transport
 
@@ -32,6 +32,10 @@ class Access:
         body: dict[str, object] = {} if private is None else {"visibility": "private" if private else "public"}
         body |= ({} if archived is None else {"archived": archived}) | ({"name": rename} if rename else {})
         return decode(Repository, self._transport.json("PATCH", parse_name(name).path, body=body))
+
+    def erase(self, name: str | VoiceName) -> Version:
+        """Erases a version (owner/name@id), here and in forks; a tombstone stays."""
+        return decode(Version, self._transport.json("DELETE", parse_name(name).version_path))
 
     def delete(self, name: str | VoiceName) -> None:
         """Deletes a repository for good."""

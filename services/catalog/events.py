@@ -59,6 +59,11 @@ def quarantined(session: Session, repository: RepositoryRow, version: VersionRow
     _say(session, "versions", version.id, payload)
 
 
+def erased(session: Session, version: VersionRow) -> None:
+    """Whoever keeps something of a version forgets it."""
+    _say(session, "versions", version.id, events_pb2.VersionErased(version_id=version.id))
+
+
 def starred(session: Session, repository: RepositoryRow, account: str, is_starred: bool) -> None:
     """An account gave or took back its star."""
     payload = events_pb2.RepositoryStarred(repository_id=repository.id, account=account, starred=is_starred)

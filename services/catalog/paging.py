@@ -11,7 +11,7 @@ import binascii
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -20,15 +20,8 @@ from services.common.errors import Invalid
 from services.stubs.voicehub.common.v1.common_pb2 import PageRequest
 
 T = TypeVar("T")
-
-
-class Items(Protocol):
-    """A table whose rows have an id that whoever may see a row is told, and a place in the order of all of them."""
-
-    id: InstrumentedAttribute[str]
-    sequence: InstrumentedAttribute[int]
-
-
+Place = tuple[InstrumentedAttribute[str], InstrumentedAttribute[int]]
+"""Columns of a table: the id that whoever may see a row is told, and the row's place in the order of all of them."""
 DEFAULT_SIZE = 20
 MAX_SIZE = 100
 _MAX_SEQUENCE = (1 << 31) - 1
@@ -75,17 +68,17 @@ def read_page(kind: str, size: int, cursor: str) -> Page:
     return Page(page_size(size), before)
 
 
-def page_after(session: Session, kind: str, asked: PageRequest, items: Items) -> Page:
-    """The page that a request asks for, of a list whose cursors are ids of `items`."""
-    return Page(page_size(asked.size), sequence_of(session, kind, asked.cursor, items, _MAX_SEQUENCE))
+def page_after(session: Session, kind: str, asked: PageRequest, place: Place) -> Page:
+    """The page that a request asks for, of a list whose cursors are ids."""
+    return Page(page_size(asked.size), sequence_of(session, kind, asked.cursor, place, _MAX_SEQUENCE))
 
 
-def sequence_of(session: Session, kind: str, cursor: str, items: Items, begin: int = 0) -> int:
+def sequence_of(session: Session, kind: str, cursor: str, place: Place, begin: int = 0) -> int:
     """Where the item that a cursor names lies in the order of all of its kind; `begin` without a cursor."""
     if not cursor:
         return begin
     last = decode(kind, cursor)
-    found = session.scalar(select(items.sequence).where(items.id == last)) if isinstance(last, str) else None
+    found = session.scalar(select(place[1]).where(place[0] == last)) if isinstance(last, str) else None
     if found is None:
         raise bad_cursor()
     return found

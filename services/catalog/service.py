@@ -5,7 +5,7 @@ from __future__ import annotations
 import grpc
 
 from services.catalog import downloads, likenesses, messages, paging, people, pushing
-from services.catalog.collaboration import forks
+from services.catalog.collaboration import erasing, forks
 from services.catalog.collaboration.shown import shown
 from services.catalog.credits.domain import Prices
 from services.catalog.domain.names import check_repository
@@ -61,7 +61,7 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
         """Readable repositories, newest first; of one owner or of all."""
         identity = rpc.caller()
         with self._database.read() as session:
-            page = paging.page_after(session, "repositories", request.page, RepositoryRow)
+            page = paging.page_after(session, "repositories", request.page, (RepositoryRow.id, RepositoryRow.sequence))
             rows = repositories.page_of(session, identity, request.owner, page)
             items, cursor = paging.split("repositories", page, rows, lambda row: row.id)
             found = shown(session, identity, items)
@@ -106,12 +106,19 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     def ListVersions(self, request: pb.ListVersionsRequest, context: grpc.ServicerContext) -> pb.ListVersionsResponse:
         """Versions, newest first, without tensors, files, samples and findings: GetVersion has them."""
         with self._database.read() as session:
-            page = paging.page_after(session, "versions", request.page, VersionRow)
+            page = paging.page_after(session, "versions", request.page, (VersionRow.id, VersionRow.sequence))
             repository = repositories.readable(session, rpc.caller(), request.owner, request.name)
             rows = versions.page_of(session, repository, page)
         items, cursor = paging.split("versions", page, rows, lambda row: row.id)
         shown = [messages.version(row, repository.owner, repository.name, versions.Parts()) for row in items]
         return pb.ListVersionsResponse(versions=shown, next_cursor=cursor)
+
+    def EraseVersion(self, request: pb.EraseVersionRequest, context: grpc.ServicerContext) -> pb.EraseVersionResponse:
+        """A tombstone is left."""
+        with self._database.write() as session:
+            row = erasing.erase(session, rpc.caller(), request)
+            shown = messages.version(row, request.owner, request.name, versions.Parts())
+        return pb.EraseVersionResponse(version=shown)
 
     def ResolveDownload(
         self, request: pb.ResolveDownloadRequest, context: grpc.ServicerContext
@@ -162,7 +169,7 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
         """What came too close, newest first; for the owner."""
         identity = rpc.caller()
         with self._database.read() as session:
-            page = paging.page_after(session, "likenesses", request.page, LikenessRow)
+            page = paging.page_after(session, "likenesses", request.page, (LikenessRow.id, LikenessRow.sequence))
             rows = likenesses.page_of(session, identity, request, page)
             items, cursor = paging.split("likenesses", page, rows, lambda row: row.id)
             shown = likenesses.shown(session, identity, items)
@@ -178,7 +185,7 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     def ListComments(self, request: pb.ListCommentsRequest, context: grpc.ServicerContext) -> pb.ListCommentsResponse:
         """Comments, newest first."""
         with self._database.read() as session:
-            page = paging.page_after(session, "comments", request.page, CommentRow)
+            page = paging.page_after(session, "comments", request.page, (CommentRow.id, CommentRow.sequence))
             repository = repositories.readable(session, rpc.caller(), request.owner, request.name)
             rows = people.comments_of(session, repository, page)
         items, cursor = paging.split("comments", page, rows, lambda row: row.id)

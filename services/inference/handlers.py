@@ -35,6 +35,7 @@ class Handlers:
                     ("exports", _name(inference_pb2.BaseRegistered)): self.base_registered,
                     ("exports", _name(inference_pb2.ExportRequested)): self.export_requested,
                     ("versions", _name(events_pb2.VersionQuarantined)): self.quarantined,
+                    ("versions", _name(events_pb2.VersionErased)): self.erased,
                 },
             ),
             Subscription("inference-auditions", {("versions", _name(events_pb2.VersionPublished)): self.published}),
@@ -70,6 +71,11 @@ class Handlers:
     def quarantined(self, event: Event) -> Effect:
         """The voice speaks no more: takes of batches that name it fail, and say why."""
         version_id = event.parse(events_pb2.VersionQuarantined).version_id
+        return lambda session: store.withdraw(session, version_id)
+
+    def erased(self, event: Event) -> Effect:
+        """As of a quarantined one, nothing of the voice is kept."""
+        version_id = event.parse(events_pb2.VersionErased).version_id
         return lambda session: store.withdraw(session, version_id)
 
     def _export(self, scan: scanner_pb2.StaticScanCompleted) -> Effect:

@@ -47,6 +47,21 @@ def delete(context: Context, voice: str, yes: bool) -> int:
 
 
 @repo.command()
+@click.argument("version")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@command
+def erase(context: Context, version: str, yes: bool) -> int:
+    """Erase VERSION (owner/name@id) for good, here and in forks; its place in the history stays."""
+    if not yes and not click.confirm(f"Erase {version} for good?", err=True):
+        return 1
+    with context.client() as client:
+        done = client.access.erase(version)
+    context.out.answer(done)
+    context.out.say(f"✓ {version} is erased.")
+    return 0
+
+
+@repo.command()
 @click.argument("voice")
 @click.argument("new_owner")
 @command

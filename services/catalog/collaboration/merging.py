@@ -6,6 +6,7 @@ Weights are merged by a worker that has the tensors; its result is a version wit
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -102,6 +103,7 @@ def _begin(
         )
     _check_options(options)
     base = requests.base_tip(session, row)
+    _check_there(session, found.merge_bases)
     _check_alike(session, base, row.head_version)
     joint_declaration(session, [base, row.head_version])
     row.merging = {"base": base, "head": row.head_version, "options": options, "account": account}
@@ -120,6 +122,16 @@ def _check_options(options: dict[str, Any]) -> None:
             reason="BAD_RECIPE",
             fields={"options": str(error)},
         ) from error
+
+
+def _check_there(session: Session, merge_bases: Sequence[str]) -> None:
+    """A merge needs the weights that both sides grew from."""
+    for version in merge_bases:
+        row = versions.get(session, version)
+        if row is None or row.free_time is not None:
+            raise Unprocessable(
+                f"The common ancestor {version} was erased.", hint="Merge by hand, and push.", reason="BASE_ERASED"
+            )
 
 
 def _check_alike(session: Session, base: str, head: str) -> None:

@@ -35,6 +35,8 @@ def open_pull(session: Session, identity: Identity, request: pb.OpenPullRequest)
     source = repositories.readable(session, identity, *head_name)
     access.require(session, identity, source, Role.WRITE, archived_too=True)
     base = refs.get(session, target, request.base_ref or MAIN)
+    if not refs.tip_of(base):
+        raise Unprocessable("The base has no version (any more).", hint="Push one first.", reason="BASE_IS_EMPTY")
     head = versions.resolve(session, source, check_ref(request.head_ref or MAIN))
     _check_text(request)
     row = _new(target, source, request, account, refs.tip_of(base), head.id)

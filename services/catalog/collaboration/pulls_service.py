@@ -85,7 +85,7 @@ class PullService(pulls_pb2_grpc.PullServiceServicer):
         """Oldest first."""
         size = paging.page_size(request.page.size)
         with self._database.read() as session:
-            after = paging.sequence_of(session, "remarks", request.page.cursor, RemarkRow)
+            after = paging.sequence_of(session, "remarks", request.page.cursor, (RemarkRow.id, RemarkRow.sequence))
             repository = repositories.readable(session, rpc.caller(), request.owner, request.name)
             rows = pulls.remarks_after(session, pulls.get(session, repository, request.number).id, after, size)
         cursor = paging.encode("remarks", rows[size - 1].id) if len(rows) > size else ""

@@ -69,7 +69,8 @@ class IssueService(issues_pb2_grpc.IssueServiceServicer):
         """What was said, oldest first."""
         size = paging.page_size(request.page.size)
         with self._database.read() as session:
-            after = paging.sequence_of(session, "issue-comments", request.page.cursor, IssueCommentRow)
+            place = (IssueCommentRow.id, IssueCommentRow.sequence)
+            after = paging.sequence_of(session, "issue-comments", request.page.cursor, place)
             repository = repositories.readable(session, rpc.caller(), request.owner, request.name)
             rows = issues.comments_of(session, issues.get(session, repository, request.number), after, size)
         shown = rows[:size]

@@ -51,7 +51,7 @@ class ModerationService(moderation_pb2_grpc.ModerationServiceServicer):
         """Of one's own repositories; for moderators of all, with the evidence."""
         account = require_account(rpc.caller())
         with self._database.read() as session:
-            page = paging.page_after(session, "takedowns", request.page, TakedownRow)
+            page = paging.page_after(session, "takedowns", request.page, (TakedownRow.id, TakedownRow.sequence))
             every = moderation.is_moderator(session, account)
             rows = moderation.takedowns(session, account, page, every=every)
         items, cursor = paging.split("takedowns", page, rows, lambda row: row[0].id)

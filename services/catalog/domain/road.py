@@ -11,13 +11,17 @@ from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a version stands. Nothing is downloadable before SCANNED; nothing is found before PUBLISHED."""
+    """Where a version stands. Nothing is downloadable before SCANNED; nothing is found before PUBLISHED.
+
+    No fact makes a version ERASED: people do, and it stays so.
+    """
 
     PUSHED = "pushed"
     SCANNED = "scanned"
     QUARANTINED = "quarantined"
     EXPORTED = "exported"
     PUBLISHED = "published"
+    ERASED = "erased"
 
 
 CLEAN = "clean"
@@ -29,7 +33,10 @@ NEXT: dict[State, frozenset[State]] = {
     State.EXPORTED: frozenset({State.PUBLISHED, State.QUARANTINED}),
     State.PUBLISHED: frozenset({State.QUARANTINED}),
     State.QUARANTINED: frozenset(),
+    State.ERASED: frozenset(),
 }
+REFUSED = frozenset({State.QUARANTINED, State.ERASED})
+"""What no branch stands on."""
 DOWNLOADABLE = frozenset({State.SCANNED, State.EXPORTED, State.PUBLISHED})
 
 

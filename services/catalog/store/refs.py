@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from services.catalog.domain.graph import is_ancestor, walk
 from services.catalog.domain.refs import RefKind, Tip, moved
-from services.catalog.domain.road import State
+from services.catalog.domain.road import REFUSED, State
 from services.catalog.store.history import lookup
 from services.catalog.store.tables import RefRow, RepositoryRow, VersionRow
 from services.common.clock import now
@@ -76,9 +76,9 @@ def forward(session: Session, version: VersionRow) -> list[str]:
 
 
 def withdraw(session: Session, version: VersionRow) -> list[str]:
-    """Takes a quarantined version off all refs; answers ids of the repositories in which something changed.
+    """Takes a version that is quarantined or erased off all refs; answers ids of repositories that changed.
 
-    A branch falls back to the nearest version that led to it: its tip to one that is not quarantined, what people read
+    A branch falls back to the nearest version that led to it: its tip to one that is neither, what people read
     to a published one. A tag of it is gone.
     """
     named = or_(RefRow.version_id == version.id, RefRow.tip == version.id)
@@ -89,7 +89,7 @@ def withdraw(session: Session, version: VersionRow) -> list[str]:
             session.delete(row)
             continue
         if row.tip == version.id:
-            row.tip = _earlier(session, version, [s for s in State if s is not State.QUARANTINED])
+            row.tip = _earlier(session, version, [s for s in State if s not in REFUSED])
         if row.version_id == version.id:
             row.version_id = _earlier(session, version, [State.PUBLISHED])
     return changed

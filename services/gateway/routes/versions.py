@@ -59,7 +59,7 @@ _NEW = record(
         "onto": text(32, note="Id of the version this one was made from: 409 if the branch has moved on since."),
     },
 )
-_ENDS = ("published", "quarantined")
+_ENDS = ("published", "quarantined", "erased")
 
 
 @resource.route("POST", _BASE, "Push a version", Answer(201, _ONE), body=_NEW, scope=Scope.WRITE, messages=(_VERSION,))
@@ -94,6 +94,13 @@ def list_versions(call: Call, owner: str, name: str) -> Reply:
 def get_version(call: Call, owner: str, name: str, ref: str) -> Reply:
     """`ref` is `main`, a tag or a version id."""
     return Reply(to_json(version(call, owner, name, ref)))
+
+
+@resource.route("DELETE", _BASE + "/{ref}", "Erase a version", Answer(200, _ONE), scope=Scope.WRITE)
+def erase_version(call: Call, owner: str, name: str, ref: str) -> Reply:
+    """By its id, for admins of the repository it was pushed to: a tombstone stays, here and in forks."""
+    request = catalog.EraseVersionRequest(owner=owner, name=name, version=ref)
+    return Reply(to_json(ask(call.hub.clients.catalog.EraseVersion, request).version))
 
 
 @resource.route("GET", _BASE + "/{ref}/events", "Follow a version", Answer(200, media="text/event-stream"))

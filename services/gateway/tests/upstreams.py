@@ -180,6 +180,12 @@ class Catalog(catalog_grpc.CatalogServiceServicer):
         seen = [r for r in mine if r.visibility == catalog.VISIBILITY_PUBLIC or r.owner == rpc.caller().account]
         return catalog.ListRepositoriesResponse(repositories=seen)
 
+    def EraseVersion(
+        self, request: catalog.EraseVersionRequest, context: grpc.ServicerContext
+    ) -> catalog.EraseVersionResponse:
+        self.world.requests.append(request)
+        return catalog.EraseVersionResponse(version=catalog.Version(id=request.version))
+
     def CreateVersion(
         self, request: catalog.CreateVersionRequest, context: grpc.ServicerContext
     ) -> catalog.CreateVersionResponse:

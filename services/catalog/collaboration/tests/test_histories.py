@@ -1,4 +1,4 @@
-"""Random histories of push, fork, merge, delete and gc by several clients at once, against a plain model.
+"""Random histories of push, fork, merge, delete, erase and gc by several clients at once, against a plain model.
 
 After each step: no update is lost, no object dangles, every version rebuilds bit-exactly. Now and then, and in the end:
 whoever may not see what is private is told the same as by a hub that does not have it (a second hub, which did only
@@ -47,6 +47,7 @@ class Repo:
     private: bool
     refs: dict[str, str] = field(default_factory=dict)
     upstream: Place | None = None
+    made: set[str] = field(default_factory=set)
 
 
 class Histories(RuleBasedStateMachine):
@@ -59,6 +60,8 @@ class Histories(RuleBasedStateMachine):
         self.repos: dict[Place, Repo] = {}
         self.parents: dict[str, tuple[str, ...]] = {}
         self.content: dict[str, int] = {}
+        self.order: list[str] = []
+        self.erased: set[str] = set()
         self.labels: dict[int, dict[str, str]] = {id(self.hub): {}, id(self.twin): {}}
         self.same: dict[str, str] = {}
 
@@ -74,11 +77,11 @@ class Histories(RuleBasedStateMachine):
           branch=st.sampled_from(BRANCHES))  # fmt: skip
     def push(self, owner: str, name: str, private: bool, content: int, branch: str) -> None:
         repo = self.repos.setdefault((owner, name), Repo(private))
-        tip = repo.refs.get(branch) or repo.refs.get("main", "")
+        tip = repo.refs[branch] if branch in repo.refs else repo.refs.get("main", "")
         kind = pb.VISIBILITY_PRIVATE if repo.private else pb.VISIBILITY_PUBLIC
         version = self._push(self.hub, owner, name, content, ref=branch, visibility_if_new=kind)
         assert list(version.parents) == ([tip] if tip else [])
-        self._made(version.id, tuple(version.parents), content)
+        self._made(repo, version.id, tuple(version.parents), content)
         repo.refs[branch] = version.id
         if not repo.private:
             twin = self._push(self.twin, owner, name, content, ref=branch, visibility_if_new=kind)
@@ -88,7 +91,7 @@ class Histories(RuleBasedStateMachine):
     @rule(data=st.data(), contents=st.lists(CONTENTS, min_size=2, max_size=3))
     def push_at_once(self, data: st.DataObject, contents: list[int]) -> None:
         """Several pushes onto the same tip: one wins. Beside them garbage is collected."""
-        place = data.draw(st.sampled_from(sorted(p for p, r in self.repos.items() if "main" in r.refs) or [("", "")]))
+        place = data.draw(st.sampled_from(sorted(p for p, r in self.repos.items() if r.refs.get("main")) or [("", "")]))
         if place not in self.repos:
             return
         repo, won, lost = self.repos[place], [], []
@@ -106,7 +109,7 @@ class Histories(RuleBasedStateMachine):
         assert (len(won), len(lost)) == (1, len(contents) - 1)
         ((version, content),) = won
         assert all(told.fields["tip"] == version.id and told.fields["expected"] == old for told in lost)
-        self._made(version.id, tuple(version.parents), content)
+        self._made(repo, version.id, tuple(version.parents), content)
         repo.refs["main"] = version.id
         if not repo.private:
             self.same[version.id] = self._push(self.twin, *place, content, onto=self.same[old]).id
@@ -117,7 +120,7 @@ class Histories(RuleBasedStateMachine):
         place = data.draw(st.sampled_from(sorted(self.repos)))
         repo = self.repos[place]
         request = forks_pb2.ForkRepositoryRequest(owner=place[0], name=place[1], new_name=name)
-        may = (not repo.private or place[0] == account) and "main" in repo.refs
+        may = (not repo.private or place[0] == account) and bool(repo.refs.get("main"))
         if not may or (account, name) in self.repos:
             _refused(lambda: self.hub.ask(account, self.hub.forks.ForkRepository, request))
             return
@@ -171,10 +174,29 @@ class Histories(RuleBasedStateMachine):
         for repo in self.repos.values():
             repo.upstream = None if repo.upstream == place else repo.upstream
 
+    @precondition(lambda self: any(r.made - self.erased for r in self.repos.values()))
+    @rule(data=st.data())
+    def erase(self, data: st.DataObject) -> None:
+        """Its maker erases a version: branches fall back, also those of forks, and it is nowhere but in the graph."""
+        made = sorted((place, v) for place, repo in self.repos.items() for v in repo.made - self.erased)
+        place, version = data.draw(st.sampled_from(made))
+        request = pb.EraseVersionRequest(owner=place[0], name=place[1], version=version)
+        for other in {*ACCOUNTS} - {place[0]}:
+            _refused(lambda: self.hub.ask(other, self.hub.catalog.EraseVersion, request))  # noqa: B023
+        done = self.hub.ask(place[0], self.hub.catalog.EraseVersion, request).version
+        assert (done.state, len(done.tensors)) == (pb.VERSION_STATE_ERASED, 0)
+        if not self.repos[place].private:
+            request.version = self.same[version]
+            self.twin.ask(place[0], self.twin.catalog.EraseVersion, request)
+        self.erased.add(version)
+        for repo in self.repos.values():
+            repo.refs = {name: self._left_of(tip) for name, tip in repo.refs.items()}
+
     @rule()
     def collect(self) -> None:
         Collector(self.hub.database, self.hub.objects, grace_seconds=0).collect()
-        wanted = {blake3(part).hexdigest() for v in self._reachable() for part in parts(self.content[v])}
+        kept = self._reachable() - self.erased
+        wanted = {blake3(part).hexdigest() for v in kept for part in parts(self.content[v])}
         assert set(self.hub.objects.digests(Area.SERVED)) == wanted, "what nobody holds is removed, and nothing else"
 
     # -- what always holds ------------------------------------------------------------------------------------------
@@ -186,7 +208,7 @@ class Histories(RuleBasedStateMachine):
             listed = self.hub.ask(owner, self.hub.refs.ListRefs, asked).refs
             branches = {ref.name: ref.version for ref in listed if ref.kind == refs_pb2.REF_KIND_BRANCH}
             assert branches == repo.refs
-            for head in set(repo.refs.values()):
+            for head in set(repo.refs.values()) - {""}:
                 history = refs_pb2.ListHistoryRequest(owner=owner, name=name, ref=head)
                 seen = {v.id for v in self.hub.ask(owner, self.hub.refs.ListHistory, history).versions}
                 assert seen == self._ancestors(head)
@@ -215,8 +237,15 @@ class Histories(RuleBasedStateMachine):
         made: pulls_pb2.Pull = hub.ask(place[0], hub.pulls.OpenPull, request).pull
         return made
 
-    def _made(self, version: str, parents: tuple[str, ...], content: int) -> None:
+    def _made(self, repo: Repo, version: str, parents: tuple[str, ...], content: int) -> None:
         self.parents[version], self.content[version] = parents, content
+        self.order.append(version)
+        repo.made.add(version)
+
+    def _left_of(self, tip: str) -> str:
+        """The version, or the newest that led to it and is not erased; empty if there is none."""
+        led = [v for v in reversed(self.order) if tip and v in self._ancestors(tip) - self.erased]
+        return led[0] if led else ""
 
     def _ancestors(self, version: str) -> set[str]:
         found, waiting = set(), [version]
@@ -237,14 +266,15 @@ class Histories(RuleBasedStateMachine):
             query = select(VersionRow.id).join(HistoryRow, HistoryRow.sequence == VersionRow.sequence)
             alive = query.join(RepositoryRow, RepositoryRow.id == HistoryRow.repository_id)
             found = set(session.scalars(alive.where(RepositoryRow.delete_time.is_(None))))
-        heads = {head for repo in self.repos.values() for head in repo.refs.values()}
+        heads = {head for repo in self.repos.values() for head in repo.refs.values() if head}
         assert {a for head in heads for a in self._ancestors(head)} <= found
         return found
 
     def _rebuilds(self, owner: str, name: str, version: str) -> None:
         asked = pb.GetVersionRequest(owner=owner, name=name, ref=version)
         manifest = self.hub.ask(owner, self.hub.catalog.GetVersion, asked).version
-        expected = parts(self.content[version])
+        expected = () if version in self.erased else parts(self.content[version])
+        assert (manifest.state == pb.VERSION_STATE_ERASED) == (version in self.erased)
         assert len(manifest.tensors) == len(expected)
         for tensor, data in zip(manifest.tensors, expected, strict=True):
             wanted = pb.ResolveDownloadRequest(owner=owner, name=name, version=version, digest=tensor.digest)
@@ -349,5 +379,5 @@ def _together(calls: Iterable[Callable[[], Any]]) -> None:
 
 TestHistories = Histories.TestCase
 TestHistories.settings = settings(
-    max_examples=3, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=4, stateful_step_count=14, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -51,6 +51,8 @@ class _VersionStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_VersionS
     VERSION_STATE_QUARANTINED: _VersionState.ValueType  # 3
     VERSION_STATE_EXPORTED: _VersionState.ValueType  # 4
     VERSION_STATE_PUBLISHED: _VersionState.ValueType  # 5
+    VERSION_STATE_ERASED: _VersionState.ValueType  # 6
+    """Its maker had it erased: a place in the graph is left."""
 
 class VersionState(_VersionState, metaclass=_VersionStateEnumTypeWrapper):
     """The road of a version. Nothing is downloadable before SCANNED; nothing is found before PUBLISHED."""
@@ -61,6 +63,8 @@ VERSION_STATE_SCANNED: VersionState.ValueType  # 2
 VERSION_STATE_QUARANTINED: VersionState.ValueType  # 3
 VERSION_STATE_EXPORTED: VersionState.ValueType  # 4
 VERSION_STATE_PUBLISHED: VersionState.ValueType  # 5
+VERSION_STATE_ERASED: VersionState.ValueType  # 6
+"""Its maker had it erased: a place in the graph is left."""
 Global___VersionState: _TypeAlias = VersionState  # noqa: Y015
 
 @_typing.final
@@ -500,6 +504,52 @@ class UpdateRepositoryResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___UpdateRepositoryResponse: _TypeAlias = UpdateRepositoryResponse  # noqa: Y015
+
+@_typing.final
+class EraseVersionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    name: _builtins.str
+    version: _builtins.str
+    """Its id."""
+    def __init__(
+        self,
+        *,
+        owner: _builtins.str = ...,
+        name: _builtins.str = ...,
+        version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "owner", b"owner", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseVersionRequest: _TypeAlias = EraseVersionRequest  # noqa: Y015
+
+@_typing.final
+class EraseVersionResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def version(self) -> Global___Version: ...
+    def __init__(
+        self,
+        *,
+        version: Global___Version | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseVersionResponse: _TypeAlias = EraseVersionResponse  # noqa: Y015
 
 @_typing.final
 class CreateVersionRequest(_message.Message):

@@ -71,6 +71,11 @@ class CatalogServiceStub:
                 request_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListVersionsRequest.SerializeToString,
                 response_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListVersionsResponse.FromString,
                 _registered_method=True)
+        self.EraseVersion = channel.unary_unary(
+                '/voicehub.catalog.v1.CatalogService/EraseVersion',
+                request_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.EraseVersionRequest.SerializeToString,
+                response_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.EraseVersionResponse.FromString,
+                _registered_method=True)
         self.ResolveDownload = channel.unary_unary(
                 '/voicehub.catalog.v1.CatalogService/ResolveDownload',
                 request_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ResolveDownloadRequest.SerializeToString,
@@ -172,6 +177,14 @@ class CatalogServiceServicer:
 
     def ListVersions(self, request, context):
         """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseVersion(self, request, context):
+        """Erases what a version is made of, wherever it is held; a tombstone stays, so that what was made from it keeps its
+        lineage. For admins of the repository that it was pushed to.
+        """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
@@ -285,6 +298,11 @@ def add_CatalogServiceServicer_to_server(servicer, server):
                     servicer.ListVersions,
                     request_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListVersionsRequest.FromString,
                     response_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListVersionsResponse.SerializeToString,
+            ),
+            'EraseVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseVersion,
+                    request_deserializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.EraseVersionRequest.FromString,
+                    response_serializer=voicehub_dot_catalog_dot_v1_dot_catalog__pb2.EraseVersionResponse.SerializeToString,
             ),
             'ResolveDownload': grpc.unary_unary_rpc_method_handler(
                     servicer.ResolveDownload,
@@ -533,6 +551,33 @@ class CatalogService:
             '/voicehub.catalog.v1.CatalogService/ListVersions',
             voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListVersionsRequest.SerializeToString,
             voicehub_dot_catalog_dot_v1_dot_catalog__pb2.ListVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicehub.catalog.v1.CatalogService/EraseVersion',
+            voicehub_dot_catalog_dot_v1_dot_catalog__pb2.EraseVersionRequest.SerializeToString,
+            voicehub_dot_catalog_dot_v1_dot_catalog__pb2.EraseVersionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,10 @@ class CatalogServiceStub:
     """Creates an immutable version from uploaded files and moves a ref to it when it is published."""
     GetVersion: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetVersionRequest, _catalog_pb2.GetVersionResponse]
     ListVersions: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListVersionsRequest, _catalog_pb2.ListVersionsResponse]
+    EraseVersion: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.EraseVersionRequest, _catalog_pb2.EraseVersionResponse]
+    """Erases what a version is made of, wherever it is held; a tombstone stays, so that what was made from it keeps its
+    lineage. For admins of the repository that it was pushed to.
+    """
     ResolveDownload: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ResolveDownloadRequest, _catalog_pb2.ResolveDownloadResponse]
     """Whether the caller may download this object as part of that version; answers its size and media type."""
     SearchVoices: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.SearchVoicesRequest, _catalog_pb2.SearchVoicesResponse]
@@ -76,6 +80,10 @@ class CatalogServiceAsyncStub(CatalogServiceStub):
     """Creates an immutable version from uploaded files and moves a ref to it when it is published."""
     GetVersion: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetVersionRequest, _catalog_pb2.GetVersionResponse]  # type: ignore[assignment]
     ListVersions: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListVersionsRequest, _catalog_pb2.ListVersionsResponse]  # type: ignore[assignment]
+    EraseVersion: _aio.UnaryUnaryMultiCallable[_catalog_pb2.EraseVersionRequest, _catalog_pb2.EraseVersionResponse]  # type: ignore[assignment]
+    """Erases what a version is made of, wherever it is held; a tombstone stays, so that what was made from it keeps its
+    lineage. For admins of the repository that it was pushed to.
+    """
     ResolveDownload: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ResolveDownloadRequest, _catalog_pb2.ResolveDownloadResponse]  # type: ignore[assignment]
     """Whether the caller may download this object as part of that version; answers its size and media type."""
     SearchVoices: _aio.UnaryUnaryMultiCallable[_catalog_pb2.SearchVoicesRequest, _catalog_pb2.SearchVoicesResponse]  # type: ignore[assignment]
@@ -148,6 +156,16 @@ class CatalogServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _catalog_pb2.ListVersionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_catalog_pb2.ListVersionsResponse, _abc.Awaitable[_catalog_pb2.ListVersionsResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def EraseVersion(
+        self,
+        request: _catalog_pb2.EraseVersionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_catalog_pb2.EraseVersionResponse, _abc.Awaitable[_catalog_pb2.EraseVersionResponse]]:
+        """Erases what a version is made of, wherever it is held; a tombstone stays, so that what was made from it keeps its
+        lineage. For admins of the repository that it was pushed to.
+        """
 
     @_abc_1.abstractmethod
     def ResolveDownload(

@@ -90,6 +90,27 @@ class VersionPublished(_message.Message):
 Global___VersionPublished: _TypeAlias = VersionPublished  # noqa: Y015
 
 @_typing.final
+class VersionErased(_message.Message):
+    """Topic `versions`: nothing of it is left but its place in the graph."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERSION_ID_FIELD_NUMBER: _builtins.int
+    version_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        version_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["version_id", b"version_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___VersionErased: _TypeAlias = VersionErased  # noqa: Y015
+
+@_typing.final
 class VersionQuarantined(_message.Message):
     """Topic `versions`: the static scan refused it."""
 

@@ -1,0 +1,63 @@
+"""Erasing a version: what it is made of goes, from everywhere; its place in the graph stays, as a tombstone.
+
+From the commit on nobody is given a byte of it, under whatever name. The bytes themselves go as all garbage does, as
+soon as they are a day old and no other version has them (`collecting`): what was put a moment ago may be somebody
+else's whose version is still on its way.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import delete
+from sqlalchemy.orm import Session
+
+from services.catalog import collecting, events
+from services.catalog.domain.names import is_version_id
+from services.catalog.domain.road import State
+from services.catalog.domain.roles import Role
+from services.catalog.store import access, refs, repositories, versions
+from services.catalog.store.pull_tables import EvaluationRow
+from services.catalog.store.tables import FindingRow, LikenessRow, RepositoryRow, SampleRow, VersionRow
+from services.common.errors import Forbidden, Invalid, Unprocessable
+from services.common.identity import Identity
+from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
+
+SAID = (SampleRow, FindingRow, EvaluationRow, LikenessRow)
+"""What was found out about a version."""
+WHY = "This version was erased by its maker."
+
+
+def erase(session: Session, identity: Identity, request: pb.EraseVersionRequest) -> VersionRow:
+    """The tombstone; what is erased already stays as it is. Forks lose it, too: it is its maker's to take away."""
+    repository = repositories.readable(session, identity, request.owner, request.name)
+    access.require(session, identity, repository, Role.ADMIN, archived_too=True)
+    if not is_version_id(request.version):
+        raise Invalid("A version is erased by its id.", hint="Look it up: voicehub log OWNER/NAME.")
+    row = versions.resolve(session, repository, request.version)
+    _check(row, repository)
+    if row.state == State.ERASED:
+        return row
+    changed = refs.withdraw(session, row)
+    row.state, row.not_auditionable = State.ERASED.value, WHY
+    row.message, row.training_job, row.verdict, row.family = "", "", "", ""
+    row.card, row.figures, row.configs, row.requires = {}, {}, {}, {}
+    row.declaration = {**row.declaration, "source": "erased"}
+    for table in SAID:
+        session.execute(delete(table).where(table.version_id == row.id))
+    collecting.free(session, row)
+    events.erased(session, row)
+    for repository_id in dict.fromkeys([repository.id, *changed]):
+        repositories.mark_stale(session, repository_id)
+    return row
+
+
+def _check(row: VersionRow, repository: RepositoryRow) -> None:
+    if row.repository_id != repository.id:
+        raise Forbidden(
+            "This version was made in another repository.", hint="Its maker erases it; delete your fork instead."
+        )
+    if row.state not in (State.PUBLISHED, State.QUARANTINED, State.ERASED):
+        raise Unprocessable(
+            f"The version is {row.state}, still on its road.",
+            hint="Erase it when it is published or refused.",
+            reason="STILL_ON_ITS_ROAD",
+        )
