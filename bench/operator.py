@@ -1,10 +1,12 @@
 """`python -m bench.operator [--jobs 1000] [--seconds 18] [--kills 0]`: the operator under a backlog on nodes of kwok.
 
-A real control plane, 20 nodes of 4 GPUs, 20 organisations; jobs of one and two GPUs. *queued*: from sending a
-TrainingJob to the watch event with its phase. *freed*: from the watch event that ends a Job to the one that shows the
-Job which got its GPUs. *used*: GPUs of unsuspended Jobs over the quota while work waits. *fair*: GPU-seconds of each
-organisation over the mean, while all have a backlog. *rate*: Jobs a second where capacity is no limit, beside a client
-that makes the same Jobs one after the other, in turns. *cost*: processor time of the operator per job.
+A real control plane, 20 nodes of 4 GPUs, 20 organisations; jobs of one and two GPUs, sent `--pace` a second (0: as fast
+as the API takes them, which measures how long the heap is on a machine that clients and API share). *queued*: from
+sending a TrainingJob to the watch event with its phase. *freed*: from the watch event that ends a Job to the one that
+shows the Job which got its GPUs. *used*: GPUs of unsuspended Jobs over the quota while work waits. *fair*: GPU-seconds
+of each organisation over the mean, while all have a backlog. *rate*: Jobs a second where capacity is no limit, beside a
+client that makes the same Jobs one after the other, in turns. *cost*: processor time of the operator and its requests
+per job.
 
 With `--kills` the operator is killed with -9 so often, and the API server restarted in the middle; then nothing is
 timed, and the answer is whether a job was lost or had a second pod, and whether the quota held.
@@ -23,43 +25,22 @@ import statistics
 import tempfile
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from bench.operator_figures import Run, fair, freed, percentile, used
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.fake_nodes import FakeNodes
 from tests.cluster.looking import Client, Gpus, Watcher, wait_for
 from tests.cluster.operating import Replica, account, install_crds, plays, queue, training
 from tests.cluster.plan import Plan
 
-QUOTA, ORGANISATIONS, SENDERS = 80, 20, 4
+QUOTA, ORGANISATIONS, SENDERS, PACE = 80, 20, 4, 20.0
 PATIENCE_SECONDS = 1800.0
 ROUNDS, ROUND_JOBS = 3, 100
 USED, FAIR, MEDIAN_SECONDS, MOST_SECONDS, RATE, COST = 0.95, 0.10, 0.5, 2.0, 0.8, 1.3
-
-
-@dataclass
-class Run:
-    """What one backlog showed."""
-
-    jobs: int
-    seconds: float
-    queued: list[float]
-    freed: list[float]
-    used: float
-    fair: float
-    most: int
-    cpu: float
-
-    @property
-    def cost(self) -> float:
-        """Processor seconds of the operator per job."""
-        return self.cpu / self.jobs
 
 
 class Site:
@@ -76,8 +57,8 @@ class Site:
         return Replica(kubeconfig, self.name, "bench", self._home, lease_seconds=15)
 
 
-def backlog(cluster: ControlPlane, jobs: int, seconds: int, home: Path) -> Run:
-    """Sends all jobs at once and waits for the last."""
+def backlog(cluster: ControlPlane, jobs: int, seconds: int, pace: float, home: Path) -> Run:
+    """Sends all jobs, `pace` a second, and waits for the last."""
     site, gpus = Site(cluster, f"backlog-{jobs}", home), Gpus()
     sent: dict[str, float] = {}
     queued: dict[str, float] = {}
@@ -93,15 +74,15 @@ def backlog(cluster: ControlPlane, jobs: int, seconds: int, home: Path) -> Run:
     site.client.create("trainingqueues", queue(site.name, "gpu", QUOTA))
     with site.replica() as replica, Watcher(site.client, "jobs", gpus.see), Watcher(site.client, "trainingjobs", see):
         wait_for(lambda: "observedGeneration" in (site.client.get("trainingqueues", "gpu").get("status") or {}), 60)
-        begin, cpu = time.time(), replica.cpu_seconds()
-        _send(cluster, site.name, jobs, seconds, sent)
+        begin, cpu, before = time.time(), replica.cpu_seconds(), replica.requests()
+        _send(cluster, site.name, jobs, seconds, sent, pace)
         wait_for(lambda: sum(p == "Succeeded" for p in phases.values()) == jobs, PATIENCE_SECONDS, "all succeed")
-        took, cpu = time.time() - begin, replica.cpu_seconds() - cpu
+        took, cpu, requests = time.time() - begin, replica.cpu_seconds() - cpu, replica.requests() - before
     (home / "watched.log").write_text("".join(f"{t:.3f} {n} {o} {g}\n" for t, n, o, g in gpus.log))
     last = max(gpus.first_seen.values())
     return Run(
-        jobs, took, [queued[name] - moment for name, moment in sent.items()], _freed(gpus), _used(gpus, last),
-        _fair(gpus), gpus.most["gpu"], cpu,
+        jobs, took, [queued[name] - moment for name, moment in sent.items()], freed(gpus, QUOTA),
+        used(gpus, QUOTA, last), fair(gpus), gpus.most["gpu"], cpu, requests,
     )  # fmt: skip
 
 
@@ -110,7 +91,7 @@ def faults(cluster: ControlPlane, jobs: int, seconds: int, kills: int, home: Pat
     site, gpus = Site(cluster, "faults", home), Gpus()
     site.client.create("trainingqueues", queue(site.name, "gpu", QUOTA))
     with site.replica() as replica, Watcher(site.client, "jobs", gpus.see):
-        _send(cluster, site.name, jobs, seconds, {})
+        _send(cluster, site.name, jobs, seconds, {}, pace=0.0)
         for kill in range(kills):
             goal = jobs * (kill + 1) // (kills + 1)
             wait_for(lambda g=goal: len(gpus.ended) >= g, PATIENCE_SECONDS, "work goes on")  # type: ignore[misc]
@@ -132,10 +113,14 @@ def faults(cluster: ControlPlane, jobs: int, seconds: int, kills: int, home: Pat
     return [what for what, wrong in found.items() if wrong]
 
 
-def _send(cluster: ControlPlane, namespace: str, jobs: int, seconds: int, sent: dict[str, float]) -> None:
+def _send(cluster: ControlPlane, namespace: str, jobs: int, seconds: int, sent: dict[str, float], pace: float) -> None:
+    begin = time.time()
+
     def send(first: int) -> None:
         client = Client(cluster.kubeconfig, namespace)
         for number in range(first, jobs, SENDERS):
+            if pace:
+                time.sleep(max(begin + number / pace - time.time(), 0.0))
             name, organisation = f"v{number:04d}", f"org-{number % ORGANISATIONS:02d}"
             played = plays(int(1000 * seconds * (0.5 + (number * 7919 % 100) / 100)))
             gpus = 1 + (number // ORGANISATIONS) % 2
@@ -147,51 +132,6 @@ def _send(cluster: ControlPlane, namespace: str, jobs: int, seconds: int, sent: 
         sender.start()
     for sender in senders:
         sender.join()
-
-
-def _freed(gpus: Gpus) -> list[float]:
-    """Pairs each GPU that became free, once all were given out, with the next one that was given out."""
-    free: list[float] = []
-    waits: list[float] = []
-    held: dict[str, int] = {}
-    total = full = 0
-    for moment, name, _, now in gpus.log:
-        before = held.get(name, 0)
-        held[name] = now
-        total += now - before
-        full |= total >= QUOTA - 1
-        if full and now < before:
-            free += [moment] * (before - now)
-        elif full and now > before:
-            waits += [moment - free.pop(0) for _ in range(min(now - before, len(free)))]
-    return waits
-
-
-def _used(gpus: Gpus, last: float) -> float:
-    """The mean share of the quota from when it was first full until the last job had its GPUs."""
-    first = next((t for t, total in gpus.samples if total >= QUOTA - 1), last)
-    window = [(t, total) for t, total in gpus.samples if first <= t <= last]
-    if len(window) < 2:
-        return 0.0
-    area = sum(total * (after - t) for (t, total), (after, _) in pairwise(window))
-    return area / (QUOTA * (window[-1][0] - window[0][0]))
-
-
-def _fair(gpus: Gpus) -> float:
-    """The largest distance from the mean, while every organisation still has a job that waits."""
-    starts: dict[str, float] = {}
-    for moment, name, organisation, now in gpus.log:
-        if now and gpus.first_seen[name] == moment:
-            starts[organisation] = moment
-    end, held = min(starts.values()), dict[str, tuple[str, int]]()
-    used: dict[str, float] = defaultdict(float)
-    before = gpus.log[0][0]
-    for moment, name, organisation, now in gpus.log:
-        for owner, count in held.values():
-            used[owner] += count * max(min(moment, end) - before, 0.0)
-        before, held[name] = min(moment, end), (organisation, now)
-    mean = statistics.fmean(used.values())
-    return max(abs(value / mean - 1) for value in used.values())
 
 
 def rate(cluster: ControlPlane, home: Path) -> tuple[float, float]:
@@ -241,12 +181,7 @@ def _bare(job: dict[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec}
 
 
-def _percentile(values: Sequence[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(int(len(ordered) * share), len(ordered) - 1)] if ordered else 0.0
-
-
-def main(jobs: int, seconds: int, kills: int) -> int:
+def main(jobs: int, seconds: int, pace: float, kills: int) -> int:
     """Prints the table; exit code 1 if an aim is missed."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
@@ -256,11 +191,11 @@ def main(jobs: int, seconds: int, kills: int) -> int:
         if kills:
             return 1 if faults(cluster, jobs, seconds, kills, folder / "faults") else 0
         print(f"load {os.getloadavg()[0]:.1f} at the start, {os.cpu_count()} cores", flush=True)
-        small = backlog(cluster, max(jobs // 10, 40), seconds, folder / "small")
+        small = backlog(cluster, max(jobs // 10, 40), seconds, pace, folder / "small")
         _told(small)
         operators, bare = rate(cluster, folder / "rate")
         print(f"rate     operator {operators:.1f}/s, bare client {bare:.1f}/s: {operators / bare:.2f}x", flush=True)
-        large = backlog(cluster, jobs, seconds, folder / "large")
+        large = backlog(cluster, jobs, seconds, pace, folder / "large")
         _told(large)
     cost = large.cost / small.cost
     print(f"cost     {cost:.2f}x at {large.jobs} of that at {small.jobs}")
@@ -280,17 +215,18 @@ def main(jobs: int, seconds: int, kills: int) -> int:
 
 
 def _meets(latencies: Sequence[float]) -> bool:
-    return _percentile(latencies, 0.5) < MEDIAN_SECONDS and _percentile(latencies, 0.99) < MOST_SECONDS
+    return percentile(latencies, 0.5) < MEDIAN_SECONDS and percentile(latencies, 0.99) < MOST_SECONDS
 
 
 def _told(run: Run) -> None:
     def line(values: Sequence[float]) -> str:
-        return f"p50 {_percentile(values, 0.5):.3f}  p99 {_percentile(values, 0.99):.3f} s"
+        return f"p50 {percentile(values, 0.5):.3f}  p99 {percentile(values, 0.99):.3f} s"
 
+    asked = ", ".join(f"{verb} {count / run.jobs:.2f}" for verb, count in sorted(run.requests.items()))
     pace = f"{run.jobs / run.seconds:.1f}/s"
     print(f"{run.jobs} jobs in {run.seconds:.0f} s ({pace}), at most {run.most} of {QUOTA} GPUs")
     print(f"queued   {line(run.queued)}\nfreed    {line(run.freed)} ({len(run.freed)} GPUs)")
-    print(f"cost     {1e3 * run.cost:.0f} ms of a processor a job")
+    print(f"cost     {1e3 * run.cost:.0f} ms of a processor a job; requests a job: {asked}")
     print(f"used     {100 * run.used:.1f} %\nfair     within {100 * run.fair:.1f} % of the mean", flush=True)
 
 
@@ -298,6 +234,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--jobs", type=int, default=1000)
     parser.add_argument("--seconds", type=int, default=18, help="the mean of how long a job runs")
+    parser.add_argument("--pace", type=float, default=PACE, help="jobs sent a second; 0 for as fast as possible")
     parser.add_argument("--kills", type=int, default=0, help="of the operator, instead of the figures")
     given = parser.parse_args()
-    raise SystemExit(main(given.jobs, given.seconds, given.kills))
+    raise SystemExit(main(given.jobs, given.seconds, given.pace, given.kills))

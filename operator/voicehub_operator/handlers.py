@@ -14,6 +14,21 @@ from voicehub_operator.scheduler import Scheduler
 from voicehub_operator.settings import Settings
 
 
+class NoDiffs(kopf.DiffBaseStorage):
+    """Kopf copies every object of every event to find out what has changed; here the rules do that."""
+
+    def build(self, **_: Any) -> kopf.BodyEssence:
+        """Nothing to compare."""
+        return {}
+
+    def fetch(self, **_: Any) -> kopf.BodyEssence | None:
+        """Nothing is kept."""
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Nothing is written."""
+
+
 def login(settings: kopf.OperatorSettings) -> kopf.ConnectionInfo:
     """The service account of the pod, else KUBECONFIG; LoginError if there is neither."""
     found = kopf.login_with_service_account(settings=settings) or kopf.login_with_kubeconfig(settings=settings)
@@ -33,6 +48,7 @@ def configure(settings: Settings) -> kopf.OperatorSettings:
     made.networking.connect_timeout = 10.0
     made.networking.error_backoffs = [0.2, 0.5, 1, 1, 2, 2, 3, 5, 8]
     made.queueing.idle_timeout = 1.0
+    made.persistence.diffbase_storage = NoDiffs()
     made.posting.enabled = False
     made.scanning.disabled = True  # else it would need rights in the whole cluster
     made.peering.standalone = True  # the lease says who acts; peers of equal priority would freeze each other

@@ -30,7 +30,9 @@ from voicehub_operator.world import World
 log = logging.getLogger(__name__)
 
 GATHER_SECONDS = 0.1
-"""Changes that come together are decided together: a ledger is one write, however many they are."""
+"""The least between two passes. A change after a pause is decided at once; those that follow are decided together, so
+that a ledger is one write, however many they are.
+"""
 IDLE_SECONDS = 1.0
 AGAIN_SECONDS = 1.0
 ACTS, NEWCOMERS, OTHERS = range(3)
@@ -52,7 +54,8 @@ class Scheduler:
         self._timers: list[tuple[float, str]] = []
         self._tasks: asyncio.PriorityQueue[Task] = asyncio.PriorityQueue()
         self._number = 0
-        self._listed = 0.0
+        self._passed = 0.0
+        self._listed = False
 
     def wake(self) -> None:
         """Something has changed."""
@@ -63,6 +66,7 @@ class Scheduler:
         async with asyncio.TaskGroup() as group:
             for _ in range(self._settings.writers):
                 group.create_task(self._write())
+            group.create_task(self._list_now_and_then())
             while True:
                 try:
                     await self._pass()
@@ -76,17 +80,18 @@ class Scheduler:
         try:
             await asyncio.wait_for(self._news.wait(), IDLE_SECONDS)
         except TimeoutError:
-            pass
-        else:
-            await asyncio.sleep(GATHER_SECONDS)
+            return
+        await asyncio.sleep(max(self._passed + GATHER_SECONDS - time.monotonic(), 0.0))
         self._news.clear()
 
     async def _pass(self) -> None:
+        self._passed = time.monotonic()
         if not self._lease.held:
-            self._listed = 0.0
+            self._listed = False
             return
-        if time.monotonic() - self._listed > self._settings.resync_seconds or not self._listed:
+        if not self._listed:
             await self._list()
+            self._listed = True
         begin = time.perf_counter()
         now = time.time()
         while self._timers and self._timers[0][0] <= now:
@@ -94,6 +99,9 @@ class Scheduler:
         if not (self.world.dirty or self.world.dirty_queues):
             return
         steps = self._look(now)
+        for training, step in steps.values():
+            if training.status.phase is None and step.act is Act.NOTHING:
+                self._hand_out(training, step)  # who is new hears so at once, whatever the ledgers take
         await self._settle(steps)
         for training, step in steps.values():
             self._hand_out(training, step)
@@ -201,12 +209,24 @@ class Scheduler:
                 self.world.training(known, gone=True)
         self.world.dirty.add(name)
 
+    async def _list_now_and_then(self) -> None:
+        """Against deaf watches; beside the passes, which do not wait for it."""
+        while True:
+            await asyncio.sleep(self._settings.resync_seconds)
+            if not (self._lease.held and self._listed):
+                continue
+            try:
+                await self._list()
+            except REACH as error:
+                metrics.ERRORS.labels("list").inc()
+                log.warning("list: %s", error)
+            self.wake()
+
     async def _list(self) -> None:
-        """All that there is, from the API itself: at the beginning of a term, and now and then against deaf watches."""
+        """All that there is, from the API itself: at the beginning of a term, and now and then."""
         known = set(self.world.resources) | set(self.world.jobs)
         queues = await self._api.items(self._places.of("trainingqueues"))
         trainings = await self._api.items(self._places.of("trainingjobs"))
         jobs = await self._api.items(self._places.of("jobs"), labelSelector=f"{KIND_LABEL}=training")
         new = (set(self.world.resources) | set(self.world.jobs)) - known
         self.world.replace_all(queues, trainings, jobs, new)
-        self._listed = time.monotonic()

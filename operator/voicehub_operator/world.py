@@ -32,6 +32,7 @@ class World:
         self.lines: dict[str, Line] = {}
         self.dirty: set[str] = set()
         self.dirty_queues: set[str] = set()
+        self._buried: set[str] = set()
 
     def training(self, resource: Resource, *, gone: bool = False) -> None:
         """A TrainingJob was seen."""
@@ -41,6 +42,7 @@ class World:
         if gone:
             former = self.trainings.pop(name, None)
             self.resources.pop(name, None)
+            self._buried.add(resource["metadata"]["uid"])
             if former:
                 self.line(former.queue).remove(name)
         else:
@@ -58,6 +60,7 @@ class World:
         former = self.children.pop(name, None)
         if gone:
             self.jobs.pop(name, None)
+            self._buried.add(meta["uid"])
         else:
             child, known = Child.of(resource), self.jobs.get(name)
             if former and former.told and known and known["metadata"]["uid"] == meta["uid"]:
@@ -89,7 +92,10 @@ class World:
     def replace_all(
         self, queues: Iterable[Resource], trainings: Iterable[Resource], jobs: Iterable[Resource], since: set[str]
     ) -> None:
-        """A whole listing: what it does not have any more is gone, but for what was made since it began."""
+        """A whole listing: what it does not have any more is gone, but for what was made since it began.
+
+        What was seen to go meanwhile does not come back.
+        """
         listed = {name: {r["metadata"]["name"]: r for r in found}
                   for name, found in (("q", queues), ("t", trainings), ("j", jobs))}  # fmt: skip
         for name in set(self.queues) - set(listed["q"]):
@@ -100,7 +106,9 @@ class World:
             self.job(self.jobs[name], gone=True)
         for kind, see in (("q", self.queue), ("j", self.job), ("t", self.training)):
             for resource in listed[kind].values():
-                see(resource)
+                if resource["metadata"]["uid"] not in self._buried:
+                    see(resource)
+        self._buried.clear()
         self.dirty.update(self.trainings)
         self.dirty_queues.update(self.queues)
 

@@ -14,6 +14,7 @@ from tests.cluster.servers import LEASE_ENDS_SECONDS, flags
 from tests.engines.ports import LOOPBACK, free_ports
 
 MARK = "kwok.x-k8s.io/node"
+GROUP = "voicehub.test/group"
 GPU = "nvidia.com/gpu"
 TAINT = {"key": GPU, "value": "present", "effect": "NoSchedule"}
 """As GPU nodes carry it: what needs none stays away."""
@@ -21,27 +22,31 @@ STAGES = Path(__file__).parent / "stages.yaml"
 
 
 class FakeNodes(Component):
-    """`count` nodes named `gpu-00` and so on with `gpus` GPUs each; a context manager inside that of its cluster."""
+    """`count` nodes named `gpu-00` and so on with `gpus` GPUs each; a context manager inside that of its cluster.
+
+    A `group` of its own has a kwok of its own: killed (`kill`), it renews no lease and ends no pod any more, as nodes
+    without power; the cluster notices after the time of a lease.
+    """
 
     name = "kwok"
     secure = False
 
-    def __init__(self, cluster: ControlPlane, count: int = 20, gpus: int = 4) -> None:
+    def __init__(self, cluster: ControlPlane, count: int = 20, gpus: int = 4, group: str = "gpu") -> None:
         (port,) = free_ports(1)
-        super().__init__(cluster.plan.home, port)
-        self._cluster, self._count, self._gpus = cluster, count, gpus
+        super().__init__(cluster.plan.home / group, port)
+        self._cluster, self._count, self._gpus, self._group = cluster, count, gpus, group
 
     @property
     def names(self) -> list[str]:
         """Of the nodes."""
-        return [f"gpu-{number:02d}" for number in range(self._count)]
+        return [f"{self._group}-{number:02d}" for number in range(self._count)]
 
     def command(self) -> Sequence[str | Path]:
         """It plays the nodes that carry its mark."""
         settings = {
             "kubeconfig": self._cluster.kubeconfig,
             "config": STAGES,
-            "manage-nodes-with-annotation-selector": f"{MARK}=fake",
+            "manage-nodes-with-annotation-selector": f"{MARK}={self._group}",
             "node-lease-duration-seconds": LEASE_ENDS_SECONDS,
             "server-address": f"{LOOPBACK}:{self.port}",
         }
@@ -52,24 +57,21 @@ class FakeNodes(Component):
         seconds = super().start()
         nodes = {"apiVersion": "v1", "kind": "List", "items": [self._node(name) for name in self.names]}
         self._cluster.kubectl("apply", "-f", "-", given=json.dumps(nodes))  # by the client: the server drops a status
-        self._cluster.kubectl("wait", "--for=condition=Ready", "node", "-l", "type=kwok", "--timeout=120s")
+        self._cluster.kubectl("wait", "--for=condition=Ready", "node", *self.names, "--timeout=120s")
         return seconds
 
-    def lose(self, name: str) -> None:
-        """The node falls silent; its pods go when the cluster has noticed, which takes the time of a lease."""
-        self._cluster.kubectl("annotate", "node", name, f"{MARK}-")
-
-    def find(self, name: str) -> None:
-        """A lost node comes back."""
-        self._cluster.kubectl("annotate", "node", name, f"{MARK}=fake")
+    def remove(self) -> None:
+        """The nodes leave the cluster."""
+        self._cluster.kubectl("delete", "node", *self.names, "--ignore-not-found")
 
     def _node(self, name: str) -> dict[str, Any]:
         room = {"cpu": "64", "memory": "512Gi", "pods": "110", "ephemeral-storage": "1Ti", GPU: str(self._gpus)}
-        labels = {"type": "kwok", "kubernetes.io/hostname": name, "kubernetes.io/os": "linux"}
+        labels = {"type": "kwok", "kubernetes.io/hostname": name, "kubernetes.io/os": "linux",
+                  GROUP: self._group, f"{GPU}.product": "H200"}  # fmt: skip
         return {
             "apiVersion": "v1",
             "kind": "Node",
-            "metadata": {"name": name, "annotations": {MARK: "fake"}, "labels": {**labels, f"{GPU}.product": "H200"}},
+            "metadata": {"name": name, "annotations": {MARK: self._group}, "labels": labels},
             "spec": {"taints": [TAINT]},
             "status": {"allocatable": room, "capacity": room},
         }

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+import httpx
 import yaml
 
 from tests.engines.ports import free_ports
@@ -94,6 +97,12 @@ class Replica:
     def words(self) -> str:
         """What it has logged."""
         return self._log.read_text()
+
+    def requests(self) -> Counter[str]:
+        """Requests to the API so far, by verb; watches are not among them."""
+        told = httpx.get(f"http://127.0.0.1:{self.metrics}/metrics").text
+        found = re.findall(r'^voicehub_operator_api_seconds_count\{verb="(\w+)"\} ([\d.e+]+)$', told, re.MULTILINE)
+        return Counter({verb: int(float(count)) for verb, count in found})
 
     def cpu_seconds(self) -> float:
         """Processor time so far."""

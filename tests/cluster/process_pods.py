@@ -1,4 +1,4 @@
-"""Pods of trainings and scans as processes of this machine: real operator, real API, and work that is really done.
+"""Pods of trainings, scans and batches as processes of this machine: real operator and API, work that is really done.
 
 kwok plays the node and holds the pod back (`HELD`); this runs what the pod's container would run, with exactly the
 environment that the pod has, and tells the API of its beginning and end as a kubelet does. When the pod is deleted the
@@ -20,12 +20,12 @@ from typing import Any, Self
 from tests.cluster.looking import Client
 
 HELD = {"voicehub.test/starts-after": "24h", "voicehub.test/runs-for": "24h"}
-CONTAINERS = {"training": "worker", "scan": "scan"}
+CONTAINERS = {"training": "worker", "scan": "scan", "batch": "worker"}
 LOOK_SECONDS, GRACE_SECONDS = 0.2, 10.0
 
 
 class ProcessPods:
-    """Runs for each pod of a kind (`training`, `scan`) the command that it is given for the pod; a context manager."""
+    """Runs for each pod of a kind (training, scan, batch) the command that it is given for it; a context manager."""
 
     def __init__(
         self,
@@ -54,8 +54,16 @@ class ProcessPods:
             process.kill()
             process.wait()
 
+    def kill_one(self) -> str:
+        """As the kernel does when memory is short; answers the name of the pod. LookupError if none runs."""
+        name, process = next(((n, p) for n, p in self._running.items() if p.poll() is None), ("", None))
+        if process is None:
+            raise LookupError("no pod of this kind runs")
+        os.killpg(process.pid, signal.SIGKILL)
+        return name
+
     def kill_all(self) -> None:
-        """As the kernel does when memory is short."""
+        """All of them at once."""
         for process in self._running.values():
             os.killpg(process.pid, signal.SIGKILL)
 
@@ -79,7 +87,7 @@ class ProcessPods:
                         self._say(name, process.returncode)
 
     def _begin(self, name: str, pod: dict[str, Any]) -> None:
-        given = {one["name"]: one.get("value", "") for one in pod["spec"]["containers"][0]["env"]}
+        given = {one["name"]: one.get("value", "") for one in pod["spec"]["containers"][0].get("env") or ()}
         work = self._home / name
         work.mkdir()
         environment = {**os.environ, **given, **self._environment, "VOICEHUB_WORK": str(work)}

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +14,17 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from tests.cluster.fake_nodes import GROUP, FakeNodes
 from tests.cluster.looking import Client, Gpus, Watcher, wait_for
 from tests.cluster.operating import Replica, account, install_crds, plays, queue, training
+from tests.cluster.servers import LEASE_ENDS_SECONDS
 
 if TYPE_CHECKING:
     from tests.cluster.control_plane import ControlPlane
-    from tests.cluster.fake_nodes import FakeNodes
 
 HOLDS = {"voicehub.test/holds": "true"}
+LOST_NODE_SECONDS = LEASE_ENDS_SECONDS + 80.0
+"""Until a node is noticed to be lost, its pods have been evicted and their time of grace is over."""
 
 
 @dataclass
@@ -175,39 +176,33 @@ def test_cancel_pause_and_removal_end_the_pod_before_its_gpus_are_free(site: Sit
     assert condition(site.client.get("trainingjobs", "pauses"), "Admitted")["status"] == "True"
 
 
-@contextmanager
-def lost(site: Site, nodes: FakeNodes, node: str) -> Iterator[None]:
-    """A node that does not answer: its pods are evicted, and nothing ends them. (The cluster's own taint of such nodes
-    would be taken back at once, because by its lease this one still lives.)
-    """
-    taint = "voicehub.test/lost:NoExecute"
-    os.kill(nodes.pid, signal.SIGSTOP)
-    try:
-        site.cluster.kubectl("taint", "node", node, taint)
-        yield
-    finally:
-        os.kill(nodes.pid, signal.SIGCONT)
-        site.cluster.kubectl("taint", "node", node, f"{taint}-")
+@pytest.fixture
+def doomed(control_plane: ControlPlane) -> Iterator[FakeNodes]:
+    """A node with four GPUs that may be lost."""
+    with FakeNodes(control_plane, 1, group="doomed") as nodes:
+        yield nodes
+        nodes.remove()
 
 
-def test_a_lost_node_costs_an_attempt_but_no_retry(site: Site, operator: Replica, fake_nodes: FakeNodes) -> None:
-    site.queue()
-    site.train("voice", retries=0, podAnnotations=HOLDS)
-    site.wait("voice", "Running")
-    digest = "ab" * 32
-    site.client.patch("trainingjobs/status", "voice", {"status": {"checkpoint": digest}})  # as the trainer writes it
-    (pod,) = site.client.items("pods")
-    with lost(site, fake_nodes, pod["spec"]["nodeName"]):
-        wait_for(lambda: site.status("voice").get("job") == "voice-2", 60, "another attempt")
-        assert not site.client.items("pods", "voicehub.dev/attempt=1")  # the pod that did not go was removed before
-    site.wait("voice", "Running")
-    status = site.status("voice")
-    assert (status["attempt"], status["failures"], status["lost"]) == (2, 0, 1)
-    (again,) = site.client.items("pods")
-    assert again["spec"]["nodeName"] != pod["spec"]["nodeName"]
-    given = {one["name"]: one.get("value") for one in again["spec"]["containers"][0]["env"]}
-    assert given["VOICEHUB_TRAINING_CHECKPOINT"] == digest
-    assert site.in_use() == 1
+def test_a_lost_node_costs_an_attempt_but_no_retry(site: Site, operator: Replica, doomed: FakeNodes) -> None:
+    """Its lease is not renewed any more; all that follows is done by the cluster and the operator."""
+    site.queue(nodeSelector={GROUP: "doomed"})
+    digests = {"one": "a1" * 32, "two": "b2" * 32, "three": "c3" * 32}
+    for name, digest in digests.items():
+        site.train(name, retries=0, podAnnotations=HOLDS)
+        site.wait(name, "Running")
+        site.client.patch("trainingjobs/status", name, {"status": {"checkpoint": digest}})  # as the trainer writes it
+    site.client.patch("trainingqueues", "gpu", {"spec": {"nodeSelector": {GROUP: "gpu"}}})
+    doomed.kill()
+    for name, digest in digests.items():
+        wait_for(lambda n=name: site.status(n).get("job") == f"{n}-2", LOST_NODE_SECONDS, "another attempt")  # type: ignore[misc]
+        status = site.wait(name, "Running")
+        assert (status["attempt"], status["failures"], status["lost"]) == (2, 0, 1)
+        (again,) = site.client.items("pods", f"voicehub.dev/owner={name}")  # the pod that nobody ended was removed
+        assert again["spec"]["nodeName"].startswith("gpu-")
+        given = {one["name"]: one.get("value") for one in again["spec"]["containers"][0]["env"]}
+        assert given["VOICEHUB_TRAINING_CHECKPOINT"] == digest
+    assert site.in_use() == 3
 
 
 def test_kills_and_a_restarted_api_server_lose_nothing_and_run_nothing_twice(site: Site) -> None:

@@ -4,13 +4,13 @@ Claims are GPU-seconds used, halved per half-life, plus what running jobs are ex
 queueing with decay: an idle past earns at most what the half-life remembers). GPUs are the only resource a queue
 divides, so this is its dominant share. Within an organisation: priority, then age.
 
-A job that does not fit into what is free lets smaller ones of others pass for `patience` seconds; from then on what
-becomes free is kept for it.
+A job that does not fit into what is free lets smaller ones pass, its own organisation's first, so that no GPU idles;
+`patience` seconds after it was passed over for the first time what becomes free is kept for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from voicehub_operator.domain.ledger import Ledger, Reservation
@@ -26,7 +26,7 @@ class Shares:
         organisation_quota: the most that one organisation holds at a time; 0 is the whole quota.
         quotas, weights: of single organisations, where they differ.
         half_life: seconds after which used GPU-seconds count half.
-        patience: seconds for which a job that does not fit lets others pass.
+        patience: seconds for which a job that does not fit lets others pass, from the first that did.
     """
 
     quota: int
@@ -46,14 +46,17 @@ class Shares:
 
 
 def choose(ledger: Ledger, line: Line, shares: Shares, now: float) -> list[Reservation]:
-    """The reservations that can be made now, in order; together with the ledger's they never exceed the quota."""
+    """The reservations that can be made now, in order; together with the ledger's they never exceed the quota.
+
+    The line keeps since when a job was passed over.
+    """
     free = shares.quota - ledger.gpus
     if free <= 0 or not len(line):
         return []
     claims = ledger.claims(now, shares.half_life)
     held = {name: ledger.gpus_of(name) for name in line.organisations()}
     heads = {name: line.of(name) for name in line.organisations()}
-    firsts = {name: next(jobs, None) for name, jobs in heads.items()}
+    firsts = {name: _first(jobs, shares.most(name)) for name, jobs in heads.items()}
     chosen: list[Reservation] = []
     while free > 0:
         able = {name: one for name, one in firsts.items() if one and one.gpus + held[name] <= shares.most(name)}
@@ -62,16 +65,21 @@ def choose(ledger: Ledger, line: Line, shares: Shares, now: float) -> list[Reser
         name = min(able, key=lambda n: (claims.get(n, 0.0) / shares.weight(n), able[n].rank))
         one = able[name]
         if one.gpus > free:
-            if now - one.since >= shares.patience:
+            if now - line.passed_over(one.job, now) >= shares.patience:
                 break
-            firsts[name] = None
+            firsts[name] = _first(heads[name], min(free, shares.most(name) - held[name]))
             continue
         chosen.append(_reservation(one, now))
         free -= one.gpus
         held[name] += one.gpus
         claims[name] = claims.get(name, 0.0) + one.gpus * ledger.mean_seconds
-        firsts[name] = next(heads[name], None)
+        firsts[name] = _first(heads[name], shares.most(name))
     return chosen
+
+
+def _first(jobs: Iterator[Waiting], room: int) -> Waiting | None:
+    """The next job that needs no more than `room`; larger ones are left behind, they have no place in this round."""
+    return next((one for one in jobs if one.gpus <= room), None)
 
 
 def _reservation(one: Waiting, now: float) -> Reservation:

@@ -33,6 +33,7 @@ class Line:
     def __init__(self) -> None:
         self._lines: dict[str, list[Waiting]] = {}
         self._by_job: dict[str, Waiting] = {}
+        self._passed: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._by_job)
@@ -53,10 +54,15 @@ class Line:
         one = self._by_job.pop(job, None)
         if one is None:
             return
+        self._passed.pop(job, None)
         line = self._lines[one.organisation]
         line.remove(one)
         if not line:
             del self._lines[one.organisation]
+
+    def passed_over(self, job: str, now: float) -> float:
+        """When others were let pass this job for the first time: `now`, if they never were."""
+        return self._passed.setdefault(job, now)
 
     def organisations(self) -> list[str]:
         """Who waits."""

@@ -64,15 +64,23 @@ def test_an_organisation_never_holds_more_than_its_own_quota() -> None:
 
 def test_a_large_job_lets_others_pass_only_for_a_while() -> None:
     held = Ledger().reserve([Reservation("x", "u", 1, "x", 2, 0.0)])
-    line = line_of(job("large", "a", gpus=4, since=0.0), job("small", "b", since=0.0))
+    line = line_of(job("large", "a", gpus=4), *(job(f"small{i}", "b") for i in range(3)))
     shares = Shares(quota=4, patience=60.0)
-    assert names(choose(held, line, shares, 10.0)) == ["small"]
-    assert names(choose(held, line, shares, 61.0)) == []
+    assert names(choose(held, line, shares, 1000.0)) == ["small0", "small1"]  # however long it has waited before
+    assert names(choose(held, line, shares, 1059.0)) == ["small0", "small1"]
+    assert names(choose(held, line, shares, 1061.0)) == []
+    assert names(choose(Ledger(), line, shares, 1061.0)) == ["large"]
+
+
+def test_what_a_large_job_leaves_free_goes_to_its_own_organisation_first() -> None:
+    ledger = Ledger(used={"b": 1000.0}, time=1.0).reserve([Reservation("x", "u", 1, "x", 3, 0.0)])
+    line = line_of(job("large", "a", gpus=2, created=1), job("small", "a", created=2), job("other", "b"))
+    assert names(choose(ledger, line, Shares(quota=4), 1.0)) == ["small"]
 
 
 def test_a_job_that_never_fits_its_organisations_quota_stops_nobody() -> None:
-    line = line_of(job("huge", "a", gpus=8), job("small", "b"))
-    assert names(choose(Ledger(), line, Shares(quota=4), 1e6)) == ["small"]
+    line = line_of(job("huge", "a", gpus=8), job("small", "b"), job("later", "a", created=1))
+    assert names(choose(Ledger(), line, Shares(quota=4), 1e6)) == ["small", "later"]
 
 
 @given(

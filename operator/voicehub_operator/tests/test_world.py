@@ -76,3 +76,14 @@ def test_what_a_listing_does_not_have_is_gone_but_for_what_was_made_meanwhile() 
     world.replace_all([], [], [], since={"t-1"})
     assert not world.trainings
     assert "t-1" in world.children
+
+
+def test_what_was_seen_to_go_while_a_listing_was_read_does_not_come_back() -> None:
+    world = World()
+    world.training(training(1))
+    world.job(job(2))
+    world.training(training(3), gone=True)
+    world.job(job(4), gone=True)
+    world.replace_all([], [training(1)], [job(2)], since=set())
+    assert not world.trainings
+    assert not world.children
