@@ -11,6 +11,8 @@ import asyncio
 import heapq
 import logging
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from voicehub_operator import metrics
 from voicehub_operator.accounts import Accounts
@@ -35,9 +37,8 @@ that a ledger is one write, however many they are.
 """
 IDLE_SECONDS = 1.0
 AGAIN_SECONDS = 1.0
-ACTS, NEWCOMERS, OTHERS = range(3)
-"""Jobs are made first, then new trainings are told that they are seen, then the other statuses are written."""
-Task = tuple[int, int, str, Step | None]
+NEWCOMERS, OTHERS = range(2)
+"""New trainings are told that they are seen before the other statuses are written."""
 
 
 class Scheduler:
@@ -52,7 +53,8 @@ class Scheduler:
         self._busy: set[str] = set()
         self._saying: set[str] = set()
         self._timers: list[tuple[float, str]] = []
-        self._tasks: asyncio.PriorityQueue[Task] = asyncio.PriorityQueue()
+        self._acts: asyncio.Queue[tuple[str, Step]] = asyncio.Queue()
+        self._words: asyncio.PriorityQueue[tuple[int, int, str]] = asyncio.PriorityQueue()
         self._number = 0
         self._passed = 0.0
         self._listed = False
@@ -64,8 +66,11 @@ class Scheduler:
     async def run(self) -> None:
         """Decides, forever."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._settings.writers):
-                group.create_task(self._write())
+            for _ in range(
+                max(self._settings.writers // 2, 1)
+            ):  # Jobs and statuses do not wait for each other
+                group.create_task(self._do_acts())
+                group.create_task(self._say_words())
             group.create_task(self._list_now_and_then())
             while True:
                 try:
@@ -156,28 +161,35 @@ class Scheduler:
     def _hand_out(self, training: Training, step: Step) -> None:
         if step.act is not Act.NOTHING or step.remove:
             self._busy.add(training.name)
-            self._put(ACTS, training.name, step)
+            self._acts.put_nowait((training.name, step))
             return
         differs = step.status != training.status or training.observed != training.generation
         if differs and training.name not in self._saying:
             self._saying.add(training.name)
-            self._put(NEWCOMERS if training.status.phase is None else OTHERS, training.name, None)
+            self._number += 1
+            rank = NEWCOMERS if training.status.phase is None else OTHERS
+            self._words.put_nowait((rank, self._number, training.name))
 
-    def _put(self, rank: int, name: str, step: Step | None) -> None:
-        self._number += 1
-        self._tasks.put_nowait((rank, self._number, name, step))
-
-    async def _write(self) -> None:
+    async def _do_acts(self) -> None:
         while True:
-            _, _, name, step = await self._tasks.get()
-            try:
-                if self._lease.held and (training := self.world.trainings.get(name)):
-                    await (self._work.do(training, step) if step else self._say(training))
-            except REACH as error:
-                await self._missed(name, error)
-            finally:
-                (self._busy if step else self._saying).discard(name)
-                self.wake()
+            name, step = await self._acts.get()
+            await self._tried(name, partial(self._work.do, step=step))
+            self._busy.discard(name)
+            self.wake()
+
+    async def _say_words(self) -> None:
+        while True:
+            _, _, name = await self._words.get()
+            await self._tried(name, self._say)
+            self._saying.discard(name)
+            self.wake()
+
+    async def _tried(self, name: str, write: Callable[[Training], Awaitable[None]]) -> None:
+        try:
+            if self._lease.held and (training := self.world.trainings.get(name)):
+                await write(training)
+        except REACH as error:
+            await self._missed(name, error)
 
     async def _say(self, training: Training) -> None:
         """What is so by now, which may be more than when it was put in line."""

@@ -17,7 +17,7 @@ class Settings:
         namespace: the only one that it serves.
         identity: this replica's name in the lease.
         lease_seconds: after so long without a renewal another replica takes over.
-        writers: requests to the API under way at a time.
+        writers: writes to the API under way at a time: half of them Jobs, half of them statuses.
         resync_seconds: between two whole listings, which find what a watch has missed.
         watch_seconds: a watch is opened anew after so long, silent or not.
         metrics_port: of Prometheus; 0 is none. `health_port`: of the probe.
@@ -29,7 +29,7 @@ class Settings:
     namespace: str
     identity: str
     lease_seconds: float = 15.0
-    writers: int = 24
+    writers: int = 16
     resync_seconds: float = 60.0
     watch_seconds: int = 240
     metrics_port: int = 9090

@@ -115,7 +115,7 @@ def _run(training: Training, status: Status, child: Child | None, rules: Rules, 
         if rules.kueue:
             return Step(_queued(status, "Kueue", "waits for Kueue", now))
         return Step(replace(status, phase=Phase.STARTING, reason="Admitted", message="", retry=0.0), act=Act.RESUME)
-    if child.ready:
+    if child.ready or (status.phase is Phase.RUNNING and child.pods == 0):  # its pod has ended, its Job will say how
         begun = status.started or now
         return Step(replace(status, phase=Phase.RUNNING, reason="Running", message="", started=begun))
     return Step(replace(status, phase=Phase.STARTING, reason="Admitted", message=""))

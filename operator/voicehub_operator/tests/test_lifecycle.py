@@ -46,6 +46,13 @@ def test_success_gives_the_gpus_back() -> None:
     assert (done.status.phase, done.status.ended, done.releases) == (Phase.SUCCEEDED, NOW, True)
 
 
+def test_between_the_end_of_its_pod_and_that_of_its_job_a_training_runs() -> None:
+    running = replace(RUNNING, reason="Running")
+    assert step(at(running), replace(CHILD, pods=0, ready=0), HELD, RULES, NOW).status == running
+    unready = step(at(running), replace(CHILD, ready=0), HELD, RULES, NOW)
+    assert unready.status.phase is Phase.STARTING
+
+
 def failed(code: int | None, **changes: object) -> Step:
     child = replace(CHILD, outcome="Failed", reason="BackoffLimitExceeded", exit_code=code, told=True)
     return step(at(replace(RUNNING, **changes)), child, HELD, RULES, NOW)  # type: ignore[arg-type]
