@@ -28,7 +28,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from bench.operator_figures import Run, fair, freed, percentile, used
 from tests.cluster.control_plane import ControlPlane
@@ -38,7 +38,7 @@ from tests.cluster.operating import Replica, account, install_crds, plays, queue
 from tests.cluster.plan import Plan
 
 QUOTA, ORGANISATIONS, SENDERS, PACE = 80, 20, 4, 20.0
-PATIENCE_SECONDS = 1800.0
+PATIENCE_SECONDS, PROBE_SECONDS = 1800.0, 0.5
 ROUNDS, ROUND_JOBS = 3, 100
 USED, FAIR, MEDIAN_SECONDS, MOST_SECONDS, RATE, COST = 0.95, 0.10, 0.5, 2.0, 0.8, 1.3
 
@@ -55,6 +55,30 @@ class Site:
         """An operator for it."""
         kubeconfig = account(self._cluster, self.name, "operator", self._home)
         return Replica(kubeconfig, self.name, "bench", self._home, lease_seconds=15)
+
+
+class Probe:
+    """How long a bare client's patch of a small object takes meanwhile: what no operator can beat on this machine."""
+
+    def __init__(self, client: Client) -> None:
+        self.seconds: list[float] = []
+        self._client, self._stop = client, threading.Event()
+        self._thread = threading.Thread(target=self._run, name="probe", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._client.create("leases", {"metadata": {"name": "probe"}})
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._stop.wait(PROBE_SECONDS):
+            begin = time.time()
+            self._client.patch("leases", "probe", {"metadata": {"annotations": {"now": str(begin)}}})
+            self.seconds.append(time.time() - begin)
 
 
 def backlog(cluster: ControlPlane, jobs: int, seconds: int, pace: float, home: Path) -> Run:
@@ -75,14 +99,15 @@ def backlog(cluster: ControlPlane, jobs: int, seconds: int, pace: float, home: P
     with site.replica() as replica, Watcher(site.client, "jobs", gpus.see), Watcher(site.client, "trainingjobs", see):
         wait_for(lambda: "observedGeneration" in (site.client.get("trainingqueues", "gpu").get("status") or {}), 60)
         begin, cpu, before = time.time(), replica.cpu_seconds(), replica.requests()
-        _send(cluster, site.name, jobs, seconds, sent, pace)
-        wait_for(lambda: sum(p == "Succeeded" for p in phases.values()) == jobs, PATIENCE_SECONDS, "all succeed")
+        with Probe(Client(cluster.kubeconfig, site.name)) as probe:
+            _send(cluster, site.name, jobs, seconds, sent, pace)
+            wait_for(lambda: sum(p == "Succeeded" for p in phases.values()) == jobs, PATIENCE_SECONDS, "all succeed")
         took, cpu, requests = time.time() - begin, replica.cpu_seconds() - cpu, replica.requests() - before
     (home / "watched.log").write_text("".join(f"{t:.3f} {n} {o} {g}\n" for t, n, o, g in gpus.log))
     last = max(gpus.first_seen.values())
     return Run(
         jobs, took, [queued[name] - moment for name, moment in sent.items()], freed(gpus, QUOTA),
-        used(gpus, QUOTA, last), fair(gpus), gpus.most["gpu"], cpu, requests,
+        used(gpus, QUOTA, last), fair(gpus), gpus.most["gpu"], cpu, requests, probe.seconds,
     )  # fmt: skip
 
 
@@ -226,6 +251,7 @@ def _told(run: Run) -> None:
     pace = f"{run.jobs / run.seconds:.1f}/s"
     print(f"{run.jobs} jobs in {run.seconds:.0f} s ({pace}), at most {run.most} of {QUOTA} GPUs")
     print(f"queued   {line(run.queued)}\nfreed    {line(run.freed)} ({len(run.freed)} GPUs)")
+    print(f"a patch  {line(run.probe)} of a bare client meanwhile")
     print(f"cost     {1e3 * run.cost:.0f} ms of a processor a job; requests a job: {asked}")
     print(f"used     {100 * run.used:.1f} %\nfair     within {100 * run.fair:.1f} % of the mean", flush=True)
 

@@ -24,6 +24,7 @@ class Run:
     most: int
     cpu: float
     requests: Counter[str]
+    probe: list[float]
 
     @property
     def cost(self) -> float:
