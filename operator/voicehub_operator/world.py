@@ -127,9 +127,11 @@ class World:
         """Whether the GPUs of a reservation are free again: whoever held them has ended and has no pod."""
         child = self.children.get(attempt_name(reservation.job, reservation.attempt))
         mine = child if child and child.owner == reservation.uid else None
+        if mine and not mine.idle:
+            return False  # no step gives GPUs back that a Job holds
         training = self.trainings.get(reservation.job)
         if training is None or training.uid != reservation.uid or training.status.attempt != reservation.attempt:
-            return mine is None or mine.idle
+            return True
         return self.step(training, now).releases
 
 
