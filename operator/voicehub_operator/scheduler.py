@@ -66,9 +66,7 @@ class Scheduler:
     async def run(self) -> None:
         """Decides, forever."""
         async with asyncio.TaskGroup() as group:
-            for _ in range(
-                max(self._settings.writers // 2, 1)
-            ):  # Jobs and statuses do not wait for each other
+            for _ in range(max(self._settings.writers // 2, 1)):  # Jobs and statuses do not wait for each other
                 group.create_task(self._do_acts())
                 group.create_task(self._say_words())
             group.create_task(self._list_now_and_then())
