@@ -93,7 +93,8 @@ def test_the_command_is_interrupted_and_goes_on(own_house: House, ann: Person, v
     assert (estimate["lines"], estimate["takes"], estimate["list_format"]) == (59, 59, "srt")
     assert "last" in estimate["voices"][0]["source"]  # of the batch before
     out = tmp_path / "film.zip"
-    command = [*VOICEHUB, "batch", str(film), "--voice", voice, "-o", str(out), "--json"]
+    # A shell lets what it starts in the background ignore SIGINT, and so would the command below pytest.
+    command = ["env", "--default-signal=INT", *VOICEHUB, "batch", str(film), "--voice", voice, "-o", str(out), "--json"]
     environment = {**ann.environment, "VOICEHUB_HOME": str(ann.home), "VOICEHUB_URL": ann.url}
     with _client(ann) as client:
         known = {batch.id for batch in client.batches.all()}
