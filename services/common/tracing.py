@@ -10,14 +10,14 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, TraceFlags
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-__all__ = ["SpanKind", "begin", "configure_tracing", "fail", "span", "traceparent", "traceparent_of"]
+__all__ = ["SpanKind", "begin", "configure_tracing", "current", "fail", "span", "traceparent", "traceparent_of"]
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
 TIMEOUTS = ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT")
 EXPORT_SECONDS = 3.0
@@ -62,8 +62,16 @@ def begin(name: str, kind: SpanKind, parent: str | None = None, attributes: Attr
 def span(name: str, kind: SpanKind, parent: str | None = None, attributes: Attributes | None = None) -> Iterator[Span]:
     """A span around a block, as `begin` makes it. An exception does not mark it: see `fail`."""
     made = begin(name, kind, parent, attributes)
-    with trace.use_span(made, end_on_exit=True, record_exception=False, set_status_on_exception=False):
-        yield made
+    try:
+        with current(made):
+            yield made
+    finally:
+        made.end()
+
+
+def current(which: Span) -> AbstractContextManager[Span]:
+    """In this block a span is that of the work under way; it does not end with it."""
+    return trace.use_span(which, end_on_exit=False, record_exception=False, set_status_on_exception=False)
 
 
 def fail(failed: Span, error: BaseException) -> None:

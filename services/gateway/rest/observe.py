@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from flask import Flask, g, request
@@ -13,9 +12,8 @@ from opentelemetry import trace
 from opentelemetry.trace import Status, StatusCode
 from prometheus_client import Counter, Histogram
 from werkzeug.wrappers import Response
-from werkzeug.wsgi import ClosingIterator
 
-from services.common.tracing import SpanKind, span, traceparent
+from services.common.tracing import SpanKind, begin, current, traceparent
 
 log = logging.getLogger("services.gateway.access")
 _REQUESTS = Counter("voicehub_gateway_requests", "Requests answered", ["method", "route", "status"])
@@ -36,7 +34,10 @@ def install(app: Flask) -> None:
 
 
 class _Traced:
-    """A span around each request, to the last byte of its answer."""
+    """A span around each request, to the last byte of its answer.
+
+    It is the current one only while this request is worked on: a body that nobody closes leaves its thread as it was.
+    """
 
     def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
         self._app = app
@@ -48,10 +49,38 @@ class _Traced:
             "url.path": environ.get("PATH_INFO", ""),
             "url.scheme": environ["wsgi.url_scheme"],
         }
-        with ExitStack() as stack:
-            stack.enter_context(span(method, SpanKind.SERVER, environ.get("HTTP_TRACEPARENT", ""), about))
-            body = self._app(environ, start_response)
-            return ClosingIterator(body, stack.pop_all().close)
+        served = begin(method, SpanKind.SERVER, environ.get("HTTP_TRACEPARENT", ""), about)
+        try:
+            with current(served):
+                body = self._app(environ, start_response)
+        except BaseException:
+            served.end()
+            raise
+        return _Body(served, body)
+
+
+class _Body:
+    """The parts of an answer, each made in the span of its request, which ends with the last."""
+
+    def __init__(self, served: trace.Span, parts: Iterable[bytes]) -> None:
+        self._served, self._parts = served, parts
+
+    def __iter__(self) -> Iterator[bytes]:
+        parts = iter(self._parts)
+        while True:
+            with current(self._served):
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part
+
+    def close(self) -> None:
+        """The server calls it, also when the visitor has gone before the end."""
+        try:
+            if hasattr(self._parts, "close"):
+                self._parts.close()
+        finally:
+            self._served.end()
 
 
 def _begin() -> None:
