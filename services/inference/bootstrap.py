@@ -23,7 +23,7 @@ def bootstrap(house: House) -> Parts:
     exporter = Exporter(house.objects, settings.objects_url, speaking.registry, base)
     shards = [batches.shards.subscription()] if settings.speaks_batches else []
     handlers = Handlers(house.database, exporter, Auditions(house.objects, synthesizer))
-    service = InferenceService(house.database, synthesizer, speaking.bases)
+    service = InferenceService(speaking.voices, synthesizer, speaking.bases)
 
     def register(server: grpc.Server) -> None:
         inference_pb2_grpc.add_InferenceServiceServicer_to_server(service, server)

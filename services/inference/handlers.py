@@ -39,7 +39,14 @@ class Handlers:
                 },
             ),
             Subscription("inference-auditions", {("versions", _name(events_pb2.VersionPublished)): self.published}),
-            Subscription("inference-withheld", {("versions", _name(moderation_pb2.VersionWithheld)): self.withheld}),
+            Subscription(
+                "inference-withheld",
+                {
+                    ("versions", _name(moderation_pb2.VersionWithheld)): self.withheld,
+                    # At once, whatever is exported now; the other group withdraws again what that export would save.
+                    ("versions", _name(events_pb2.VersionQuarantined)): self.quarantined,
+                },
+            ),
         ]
 
     def scanned(self, event: Event) -> Effect | None:
@@ -69,7 +76,7 @@ class Handlers:
         return None if scan is None else self._export(scanner_pb2.StaticScanCompleted.FromString(scan))
 
     def quarantined(self, event: Event) -> Effect:
-        """The voice speaks no more: takes of batches that name it fail, and say why."""
+        """The voice speaks no more: speech under way is broken off, takes of batches that name it fail and say why."""
         version_id = event.parse(events_pb2.VersionQuarantined).version_id
         return lambda session: store.withdraw(session, version_id)
 

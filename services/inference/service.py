@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import grpc
 
 from services.common import rpc
-from services.common.database import Database
 from services.common.errors import Forbidden, Invalid, NotFound, Unavailable
 from services.inference import messages, requests
 from services.inference.bases import Bases
@@ -25,8 +24,8 @@ MAY_ASK = frozenset({"gateway", "trainer"})
 class InferenceService(inference_pb2_grpc.InferenceServiceServicer):
     """Synthesis for callers that have checked readability already, and the list of bases."""
 
-    def __init__(self, database: Database, synthesizer: Synthesizer, bases: Bases) -> None:
-        self._voices, self._synthesizer, self._bases = KnownVoices(database), synthesizer, bases
+    def __init__(self, voices: KnownVoices, synthesizer: Synthesizer, bases: Bases) -> None:
+        self._voices, self._synthesizer, self._bases = voices, synthesizer, bases
 
     def Synthesize(  # noqa: N802 - the contract's name
         self, request: inference_pb2.SynthesizeRequest, context: grpc.ServicerContext

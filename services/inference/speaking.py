@@ -11,6 +11,7 @@ from services.inference.bases import Bases
 from services.inference.batches.bootstrap import Batches
 from services.inference.domain.fairness import Capacity
 from services.inference.engines import memory_budget, open_engines
+from services.inference.known import KnownVoices
 from services.inference.provenance import Provenance
 from services.inference.registry import BaseRegistry, RegisteredBase
 from services.inference.shelf import Shelf
@@ -27,6 +28,7 @@ class Speaking:
     shipped: RegisteredBase | None
     places: Capacity
     shelf: Shelf
+    voices: KnownVoices
     synthesizer: Synthesizer
     batches: Batches
 
@@ -39,8 +41,9 @@ class Speaking:
         shipped, places = bases.register_shipped(), capacity()
         engines, memory = open_engines(settings.inference_url), memory_budget(settings.inference_url)
         shelf = Shelf(house.objects, registry, folder / "voices", engines, memory)
-        synthesizer = Synthesizer(shelf, Line(places), Provenance(folder / "provenance"))
+        voices = KnownVoices(house.database)
+        synthesizer = Synthesizer(shelf, Line(places), Provenance(folder / "provenance"), voices.check)
         reserve = CreditServiceStub(house.channel("catalog")).ReserveCredits
         charges = Charges(house.database, reserve, "synthesis", "inference")
         batches = Batches.wire(house.database, house.objects, synthesizer, folder / "packing", charges)
-        return cls(registry, bases, shipped, places, shelf, synthesizer, batches)
+        return cls(registry, bases, shipped, places, shelf, voices, synthesizer, batches)

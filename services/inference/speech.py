@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import BinaryIO, cast
 
@@ -71,7 +71,7 @@ Message = Start | bytes | tuple[WordTime, ...] | Facts
 
 @dataclass
 class Job:
-    """One synthesis under way."""
+    """One synthesis under way; `check` is asked at every token whether its version may still be heard."""
 
     shelf: Shelf
     chosen: Voice
@@ -80,6 +80,7 @@ class Job:
     script: Script
     form: Form
     place: Place
+    check: Callable[[str], None]
     tokens: int = 0
     samples: int = 0
     own_rate: int = 0
@@ -163,6 +164,7 @@ class Job:
 
     def _on_token(self) -> None:
         self.place.step()
+        self.check(self.voice.version_id)
         self.tokens += 1
         _TOKENS.inc()
 

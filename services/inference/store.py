@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from services.inference.domain.voices import StoredFile, Voice
@@ -50,6 +50,13 @@ def find(session: Session, version_id: str) -> Voice | None:
         card=dict(row["card"]),
         not_auditionable=row["not_auditionable"],
     )
+
+
+def speaks(session: Session, version_id: str) -> bool:
+    """Whether `find` would find it."""
+    hidden = exists().where(withheld.c.version_id == version_id)
+    query = select(voices.c.version_id).where(voices.c.version_id == version_id, ~hidden)
+    return session.execute(query).first() is not None
 
 
 def withdraw(session: Session, version_id: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from prometheus_client import Counter
@@ -36,10 +36,16 @@ class Recording:
 
 
 class Synthesizer:
-    """Speaks. Everybody passes the same line. Thread-safe."""
+    """Speaks. Everybody passes the same line. Thread-safe.
 
-    def __init__(self, shelf: Shelf, line: Line, provenance: Provenance) -> None:
-        self._shelf, self._line, self._provenance = shelf, line, provenance
+    Args:
+        check: raises what ends the speech of a version that was withdrawn meanwhile.
+    """
+
+    def __init__(
+        self, shelf: Shelf, line: Line, provenance: Provenance, check: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._shelf, self._line, self._provenance, self._check = shelf, line, provenance, check
 
     def speak(self, voice: Voice, wish: Wish, account: str = "", cancellation: Cancellation | None = None) -> Recording:
         """The spoken text as a WAV file; errors as for `stream`."""
@@ -68,7 +74,7 @@ class Synthesizer:
 
         Raises:
             Invalid: the wish is out of bounds.
-            Unprocessable: the voice cannot speak here, or not this language.
+            Unprocessable: the voice cannot speak here, or not this language, or was withdrawn meanwhile.
             TooMany, Unavailable: too many others are waiting.
             Cancelled: the work was called off.
         """
@@ -76,7 +82,7 @@ class Synthesizer:
         job, how = None, "failed"
         try:
             with self._line.place(account, called_off) as place:
-                job = Job(self._shelf, chosen, voice, wish, script, form, place)
+                job = Job(self._shelf, chosen, voice, wish, script, form, place, self._check)
                 yield from job.whole(self._provenance) if form.delivery is Delivery.FILE else job.streamed()
             how = "finished"
         except (Cancelled, GeneratorExit):

@@ -21,6 +21,9 @@ from numpy.typing import NDArray
 from gptsovits.audio.containers import CONTAINERS
 from gptsovits.audio.tags import read_tag
 from gptsovits.runtime.label import read_label
+from services.common import settings
+from services.common.events import make_event, open_bus
+from services.stubs.voicehub.catalog.v1.events_pb2 import VersionQuarantined
 from tests.e2e.house import House, Person
 from tests.e2e.nano import push_nano
 
@@ -135,6 +138,30 @@ def test_a_long_text_begins_at_once_and_ends_with_its_reader(house: House, voice
     too_long = httpx.post(f"{house.url}/v1/synthesis", json={**wish, "text": "word " * 4_001})
     assert too_long.status_code == 400
     assert "at most 20000" in too_long.json()["detail"]
+
+
+def test_a_stream_of_a_version_that_is_quarantined_falls_silent(
+    house: House, creator: Person, voice: str, tmp_path: Path
+) -> None:
+    fallen = push_nano(creator, tmp_path, "creator/fallen")
+    version = httpx.get(f"{house.url}/v1/repos/{fallen}/versions/main").json()["id"]
+    wish = {"voice": fallen, "text": LONG, "answer": "stream", "format": "pcm"}
+    with httpx.stream("POST", f"{house.url}/v1/synthesis", json=wish, timeout=120) as answer:
+        blocks = answer.iter_raw()
+        next(blocks)
+        event = make_event("versions", version, VersionQuarantined(version_id=version), "catalog")
+        open_bus(settings.load("inference", {"VOICEHUB_DATA": str(house.data)}).events_url).publish([event])
+        with pytest.raises(httpx.RemoteProtocolError):  # broken off: it never looks whole
+            list(blocks)
+    whole = httpx.post(f"{house.url}/v1/synthesis", json={**wish, "voice": voice}, timeout=120)  # the control
+    assert whole.status_code == 200
+    waiting, deadline = threading.Event(), time.monotonic() + 10
+    while len(said := {line["version"]: line for line in _syntheses(house)}) < 2 or version not in said:
+        assert time.monotonic() < deadline
+        waiting.wait(0.1)
+    finished = _syntheses(house)[-1]
+    assert (said[version]["how"], finished["how"]) == ("refused", "finished")
+    assert said[version]["tokens"] < finished["tokens"] / 2
 
 
 def _syntheses(house: House) -> list[dict[str, Any]]:

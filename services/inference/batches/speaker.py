@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from gptsovits.runtime.timing import WordTime
 from services.common.database import Database
-from services.common.errors import Unprocessable
 from services.common.objects import Area, ObjectStore
 from services.inference import store as voices
 from services.inference.domain.batches import Batch, Spoken, Take
@@ -16,6 +15,7 @@ from services.inference.domain.cancellation import Cancellation
 from services.inference.domain.fairness import BACKGROUND
 from services.inference.domain.voices import Voice, engine_language
 from services.inference.domain.wishes import Delivery, Form, Wish, form
+from services.inference.known import withdrawn
 from services.inference.speech import Facts, Message, Start
 from services.inference.synthesis import Synthesizer
 
@@ -50,7 +50,7 @@ class TakeSpeaker:
         with self._database.read() as session:
             voice = voices.find(session, batch.voices[take.voice].version_id)
         if voice is None:
-            raise Unprocessable("This version was withdrawn from this hub.", reason="NO_VOICE")
+            raise withdrawn()
         return voice
 
 

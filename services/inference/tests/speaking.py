@@ -26,6 +26,7 @@ from services.inference.admission import Line
 from services.inference.bases import Bases
 from services.inference.domain.fairness import Capacity
 from services.inference.domain.voices import StoredFile, Voice
+from services.inference.known import KnownVoices
 from services.inference.provenance import Provenance
 from services.inference.registry import BaseRegistry
 from services.inference.service import InferenceService
@@ -62,6 +63,7 @@ class Speaking:
     bundle: Path
     place: Callable[[Path, str], str]
     """Stores the voice of a bundle folder under a version id, which it answers."""
+    database: Database
 
 
 def nano_voice(bundle: Path, objects: ObjectStore, version: str = VERSION) -> Voice:
@@ -87,8 +89,9 @@ def speaking(bundle: Path, folder: Path, capacity: Capacity) -> Iterator[Speakin
     place(bundle, VERSION)
     registry = BaseRegistry(folder / "bases")
     shelf = Shelf(objects, registry, folder / "voices")
-    synthesizer = Synthesizer(shelf, Line(capacity), Provenance(folder / "provenance"))
-    service = InferenceService(database, synthesizer, Bases(registry, objects))
+    voices = KnownVoices(database)
+    synthesizer = Synthesizer(shelf, Line(capacity), Provenance(folder / "provenance"), voices.check)
+    service = InferenceService(voices, synthesizer, Bases(registry, objects))
     ensure_keys(folder / "keys", "gateway")
     signer, address = Signer(folder / "keys", "gateway"), free_address()
 
@@ -104,7 +107,7 @@ def speaking(bundle: Path, folder: Path, capacity: Capacity) -> Iterator[Speakin
         return inference_pb2_grpc.InferenceServiceStub(channels[-1])
 
     try:
-        yield Speaking(as_account, shelf, nano_voice(bundle, objects), bundle, place)
+        yield Speaking(as_account, shelf, nano_voice(bundle, objects), bundle, place, database)
     finally:
         for channel in channels:
             channel.close()
