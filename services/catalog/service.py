@@ -96,7 +96,7 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
         """A version with all its parts, or in brief."""
         with self._database.read() as session:
             repository = repositories.readable(session, rpc.caller(), request.owner, request.name)
-            row = versions.resolve(session, repository, request.ref)
+            row = versions.resolve(session, repository, request.ref, brief=request.brief)
             if request.brief:
                 shown = messages.brief_version(row, repository.owner, repository.name)
                 return pb.GetVersionResponse(version=shown)
