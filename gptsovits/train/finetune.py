@@ -147,4 +147,3 @@ def _merged(base: Tensors, learned: Mapping[str, Any], prefixes: tuple[str, ...]
 def _changed(base: Tensors, tensors: Mapping[str, Any]) -> dict[str, int]:
     different = sum(value.tobytes() != tensors[name].tobytes() for name, value in base.items())
     return {"tensors": different, "of": len(base)}
-
