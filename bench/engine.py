@@ -25,7 +25,7 @@ from bench.genie import cache_folder
 
 TASKS = (
     "stage1:fp32:1", "genie_stage1", "stage1:int8:1", "stage1:int8:8", "genie_stage2", "stage2:fp32",
-    "first_audio:int8", "training",
+    "first_audio:int8", "first_audio:fp32", "training",
 )  # fmt: skip
 ORIGINAL: Mapping[int, Mapping[str, float]] = {
     1: {"stage1": 27.0 / 36.3, "stage2": 0.54 / 0.48, "training": 10.4 / 0.48},
@@ -82,9 +82,15 @@ def table(runs: Runs, ratio: Mapping[str, float]) -> list[str]:
     labels = {"first_s": "first sound", "whole_s": "whole, not streamed", "stream_s": "whole, streamed"}
     for name, label in labels.items():
         lines.append(_line(f"10 s sentence, int8: {label}, s", value("first_audio:int8", name), None, None))
+    first, whole = (value("first_audio:int8", name) for name in ("first_s", "whole_s"))
+    if first is not None and whole is not None:
+        lines.append(f"    the first sound comes after {first / whole:.0%} of the time of the whole sentence")
+    one, eight = (value(f"stage1:int8:{batch}", "tokens_per_second") for batch in (1, 8))
+    if one is not None and eight is not None:
+        lines.append(f"    eight sentences at once: {eight / one:.2f} times the tokens of one")
     lines.append(_line("stage 2 training step, batch 2, s", value("training", "step_s"), None,
                        _times(genie2, ratio["training"])))  # fmt: skip
-    for task in runs:
+    for task in runs:  # the graphs of the task and no others, but for first_audio: the whole voice
         lines.append(_line(f"peak memory of {task}, MB", value(task, "peak_mb"), None, None))
     return lines
 

@@ -18,7 +18,7 @@ def main(arguments: list[str]) -> int:
     """Runs one step after another until one fails; answers its exit code."""
     minutes = float(arguments[0]) if arguments else 10.0
     steps = (
-        ("pytest", "-m", "slow", "services", "gptsovits", "voicescan", "sdk", "tests"),
+        ("pytest", "-m", "slow or soak", "services", "gptsovits", "voicescan", "sdk", "tests"),
         ("tests.security.fuzz_soak", str(minutes / 2)),
         ("tests.engines.soak", "--kills", str(max(10, round(minutes / 2 * KILLS_A_MINUTE)))),
         ("bench.operator", "--jobs", str(max(100, min(1000, round(minutes * 20)))), "--seconds", "8", "--kills", "10"),

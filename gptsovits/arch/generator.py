@@ -66,10 +66,22 @@ class Generator(nn.Module):
 
     def forward(self, latent: Tensor, timbre: Tensor) -> Tensor:
         """The wave in (-1, 1)."""
-        x = self.conv_pre(latent) + self.cond(timbre)
-        for stage, upsample in enumerate(self.ups):
-            x = upsample(F.leaky_relu(x, SLOPE))
+        return self.rendered(self.raised(self.begun(latent, timbre), range(len(self.ups))))
+
+    def begun(self, latent: Tensor, timbre: Tensor) -> Tensor:
+        """What the first stage raises, ``(B, C', T)``."""
+        x: Tensor = self.conv_pre(latent) + self.cond(timbre)
+        return x
+
+    def raised(self, x: Tensor, stages: range) -> Tensor:
+        """After some of the stages: ``(B, C, T)`` -> half the channels and ``rate`` times the frames for each."""
+        for stage in stages:
+            x = self.ups[stage](F.leaky_relu(x, SLOPE))
             first = stage * self.blocks_per_stage
             x = sum(block(x) for block in self.resblocks[first : first + self.blocks_per_stage]) / self.blocks_per_stage
+        return x
+
+    def rendered(self, x: Tensor) -> Tensor:
+        """The wave of what all stages have raised."""
         # The last activation has the framework's default slope, not SLOPE: published weights expect it.
         return torch.tanh(self.conv_post(F.leaky_relu(x)))

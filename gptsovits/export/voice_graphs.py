@@ -12,6 +12,7 @@ from gptsovits.arch.s2 import Synthesizer
 from gptsovits.arch.weightnorm import fold_weight_norm
 from gptsovits.export.graphs import BertPrefill, Decode, Prefill, Quantise, SpeakerStyle, Step, Style
 from gptsovits.export.onnx_graph import Graph
+from gptsovits.export.parts import PartedGenerator
 
 
 def stage1_graphs(network: Text2Semantic) -> list[Graph]:
@@ -20,8 +21,9 @@ def stage1_graphs(network: Text2Semantic) -> list[Graph]:
 
 
 def stage2_graphs(network: Synthesizer) -> list[Graph]:
-    """``quantise``, ``style`` and ``s2``; weight norm is folded in place."""
+    """``quantise``, ``style`` and ``s2``; weight norm is folded and the generator parted in place."""
     fold_weight_norm(network)
+    network.dec = PartedGenerator(network.dec, network.config)  # type: ignore[assignment]
     return [_quantise(network), _style(network), _decode(network)]
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
 from gptsovits.errors import BrokenVoice
+from gptsovits.runtime.weights import without_weights
 
 GRAPH_ERRORS = (
     ort_errors.Fail,
@@ -24,6 +25,10 @@ GRAPH_ERRORS = (
 )
 """What onnxruntime raises; it has no common class for them."""
 CPU = ("CPUExecutionProvider",)
+LEFT_OUT = ("MatMulScaleFusion",)
+"""A rewriting of onnxruntime that makes the attention of a step slower: a product with a factor in it is none of those
+that are quick for one row."""
+_WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
 class Graph:
@@ -35,9 +40,13 @@ class Graph:
         options.inter_op_num_threads = 1
         options.log_severity_level = 3
         self.name = path.stem
+        real = path.resolve()  # a cache may hold links, and onnxruntime follows none out of the folder of the weights
+        options.add_session_config_entry(_WEIGHTS_FOLDER, str(real.parent))
         try:
-            self.session = onnxruntime.InferenceSession(str(path), options, providers=list(providers))
-        except GRAPH_ERRORS as error:
+            self.session = onnxruntime.InferenceSession(
+                without_weights(real), options, providers=list(providers), disabled_optimizers=list(LEFT_OUT)
+            )
+        except (*GRAPH_ERRORS, ValueError) as error:
             message = f"{path} is no graph that onnxruntime can run; pull or export the voice again."
             raise BrokenVoice(message) from error
         declared = self.session.get_inputs()

@@ -36,7 +36,9 @@ def _parser() -> argparse.ArgumentParser:
     prepare = commands.add_parser("prepare", help="a list `wav|speaker|language|text` to clips")
     prepare.add_argument("list", type=Path)
     prepare.add_argument("out", type=Path)
-    prepare.add_argument("--encoder", type=Path, required=True, help="folder of the HuBERT")
+    prepare.add_argument(
+        "--encoder", type=Path, required=True, help="folder of a registered content encoder, or of a HuBERT"
+    )
     prepare.add_argument("--stage2", type=Path, required=True, help="the base whose tokens are used")
     prepare.add_argument("--bert", type=Path, help="folder of a registered BERT base, for Mandarin")
     prepare.add_argument("--waves", type=Path, help="folder of the recordings, if the list names other places")
@@ -52,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     tune.add_argument("--s1-epochs", type=int, default=15)
     tune.add_argument("--s2-epochs", type=int, default=8)
     tune.add_argument("--batch", type=int, default=4)
+    tune.add_argument("--batches", type=int, help="a trial: end an epoch after so many (stage 1 learns at the fifth)")
     tune.add_argument("--text-low-lr-rate", type=float, default=0.4)
     tune.add_argument("--preference", action="store_true", help="DPO against spoiled tokens (stage 1)")
     tune.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
@@ -62,16 +65,15 @@ def _parser() -> argparse.ArgumentParser:
 def _prepare(given: argparse.Namespace) -> int:
     import yaml
 
-    from gptsovits.arch.content import load_content_network
     from gptsovits.arch.loading import load_s2
     from gptsovits.runtime.bert import BertFeatures
     from gptsovits.train.clips import write_clip
-    from gptsovits.train.prepare import Preparer, read_list
+    from gptsovits.train.prepare import Preparer, content_of, read_list
 
     stage2 = read_voice_file(given.stage2)
     lexicons = yaml.safe_load(given.lexicon.read_text(encoding="utf-8")) if given.lexicon else {}
     preparer = Preparer(
-        load_content_network(given.encoder), load_s2(stage2.tensors, stage2.config),
+        content_of(given.encoder), load_s2(stage2.tensors, stage2.config),
         BertFeatures.load(given.bert) if given.bert else None, lexicons,
     )  # fmt: skip
     count = 0
@@ -92,7 +94,7 @@ def _finetune(given: argparse.Namespace) -> int:
     start = Start(read_voice_file(given.stage1), read_voice_file(given.stage2), judge)
     recipe = Recipe(
         given.scope, given.s1_epochs, given.s2_epochs, given.batch, given.text_low_lr_rate, given.preference,
-        given.device, given.mixed,
+        given.device, given.mixed, batches=given.batches,
     )  # fmt: skip
     report = finetune(start, read_clips(given.clips), given.out, given.name, recipe, _say)
     print(json.dumps(report, indent=1))

@@ -18,7 +18,7 @@ from gptsovits.formats.checkpoint import VoiceFile
 from gptsovits.formats.checkpoint_writer import HEADS, distributed, write_checkpoint
 from gptsovits.formats.kinds import complete_config
 from gptsovits.train.clips import TrainingClip
-from gptsovits.train.loop import OnEpoch, train_stage1, train_stage2
+from gptsovits.train.loop import OnEpoch, Rows, train_stage1, train_stage2
 from gptsovits.train.moved import timbre_moved
 from gptsovits.train.s1_trainer import S1Options, S1Trainer
 from gptsovits.train.s2_trainer import S2Options, S2Trainer, freeze_all_but
@@ -29,7 +29,10 @@ REPORT = "report.json"
 
 @dataclass(frozen=True)
 class Recipe:
-    """What the original's page sets, with its defaults. ``batch`` in clips; ``device`` "cpu" or "cuda"."""
+    """What the original's page sets, with its defaults. ``batch`` in clips; ``device`` "cpu" or "cuda".
+
+    ``batches`` ends an epoch after so many of them: a trial of the whole way, no fine-tune.
+    """
 
     scope: Scope = "all"
     s1_epochs: int = 15
@@ -40,6 +43,12 @@ class Recipe:
     device: str = "cpu"
     mixed: bool = False
     seed: int = 1234
+    batches: int | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """How an epoch is cut."""
+        return Rows(self.batch, self.batches)
 
 
 @dataclass(frozen=True)
@@ -79,7 +88,7 @@ def _stage1(
     if epochs:
         freeze_all_but(network, prefixes)
         options = S1Options(preference=recipe.preference, seed=recipe.seed, mixed=recipe.mixed)
-        train_stage1(S1Trainer(network, options), clips, epochs, recipe.batch, out / "state" / "s1.pt", told)
+        train_stage1(S1Trainer(network, options), clips, epochs, recipe.rows, out / "state" / "s1.pt", told)
     tensors = _merged(base.tensors, dump(network), prefixes)
     report["changed"]["s1"] = _changed(base.tensors, tensors)
     path = out / f"{name}-e{epochs}.ckpt"
@@ -98,7 +107,7 @@ def _stage2(
     after, updates, epochs = before, 0, recipe.s2_epochs if prefixes else 0
     if epochs:
         trainer = _stage2_trainer(start, prefixes, recipe)
-        train_stage2(trainer, clips, epochs, recipe.batch, out / "state" / "s2.pt", told)
+        train_stage2(trainer, clips, epochs, recipe.rows, out / "state" / "s2.pt", told)
         updates, after = trainer.updates, trainer.network
     tensors = _merged(base.tensors, dump(after), prefixes)
     report["changed"]["s2"] = _changed(base.tensors, tensors)
@@ -138,4 +147,3 @@ def _merged(base: Tensors, learned: Mapping[str, Any], prefixes: tuple[str, ...]
 def _changed(base: Tensors, tensors: Mapping[str, Any]) -> dict[str, int]:
     different = sum(value.tobytes() != tensors[name].tobytes() for name, value in base.items())
     return {"tensors": different, "of": len(base)}
-

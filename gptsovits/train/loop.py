@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -28,6 +29,14 @@ class EpochDone:
     losses: dict[str, float]
 
 
+@dataclass(frozen=True)
+class Rows:
+    """How an epoch is cut: ``size`` clips a batch, and the most batches, where it shall not be all of them."""
+
+    size: int
+    most: int | None = None
+
+
 OnEpoch = Callable[[EpochDone], None]
 Batch = TypeVar("Batch", S1Batch, S2Batch)
 
@@ -43,13 +52,14 @@ class Resumable(Protocol):
 
 
 def train_stage1(
-    trainer: S1Trainer, clips: Sequence[TrainingClip], epochs: int, batch: int, place: Path, told: OnEpoch
+    trainer: S1Trainer, clips: Sequence[TrainingClip], epochs: int, cut: Rows, place: Path, told: OnEpoch
 ) -> None:
     """Runs the epochs that are not done yet; ``place`` keeps the state."""
     items = stage1_items(clips)
     for epoch in range(_resumed(trainer, place), epochs):
         losses: list[dict[str, float]] = []
-        for rows in stage1_batches(items, batch, epoch, trainer.network.config.bert_dim):
+        batches = stage1_batches(items, cut.size, epoch, trainer.network.config.bert_dim)
+        for rows in islice(batches, cut.most):
             result = trainer.step(on_device(rows, trainer.device))
             tokens = int(rows.token_lengths.sum()) + len(rows.token_lengths)
             losses.append({"loss": float(result.loss.detach()) / tokens, "top_3": float(result.accuracy)})
@@ -59,15 +69,14 @@ def train_stage1(
 
 
 def train_stage2(
-    trainer: S2Trainer, clips: Sequence[TrainingClip], epochs: int, batch: int, place: Path, told: OnEpoch
+    trainer: S2Trainer, clips: Sequence[TrainingClip], epochs: int, cut: Rows, place: Path, told: OnEpoch
 ) -> None:
     """Runs the epochs that are not done yet; ``place`` keeps the state."""
     config = trainer.network.config.spectrogram
     items = stage2_items(clips, config)
     for epoch in range(_resumed(trainer, place), epochs):
-        losses = [
-            vars(trainer.step(on_device(rows, trainer.device))) for rows in stage2_batches(items, batch, epoch, config)
-        ]
+        batches = islice(stage2_batches(items, cut.size, epoch, config), cut.most)
+        losses = [vars(trainer.step(on_device(rows, trainer.device))) for rows in batches]
         trainer.end_epoch()
         _keep(trainer, epoch + 1, place)
         told(EpochDone("s2", epoch + 1, epochs, _mean(losses)))

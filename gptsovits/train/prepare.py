@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,11 +10,11 @@ import numpy as np
 import soundfile
 import torch
 
-from gptsovits.arch.content import ContentNetwork, content_features
+from gptsovits.arch.content import content_features, load_content_network
 from gptsovits.arch.s2 import Synthesizer
 from gptsovits.errors import BrokenVoice
 from gptsovits.runtime.bert import BertFeatures
-from gptsovits.runtime.content import CONTENT_RATE, resampled
+from gptsovits.runtime.content import CONTENT_RATE, ContentEncoder, resampled
 from gptsovits.runtime.sampling import Floats
 from gptsovits.text import phonemize
 from gptsovits.text.lexicon import Lexicon
@@ -25,6 +25,16 @@ LOUDEST = 2.2
 """Recordings with a higher peak are broken and left out."""
 CONTENT_SCALE = 1145.14
 FIELDS = 4
+Content = Callable[[Floats], Floats]
+"""Wave ``(L,)`` at 16 kHz to features ``(1, C, T)``."""
+
+
+def content_of(folder: Path) -> Content:
+    """The encoder in a folder: that of a registered base (``content.onnx``), or a HuBERT of `transformers`."""
+    if (folder / "content.onnx").is_file():
+        return ContentEncoder.load(folder, torch.get_num_threads()).features
+    network = load_content_network(folder)
+    return lambda wave: content_features(network, torch.from_numpy(wave)[None]).numpy()
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ def _language(code: str) -> str:
 class Preparer:
     """What turns recordings into clips; ``lexicons`` by language override pronunciations."""
 
-    content: ContentNetwork
+    content: Content
     stage2: Synthesizer
     bert: BertFeatures | None = None
     lexicons: Mapping[str, Lexicon] = field(default_factory=dict)
@@ -78,9 +88,9 @@ class Preparer:
             return None
         blended = 0.5 * 0.95 * wave / np.float32(peak) + 0.5 * wave
         at_16k = resampled(blended * np.float32(CONTENT_SCALE / 32768), rate, CONTENT_RATE)
-        ssl = content_features(self.content, torch.from_numpy(at_16k)[None])
+        ssl = self.content(at_16k)
         frames = len(blended) // self.stage2.config.spectrogram.hop_length
-        fitted = matched(ssl[0].numpy(), frames)
+        fitted = matched(ssl[0], frames)
         with torch.inference_mode():
             codes = self.stage2.extract_latent(torch.from_numpy(fitted)[None])[0, 0].numpy()
         sequence = phonemize(line.text, line.language, self.lexicons.get(line.language))

@@ -11,6 +11,7 @@ from services.common.admin.place import settings_at
 from services.common.database import Database
 from services.inference.announcing import announce
 from services.inference.base_adding import add as add_bases
+from services.inference.base_sources import located
 from services.inference.registry import BaseRefused, BaseRegistry, RegisteredBase
 
 
@@ -20,16 +21,20 @@ def group() -> None:
 
 
 @group.command(name="add")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.argument("sources", nargs=-1, required=True)
 @click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
 @click.option("--name", default="", help="What people see; default: the name of the folder or file.")
 @click.option("--license", "license_name", default="", help="SPDX identifier.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def add(paths: tuple[Path, ...], data: Path | None, name: str, license_name: str, as_json: bool) -> None:
-    """Scan and register bases: a HuBERT or BERT folder, stage files, or a folder with base.json."""
+def add(sources: tuple[str, ...], data: Path | None, name: str, license_name: str, as_json: bool) -> None:
+    """Scan and register bases: a HuBERT or BERT folder, stage files, or a folder with base.json.
+
+    Each is a path, or a name on a model hub: OWNER/NAME[/FOLDER or /FILE][@REVISION].
+    """
     settings = settings_at("inference", data)
     try:
-        added = add_bases(BaseRegistry(settings.bases), paths, name, license_name)
+        found = [located(source) for source in sources]
+        added = add_bases(BaseRegistry(settings.bases), found, name, license_name)
     except BaseRefused as refused:
         raise click.ClickException(str(refused)) from refused
     announce(Database(settings.database_url), added)

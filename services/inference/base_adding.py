@@ -16,6 +16,7 @@ from typing import Any
 
 import safetensors.numpy
 
+from services.inference.base_sources import Source
 from services.inference.registry import DESCRIPTION, BaseRefused, BaseRegistry, RegisteredBase
 from voicescan import Checkpoint, Refused, read_checkpoint, scan
 from voicescan.documents import parse_json
@@ -27,18 +28,21 @@ _TEXT_BYTES = 4 << 20
 _STAGES = {"s1": "s1.safetensors", "s2": "s2.safetensors", "s2_discriminator": "discriminator.safetensors"}
 
 
-def add(registry: BaseRegistry, paths: Sequence[Path], name: str = "", license_name: str = "") -> list[RegisteredBase]:
-    """Registers what lies at `paths`; the files among them together make one base.
+def add(
+    registry: BaseRegistry, sources: Sequence[Source], name: str = "", license_name: str = ""
+) -> list[RegisteredBase]:
+    """Registers what lies at `sources`; the files among them together make one base.
 
     Raises:
-        BaseRefused: a path is no known base, or the scan refused it.
+        BaseRefused: a source is no known base, or the scan refused it.
     """
-    folders = [path for path in paths if path.is_dir()]
-    files = [path for path in paths if not path.is_dir()]
+    folders = [source for source in sources if source.path.is_dir()]
+    files = [source for source in sources if not source.path.is_dir()]
     about = {"license": license_name} if license_name else {}
-    added = [_add_folder(registry, folder, {"name": name or folder.name, **about}) for folder in folders]
+    added = [_add_folder(registry, folder.path, {"name": name or folder.name, **about}) for folder in folders]
     if files:
-        added.append(_add_stages(registry, files, {"name": name or files[0].stem, **about}))
+        paths = [file.path for file in files]
+        added.append(_add_stages(registry, paths, {"name": name or files[0].name, **about}))
     return added
 
 

@@ -10,14 +10,13 @@ import soundfile
 import torch
 from transformers import HubertConfig, HubertModel
 
-from gptsovits.arch.content import load_content_network
 from gptsovits.arch.loading import load_s2
 from gptsovits.errors import BrokenVoice
 from gptsovits.formats.checkpoint import read_voice_file
 from gptsovits.text import phonemize
 from gptsovits.train.__main__ import main
 from gptsovits.train.clips import read_clips
-from gptsovits.train.prepare import Preparer, read_list
+from gptsovits.train.prepare import Preparer, content_of, read_list
 
 STAGE2 = Path(__file__).parents[3] / "tests" / "data" / "golden" / "checkpoints" / "tiny_v2_e8_s128.pth"
 
@@ -66,6 +65,6 @@ def test_what_cannot_be_read_is_named(place: Path, tmp_path: Path) -> None:
         read_list(tmp_path / "empty.list")
     (tmp_path / "gone.list").write_text("gone.wav|me|en|Gone.\n")
     stage2 = read_voice_file(STAGE2)
-    preparer = Preparer(load_content_network(place / "hubert"), load_s2(stage2.tensors, stage2.config))
+    preparer = Preparer(content_of(place / "hubert"), load_s2(stage2.tensors, stage2.config))
     with pytest.raises(BrokenVoice, match=r"gone\.wav cannot be read"):
         list(preparer.clips(read_list(tmp_path / "gone.list")))

@@ -18,8 +18,9 @@ from gptsovits.runtime.bert import BertFeatures
 from gptsovits.runtime.content import ContentEncoder
 from gptsovits.text import phonemize
 from services.inference.admin import group
-from services.inference.base_adding import add
-from services.inference.registry import BaseRefused, BaseRegistry
+from services.inference.base_adding import add as add_sources
+from services.inference.base_sources import located
+from services.inference.registry import BaseRefused, BaseRegistry, RegisteredBase
 
 CHECKPOINTS = Path(__file__).parents[3] / "tests" / "data" / "golden" / "checkpoints"
 
@@ -27,6 +28,10 @@ CHECKPOINTS = Path(__file__).parents[3] / "tests" / "data" / "golden" / "checkpo
 @pytest.fixture
 def registry(tmp_path: Path) -> BaseRegistry:
     return BaseRegistry(tmp_path / "bases")
+
+
+def add(registry: BaseRegistry, paths: list[Path], name: str = "") -> list[RegisteredBase]:
+    return add_sources(registry, [located(str(path)) for path in paths], name)
 
 
 def hubert(folder: Path, weights: str) -> Any:
