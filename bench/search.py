@@ -26,7 +26,7 @@ import numpy as np
 
 from services.catalog.search import evaluate
 from services.catalog.search.finding import find, planned
-from services.catalog.search.lexicon import load
+from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import SearchIndex, Viewer, open_index, rebuild
 from services.catalog.search.query import understand
 from services.catalog.search.record import SearchRecord

@@ -14,11 +14,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.catalog.search.concepts import KEYS, SINGLE
-from services.catalog.search.lexicon import Facet, Lexicon, load
+from services.catalog.search.lexicon import Facet, Lexicon
+from services.catalog.search.lexicon_data import load
 from services.catalog.search.senses import SENSES
 from services.catalog.search.tokens import units, written
 
+KEYS, SINGLE = ("timbre", "emotion", "style", "age", "gender", "persona"), ("age", "gender")
 PARTS = ("noun", "adj", "adv", "verb")
 # WordNet's files of people, feelings, attributes, talk, states, adjectives, adverbs, and verbs of talk and feeling.
 FILES = frozenset({"00", "01", "02", "07", "10", "12", "18", "26", "29", "32", "37", "39", "44"})

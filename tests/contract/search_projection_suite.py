@@ -18,7 +18,7 @@ from services.catalog.domain.road import State
 from services.catalog.domain.visibility import Visibility
 from services.catalog.search.finding import find
 from services.catalog.search.keeper import Keeper, ask
-from services.catalog.search.lexicon import load
+from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import SearchIndex, Viewer
 from services.catalog.search.projection import Lag, Projection
 from services.catalog.search.query import understand

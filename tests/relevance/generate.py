@@ -1,7 +1,9 @@
 """A relevance set, the same bytes every time: `python -m tests.relevance.generate FOLDER`. 3,200 voices and queries.
 
 The prose of the records and the texts of the queries are hand-written (`prose.yaml`, `queries.tsv`) and were written
-before the search was tuned; half of the queries are for tuning, the others only for reporting. A voice has hidden facts
+before the search was tuned; some of the queries are for tuning, the others only for reporting. When the lexicon grew,
+the reporting part got more: facts told by a scene or a comparison and by no name for them, and requests that name their
+facts among the circumstances of a project. A voice has hidden facts
 (language, gender, age, timbres, styles, emotions, topics); each stands in its field, in the prose, or in both.
 
 Grading, by the share of the facts that a query asks for and the voice has: all of them 3, at least two thirds 2, at

@@ -14,7 +14,7 @@ from services.catalog.datasets.objects import objects_of
 from services.catalog.datasets.tables import DatasetRecordRow, DatasetRow
 from services.catalog.domain.declaration import licenses
 from services.catalog.domain.visibility import require_account
-from services.catalog.search.lexicon import load
+from services.catalog.search.lexicon_data import load
 from services.catalog.search.query import MAX_QUERY, understand
 from services.catalog.store import idempotency
 from services.catalog.store.tables import VersionRow

@@ -16,7 +16,6 @@ from typing import Any
 
 from elasticsearch import NotFoundError
 
-from services.catalog.search.concepts import made_by
 from services.catalog.search.elastic_client import FILLING_SECONDS, connect, lost
 from services.catalog.search.elastic_documents import LAYOUT, POSITION, SETTINGS, mapping, vector_field
 from services.catalog.search.elastic_queries import Body, condition, counted, exact, knn, near, ranked, scored
@@ -36,7 +35,7 @@ class ElasticIndex:
 
     def __init__(self, url: str, lexicon: Lexicon) -> None:
         self._connection, self._alias = connect(url)
-        self._stamp = f"{LAYOUT}:{made_by(lexicon)}"
+        self._stamp = f"{LAYOUT}:{lexicon.digest}"
         self._lexicon = lexicon
 
     def stamp(self) -> str:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from services.catalog.search.finding import find
-from services.catalog.search.lexicon import load
+from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import SearchIndex, Viewer, open_index, rebuild
 from services.catalog.search.query import understand
 from services.catalog.search.record import SearchRecord

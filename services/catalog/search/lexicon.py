@@ -1,22 +1,16 @@
-"""The lexicon: which words are known terms. It is data (`lexicon.yaml`); this module only matches."""
+"""The lexicon: which words are known terms. This module only matches; the data are read by `lexicon_data.py`."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
 
-import yaml
-
-from services.catalog.search.ages import spellings
 from services.catalog.search.tokens import clauses, is_single, units
 
-LEXICON = Path(__file__).with_name("lexicon.yaml")
 MARK = "~"
+TOPIC = "topic"
 LOOSE = "?"  # marks a facet that a prose only suggests
+STRONG = ("lang", "gender", "age")  # a voice of another value is another voice
 DENIED_WITHIN = 8  # units between a sign of denial and what it denies
 Units = tuple[str, ...]
 
@@ -36,6 +30,7 @@ class Lexicon:
     Attributes:
         terms: units of a word → what it means.
         suggests: units of a word → what it makes likely without being a name for it.
+        topics: units of a word → what it speaks of.
         broader: a facet → the marked facets that contain it.
         marked: a facet that contains others → itself as a mark.
         near: a facet → those that resemble it, and how much (0 to 1).
@@ -46,11 +41,13 @@ class Lexicon:
         hints: units of a query that make a facet likelier.
         query_only: terms that mean something in a query, and too little in prose.
         longest: units of the longest term.
+        topic_lengths: first unit of a topic's words → how many units they have, the most first.
         digest: of the data, so that an index knows by which lexicon it was made.
     """
 
     terms: Mapping[Units, tuple[Facet, ...]]
     suggests: Mapping[Units, tuple[Facet, ...]]
+    topics: Mapping[Units, tuple[Facet, ...]]
     broader: Mapping[Facet, tuple[Facet, ...]]
     marked: Mapping[Facet, Facet]
     near: Mapping[Facet, Mapping[Facet, float]]
@@ -61,6 +58,7 @@ class Lexicon:
     hints: Mapping[Units, Facet]
     query_only: frozenset[Units]
     longest: int
+    topic_lengths: Mapping[str, tuple[int, ...]]
     digest: str
 
     def segments(
@@ -93,10 +91,30 @@ class Lexicon:
         for clause in clauses(text):
             since = DENIED_WITHIN + 1
             for piece, _ in self.segments(clause):
-                if since > DENIED_WITHIN:
+                if since > DENIED_WITHIN and not weak(piece):
                     found.update(self.suggests.get(piece, ()))
                 since = 0 if piece in self.negations else since + len(piece)
         return frozenset(found)
+
+    def told(self, text: str) -> frozenset[Facet]:
+        """The topics of a prose."""
+        found: set[Facet] = set()
+        for clause in clauses(text):
+            for start, phrase in self.spoken_of(clause):
+                if not self._denied(clause[:start]):
+                    found.update(self.topics[phrase])
+        return frozenset(found)
+
+    def spoken_of(self, clause: Sequence[str]) -> Iterator[tuple[int, Units]]:
+        """Where a statement has a word for a topic, the longest at each place; also inside of longer words."""
+        end = 0
+        for start, unit in enumerate(clause):
+            for length in self.topic_lengths.get(unit, ()):
+                phrase = tuple(clause[start : start + length])
+                if phrase in self.topics and start + length > end:
+                    end = start + length
+                    yield start, phrase
+                    break
 
     def readings(
         self, clause: Sequence[str], words: Collection[Units] = frozenset()
@@ -124,14 +142,25 @@ class Lexicon:
         """What the facet counts for."""
         return self.weights.get(facet.key, 1.0)
 
+    def _denied(self, before: Sequence[str]) -> bool:
+        """Whether what follows these units of a statement is denied."""
+        return any(piece in self.negations for piece, _ in self.segments(before[-DENIED_WITHIN:]))
+
     def _match(self, text: Sequence[str], start: int, words: Collection[Units]) -> int:
         for length in range(min(self.longest, len(text) - start), 0, -1):
             piece = tuple(text[start : start + length])
             if self.knows(piece):
                 return length
-            if length > 1 and piece in words and not self._composed(piece):
+            if length > 1 and words and self._is_word(piece, words):
                 return length
         return 0
+
+    def _is_word(self, piece: Units, words: Collection[Units]) -> bool:
+        """Whether a piece is one word: an ordinary one, or one for a topic that says nothing else, as 女鬼 does."""
+        if piece in words:
+            return not self._composed(piece)
+        parts = (piece[start:end] for start in range(len(piece)) for end in range(start + 1, len(piece) + 1))
+        return piece in self.topics and not any(f.key in STRONG for part in parts for f in self.terms.get(part, ()))
 
     def _composed(self, piece: Units) -> bool:
         """Whether a word is made of known terms throughout, as 女教师 is of 女 and 教师."""
@@ -149,68 +178,3 @@ def _bare(facet: Facet) -> Facet:
 def weak(piece: Units) -> bool:
     """Whether a term is too short to mean anything in running prose."""
     return len(piece) == 1 and (is_single(piece[0]) or len(piece[0]) <= 2)
-
-
-@cache
-def load(path: Path = LEXICON) -> Lexicon:
-    """Reads a lexicon file."""
-    raw = path.read_bytes()
-    data: dict[str, Any] = yaml.safe_load(raw)
-    terms: dict[Units, tuple[Facet, ...]] = {}
-    for key, values in data["facets"].items():
-        for value, words in values.items():
-            for word in words:
-                terms.setdefault(units(word), (Facet(key, value),))
-    for compound in data["compounds"]:
-        meaning = tuple(Facet(key, value) for key, value in compound["means"].items())
-        terms.update({units(word): meaning for word in compound["words"]})
-    suggests: dict[Units, tuple[Facet, ...]] = {}
-    for one in data.get("suggest", ()):
-        meaning = tuple(Facet(key, value) for key, value in one["means"].items())
-        suggests.update({units(word): meaning for word in one["words"]})
-    for text, name in spellings(data["years"]):
-        terms.setdefault(units(text), (Facet("age", name),))
-    for term in [term for term in terms if len(term[-1]) > 3 and term[-1].isascii() and term[-1].isalpha()]:
-        terms.setdefault((*term[:-1], term[-1] + "s"), terms[term])
-    broader = {
-        Facet(key, value): (Facet(key, f"{MARK}{wide}"),)
-        for key, pairs in data["broader"].items()
-        for value, wide in pairs.items()
-    }
-    stopwords, affirmations = _words(data["stopwords"]), _words(data["affirmations"])
-    negations = _words(data["negations"]) - terms.keys()
-    suggests = {term: meaning for term, meaning in suggests.items() if term not in terms and term not in stopwords}
-    longest = max(len(term) for term in [*terms, *suggests, *stopwords, *affirmations, *negations])
-    return Lexicon(
-        terms,
-        suggests,
-        broader,
-        {_bare(wide): wide for wides in broader.values() for wide in wides},
-        _near(data["near"]),
-        data["weights"],
-        negations,
-        stopwords | affirmations,
-        stopwords,
-        {
-            units(word): Facet(key, value)
-            for hint in data["hints"]
-            for word in hint["words"]
-            for key, value in hint["means"].items()
-        },
-        _words(data["query_only"]),
-        longest,
-        hashlib.sha256(raw).hexdigest(),
-    )
-
-
-def _words(words: Sequence[str]) -> frozenset[Units]:
-    return frozenset(units(word) for word in words)
-
-
-def _near(pairs: Sequence[tuple[str, str, str, str, float]]) -> dict[Facet, dict[Facet, float]]:
-    found: dict[Facet, dict[Facet, float]] = {}
-    for key, value, other_key, other, share in pairs:
-        one, two = Facet(key, value), Facet(other_key, other)
-        found.setdefault(one, {})[two] = share
-        found.setdefault(two, {})[one] = share
-    return found

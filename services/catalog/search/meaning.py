@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from services.catalog.search.lexicon import Facet, Lexicon, Units
+from services.catalog.search.lexicon import STRONG, Facet, Lexicon, Units
 from services.catalog.search.words import WordTable
 
 KEYS = ("timbre", "emotion", "style", "age", "persona")
 NEAREST = 3  # terms of a facet that must be near; one alone may be chance
+MARGIN = 0.04  # by which a value of one key must be nearer than the others
 LEAST = 0.60  # mean cosine to those
 
 
@@ -44,7 +46,13 @@ class Meanings:
             mean = float(np.partition(own, -NEAREST)[-NEAREST:].mean())
             if mean >= LEAST:
                 found.append((facet, round(mean, 4)))
-        return tuple(found)
+        return tuple(pair for pair in found if pair[0].key not in STRONG or _clear(pair, found))
+
+
+def _clear(pair: tuple[Facet, float], found: Sequence[tuple[Facet, float]]) -> bool:
+    """Whether a value comes nearer than every rival of its key; what is near to all ages says nothing of age."""
+    facet, mean = pair
+    return all(mean >= other + MARGIN for rival, other in found if rival.key == facet.key and rival != facet)
 
 
 @cache

@@ -155,7 +155,7 @@ class SearchIndex(Protocol):
 
 def open_index(url: str) -> SearchIndex:
     """The adapter that `url` names; ValueError for an unknown scheme."""
-    from services.catalog.search.lexicon import load
+    from services.catalog.search.lexicon_data import load
 
     if url.startswith("sqlite:///"):
         from services.catalog.search.sqlite import SqliteIndex

@@ -72,6 +72,7 @@ class Query:
             the words mean.
         hints: facets that the way of writing makes likelier; not asked for, and not shown.
         runs: neighbouring words of the free text, as written: what they mean together.
+        topics: words for topics in the text or inside of its words.
     """
 
     facets: frozenset[Facet] = frozenset()
@@ -84,6 +85,7 @@ class Query:
     required: frozenset[Facet] = frozenset()
     hints: frozenset[Facet] = frozenset()
     runs: tuple[str, ...] = ()
+    topics: tuple[Units, ...] = ()
 
     @property
     def understood(self) -> dict[str, str]:
@@ -132,12 +134,15 @@ class _Builder:
     without_text: list[Units] = field(default_factory=list)
     bounds: list[Bound] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
+    topics: list[Units] = field(default_factory=list)
 
     def words(self, text: str) -> None:
         for clause in clauses(text):
             self.hints.update(self._hints(clause))
             readings = self.reader.read(clause)
             self.runs += self._runs(readings)
+            mended = tuple(unit for reading in readings for unit in reading.piece)
+            self.topics += [phrase for said in (clause, mended) for _, phrase in self.lexicon.spoken_of(said)]
             for reading in readings:
                 if reading.denied:
                     self.without.update(reading.facets)
@@ -211,6 +216,7 @@ def understand(text: str, lexicon: Lexicon) -> Query:
         frozenset(builder.required),
         frozenset(hint for hint in builder.hints if all(hint.key != facet.key for facet in builder.facets)),
         tuple(dict.fromkeys(builder.runs)),
+        _unique(builder.topics),
     )
 
 

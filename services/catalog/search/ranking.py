@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from services.catalog.search.concepts import concepts
 from services.catalog.search.lexicon import LOOSE, Facet, Lexicon, Units
 from services.catalog.search.meaning import Meanings, meanings
 from services.catalog.search.query import ALTERNATIVES, Bound, Query, joined
@@ -31,12 +30,10 @@ ALIKE_WEIGHT, SHORT_WEIGHT = 0.6, 0.3
 TEXT_MOST, TEXT_SHARE = 2.5, 0.7  # of all text together: at least the one, at most this share of the facets
 GUESS_CREDIT = 0.75
 LOOSE_CREDIT = 0.8  # of a facet that a voice's prose only suggests
-SUGGESTED_CREDIT, SUGGESTED_WEIGHT = 0.95, 0.9  # of a facet that a word of the query suggests
+SUGGESTED_CREDIT, SUGGESTED_WEIGHT = 0.95, 0.7  # of a facet that a word of the query suggests
+TOPIC_CREDIT, TOPIC_WEIGHT = 0.9, 1.3  # of a voice that speaks of what the query speaks of, in other words
 HINT_WEIGHT, LEAST_WEIGHT = 0.8, 0.05
 MEANT_LEAST, MEANT_CREDIT, MEANT_WEIGHT = 0.62, 0.7, 0.45
-RUN_WEIGHT, RUN_SHARE = 0.8, 0.2  # of the meaning of words that stand together
-LOOSELY_FILED = 0.75
-RESEMBLED_LEAST, RESEMBLED_RANGE = 0.45, 0.3  # cosines at which a facet that words resemble weighs nothing, and all
 GLOSS_WEIGHT = 0.7  # of a facet that a dictionary gives to a word
 NEARLY_CREDIT = 0.9  # of the facet that a word comes near to which no voice says
 MOS_WEIGHT, STAR_WEIGHT, DOWNLOAD_WEIGHT, YEAR_WEIGHT = 0.01, 0.004, 0.002, 0.01
@@ -115,19 +112,19 @@ def standing(record: SearchRecord) -> float:
 def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequencies) -> Plan:
     """The plan of a query; `frequencies` counts the public voices that have each phrase, and all of them."""
     wanted = [_facet_clause(lexicon, group) for group in _groups(query.facets - query.required)]
-    plain = [piece for piece in query.text if piece not in lexicon.suggests]
+    about = _topics(query, lexicon)
+    plain = [piece for piece in query.text if piece not in lexicon.suggests and not _within(piece, query.topics)]
     options = [(piece, _options(piece, lexicon, words)) for piece in (*plain, *query.phrases)]
     asked = {a.phrase for _, found in options for a in found if a.phrase}
     counts, total = frequencies(list(asked | {stems(units(run)) for run in query.runs}))
-    meant = None if concepts(lexicon) else meanings(lexicon, words)
+    meant = meanings(lexicon, words)
     texts = [_text_clause(piece, found, meant, counts, total) for piece, found in options]
     texts += _together([piece for piece in plain if not counts.get(stems(piece), 0)], meant)
     hints = [Clause(f"hint {h.value}", HINT_WEIGHT, (Alternative(1.0, facet=h),)) for h in sorted(query.hints)]
     texts = _capped(texts, sum(clause.weight for clause in wanted))
+    texts += about
     texts += _suggested(query.text, lexicon)
     texts += _glossed([*query.runs, *map(written, plain)], lexicon, counts)
-    told = sum(clause.weight for clause in (*wanted, *texts))
-    texts += _fitted([c for run in query.runs for c in _meant(run, lexicon)], max(RUN_WEIGHT, RUN_SHARE * told))
     kept = (*wanted, *texts, *(hints if wanted or texts else ()))
     whole = sum(clause.weight for clause in kept) or 1.0
     clauses = tuple(Clause(c.label, round(c.weight / whole, 6), c.alternatives) for c in kept)
@@ -144,15 +141,11 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     )
 
 
-def _fitted(clauses: Sequence[Clause], most: float) -> list[Clause]:
-    """Clauses that together weigh at most so much."""
-    whole = sum(clause.weight for clause in clauses) or 1.0
-    return [Clause(c.label, c.weight * min(1.0, most / whole), c.alternatives) for c in clauses]
-
-
 def _capped(texts: Sequence[Clause], facets: float) -> list[Clause]:
     """Text clauses that together weigh no more than known words: a long description has many words that are chance."""
-    return _fitted(texts, max(TEXT_MOST, TEXT_SHARE * facets))
+    whole = sum(clause.weight for clause in texts) or 1.0
+    share = min(1.0, max(TEXT_MOST, TEXT_SHARE * facets) / whole)
+    return [Clause(clause.label, clause.weight * share, clause.alternatives) for clause in texts]
 
 
 def _groups(facets: frozenset[Facet]) -> list[list[Facet]]:
@@ -179,6 +172,42 @@ def _facet_clause(lexicon: Lexicon, group: Sequence[Facet]) -> Clause:
     alternatives = tuple(Alternative(credit, facet=facet) for facet, credit in sorted(found.items()))
     label = ",".join(f"{facet.key}:{facet.value}" for facet in group)
     return Clause(label, max(lexicon.weight(facet) for facet in group), alternatives)
+
+
+def _topics(query: Query, lexicon: Lexicon) -> list[Clause]:
+    """For each topic of the query: its words themselves, or the topic in other words."""
+    groups: list[tuple[set[Facet], list[Units]]] = []
+    for phrase in query.topics:
+        facets, phrases = set(lexicon.topics[phrase]), [phrase]
+        apart = []
+        for others, words in groups:  # a word of two topics makes one of them
+            if facets & others:
+                facets, phrases = facets | others, words + phrases
+            else:
+                apart.append((others, words))
+        groups = [*apart, (facets, phrases)]
+    return [_topic(sorted(facets), phrases, query.text, lexicon) for facets, phrases in groups]
+
+
+def _topic(facets: Sequence[Facet], phrases: Sequence[Units], text: Sequence[Units], lexicon: Lexicon) -> Clause:
+    longer = [piece for piece in text if any(_contains(piece, phrase) for phrase in phrases)]
+    said = dict.fromkeys(stems(words) for words in (*longer, *phrases))
+    found = dict.fromkeys(facets, TOPIC_CREDIT)
+    for facet in facets:
+        for near, share in lexicon.near.get(facet, {}).items():
+            found[near] = max(found.get(near, 0.0), round(share * TOPIC_CREDIT, 4))
+    ways = [*(Alternative(1.0, phrase=phrase) for phrase in said), *(Alternative(c, facet=f) for f, c in found.items())]
+    label = f"{' '.join(map(joined, phrases))} ({','.join(facet.value for facet in facets)})"
+    return Clause(label, TOPIC_WEIGHT, tuple(ways))
+
+
+def _within(piece: Units, phrases: Sequence[Units]) -> bool:
+    """Whether a piece is part of one of the phrases, or one of them part of it."""
+    return any(_contains(piece, phrase) or _contains(phrase, piece) for phrase in phrases)
+
+
+def _contains(whole: Units, part: Units) -> bool:
+    return any(whole[start : start + len(part)] == part for start in range(len(whole) - len(part) + 1))
 
 
 def _loose(facet: Facet) -> Facet:
@@ -215,22 +244,6 @@ def _glossed(words: Sequence[str], lexicon: Lexicon, counts: Mapping[Units, int]
     return clauses
 
 
-def _meant(run: str, lexicon: Lexicon) -> list[Clause]:
-    """What a run of free text means: the concepts near it, and for each key the facet that it resembles most."""
-    known = concepts(lexicon)
-    if known is None or len(run) < 2:
-        return []
-    near = [Alternative(cosine, facet) for facet, cosine in known.sought(run)]
-    near += [Alternative(round(LOOSELY_FILED * a.credit, 3), _loose(a.facet)) for a in near if a.facet]
-    found = [Clause(f"≈ {run}", RUN_WEIGHT, tuple(near))] if near else []
-    for facet, cosine in known.resembled(run):
-        sure = min((cosine - RESEMBLED_LEAST) / RESEMBLED_RANGE, 1.0)
-        meant = _facet_clause(lexicon, [facet])
-        ways = tuple(Alternative(round(NEARLY_CREDIT * a.credit, 4), a.facet) for a in meant.alternatives)
-        found += [Clause(f"≈ {run} ({meant.label})", sure * meant.weight, ways)] if sure > 0 else []
-    return found
-
-
 def _options(piece: Units, lexicon: Lexicon, words: WordTable) -> list[Alternative]:
     """A piece of text itself, words that say nearly the same, and the facets that those mean."""
     found = {stems(piece): 1.0}
@@ -239,6 +252,8 @@ def _options(piece: Units, lexicon: Lexicon, words: WordTable) -> list[Alternati
         found[stems((guess,))] = GUESS_CREDIT
     meant: dict[Facet, float] = {}
     for like, cosine in words.like(guess or "".join(piece), ALIKE_LEAST, ALIKE_MOST):
+        if len(like) == 1 < len(piece) and is_single(like[0]):
+            continue  # a single character is part of many words that mean something else
         phrase = stems(like)
         found[phrase] = max(found.get(phrase, 0.0), round(ALIKE_CREDIT * cosine, 4))
         for facet in lexicon.terms.get(like, ()) if cosine >= MEANT_LEAST else ():
@@ -247,15 +262,15 @@ def _options(piece: Units, lexicon: Lexicon, words: WordTable) -> list[Alternati
     return phrases + [Alternative(credit, facet=facet) for facet, credit in meant.items()]
 
 
-def _together(unsaid: Sequence[Units], meant: Meanings | None) -> list[Clause]:
+def _together(unsaid: Sequence[Units], meant: Meanings) -> list[Clause]:
     """What the pieces that no voice says mean together, as an idiom does that was cut."""
-    near = meant.near(tuple(unit for piece in unsaid for unit in piece)) if meant and len(unsaid) > 1 else ()
+    near = meant.near(tuple(unit for piece in unsaid for unit in piece)) if len(unsaid) > 1 else ()
     alternatives = tuple(Alternative(round(NEARLY_CREDIT * cosine, 4), facet=facet) for facet, cosine in near)
     return [Clause(" ".join(map(joined, unsaid)), MEANT_WEIGHT, alternatives)] if near else []
 
 
 def _text_clause(
-    piece: Units, options: Sequence[Alternative], meant: Meanings | None, counts: Mapping[Units, int], total: int
+    piece: Units, options: Sequence[Alternative], meant: Meanings, counts: Mapping[Units, int], total: int
 ) -> Clause:
     """A clause of the piece itself and of those other options that some voice has; of what no voice says, its meaning.
 
@@ -263,7 +278,7 @@ def _text_clause(
     even then: the viewer's own private voices may have it.
     """
     there = tuple(a for a in options if a.credit == 1.0 or a.facet or counts.get(a.phrase, 0))
-    if meant and not any(a.credit == 1.0 and counts.get(a.phrase, 0) for a in there):
+    if not any(a.credit == 1.0 and counts.get(a.phrase, 0) for a in there):
         there += tuple(Alternative(round(NEARLY_CREDIT * c, 4), facet=f) for f, c in meant.near(piece))
     told = [a for a in there if counts.get(a.phrase, 0)]
     best = max(told, key=lambda a: a.credit, default=None)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.catalog.domain.declaration import licenses
-from services.catalog.search.concepts import concepts, runs_of
 from services.catalog.search.lexicon import LOOSE, Facet, Lexicon
 from services.catalog.search.tokens import stems, units
 
@@ -88,21 +88,12 @@ def facets_of(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
     """Stated facets, and those that the tags and the prose name where the fields leave room."""
     fields = stated(record, lexicon)
     taken = {key for key in (*SINGLE_VALUED, "lang") if any(f.key == key for f in fields)}
-    prose = " | ".join((record.description_zh, record.description_en, record.name, *record.tags))
+    values = (record.persona, *record.emotions, *record.styles, *record.timbres)
+    prose = " | ".join((record.description_zh, record.description_en, record.name, *record.tags, *values))
     found = fields | {f for f in lexicon.facets(prose) if f.key not in taken and f.key != "commercial"}
     closed = {f.key for f in fields} | {key for key in SINGLE_VALUED if any(f.key == key for f in found)}
-    meant, filed = _meant(prose, lexicon)
-    likely = {f for f in lexicon.suggested(prose) | meant if f.key not in closed and f not in found}
-    return lexicon.widened(found | filed | {Facet(f.key, f"{LOOSE}{f.value}") for f in likely})
-
-
-def _meant(prose: str, lexicon: Lexicon) -> tuple[frozenset[Facet], frozenset[Facet]]:
-    """The facets that the unknown words of a prose resemble, and the concepts under which it is filed."""
-    known = concepts(lexicon)
-    if known is None:
-        return frozenset(), frozenset()
-    runs = runs_of(lexicon, prose)
-    return known.told(runs), known.filed(runs)
+    likely = {f for f in lexicon.suggested(prose) if f.key not in closed and f not in found}
+    return lexicon.widened(found | lexicon.told(prose) | {Facet(f.key, f"{LOOSE}{f.value}") for f in likely})
 
 
 def text_of(record: SearchRecord) -> str:
@@ -116,8 +107,9 @@ def title_of(record: SearchRecord) -> str:
 
 
 def _language(tag: str, lexicon: Lexicon) -> set[Facet]:
-    """`en-GB` is found as `en-gb` and as `en`; `zh-yue` as `yue`."""
+    """`en-GB` is found as `en-gb` and as `en`; `zh-yue` as `yue`; `Mandarin (Sichuan)` as what its words name."""
     exact = lexicon.canonical("lang", tag)
-    primary = lexicon.canonical("lang", tag.split("-")[0])
-    known = units(tag) in lexicon.terms
-    return {exact} if known else {exact, primary}
+    if units(tag) in lexicon.terms:
+        return {exact}
+    named = {facet for facet in lexicon.facets(tag) if facet.key == "lang"}
+    return {exact, *(named or {lexicon.canonical("lang", re.split("[-_]", tag)[0])})}

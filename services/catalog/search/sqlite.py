@@ -15,7 +15,6 @@ from pathlib import Path
 
 import numpy as np
 
-from services.catalog.search.concepts import made_by
 from services.catalog.search.generation import GENERATIONS, Generation, prepared
 from services.catalog.search.lexicon import Lexicon, Units
 from services.catalog.search.port import Change, Filling, Found, Neighbour, Viewer
@@ -169,7 +168,7 @@ class SqliteIndex:
         return Run.of(live.columns, lambda p: live.rows("body", p), lambda p: live.rows("title", p), plan, viewer)
 
     def _stamp(self) -> str:
-        return f"{LAYOUT}:{made_by(self._lexicon)}"
+        return f"{LAYOUT}:{self._lexicon.digest}"
 
 
 class SqliteFilling:

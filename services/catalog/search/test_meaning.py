@@ -1,4 +1,4 @@
-"""Words that no list names: hints of the lexicon, glosses of dictionaries, and the sentence encoder if there is one."""
+"""Words that no list names: hints and topics of the lexicon, and glosses of dictionaries."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.search.concepts import concepts, made_by, runs_of
 from services.catalog.search.finding import find
-from services.catalog.search.lexicon import LOOSE, Facet, load
+from services.catalog.search.lexicon import LOOSE, Facet
+from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import SearchIndex, Viewer, open_index, rebuild
 from services.catalog.search.query import understand
 from services.catalog.search.record import SearchRecord, facets_of
 from services.catalog.search.senses import senses
-from services.catalog.search.sentences import encoder_version
 
 LEXICON = load()
 BASE = SearchRecord("id", "v", "fixtures", "plain", private=False, created=datetime(2026, 1, 1, tzinfo=UTC))
@@ -72,21 +71,17 @@ def test_no_gloss_repeats_the_lexicon() -> None:
     assert not [word for word in senses() if LEXICON.knows(tuple(word.split(" ")))]
 
 
-def test_an_index_says_by_which_encoder_it_was_made() -> None:
-    assert made_by(LEXICON) == f"{LEXICON.digest}:{encoder_version()}"
-    assert (concepts(LEXICON) is None) == (not encoder_version())
+def test_a_topic_is_found_by_other_words_in_the_other_language(index: SearchIndex) -> None:
+    intrigue = replace(BASE, id="intrigue", name="intrigue", description_en="Palace intrigue.")
+    rebuild(index, [*VOICES, intrigue, replace(BASE, id="denied", name="denied", description_en="Never imperial.")])
+    assert ids(index, "宫斗剧")[:1] == ids(index, "costume drama")[:1] == ["intrigue"]
+    assert "denied" not in ids(index, "宫斗剧")
 
 
-def test_runs_are_what_stands_beside_known_words() -> None:
-    assert runs_of(LEXICON, "elderly man, harbour pilot, not a lighthouse keeper") == ["harbour pilot"]
-
-
-def test_with_an_encoder_meanings_meet_across_languages_and_runs_are_read_as_facets() -> None:
-    known = concepts(LEXICON)
-    if known is None:  # the extra `meaning` is not installed, and the index says so
-        assert made_by(LEXICON).endswith(":")
-        return
-    sought = {facet for facet, _ in known.sought("皇帝")}
-    assert sought & known.filed(["emperor"])
-    assert not sought & known.filed(["phone unboxing"])
-    assert [facet for facet, _ in known.resembled("哭哭啼啼")] == [Facet("emotion", "sad")]
+def test_a_word_for_a_topic_is_found_inside_of_a_longer_one_and_counts_once() -> None:
+    query = understand("足球赛事解说", LEXICON)
+    assert {f for phrase in query.topics for f in LEXICON.topics[phrase]} == {
+        Facet("topic", "football"),
+        Facet("topic", "sports"),
+    }
+    assert understand("training data", LEXICON).topics == ()

@@ -21,7 +21,8 @@ from services.catalog.domain.speaker import scaled
 from services.catalog.search.finding import find, planned
 from services.catalog.search.forks import Collapsed, collapse
 from services.catalog.search.highlight import highlights
-from services.catalog.search.lexicon import LOOSE, MARK, load
+from services.catalog.search.lexicon import LOOSE, MARK
+from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import ORDERS, Found, Ranked, SearchIndex, Viewer
 from services.catalog.search.projection import Projection
 from services.catalog.search.query import MAX_QUERY, Query, understand

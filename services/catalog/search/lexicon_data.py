@@ -1,0 +1,119 @@
+"""Reading the lexicon's data: `lexicon.yaml` (names of facets and signs), `hints.yaml` and `topics.yaml`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from services.catalog.search.ages import spellings
+from services.catalog.search.lexicon import MARK, TOPIC, Facet, Lexicon, Units
+from services.catalog.search.tokens import units
+
+HERE = Path(__file__).parent
+FILES = ("lexicon.yaml", "hints.yaml", "topics.yaml")
+Meanings = dict[Units, tuple[Facet, ...]]
+
+
+@cache
+def load(folder: Path = HERE) -> Lexicon:
+    """Reads the lexicon of a folder."""
+    raw = [(folder / name).read_bytes() for name in FILES]
+    data, hints, topics = (yaml.load(one, yaml.CSafeLoader) for one in raw)
+    terms = _terms(data)
+    stopwords, affirmations = _words(data["stopwords"]), _words(data["affirmations"])
+    negations = _words(data["negations"]) - terms.keys()
+    suggests = _suggests([*data["suggest"], *hints], frozenset(terms) | stopwords | negations)
+    about = _topics(topics)
+    broader = {
+        Facet(key, value): (Facet(key, f"{MARK}{wide}"),)
+        for key, pairs in data["broader"].items()
+        for value, wide in pairs.items()
+    }
+    return Lexicon(
+        terms=terms,
+        suggests=suggests,
+        topics=about,
+        broader=broader,
+        marked={Facet(wide.key, wide.value.removeprefix(MARK)): wide for wides in broader.values() for wide in wides},
+        near=_near(data["near"]),
+        weights=data["weights"],
+        negations=negations,
+        silent=stopwords | affirmations,
+        stopwords=stopwords,
+        hints={
+            units(word): Facet(key, value)
+            for hint in data["hints"]
+            for word in hint["words"]
+            for key, value in hint["means"].items()
+        },
+        query_only=_words(data["query_only"]),
+        longest=max(len(term) for term in [*terms, *suggests, *stopwords, *affirmations, *negations]),
+        topic_lengths=_lengths(about),
+        digest=hashlib.sha256(b"".join(raw)).hexdigest(),
+    )
+
+
+def _terms(data: Mapping[str, Any]) -> Meanings:
+    terms: Meanings = {}
+    for key, values in data["facets"].items():
+        for value, words in values.items():
+            for word in words:
+                terms.setdefault(units(word), (Facet(key, value),))
+    for compound in data["compounds"]:
+        terms.update({units(word): _facets(compound["means"]) for word in compound["words"]})
+    for text, name in spellings(data["years"]):
+        terms.setdefault(units(text), (Facet("age", name),))
+    return _with_plurals(terms)
+
+
+def _suggests(entries: Sequence[Mapping[str, Any]], taken: frozenset[Units]) -> Meanings:
+    """Words with all that they make likely; a word of another list is no hint."""
+    found: Meanings = {}
+    for entry in entries:
+        for word in (units(str(word)) for word in entry["words"]):
+            if word not in taken:
+                found[word] = tuple(dict.fromkeys((*found.get(word, ()), *_facets(entry["means"]))))
+    return {word: facets for word, facets in _with_plurals(found).items() if word not in taken}
+
+
+def _topics(data: Mapping[str, Sequence[str]]) -> Meanings:
+    found: Meanings = {}
+    for name, words in data.items():
+        for word in words:
+            phrase = units(str(word))
+            found[phrase] = tuple(dict.fromkeys((*found.get(phrase, ()), Facet(TOPIC, name))))
+    return _with_plurals(found)
+
+
+def _lengths(topics: Meanings) -> dict[str, tuple[int, ...]]:
+    found: dict[str, set[int]] = {}
+    for phrase in topics:
+        found.setdefault(phrase[0], set()).add(len(phrase))
+    return {first: tuple(sorted(lengths, reverse=True)) for first, lengths in found.items()}
+
+
+def _with_plurals(words: Meanings) -> Meanings:
+    latin = [word for word in words if len(word[-1]) > 3 and word[-1].isascii() and word[-1].isalpha()]
+    return {(*word[:-1], word[-1] + "s"): words[word] for word in latin} | words
+
+
+def _facets(means: Mapping[str, str]) -> tuple[Facet, ...]:
+    return tuple(Facet(key, value) for key, value in means.items())
+
+
+def _words(words: Sequence[str]) -> frozenset[Units]:
+    return frozenset(units(word) for word in words)
+
+
+def _near(pairs: Sequence[tuple[str, str, str, str, float]]) -> dict[Facet, dict[Facet, float]]:
+    found: dict[Facet, dict[Facet, float]] = {}
+    for key, value, other_key, other, share in pairs:
+        one, two = Facet(key, value), Facet(other_key, other)
+        found.setdefault(one, {})[two] = share
+        found.setdefault(two, {})[one] = share
+    return found
