@@ -55,7 +55,9 @@ def test_the_story_of_the_demo(release: Release, tmp_path: Path) -> None:
         raise
     assert len(report["seconds_by_chapter"]) == 7
     assert len(report["table"]) >= 4
-    (training,) = release.get("trainingjobs")["items"]
+    trainings = release.get("trainingjobs")["items"]
+    assert len(trainings) == 1, json.dumps(trainings, indent=1)
+    (training,) = trainings
     assert training["status"]["phase"] == "Succeeded"
     (job,) = release.get("jobs", "-l", "voicehub.dev/kind=training")["items"]
     (container,) = job["spec"]["template"]["spec"]["containers"]
