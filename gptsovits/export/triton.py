@@ -36,7 +36,7 @@ UNFINISHED = ".new-"
 _CODE = (
     "__init__.py", "errors.py", "serving/__init__.py", "serving/wire.py", "runtime/__init__.py",
     *(f"runtime/{name}.py" for name in (
-        "batching", "engine", "graph", "limits", "monotonic", "rows", "sampling", "sinks", "stage1",
+        "batching", "engine", "graph", "limits", "monotonic", "rows", "sampling", "sinks", "stage1", "weights",
     )),
 )  # fmt: skip
 """Modules of this package that stand beside ``model.py``."""
