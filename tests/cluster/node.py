@@ -91,6 +91,10 @@ class Containerd(Inside):
                 raise RuntimeError(f"ctr images import: {said.read().decode(errors='replace')[-2000:]}")
 
 
+SOCKET_PATH = 107
+"""Bytes of the longest path of a Unix socket (unix(7))."""
+
+
 class Node:
     """What runs in the box joins the control plane, which must listen on the box's cable; a context manager."""
 
@@ -104,6 +108,9 @@ class Node:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        longest = len(os.fsencode(self._folder / "kubelet" / "pod-resources" / ("0" * 10)))
+        if longest > SOCKET_PATH:
+            raise RuntimeError(f"{self._folder} is {longest - SOCKET_PATH} bytes too long for sockets in it: --home")
         with ExitStack() as stack:
             stack.callback(self.box.stop)  # before the API server, which would wait for the kubelet's watches to end
             images = stack.enter_context(self._store).folder

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -19,9 +20,11 @@ PATIENCE = 240.0
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path / "cluster"
-    launcher("down", tmp_path / "cluster")
+def home() -> Iterator[Path]:
+    """Not below pytest's folder, whose name is too long for the kubelet's sockets."""
+    with TemporaryDirectory(prefix="vh-") as folder:
+        yield Path(folder) / "cluster"
+        launcher("down", Path(folder) / "cluster")
 
 
 def launcher(verb: str, home: Path, *options: str) -> str:
@@ -74,3 +77,12 @@ def test_a_killed_cluster_leaves_nothing_that_runs(home: Path) -> None:
     launcher("up", home, "--real-node", "--fake-nodes=0")
     launcher("down", home)
     assert [one for one in rest(home) if one not in before] == []
+
+
+def test_a_folder_with_a_long_name_is_refused(tmp_path: Path) -> None:
+    home = tmp_path / ("long" * 25)
+    command = [sys.executable, "-m", "tests.cluster", "up", "--home", str(home), "--real-node", "--fake-nodes=0"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode
+    assert "too long for sockets" in done.stdout + done.stderr
+    launcher("down", home)
