@@ -44,7 +44,7 @@ class Suite:
 SUITES = (
     Suite("unit", 700, HOME_PACKAGES),
     Suite("contract", 240, ("tests/contract",)),
-    Suite("e2e", 1800, ("tests/e2e",), ("-m", "not soak")),
+    Suite("e2e", 1800, ("tests/e2e",)),
     Suite("engines", 1800, ("tests/engines",)),
     Suite("security", 700, ("tests/security",)),
     Suite("browser", 300, ("tests/browser",)),

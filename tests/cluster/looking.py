@@ -22,6 +22,7 @@ _GROUPS = {
     "leases": "/apis/coordination.k8s.io/v1",
 }  # fmt: skip
 AGAIN_SECONDS = 0.2
+STARTING_SECONDS = 60.0
 Resource = dict[str, Any]
 
 
@@ -42,27 +43,27 @@ class Client:
 
     def create(self, plural: str, resource: Mapping[str, Any]) -> Resource:
         """Makes a resource."""
-        return self._read(self._http.post(self.path(plural), json=resource))
+        return self._send("POST", self.path(plural), json=resource)
 
     def get(self, plural: str, name: str) -> Resource:
         """One resource."""
-        return self._read(self._http.get(self.path(plural, name)))
+        return self._send("GET", self.path(plural, name))
 
     def items(self, plural: str, labels: str = "") -> list[Resource]:
         """All resources of a kind."""
-        return list(self._read(self._http.get(self.path(plural), params={"labelSelector": labels}))["items"])
+        return list(self._send("GET", self.path(plural), params={"labelSelector": labels})["items"])
 
     def patch(self, plural: str, name: str, change: Mapping[str, Any]) -> Resource:
         """A merge patch; `plural` may end in `/status`."""
         kind, _, part = plural.partition("/")
         path = "/".join(piece for piece in (self.path(kind, name), part) if piece)
         headers = {"Content-Type": "application/merge-patch+json"}
-        return self._read(self._http.patch(path, json=change, headers=headers))
+        return self._send("PATCH", path, json=change, headers=headers)
 
     def delete(self, plural: str, name: str, **options: Any) -> None:
         """Removes a resource in the background."""
         body = {"propagationPolicy": "Background", **options}
-        self._read(self._http.request("DELETE", self.path(plural, name), json=body))
+        self._send("DELETE", self.path(plural, name), json=body)
 
     def stream(self, plural: str, version: str) -> Any:
         """A watch as a streamed response."""
@@ -71,14 +72,18 @@ class Client:
 
     def list_with_version(self, plural: str) -> tuple[list[Resource], str]:
         """All resources, and from where to watch on."""
-        said = self._read(self._http.get(self.path(plural)))
+        said = self._send("GET", self.path(plural))
         return said["items"], said["metadata"]["resourceVersion"]
 
-    def _read(self, response: httpx.Response) -> Resource:
+    def _send(self, method: str, path: str, **given: Any) -> Resource:
+        """Asked again while the API server says that it is only starting; RuntimeError for any other refusal."""
+        deadline = time.monotonic() + STARTING_SECONDS
+        while (response := self._http.request(method, path, **given)).status_code == httpx.codes.TOO_MANY_REQUESTS:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(AGAIN_SECONDS)
         if response.is_error:
-            raise RuntimeError(
-                f"{response.request.method} {response.url}: {response.status_code} {response.text[:500]}"
-            )
+            raise RuntimeError(f"{method} {response.url}: {response.status_code} {response.text[:500]}")
         return dict(response.json())
 
 
@@ -182,9 +187,10 @@ class Gpus:
             self.samples.append((now, sum(together.values())))
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30.0, what: str = "") -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 30.0, what: str | Callable[[], str] = "") -> None:
     """Asks until it is so; AssertionError after `seconds`."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not so after {seconds} s: {what}"
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not so after {seconds} s: {what if isinstance(what, str) else what()}")
         time.sleep(0.1)

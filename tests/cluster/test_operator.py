@@ -50,9 +50,16 @@ class Site:
     def status(self, name: str) -> dict[str, Any]:
         return dict(self.client.get("trainingjobs", name).get("status") or {})
 
-    def wait(self, name: str, phase: str, seconds: float = 30.0) -> dict[str, Any]:
-        wait_for(lambda: self.status(name).get("phase") == phase, seconds, f"{name} {phase}: {self.status(name)}")
-        return self.status(name)
+    def wait(self, name: str, phase: str, seconds: float = 90.0) -> dict[str, Any]:
+        seen: dict[str, Any] = {}
+
+        def reached() -> bool:
+            seen.clear()
+            seen.update(self.status(name))
+            return seen.get("phase") == phase
+
+        wait_for(reached, seconds, lambda: f"{name} {phase}: {seen}")
+        return seen
 
     def phases(self) -> Counter[str]:
         return Counter((t.get("status") or {}).get("phase", "") for t in self.client.items("trainingjobs"))
@@ -87,7 +94,7 @@ def condition(resource: dict[str, Any], name: str) -> dict[str, Any]:
 
 def test_a_training_becomes_a_job_and_ends(site: Site, operator: Replica) -> None:
     site.queue(nodeSelector={"type": "kwok"})
-    site.train("voice", gpus=2, podAnnotations=plays(1500), ttlSecondsAfterFinished=3)
+    site.train("voice", gpus=2, podAnnotations=plays(5000), ttlSecondsAfterFinished=5)
     site.wait("voice", "Running")
     job, pods = site.client.get("jobs", "voice-1"), site.client.items("pods")
     assert job["metadata"]["ownerReferences"][0]["name"] == "voice"

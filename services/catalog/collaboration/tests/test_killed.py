@@ -185,7 +185,7 @@ def test_a_history_with_kills(own: Hub) -> None:
     verify(own, seed=11, steps=30, kills=3)
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 @pytest.mark.parametrize("seed", range(5))
 def test_long_histories_with_many_kills(own: Hub, seed: int) -> None:
     verify(own, seed=seed, steps=120, kills=10)
