@@ -76,12 +76,17 @@ class Client:
 
     def erase(self, hub: Hub, version: str) -> None:
         request = pb.EraseVersionRequest(owner=self.name, name="voice", version=version)
-        try:
-            surely(lambda: hub.stub(self.name).EraseVersion(request))
-        except VoiceHubError as refused:
-            if refused.reason != "STILL_ON_ITS_ROAD":
-                raise
-            return
+
+        def gone() -> bool:
+            try:
+                surely(lambda: hub.stub(self.name).EraseVersion(request))
+            except VoiceHubError as refused:
+                if refused.reason != "STILL_ON_ITS_ROAD":
+                    raise
+                return False
+            return True
+
+        hub.eventually(gone, bool)
         self.erased.add(version)
 
 
