@@ -10,6 +10,7 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -45,10 +46,12 @@ class Client:
     erased: set[str] = field(default_factory=set)
     forked: set[str] = field(default_factory=set)
 
-    def work(self, hub: Hub, seed: int, steps: int) -> None:
-        """A random history of its own."""
+    def work(self, hub: Hub, seed: int, steps: int, killed: threading.Event) -> None:
+        """A random history of its own, of so many steps at least, until the last kill is over."""
         chance = random.Random(seed)
-        for step in range(steps):
+        for step in count():
+            if step >= steps and killed.is_set():
+                break
             what = chance.choice(("push", "push", "push", "fork", "erase"))
             if what == "push" or not self.pushed:
                 self.push(hub, step)
@@ -118,28 +121,28 @@ def own(tmp_path: Path) -> Iterator[Hub]:
 def history_with_kills(hub: Hub, seed: int, steps: int, kills: int) -> list[Client]:
     """All clients at work, and the catalog killed so many times meanwhile; beside them garbage is collected."""
     chance, clients, failures = random.Random(seed), [Client(name) for name in PEOPLE], list[BaseException]()
+    killed = threading.Event()
     database = Database(f"sqlite:///{hub.data / 'db' / 'catalog.sqlite'}")
 
     def work(client: Client) -> None:
         try:
-            client.work(hub, chance.randrange(1 << 30), steps)
+            client.work(hub, chance.randrange(1 << 30), steps, killed)
         except BaseException as error:  # noqa: BLE001 - raised below, in the thread of the test
             failures.append(error)
 
     threads = [threading.Thread(target=work, args=(client,)) for client in clients]
     for thread in threads:
         thread.start()
-    done = 0
-    while any(thread.is_alive() for thread in threads):
+    for _ in range(kills):
         threads[0].join(chance.uniform(0.05, 0.4))  # at any point of their work
-        if done < kills:
-            hub.kill()
-            hub.start()
-            hub.ready()
-            done += 1
+        hub.kill()
+        hub.start()
+        hub.ready()
         Collector(database, hub.objects, grace_seconds=3600).collect()
+    killed.set()
+    for thread in threads:
+        thread.join()
     assert not failures, failures
-    assert done == kills, "the history was longer than the kills"
     return clients
 
 
