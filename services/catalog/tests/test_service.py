@@ -171,18 +171,18 @@ def test_downloads_only_what_the_version_lists_and_counts_a_pull_once(hub: Hub) 
 
 def test_a_private_voice_does_not_exist_for_others(hub: Hub) -> None:
     ann, bob = hub.stub("ann"), hub.stub("bob")
-    request = hub.push_request("ann", "diary", visibility_if_new=pb.VISIBILITY_PRIVATE)
+    request = hub.push_request("ann", "xandrolu", visibility_if_new=pb.VISIBILITY_PRIVATE)
     before = bob.SearchVoices(pb.SearchVoicesRequest(query="english male")).SerializeToString(deterministic=True)
     made = ann.CreateVersion(request).version
     scan = hub.scanned(made.id)
     hub.walk(made.id)
-    hub.until(ann, "ann", "diary", made.id, pb.VERSION_STATE_PUBLISHED)
-    assert names_found(hub, "ann", "diary") == ["ann/diary"]
-    assert names_found(hub, "bob", "diary") == names_found(hub, "", "diary") == []
+    hub.until(ann, "ann", "xandrolu", made.id, pb.VERSION_STATE_PUBLISHED)
+    assert names_found(hub, "ann", "xandrolu") == ["ann/xandrolu"]
+    assert names_found(hub, "bob", "xandrolu") == names_found(hub, "", "xandrolu") == []
     after = bob.SearchVoices(pb.SearchVoicesRequest(query="english male")).SerializeToString(deterministic=True)
     assert before == after
     listed = bob.ListRepositories(pb.ListRepositoriesRequest(owner="ann")).repositories
-    assert "diary" not in [r.name for r in listed]
+    assert "xandrolu" not in [r.name for r in listed]
     for call, kind, extra in (
         (bob.GetRepository, pb.GetRepositoryRequest, {}),
         (bob.UpdateRepository, pb.UpdateRepositoryRequest, {"visibility": pb.VISIBILITY_PUBLIC}),
@@ -194,32 +194,32 @@ def test_a_private_voice_does_not_exist_for_others(hub: Hub) -> None:
         (bob.ListComments, pb.ListCommentsRequest, {}),
         (bob.ReportRepository, pb.ReportRepositoryRequest, {"reason": "?"}),
     ):
-        hidden = refusal(call, kind(owner="ann", name="diary", **extra))
+        hidden = refusal(call, kind(owner="ann", name="xandrolu", **extra))
         absent = refusal(call, kind(owner="ann", name="nothing", **extra))
-        assert (hidden.http_status, hidden.message.replace("diary", "nothing"), hidden.hint, hidden.reason) == (
+        assert (hidden.http_status, hidden.message.replace("xandrolu", "nothing"), hidden.hint, hidden.reason) == (
             404,
             absent.message,
             absent.hint,
             absent.reason,
         )
-    hidden = refusal(bob.CreateVersion, hub.push_request("ann", "diary"))
+    hidden = refusal(bob.CreateVersion, hub.push_request("ann", "xandrolu"))
     absent = refusal(bob.CreateVersion, hub.push_request("ann", "nothing"))
     assert (hidden.http_status, hidden.message, hidden.hint) == (403, absent.message, absent.hint)
     assert (
-        hub.service_stub("inference").GetVersion(pb.GetVersionRequest(owner="ann", name="diary")).version.id == made.id
+        hub.service_stub("inference").GetVersion(pb.GetVersionRequest(owner="ann", name="xandrolu")).version.id == made.id
     )
 
 
 def test_going_private_takes_a_voice_out_of_search_at_once(hub: Hub) -> None:
     ann = hub.stub("ann")
-    made = ann.CreateVersion(hub.push_request("ann", "fickle")).version
+    made = ann.CreateVersion(hub.push_request("ann", "vintorpeq")).version
     hub.walk(made.id)
-    hub.until(ann, "ann", "fickle", made.id, pb.VERSION_STATE_PUBLISHED)
-    assert names_found(hub, "bob", "fickle") == ["ann/fickle"]
-    change = pb.UpdateRepositoryRequest(owner="ann", name="fickle", visibility=pb.VISIBILITY_PRIVATE)
+    hub.until(ann, "ann", "vintorpeq", made.id, pb.VERSION_STATE_PUBLISHED)
+    assert names_found(hub, "bob", "vintorpeq") == ["ann/vintorpeq"]
+    change = pb.UpdateRepositoryRequest(owner="ann", name="vintorpeq", visibility=pb.VISIBILITY_PRIVATE)
     ann.UpdateRepository(change)
-    assert names_found(hub, "bob", "fickle") == []
-    assert names_found(hub, "ann", "fickle") == ["ann/fickle"]
+    assert names_found(hub, "bob", "vintorpeq") == []
+    assert names_found(hub, "ann", "vintorpeq") == ["ann/vintorpeq"]
 
 
 def test_only_the_owner_writes_and_only_with_an_identity(hub: Hub) -> None:
