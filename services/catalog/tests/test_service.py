@@ -171,18 +171,18 @@ def test_downloads_only_what_the_version_lists_and_counts_a_pull_once(hub: Hub) 
 
 def test_a_private_voice_does_not_exist_for_others(hub: Hub) -> None:
     ann, bob = hub.stub("ann"), hub.stub("bob")
-    request = hub.push_request("ann", "xandrolu", visibility_if_new=pb.VISIBILITY_PRIVATE)
+    request = hub.push_request("ann", "xandro", visibility_if_new=pb.VISIBILITY_PRIVATE)
     before = bob.SearchVoices(pb.SearchVoicesRequest(query="english male")).SerializeToString(deterministic=True)
     made = ann.CreateVersion(request).version
     scan = hub.scanned(made.id)
     hub.walk(made.id)
-    hub.until(ann, "ann", "xandrolu", made.id, pb.VERSION_STATE_PUBLISHED)
-    assert names_found(hub, "ann", "xandrolu") == ["ann/xandrolu"]
-    assert names_found(hub, "bob", "xandrolu") == names_found(hub, "", "xandrolu") == []
+    hub.until(ann, "ann", "xandro", made.id, pb.VERSION_STATE_PUBLISHED)
+    assert names_found(hub, "ann", "xandro") == ["ann/xandro"]
+    assert names_found(hub, "bob", "xandro") == names_found(hub, "", "xandro") == []
     after = bob.SearchVoices(pb.SearchVoicesRequest(query="english male")).SerializeToString(deterministic=True)
     assert before == after
     listed = bob.ListRepositories(pb.ListRepositoriesRequest(owner="ann")).repositories
-    assert "xandrolu" not in [r.name for r in listed]
+    assert "xandro" not in [r.name for r in listed]
     for call, kind, extra in (
         (bob.GetRepository, pb.GetRepositoryRequest, {}),
         (bob.UpdateRepository, pb.UpdateRepositoryRequest, {"visibility": pb.VISIBILITY_PUBLIC}),
@@ -194,19 +194,19 @@ def test_a_private_voice_does_not_exist_for_others(hub: Hub) -> None:
         (bob.ListComments, pb.ListCommentsRequest, {}),
         (bob.ReportRepository, pb.ReportRepositoryRequest, {"reason": "?"}),
     ):
-        hidden = refusal(call, kind(owner="ann", name="xandrolu", **extra))
+        hidden = refusal(call, kind(owner="ann", name="xandro", **extra))
         absent = refusal(call, kind(owner="ann", name="nothing", **extra))
-        assert (hidden.http_status, hidden.message.replace("xandrolu", "nothing"), hidden.hint, hidden.reason) == (
+        assert (hidden.http_status, hidden.message.replace("xandro", "nothing"), hidden.hint, hidden.reason) == (
             404,
             absent.message,
             absent.hint,
             absent.reason,
         )
-    hidden = refusal(bob.CreateVersion, hub.push_request("ann", "xandrolu"))
+    hidden = refusal(bob.CreateVersion, hub.push_request("ann", "xandro"))
     absent = refusal(bob.CreateVersion, hub.push_request("ann", "nothing"))
     assert (hidden.http_status, hidden.message, hidden.hint) == (403, absent.message, absent.hint)
     assert (
-        hub.service_stub("inference").GetVersion(pb.GetVersionRequest(owner="ann", name="xandrolu")).version.id == made.id
+        hub.service_stub("inference").GetVersion(pb.GetVersionRequest(owner="ann", name="xandro")).version.id == made.id
     )
 
 
