@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes .venv exactly as requirements.lock says (hashes checked) and brings the programs that tests and sandbox need.
 # Idempotent: the stamp holds the digest of what was installed; a second run ends in a second.
-# `tools/setup.sh cluster` brings what a Kubernetes node on this machine needs, too.
+# `tools/setup.sh basics` brings what comes before it (make, Python), `tools/setup.sh cluster` what a Kubernetes node on
+# this machine needs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,6 +21,12 @@ programs() {
   command -v cc >/dev/null || missing+=(gcc libc6-dev)
   "$PYTHON" -c 'import sysconfig, os, sys; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || missing+=(python3-dev)
   install_missing || say "Without bubblewrap no voice's behaviour is tested (and none is published); without chromium the browser suite does not run, without maven not the engines suite."
+}
+
+basic_programs() {
+  command -v make >/dev/null || missing+=(make)
+  command -v python3 >/dev/null || missing+=(python3 python3-venv)
+  install_missing
 }
 
 # Kubernetes, helm and kwok are built by Go; the containers of the node are run by Debian's containerd.
@@ -67,8 +74,11 @@ find_python() {
   exit 2
 }
 
+case "${1:-}" in
+  basics) basic_programs; exit ;;
+  cluster) cluster_programs; exit ;;
+esac
 PYTHON="${PYTHON:-$(find_python)}"
-if [ "${1:-}" = cluster ]; then cluster_programs; exit 0; fi
 programs
 stamp="$(cat requirements.lock pyproject.toml | sha256sum | cut -d' ' -f1) $("$PYTHON" --version)"
 if [ "$(cat .venv/.setup-stamp 2>/dev/null)" = "$stamp" ]; then exit 0; fi

@@ -12,7 +12,7 @@ from services.catalog import events
 from services.catalog.collaboration import following, judging
 from services.catalog.collaboration import pulls as requests
 from services.catalog.collaboration.refs import point
-from services.catalog.domain.gate import CheckState, unjudged
+from services.catalog.domain.gate import USUAL, CheckState, unjudged
 from services.catalog.domain.refs import RefKind
 from services.catalog.domain.roles import Role
 from services.catalog.store import access, pulls, refs, repositories, versions
@@ -62,7 +62,7 @@ def settle(session: Session, row: PullRequestRow) -> None:
     if why := _stands_against(session, row, repository):
         fail(session, row, why)
         return
-    if why := _unheard(session, row):
+    if why := _unheard(session, row, repository):
         row.merging, row.merge_failure, row.update_time = {}, f"{why} Hear pull-{row.number}, then merge it.", now()
         return
     checks = requests.checks(session, row, requests.compared(session, row))
@@ -103,14 +103,12 @@ def _stands_against(session: Session, row: PullRequestRow, repository: Repositor
     return f"{repository.owner}/{repository.name} is archived." if repository.archived else ""
 
 
-def _unheard(session: Session, row: PullRequestRow) -> str:
+def _unheard(session: Session, row: PullRequestRow, repository: RepositoryRow) -> str:
     """Why no judge can decide, where the branch has no limits of its own: then a person does."""
-    base = refs.get(session, repositories.by_id(session, row.repository_id), row.base_ref)
-    limits = base.protection or {}
-    if any(limits.get(name, 0.0) > 0 for name in ("similarity_drop", "intelligibility_drop")):
+    limits = refs.get(session, repository, row.base_ref).protection or {}
+    if any(limits.get(name, 0.0) > 0 for name in USUAL):
         return ""
-    sides = [pulls.judgement(session, side) for side in (row.merging["base"], row.head_version)]
-    before, after = sides
+    before, after = (pulls.judgement(session, side) for side in (row.merging["base"], row.head_version))
     return unjudged(before, after) if before is not None and after is not None else ""
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -163,9 +164,9 @@ class Hub:
         return found
 
 
-@pytest.fixture(scope="session")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    data = tmp_path_factory.mktemp("hub")
+@contextmanager
+def opened(data: Path) -> Iterator[Hub]:
+    """A catalog on engines of its own in `data`, stopped at the end."""
     for service in ("gateway", "trainer", "scanner", "inference"):
         ensure_keys(data / "keys", service)
     made = Hub(
@@ -181,3 +182,9 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
     for channel in made.channels:
         channel.close()
     made.bus.close()
+
+
+@pytest.fixture(scope="session")
+def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    with opened(tmp_path_factory.mktemp("hub")) as made:
+        yield made

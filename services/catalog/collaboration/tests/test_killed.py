@@ -20,12 +20,10 @@ from blake3 import blake3
 
 from services.catalog.collaboration.tests.steps import forks_of, refs_of
 from services.catalog.collecting import Collector
-from services.catalog.tests.conftest import Hub, free_port
+from services.catalog.tests.conftest import Hub, opened
 from services.common.database import Database
 from services.common.errors import VoiceHubError, from_rpc
-from services.common.events import open_bus
-from services.common.identity import ensure_keys
-from services.common.objects import Area, open_store
+from services.common.objects import Area
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from services.stubs.voicehub.catalog.v1 import forks_pb2, refs_pb2
 from services.stubs.voicehub.common.v1 import common_pb2
@@ -105,17 +103,8 @@ def surely(call: Callable[[], T]) -> T:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Hub]:
-    for service in ("gateway", "trainer", "scanner", "inference"):
-        ensure_keys(tmp_path / "keys", service)
-    bus = open_bus(f"sqlite:///{tmp_path / 'db' / 'events.sqlite'}")
-    hub = Hub(tmp_path, f"127.0.0.1:{free_port()}", bus, open_store(f"file://{tmp_path / 'objects'}"))
-    hub.start()
-    hub.ready()
-    yield hub
-    hub.kill()
-    for channel in hub.channels:
-        channel.close()
-    bus.close()
+    with opened(tmp_path) as hub:
+        yield hub
 
 
 def history_with_kills(hub: Hub, seed: int, steps: int, kills: int) -> list[Client]:
