@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+PROMPT_SILENCE = 9600
+"""Zeros at 16 kHz after a prompt: 0.6 s, with which published voices were tuned."""
+
 
 @dataclass(frozen=True)
 class S1Config:

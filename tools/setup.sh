@@ -85,7 +85,8 @@ if [ "$(cat .venv/.setup-stamp 2>/dev/null)" = "$stamp" ]; then exit 0; fi
 uv="$(uv_program)"
 say "Installing the locked dependencies into .venv (once) …"
 [ -x .venv/bin/python ] || "$uv" venv --quiet --python "$PYTHON" .venv
-"$uv" pip install --quiet --python .venv/bin/python --require-hashes -r requirements.lock
+# Compiled at once: a process that trains or exports would spend two seconds on it at each start where Python writes none.
+"$uv" pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r requirements.lock
 "$uv" pip install --quiet --python .venv/bin/python --no-deps -e .
 # Recordings of voice artists that the demo compares with; without them it says what is missing.
 .venv/bin/python -m gptsovits.judge.artists || true

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from transformers import HubertConfig, HubertModel
 
 from gptsovits.errors import BrokenVoice
+
+if TYPE_CHECKING:
+    from transformers import HubertModel
 
 
 class ContentNetwork(nn.Module):
@@ -31,6 +34,8 @@ class ContentNetwork(nn.Module):
 
 def load_content_network(folder: Path) -> ContentNetwork:
     """Reads ``config.json`` and ``model.safetensors`` (no code runs); nothing is downloaded."""
+    from transformers import HubertConfig, HubertModel  # Seven seconds of computing, and few processes need it.
+
     if not (folder / "model.safetensors").is_file() or not (folder / "config.json").is_file():
         raise BrokenVoice(f"{folder} must hold config.json and model.safetensors of a HuBERT; convert the model first.")
     config = HubertConfig.from_pretrained(folder, local_files_only=True)

@@ -14,13 +14,11 @@ from gptsovits.arch.s1 import Text2Semantic
 from gptsovits.arch.s1_inference import infer
 from gptsovits.arch.s2 import Synthesizer
 from gptsovits.audio.dsp import reference_level, spectrogram
+from gptsovits.config import PROMPT_SILENCE
 from gptsovits.errors import MissingInput
 from gptsovits.runtime.content import CONTENT_RATE, resampled
 from gptsovits.runtime.prompt import Conditioning, Prompt, bert_for
 from gptsovits.runtime.sampling import Floats, Race, Sampling, Tokens
-
-PROMPT_SILENCE = 9600
-"""Zeros at 16 kHz after a prompt: 0.6 s, with which published voices were tuned."""
 
 
 class TorchVoice:

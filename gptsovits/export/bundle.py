@@ -10,8 +10,7 @@ from typing import Any
 import torch
 
 from gptsovits.arch.loading import Tensors, load_s1, load_s2
-from gptsovits.arch.torch_voice import PROMPT_SILENCE
-from gptsovits.config import S1Config, S2Config
+from gptsovits.config import PROMPT_SILENCE, S1Config, S2Config
 from gptsovits.export.agreement import token_agreement
 from gptsovits.export.onnx_graph import Exported, Graph, export_graph
 from gptsovits.export.precision import Precision

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import inflect
 import numpy as np
 import numpy.typing as npt
 import pocketsphinx
+
+if TYPE_CHECKING:
+    import inflect
 
 Floats = npt.NDArray[np.float32]
 
 SAMPLE_RATE = 16000
 _SPELLINGS = {"mr": "mister", "mrs": "missus", "dr": "doctor", "st": "saint", "ok": "okay"}
-_NUMBERS = inflect.engine()
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,21 @@ class Listener:
         return WordErrors(distance(reference, words(heard)), len(reference), heard)
 
 
+def _spelled(number: re.Match[str]) -> str:
+    """A number in words."""
+    return f" {_numbers().number_to_words(number.group(0), andword='')} "
+
+
+@functools.cache
+def _numbers() -> inflect.engine:
+    import inflect  # Two seconds of computing, for texts with digits.
+
+    return inflect.engine()
+
+
 def words(text: str) -> list[str]:
     """Lower-case words; numbers and common abbreviations spelled out, hyphens split, apostrophes kept inside words."""
-    spelled = re.sub(r"\d+", lambda number: f" {_NUMBERS.number_to_words(number.group(0), andword='')} ", text.lower())
+    spelled = re.sub(r"\d+", _spelled, text.lower())
     found = re.findall(r"[a-z]+(?:'[a-z]+)*", spelled.replace("’", "'"))
     return [_SPELLINGS.get(word, word) for word in found]
 

@@ -25,12 +25,12 @@ Floats = npt.NDArray[np.float32]
 class Judgement:
     """``similarity`` compares each sentence with ``reference_seconds`` of the speaker's recording.
 
-    ``shuffled_word_error_rate`` is the control: the same tokens in random order; None when it was not asked for.
+    ``shuffled_word_error_rate`` is the control: the same tokens in random order.
     """
 
     sentences: int
     word_error_rate: float
-    shuffled_word_error_rate: float | None
+    shuffled_word_error_rate: float
     similarities: tuple[float, ...]
     similarity: Interval
     opinion: float
@@ -38,9 +38,8 @@ class Judgement:
 
 
 def judge_voice(
-    base: NanoBase, voice: NanoVoice, prompt: Clip, recording: Floats, texts: Sequence[str], seed: int = 0,
-    shuffled: bool = True,
-) -> Judgement:  # fmt: skip
+    base: NanoBase, voice: NanoVoice, prompt: Clip, recording: Floats, texts: Sequence[str], seed: int = 0
+) -> Judgement:
     """Speaks ``texts`` after ``prompt`` and judges; ``recording`` is 16 kHz speech of the wanted speaker."""
     conditioning = condition(base, voice, prompt.wave, prompt.text, prompt.language)
     listener, shuffle = Listener(), np.random.default_rng(seed)
@@ -50,15 +49,13 @@ def judge_voice(
         tokens = tokens_of(voice, phones, conditioning, seed + number)
         waves.append(decode(voice, tokens, phones, conditioning.ge, seed))
         errors.append(listener.judge(waves[-1], text))
-        if not shuffled:
-            continue
         mixed = tokens[torch.from_numpy(shuffle.permutation(len(tokens)))]
         control.append(listener.judge(decode(voice, mixed, phones, conditioning.ge, seed), text))
     alike = similarities(waves, embedding(recording))
     return Judgement(
         sentences=len(texts),
         word_error_rate=pooled(errors),
-        shuffled_word_error_rate=pooled(control) if shuffled else None,
+        shuffled_word_error_rate=pooled(control),
         similarities=tuple(alike),
         similarity=interval(alike),
         opinion=mean_overall(waves),
