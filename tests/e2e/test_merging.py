@@ -16,6 +16,8 @@ from tests.e2e.house import House, Person, open_house
 from tests.e2e.nano import Change, push_nano
 
 PATIENCE = 900.0
+BETWEEN_LOOKS = 3.0
+"""Seconds; each look is a process, whose computing the hub would lack."""
 
 
 def nudged(prefix: str, seed: int) -> Change:
@@ -110,4 +112,5 @@ def _until(look: Callable[[], Any]) -> Any:
     end = time.monotonic() + PATIENCE
     while not (found := look()):
         assert time.monotonic() < end, "nothing happened"
+        time.sleep(BETWEEN_LOOKS)
     return found
