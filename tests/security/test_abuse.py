@@ -139,5 +139,17 @@ def _asked(hub: Hub, operation: Operation, token: str) -> Answer:
 
 
 def _plain(body: bytes) -> str:
-    """Without the name, and without the number of this request."""
-    return re.sub(r"secret|absent", "…", body.decode(errors="replace"))
+    """Without the name, and without ids and times of what the request has made of one's own."""
+    text = re.sub(r"secret|absent", "…", body.decode(errors="replace"))
+    return re.sub(r'"(id": "[0-9a-f]{32}|create_time": "[^"]*)"', "", text)
+
+
+def test_a_dataset_does_not_tell_that_something_happened_to_private_voices(hub: Hub, private: str) -> None:
+    told = []
+    for _ in range(2):
+        made = hub.attacker.json("POST", "/v1/datasets", {"query": "gender:male"}, hub.fresh())
+        told.append((made.status, _plain(made.body)))
+        changed = {"visibility": "private"}
+        done = hub.attacker.json("PATCH", "/v1/repos/victim/secret", changed, hub.attacker.login("victim"))
+        assert done.status == 200
+    assert told[0] == told[1]

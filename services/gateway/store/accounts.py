@@ -125,9 +125,12 @@ class Accounts:
             "create_time": token.create_time,
             "expire_time": expire_time,
         }
-        with self._database.write() as session:
-            session.execute(insert(tokens).values(values))
-            audit.record(session, account, f"{kind}.create", f"tokens/{token.id}")
+        try:
+            with self._database.write() as session:
+                session.execute(insert(tokens).values(values))
+                audit.record(session, account, f"{kind}.create", f"tokens/{token.id}")
+        except IntegrityError as error:  # erased since its password was checked
+            raise _no_account() from error
         return token, secret
 
     def resolve(self, secret: str) -> Token | None:

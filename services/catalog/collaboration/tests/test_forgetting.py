@@ -79,7 +79,7 @@ def test_what_was_said_to_others_reads_as_of_nobody(tmp_path: Path) -> None:
     hub = Inside(tmp_path)
     issues = IssueService(hub.database)
     made(hub, "bob", "bob", "voice", 1)
-    at = {"owner": "bob", "name": "voice"}
+    at: dict[str, Any] = {"owner": "bob", "name": "voice"}
     hub.ask("ann", hub.catalog.CreateComment, pb.CreateCommentRequest(**at, text="很好听"))
     hub.ask("ann", hub.catalog.SetStar, pb.SetStarRequest(**at, starred=True))
     hub.ask("ann", issues.CreateIssue, issues_pb2.CreateIssueRequest(**at, title="Lisps"))

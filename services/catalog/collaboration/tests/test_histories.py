@@ -118,11 +118,15 @@ class Histories(Model, RuleBasedStateMachine):
         self.add(repo, version.id, (old,), content)
         self.moved(repo, "main", version.id)
         self.erased |= {gone} - {""}
-        steps = [lambda: self.same.update({version.id: self.pushed(self.twin, *place, content).id})]
+
+        def repeat() -> None:
+            self.same[version.id] = self.pushed(self.twin, *place, content).id
+
+        steps: list[Callable[[], Any]] = [repeat]
         if forks:
             self.repos[account, name] = Repo(repo.private, upstream=place)
             self.moved(self.repos[account, name], "main", forked[0])
-            steps.insert(int(forked[0] != old), lambda: fork(self.twin))  # type: ignore[arg-type, return-value]
+            steps.insert(int(forked[0] != old), lambda: fork(self.twin))
         for step in [] if repo.private else steps:
             step()
         if gone and not repo.private:
