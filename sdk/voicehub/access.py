@@ -54,6 +54,11 @@ class Access:
         """Accepts or declines an offer."""
         self._transport.request("POST", f"/v1/transfers/{transfer}/{'accept' if accept else 'decline'}")
 
+    def erase_account(self, name: str, password: str) -> str:
+        """Erases the account of the token, confirmed by its name and password; the pseudonym that is left of it."""
+        answer = self._transport.json("DELETE", "/v1/me", body={"name": name, "password": password})
+        return str(answer["pseudonym"])
+
     def create_organisation(self, name: str) -> Organisation:
         """A new organisation, led by you."""
         return decode(Organisation, self._transport.json("POST", "/v1/organisations", body={"name": name}))

@@ -28,7 +28,6 @@ class Dataset:
     query: str = ""
     private: bool = False
     records: int = 0
-    position: int = 0
     digest: str = ""
     create_time: datetime | None = None
 

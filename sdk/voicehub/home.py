@@ -52,6 +52,13 @@ def save(login: Login) -> None:
     write_private(home() / "hubs.json", json.dumps(data, indent=1))
 
 
+def forget(url: str) -> None:
+    """Keeps no login of a hub any more."""
+    data = _load()
+    if data.get("hubs", {}).pop(url, None) is not None:
+        write_private(home() / "hubs.json", json.dumps(data, indent=1))
+
+
 def normalise(url: str) -> str:
     """The address with a scheme and without a slash at its end."""
     url = url.strip().rstrip("/")

@@ -7,6 +7,7 @@ import os
 import grpc
 
 from services.catalog import handlers
+from services.catalog.collaboration import handlers as account_handlers
 from services.catalog.collaboration.access_service import AccessService
 from services.catalog.collaboration.forks_service import ForkService
 from services.catalog.collaboration.judgement_service import JudgementService
@@ -104,6 +105,7 @@ def bootstrap(house: House) -> Parts:
             making.subscription(house.database, house.objects),
             credit_handlers.subscription(prices),
             notice_handlers.subscription(),
+            account_handlers.subscription(house.database),
         ],
         start=start,
         stop=stop,

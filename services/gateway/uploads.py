@@ -79,6 +79,11 @@ class Uploads:
         with self._alone(upload_id):
             return self._finish(upload)
 
+    def forget(self, account: str) -> None:
+        """Removes what has arrived of unfinished uploads of an account that is about to be erased."""
+        for upload_id in self._rows.unfinished(account):
+            self._path(upload_id).unlink(missing_ok=True)
+
     def append(self, account: str, upload_id: str, offset: int, body: Readable) -> Upload:
         """Writes the body at `offset`; answers where the upload stands then.
 

@@ -35,7 +35,7 @@ def bootstrap(house: House) -> Parts:
             inference_pb2.DESCRIPTOR.services_by_name["InferenceService"].full_name,
             batch_pb2.DESCRIPTOR.services_by_name["BatchService"].full_name,
         ],
-        subscriptions=[*handlers.subscriptions(), *shards],
+        subscriptions=[*handlers.subscriptions(), *shards, batches.accounts],
         start=shelf.watch,
         stop=shelf.close,
         # Whoever holds a place waits in a thread; the others answer whoever finds none, and health.

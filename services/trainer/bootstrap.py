@@ -15,6 +15,7 @@ from services.stubs.voicehub.trainer.v1 import (
     trainer_pb2,
     trainer_pb2_grpc,
 )
+from services.trainer import forgetting
 from services.trainer.evaluation.runner import EvaluationRunner
 from services.trainer.evaluation.service import EvaluationService
 from services.trainer.evaluation.speaking import Hub
@@ -60,7 +61,12 @@ def bootstrap(house: House) -> Parts:
     return Parts(
         register=register,
         names=[one.full_name for file in files for one in file.DESCRIPTOR.services_by_name.values()],
-        subscriptions=[*runner.subscriptions(), evaluations.subscription(), merge_subscription(merges)],
+        subscriptions=[
+            *runner.subscriptions(),
+            evaluations.subscription(),
+            merge_subscription(merges),
+            forgetting.subscription(house.database, runner),
+        ],
         start=start,
         stop=stop,
     )

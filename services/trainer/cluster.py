@@ -72,6 +72,14 @@ class Cluster:
         """The next look finds a TrainingJob whose job is cancelled, and cancels it."""
         self.wake()
 
+    def forget(self, job_id: str) -> None:
+        """Its TrainingJob is cancelled by the next look; the last checkpoint goes now."""
+        self.wake()
+        with self._database.read() as session:
+            kept = cluster_store.find(session, job_id).checkpoint
+        if kept:
+            self._objects.delete(Area.QUARANTINE, kept)
+
     def subscriptions(self) -> Sequence[Subscription]:
         """Events of workers."""
         return (self._hearing.subscription(),)

@@ -46,6 +46,10 @@ class Training(Protocol):
         """Ends the work on a job that is cancelled in the database; what it has trained so far is kept."""
         ...
 
+    def forget(self, job_id: str) -> None:
+        """Ends the work on a job that is cancelled in the database, if it is under way, and keeps nothing of it."""
+        ...
+
     def subscriptions(self) -> Sequence[Subscription]:
         """What it must hear to know of its work."""
         ...

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,7 +30,7 @@ from services.trainer.news import News
 from services.trainer.port import Publish
 
 log = logging.getLogger(__name__)
-IDLE_SECONDS = 1.0
+IDLE_SECONDS, PATIENCE_SECONDS = 1.0, 30.0
 WORKER = (sys.executable, "-m", "services.trainer.worker")
 
 
@@ -98,6 +99,14 @@ class Runner:
             worker[1].terminate()
         self.wake()
 
+    def forget(self, job_id: str) -> None:
+        """Removes the folder of a job once its worker is gone."""
+        self.cancel(job_id)
+        worker = self._worker
+        if worker and worker[0] == job_id:
+            worker[1].wait(PATIENCE_SECONDS)
+        shutil.rmtree(self._folder / job_id, ignore_errors=True)
+
     def _run(self) -> None:
         while not self._stop.is_set():
             seen = self._news.generation()
@@ -121,7 +130,10 @@ class Runner:
             return
         with self._database.read() as session:
             current = store.find(session, job.id)
-        if current is None or current.state is not State.RUNNING:
+        if current is None:  # its account was erased
+            shutil.rmtree(folder, ignore_errors=True)
+            return
+        if current.state is not State.RUNNING:
             return  # cancelled meanwhile
         if "failure" in outcome:
             self._fail(job, str(outcome["failure"]))

@@ -43,6 +43,12 @@ def page(session: Session, account: str, before: str, size: int) -> Sequence[Job
     return [_to_job(session, row) for row in session.execute(query)]
 
 
+def of_account(session: Session, account: str) -> Sequence[Job]:
+    """All jobs of an account, oldest first."""
+    query = select(jobs).where(jobs.c.account == account).order_by(jobs.c.id)
+    return [_to_job(session, row) for row in session.execute(query)]
+
+
 def in_state(session: Session, state: State) -> Sequence[Job]:
     """All jobs in a state, oldest first."""
     query = select(jobs).where(jobs.c.state == state.value).order_by(jobs.c.id)

@@ -6,17 +6,15 @@ import json
 import socket
 import struct
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.gateway.rest.openapi import document
 from services.gateway.routes import all_routes
-from tests.security.hub import Answer, Attacker, failures, running_hub
+from tests.security.conftest import Hub
+from tests.security.hub import Answer, failures
 from tests.security.mutations import Operation, Shot
 
 DOCUMENT = document(all_routes())
@@ -52,29 +50,6 @@ KNOWN: dict[str, Any] = {
     "visibility": "public",
     "transcript": "Hello",
 }
-
-
-@dataclass
-class Hub:
-    """A running hub and how to reach it."""
-
-    data: Path
-    attacker: Attacker
-    upload: str
-
-    def fresh(self) -> str:
-        """A session that a test may lose."""
-        return self.attacker.login("mallory")
-
-
-@pytest.fixture(scope="module")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    data = tmp_path_factory.mktemp("hub")
-    with running_hub(data) as address:
-        attacker = Attacker(address)
-        token = attacker.login("mallory")
-        attacker.json("POST", "/v1/repos", {"name": "target", "visibility": "public"}, token)
-        yield Hub(data, attacker, attacker.upload(token, b"not a model", "tiny.ckpt"))
 
 
 def _judge(shot: Shot, answer: Answer) -> str:

@@ -34,6 +34,33 @@ def login(context: Context, name: str, password: str | None) -> None:
         _keep(context, client.url, name, client.login(name, _password(password, confirm=False)))
 
 
+@click.group()
+def account() -> None:
+    """Your account."""
+
+
+@account.command()
+@click.option("--yes", "name", default="", metavar="NAME", help="Do not ask: the name of the account confirms it.")
+@click.option("--password", help="Asked for if absent; or $VOICEHUB_PASSWORD, or a line on standard input.")
+@command
+def erase(context: Context, name: str, password: str | None) -> int:
+    """Erase your account for good, with its voices, recordings and batches, here and in forks.
+
+    What you wrote to others stays, as by a removed account.
+    """
+    with context.client() as client:
+        me = client.me().name
+        if not name:
+            name = str(click.prompt(f"This erases {me} and all its voices. Write its name to go on", err=True))
+        if name != me:
+            raise UsageError(f"You are {me}, not {name!r}.", hint="Nothing was erased.")
+        pseudonym = client.access.erase_account(me, _password(password, confirm=False))
+        home.forget(client.url)
+    context.out.answer({"erased": me, "pseudonym": pseudonym})
+    context.out.say(f"✓ {me} is erased; what others keep of it is by {pseudonym}.")
+    return 0
+
+
 def _keep(context: Context, url: str, name: str, token: str) -> None:
     home.save(home.Login(url, name, token))
     context.out.say(f"✓ You are {name} on {url}.")

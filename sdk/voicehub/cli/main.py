@@ -46,6 +46,7 @@ for _command in (
     up.up,
     accounts.signup,
     accounts.login,
+    accounts.account,
     push.push,
     pull.pull,
     merge.merge,

@@ -36,6 +36,12 @@ def erase(session: Session, identity: Identity, request: pb.EraseVersionRequest)
     _check(row, repository)
     if row.state == State.ERASED:
         return row
+    wipe(session, row)
+    return row
+
+
+def wipe(session: Session, row: VersionRow) -> None:
+    """Nothing is left of a version but its tombstone, wherever it stands on its road."""
     changed = refs.withdraw(session, row)
     row.state, row.not_auditionable = State.ERASED.value, WHY
     row.message, row.training_job, row.verdict, row.family = "", "", "", ""
@@ -45,9 +51,8 @@ def erase(session: Session, identity: Identity, request: pb.EraseVersionRequest)
         session.execute(delete(table).where(table.version_id == row.id))
     collecting.free(session, row)
     events.erased(session, row)
-    for repository_id in dict.fromkeys([repository.id, *changed]):
+    for repository_id in dict.fromkeys([row.repository_id, *changed]):
         repositories.mark_stale(session, repository_id)
-    return row
 
 
 def _check(row: VersionRow, repository: RepositoryRow) -> None:

@@ -6,6 +6,7 @@ Weights are merged by a worker that has the tensors; its result is a version wit
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +32,8 @@ from services.common.structs import from_struct
 from services.stubs.voicehub.catalog.v1 import pulls_pb2 as pb
 from services.stubs.voicehub.common.v1 import common_pb2
 
+MAX_OPTIONS = 16_000
+
 
 def merge(session: Session, identity: Identity, request: pb.MergePullRequest) -> PullRequestRow:
     """Merges, or begins to; Unprocessable names every check that has not passed."""
@@ -55,13 +58,11 @@ def complete(
     row = _asked(session, request)
     if "result" in row.merging:
         return versions.get(session, row.merging["result"])
-    tip = requests.base_tip(session, row)
-    if request.failure or tip != request.base_version:
-        moved = f"{row.base_ref} moved on to {tip} while the weights were merged."
-        settling.fail(session, row, request.failure or moved)
+    repository = repositories.by_id(session, row.repository_id)
+    if why := request.failure or settling.stands_against(session, row, repository):
+        settling.fail(session, row, why)
         return None
     sides = [request.base_version, request.head_version]
-    repository = repositories.by_id(session, row.repository_id)
     request.result.declaration.CopyFrom(joint_declaration(session, sides))
     made = pushing.merged(session, objects, repository, row.merging["account"] or account, request.result, sides)
     history.hold(session, repository.id, [made.sequence], row.number)
@@ -113,8 +114,11 @@ def _begin(
 
 
 def _check_options(options: dict[str, Any]) -> None:
+    """They travel in an event, so they are short."""
     try:
         Recipe.of(options)
+        if len(json.dumps(options)) > MAX_OPTIONS:
+            raise ValueError(f"the options have more than {MAX_OPTIONS} characters")
     except ValueError as error:
         raise Unprocessable(
             f"These weights cannot be merged so: {error}.",

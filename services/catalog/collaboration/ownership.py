@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 from services.catalog.domain.names import check_repository
 from services.catalog.domain.roles import Role, not_yours
 from services.catalog.domain.visibility import require_account
-from services.catalog.store import access, people, repositories
+from services.catalog.store import access, people, pulls, repositories
 from services.catalog.store.access_tables import TransferRow
 from services.catalog.store.tables import HistoryRow, RefRow, RepositoryRow
 from services.common.clock import now
-from services.common.errors import Conflict, Invalid, NotFound
+from services.common.errors import Conflict, Invalid, NotFound, Unprocessable
 from services.common.identity import Identity
 from services.common.ids import new_id
 from services.stubs.voicehub.catalog.v1 import access_pb2 as pb
@@ -41,7 +41,14 @@ def archive(session: Session, identity: Identity, request: pb.ArchiveRepositoryR
 def remove(session: Session, identity: Identity, request: pb.DeleteRepositoryRequest) -> None:
     """Deletes a repository: its names are free, its refs gone; forks hold on to what they have."""
     row = repositories.readable(session, identity, request.owner, request.name)
-    access.require(session, identity, row, Role.ADMIN, archived_too=True)
+    account = access.require(session, identity, row, Role.ADMIN, archived_too=True)
+    discard(session, row, account)
+
+
+def discard(session: Session, row: RepositoryRow, account: str) -> None:
+    """Leaves a tombstone, which holds no version; pull requests into it end, also where weights are being merged."""
+    for pull in pulls.open_into(session, row.id):
+        pull.state, pull.closer, pull.update_time, pull.merging = pulls.CLOSED, account, now(), {}
     for table in (RefRow, HistoryRow, TransferRow):
         session.execute(delete(table).where(table.repository_id == row.id))
     repositories.forget_old_names(session, row.id)
@@ -76,6 +83,12 @@ def answer(session: Session, identity: Identity, request: pb.AnswerTransferReque
     session.delete(made)
     if not request.accepted:
         return None
+    if access.role_of(session, Identity(made.account, "catalog"), row) < Role.ADMIN:
+        raise Unprocessable(
+            f"{made.account} may not give {row.owner}/{row.name} away any more.",
+            hint=f"Ask {row.owner} to offer it.",
+            reason="OFFER_VOID",
+        )
     if not access.may_create(session, identity, made.new_owner):
         raise not_yours(made.new_owner)
     before = row.owner

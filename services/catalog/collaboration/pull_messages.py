@@ -72,7 +72,7 @@ def review(session: Session, repository: RepositoryRow, pull: PullRequestRow, ro
         verdict=_VERDICTS[row.verdict],
         text=row.text,
         create_time=to_timestamp(row.create_time),
-        counts=role >= Role.WRITE and row.author != pull.author,
+        counts=role >= Role.WRITE and row.author not in requests.makers_of(session, pull),
     )
 
 

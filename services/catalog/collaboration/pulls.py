@@ -95,6 +95,12 @@ def is_result(row: PullRequestRow) -> bool:
     return bool(row.merging) and row.merging.get("result") == row.head_version
 
 
+def makers_of(session: Session, row: PullRequestRow) -> set[str]:
+    """Whose opinion of the head does not count: who asked, and who pushed it. What the hub merged is nobody's."""
+    head = versions.get(session, row.head_version)
+    return {row.author, head.author} if head is not None and head.ref else {row.author}
+
+
 def check_still_open(row: PullRequestRow) -> None:
     """Conflict for what is merged or closed."""
     if row.state != pulls.OPEN:
@@ -186,9 +192,10 @@ def _terms(session: Session, tip: str, row: PullRequestRow) -> Check:
 
 
 def _opinions(session: Session, row: PullRequestRow) -> list[Opinion]:
-    """Reviews of those who may write now, without the author's."""
+    """Reviews of those who may write now, and did not make themselves what they hear."""
     repository = repositories.by_id(session, row.repository_id)
-    said = [one for one in pulls.reviews(session, row.id) if one.author != row.author]
+    makers = makers_of(session, row)
+    said = [one for one in pulls.reviews(session, row.id) if one.author not in makers]
     may = {
         author: access.role_of(session, Identity(author, "catalog"), repository) >= Role.WRITE
         for author in {one.author for one in said}

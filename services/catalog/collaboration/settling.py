@@ -14,6 +14,7 @@ from services.catalog.collaboration import pulls as requests
 from services.catalog.collaboration.refs import point
 from services.catalog.domain.gate import USUAL, CheckState, unjudged
 from services.catalog.domain.refs import RefKind
+from services.catalog.domain.road import State
 from services.catalog.domain.roles import Role
 from services.catalog.store import access, pulls, refs, repositories, versions
 from services.catalog.store.pull_tables import PullRequestRow
@@ -59,7 +60,7 @@ def settle(session: Session, row: PullRequestRow) -> None:
     if row.state != pulls.OPEN or not requests.is_result(row):
         return
     repository = repositories.by_id(session, row.repository_id)
-    if why := _stands_against(session, row, repository):
+    if why := stands_against(session, row, repository):
         fail(session, row, why)
         return
     if why := _unheard(session, row, repository):
@@ -93,11 +94,14 @@ def move(session: Session, row: PullRequestRow, repository: RepositoryRow, accou
     events.pull_merged(session, row)
 
 
-def _stands_against(session: Session, row: PullRequestRow, repository: RepositoryRow) -> str:
-    """What has changed meanwhile, so that the branch must not move."""
+def stands_against(session: Session, row: PullRequestRow, repository: RepositoryRow) -> str:
+    """What has changed since the weights of both sides were asked for, so that the branch must not move."""
     tip, account = requests.base_tip(session, row), row.merging["account"]
     if tip != row.merging["base"]:
         return f"{row.base_ref} moved on to {tip} while the weights were merged."
+    head = versions.get(session, row.merging["head"])
+    if head is None or head.state != State.PUBLISHED:
+        return f"The head {row.merging['head']} was erased while the weights were merged."
     if access.role_of(session, Identity(account, "catalog"), repository) < Role.WRITE:
         return f"{account} may not write to {repository.owner}/{repository.name} any more."
     return f"{repository.owner}/{repository.name} is archived." if repository.archived else ""

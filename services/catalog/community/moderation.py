@@ -73,11 +73,12 @@ def decide(session: Session, moderator: str, report_id: str, take_down: bool, no
         raise NotFound("There is no such report.", hint="List the open reports.")
     if session.get(DecisionRow, report_id) is not None:
         raise Conflict("The report was decided already.", hint="Look at it again.", reason="REPORT_DECIDED")
+    repository = repositories.by_id(session, report.repository_id)
+    _check_disinterested(session, repository, moderator)
     said = checked_text(note, "note", MAX_TEXT) if take_down else note.strip()[:MAX_TEXT]
     state = TAKEN_DOWN if take_down else DISMISSED
     session.add(DecisionRow(report_id=report_id, state=state, moderator=moderator, note=said, create_time=now()))
     log(session, moderator, f"report.{state}", report_id, said)
-    repository = repositories.by_id(session, report.repository_id)
     if take_down and not repository.taken_down:
         _take_down(session, moderator, repository, said)
     session.flush()
@@ -102,6 +103,7 @@ def decide_takedown(session: Session, moderator: str, takedown_id: str, restore:
     if row.end_time is not None or not (restore or row.appeal_state == OPEN):
         raise Conflict("There is nothing to decide.", hint="Look at the take-down again.", reason="NOTHING_TO_DECIDE")
     repository = repositories.by_id(session, row.repository_id)
+    _check_disinterested(session, repository, moderator)
     row.answer = note.strip()[:MAX_TEXT]
     row.appeal_state = RESTORED if restore else UPHELD
     log(session, moderator, f"takedown.{row.appeal_state}", takedown_id, row.answer)
@@ -130,6 +132,13 @@ def takedowns(
 def _leads(session: Session, owner: str, account: str) -> bool:
     """Whether the account is the owner, or leads the organisation that is."""
     return owner == account or access.member_role(session, owner, account) >= Role.ADMIN
+
+
+def _check_disinterested(session: Session, repository: RepositoryRow, moderator: str) -> None:
+    if _leads(session, repository.owner, moderator):
+        raise Forbidden(
+            "This is about a voice of your own.", hint="Another moderator decides about it.", reason="OWN_VOICE"
+        )
 
 
 def _owners(session: Session, repository: RepositoryRow) -> set[str]:

@@ -108,7 +108,7 @@ class Prices:
         synthesis: 1,000 characters of a batch, begun ones counted whole.
         publish: earned by a published version, for at most `publishes_a_day` versions of an account a day.
         download: earned by the first download of a version by somebody else, at most `downloads_a_day` of an account.
-        merge: earned by the author of an adopted merge.
+        merge: earned by the author of an adopted merge, for at most `merges_a_day` of an account.
     """
 
     charging: bool = True
@@ -120,6 +120,7 @@ class Prices:
     download: int = 10
     downloads_a_day: int = 100
     merge: int = 50
+    merges_a_day: int = 10
 
     def price(self, purpose: str, units: int) -> int:
         """Credits for so many jobs (`training`) or characters (`synthesis`); Unprocessable for anything else."""

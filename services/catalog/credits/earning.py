@@ -39,8 +39,8 @@ def downloaded(session: Session, prices: Prices, version: VersionRow, by: str) -
 
 
 def merged(session: Session, prices: Prices, merge: str, author: str, adopted_by: str, version: VersionRow) -> None:
-    """A merge was adopted: who proposed it earns, unless it was adopted by the same account."""
-    if author != adopted_by:
+    """A merge was adopted: who proposed it earns, a bounded number a day, unless the same account adopted it."""
+    if author != adopted_by and not _bounded(session, author, Kind.MERGE, prices.merges_a_day):
         _earn(session, f"merge:{merge}", Kind.MERGE, author, prices.merge, version)
 
 

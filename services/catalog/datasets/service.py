@@ -127,7 +127,6 @@ def _dataset(row: DatasetRow) -> pb.Dataset:
         query=row.query,
         private=row.private,
         records=row.records,
-        position=row.position,
         create_time=to_timestamp(row.create_time),
         digest=row.digest,
     )

@@ -59,6 +59,27 @@ def is_ancestor(lookup: Lookup, ancestor: str, version: str) -> bool:
     return False
 
 
+def nearest(lookup: Lookup, heads: Iterable[str], fits: Callable[[str], bool]) -> list[str]:
+    """Of the versions and their ancestors those that fit and led to no other one that does, newest first."""
+    waiting = _queue(lookup, heads)
+    seen = {node.id for _, node in waiting}
+    below: set[str] = set()
+    found: list[str] = []
+    while any(node.id not in below for _, node in waiting):
+        _, node = heapq.heappop(waiting)
+        inside = node.id in below
+        if not inside and fits(node.id):
+            found.append(node.id)
+            inside = True
+        for parent in node.parents:
+            if inside:
+                below.add(parent)
+            if parent not in seen:
+                seen.add(parent)
+                _add(waiting, lookup(parent))
+    return found
+
+
 def compare(lookup: Lookup, base: str, head: str) -> Comparison:
     """What `head` has that `base` lacks and the other way round, and the nearest versions that both have."""
     ours, theirs, stale = 1, 2, 4

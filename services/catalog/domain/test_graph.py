@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.catalog.domain.graph import Comparison, Node, compare, is_ancestor, walk
+from services.catalog.domain.graph import Comparison, Node, compare, is_ancestor, nearest, walk
 
 Graph = dict[str, Node]
 
@@ -33,9 +33,9 @@ def test_walks_say_what_the_definition_says(graph: Graph, data: st.DataObject) -
     assert walked == sorted(ours | theirs, reverse=True)
     assert is_ancestor(graph.__getitem__, one, other) == (one in theirs)
     common = ours & theirs
-    nearest = {a for a in common if not any(a in ancestors(graph, b) for b in common - {a})}
+    best = {a for a in common if not any(a in ancestors(graph, b) for b in common - {a})}
     found = compare(graph.__getitem__, one, other)
-    assert (set(found.merge_bases), found.ahead, found.behind) == (nearest, len(theirs - ours), len(ours - theirs))
+    assert (set(found.merge_bases), found.ahead, found.behind) == (best, len(theirs - ours), len(ours - theirs))
 
 
 def test_both_bases_of_a_criss_cross_are_found() -> None:
@@ -60,3 +60,13 @@ def test_an_ancestor_check_looks_no_further_than_the_ancestor() -> None:
     assert is_ancestor(lookup, "9990", "9999")
     assert not is_ancestor(lambda v: Node(v, 9995, ()) if v == "other" else lookup(v), "other", "9999")
     assert len(asked) < 20
+
+
+@given(graphs(), st.data())
+@settings(deadline=None)
+def test_the_nearest_that_fit_are_those_that_led_to_no_other(graph: Graph, data: st.DataObject) -> None:
+    heads = data.draw(st.lists(st.sampled_from(sorted(graph)), max_size=3))
+    fit = data.draw(st.sets(st.sampled_from(sorted(graph))))
+    led = set[str]().union(*(ancestors(graph, head) for head in heads)) & fit
+    best = {a for a in led if not any(a in ancestors(graph, b) for b in led - {a})}
+    assert nearest(graph.__getitem__, heads, fit.__contains__) == sorted(best, reverse=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from blake3 import blake3
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from services.catalog.domain.roles import Role, is_archived, lacks
 from services.catalog.domain.visibility import Visibility, require_account
-from services.catalog.store.access_tables import CollaboratorRow, MemberRow
+from services.catalog.store.access_tables import CollaboratorRow, ErasedRow, MemberRow
 from services.catalog.store.tables import RepositoryRow
 from services.common.identity import Identity
 
@@ -51,7 +52,14 @@ def may_create(session: Session, identity: Identity, owner: str) -> bool:
     """Whether the caller may make repositories under that name: one's own, or an organisation's from maintain up."""
     if not identity.account:
         return False
-    return identity.account == owner or member_role(session, owner, identity.account) >= Role.MAINTAIN
+    if identity.account == owner:
+        return session.get(ErasedRow, erased_digest(owner)) is None
+    return member_role(session, owner, identity.account) >= Role.MAINTAIN
+
+
+def erased_digest(account: str) -> str:
+    """By what an erased account is remembered: 64 hex digits."""
+    return blake3(account.encode()).hexdigest()
 
 
 def member_role(session: Session, organisation: str, account: str) -> Role:

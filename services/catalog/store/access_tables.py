@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from services.catalog.store.tables import ACCOUNT, ID, Base
+from services.catalog.store.tables import ACCOUNT, DIGEST, ID, Base
 
 
 class RedirectRow(Base):
@@ -26,6 +26,14 @@ class CollaboratorRow(Base):
     repository_id: Mapped[str] = mapped_column(ForeignKey("repositories.id"), primary_key=True)
     account: Mapped[str] = mapped_column(ACCOUNT, primary_key=True, index=True)
     role: Mapped[int]
+
+
+class ErasedRow(Base):
+    """An account that was erased, by a digest of its name: a call that came too late makes nothing in its name."""
+
+    __tablename__ = "erased_accounts"
+    digest: Mapped[str] = mapped_column(DIGEST, primary_key=True)
+    create_time: Mapped[datetime]
 
 
 class OrganisationRow(Base):

@@ -7,10 +7,12 @@ from collections.abc import Sequence
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from services.catalog.domain.graph import is_ancestor, walk
+from services.catalog.domain.graph import Lookup, is_ancestor, nearest
 from services.catalog.domain.refs import RefKind, Tip, moved
 from services.catalog.domain.road import REFUSED, State
 from services.catalog.store.history import lookup
+from services.catalog.store.pull_tables import PullRequestRow
+from services.catalog.store.pulls import MERGED
 from services.catalog.store.tables import RefRow, RepositoryRow, VersionRow
 from services.common.clock import now
 from services.common.errors import NotFound
@@ -79,7 +81,7 @@ def withdraw(session: Session, version: VersionRow) -> list[str]:
     """Takes a version that is quarantined or erased off all refs; answers ids of repositories that changed.
 
     A branch falls back to the nearest version that led to it: its tip to one that is neither, what people read
-    to a published one. A tag of it is gone.
+    to a published one. Where sides were merged, to the one that has what the branch had before. A tag of it is gone.
     """
     named = or_(RefRow.version_id == version.id, RefRow.tip == version.id)
     changed = []
@@ -89,16 +91,41 @@ def withdraw(session: Session, version: VersionRow) -> list[str]:
             session.delete(row)
             continue
         if row.tip == version.id:
-            row.tip = _earlier(session, version, [s for s in State if s not in REFUSED])
+            row.tip = _earlier(session, row, version, [s for s in State if s not in REFUSED])
         if row.version_id == version.id:
-            row.version_id = _earlier(session, version, [State.PUBLISHED])
+            row.version_id = _earlier(session, row, version, [State.PUBLISHED])
     return changed
 
 
-def _earlier(session: Session, version: VersionRow, states: Sequence[State]) -> str | None:
-    """The newest ancestor in one of the states."""
-    for node in walk(lookup(session), version.parents):
-        state = session.scalars(select(VersionRow.state).where(VersionRow.id == node.id)).one()
-        if State(state) in states:
-            return node.id
-    return None
+def _earlier(session: Session, row: RefRow, version: VersionRow, states: Sequence[State]) -> str | None:
+    """The ancestor in one of the states to which the branch falls back."""
+    read = lookup(session)
+
+    def fits(one: str) -> bool:
+        return State(session.scalars(select(VersionRow.state).where(VersionRow.id == one)).one()) in states
+
+    found = nearest(read, version.parents, fits)
+    return _continued(session, row, read, found) if len(found) > 1 else next(iter(found), None)
+
+
+def _continued(session: Session, row: RefRow, read: Lookup, found: Sequence[str]) -> str:
+    """Of versions none of which led to another the one that holds the newest that the branch had; else the newest."""
+    for before in _had(session, row):
+        holding = [one for one in found if is_ancestor(read, before, one)]
+        if holding:
+            return holding[0]
+    return found[0]
+
+
+def _had(session: Session, row: RefRow) -> list[str]:
+    """What the branch had, newest first: what was pushed to it, and what pull requests found there."""
+    pushed = select(VersionRow.create_time, VersionRow.id).where(
+        VersionRow.repository_id == row.repository_id, VersionRow.ref == row.name
+    )
+    merged = select(PullRequestRow.update_time, PullRequestRow.base_version).where(
+        PullRequestRow.repository_id == row.repository_id,
+        PullRequestRow.base_ref == row.name,
+        PullRequestRow.state == MERGED,
+    )
+    times = [(time, version) for query in (pushed, merged) for time, version in session.execute(query)]
+    return [version for _, version in sorted(times, reverse=True)]

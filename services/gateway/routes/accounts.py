@@ -26,6 +26,10 @@ _ACCOUNT = record({"name": text(39), "create_time": {"type": "string", "format":
 _ME = record({"name": text(39), "create_time": {"type": "string", "format": "date-time"}, "admin": {"type": "boolean"}})
 _SIGN_UP = record({"name": text(39, pattern=NAME_PATTERN), "password": text(PASSWORD_MAX, least=PASSWORD_MIN)})
 _LOG_IN = record({"name": text(39), "password": text(PASSWORD_MAX)})
+_ERASE = record(
+    {"name": text(39, note="Your own, as a confirmation."), "password": text(PASSWORD_MAX)},
+)
+_ERASED = record({"pseudonym": text(39)})
 _SESSION: Schema = record({"token": text(64), "account": text(39), "expire_time": {"type": "string"}})
 
 
@@ -48,14 +52,7 @@ def create_account(call: Call) -> Reply:
 def create_session(call: Call) -> Reply:
     """Answers a bearer token that may do all the account may do, for 30 days."""
     name, password = call.body["name"], call.body["password"]
-    call.hub.limits.passwords.spend(call.remote)
-    call.hub.limits.passwords.spend(f"name:{name}")
-    with call.hub.limits.checks.one():
-        right = call.hub.passwords.check(call.hub.accounts.password_hash(name), password)
-    if not right:
-        raise Unauthenticated(
-            "Name or password is wrong.", hint="Check both, or sign up first.", reason="WRONG_PASSWORD"
-        )
+    _check_password(call, name, password)
     token, secret = call.hub.accounts.issue(name, "session", "session", ALL_SCOPES, now() + SESSION_LIFE)
     expires = token.expire_time.isoformat() if token.expire_time else ""
     return Reply({"token": secret, "account": name, "expire_time": expires})
@@ -72,6 +69,30 @@ def delete_session(call: Call) -> Reply:
 def get_me(call: Call) -> Reply:
     """The account of the token, and whether the token administers the hub."""
     return Reply({**_account(call.hub.accounts.get(call.account)), "admin": call.identity.admin})
+
+
+@resource.route("DELETE", "/v1/me", "Erase my account", Answer(200, _ERASED), body=_ERASE, scope=Scope.ACCOUNT)
+def delete_me(call: Call) -> Reply:
+    """For good: its tokens are dead at once; its voices and recordings go from everywhere, forks included.
+
+    What others need (comments, reviews, entries of the ledger) is shown as by the pseudonym in the answer.
+    """
+    if call.body["name"] != call.account:
+        raise Invalid("This is not your name.", hint="Write it as you sign in.", fields={"name": "is not yours"})
+    _check_password(call, call.account, call.body["password"])
+    call.hub.uploads.forget(call.account)
+    return Reply({"pseudonym": call.hub.accounts.erase(call.account)})
+
+
+def _check_password(call: Call, name: str, password: str) -> None:
+    call.hub.limits.passwords.spend(call.remote)
+    call.hub.limits.passwords.spend(f"name:{name}")
+    with call.hub.limits.checks.one():
+        right = call.hub.passwords.check(call.hub.accounts.password_hash(name), password)
+    if not right:
+        raise Unauthenticated(
+            "Name or password is wrong.", hint="Check both, or sign up first.", reason="WRONG_PASSWORD"
+        )
 
 
 def _account(account: Account) -> dict[str, Any]:

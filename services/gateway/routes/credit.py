@@ -43,7 +43,7 @@ def list_credit_entries(call: Call) -> Reply:
 @resource.route("POST", "/v1/credits/gifts", "Give credits", Answer(201, _ONE), body=_GIFT, scope=Scope.WRITE)
 def give_credits(call: Call) -> Reply:
     """To another account of this hub; answers what the giver has left."""
-    to = call.hub.accounts.get(call.body["to"]).name
+    to = call.hub.accounts.person(call.body["to"]).name
     request = pb.GiveCreditsRequest(
         to=to, amount=call.body["amount"], note=call.body.get("note", ""), idempotency_key=call.key
     )

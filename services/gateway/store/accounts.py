@@ -14,11 +14,8 @@ from services.common.database import Database
 from services.common.errors import Conflict, NotFound
 from services.common.ids import new_id
 from services.gateway.domain.credentials import Scope, new_token, token_digest
-from services.gateway.store import audit
-from services.gateway.store.tables import accounts, administrators, tokens
-
-ORGANISATION = "organisation:"
-"""Stands, before the name of who made it, where a person's account has a password hash."""
+from services.gateway.store import audit, erasing
+from services.gateway.store.tables import ORGANISATION, accounts, administrators, tokens
 
 
 @dataclass(frozen=True)
@@ -59,6 +56,7 @@ class Accounts:
         values = {"name": name, "password_hash": password_hash, "create_time": account.create_time}
         try:
             with self._database.write() as session:
+                erasing.check_free(session, name)
                 session.execute(insert(accounts).values(values))
                 audit.record(session, name, "account.create", f"accounts/{name}")
         except IntegrityError as error:
@@ -74,6 +72,7 @@ class Accounts:
         """Takes a name for an organisation; Conflict if it is taken, but not for whoever reserved it before."""
         values = {"name": name, "password_hash": ORGANISATION + creator, "create_time": now()}
         with self._database.write() as session:
+            erasing.check_free(session, name)
             row = session.execute(select(accounts).where(accounts.c.name == name)).one_or_none()
             if row is not None and row.password_hash != ORGANISATION + creator:
                 raise Conflict(
@@ -106,6 +105,10 @@ class Accounts:
             found = session.execute(query).scalar_one_or_none()
         return None if found is None or found.startswith(ORGANISATION) else found
 
+    def erase(self, name: str) -> str:
+        """Forgets an account; answers the pseudonym that stands in its place. Unprocessable for the last admin."""
+        return erasing.erase(self._database, name)
+
     def issue(
         self, account: str, kind: str, label: str, scopes: frozenset[Scope], expire_time: datetime | None
     ) -> tuple[Token, str]:
@@ -122,9 +125,12 @@ class Accounts:
             "create_time": token.create_time,
             "expire_time": expire_time,
         }
-        with self._database.write() as session:
-            session.execute(insert(tokens).values(values))
-            audit.record(session, account, f"{kind}.create", f"tokens/{token.id}")
+        try:
+            with self._database.write() as session:
+                session.execute(insert(tokens).values(values))
+                audit.record(session, account, f"{kind}.create", f"tokens/{token.id}")
+        except IntegrityError as error:  # erased since its password was checked
+            raise _no_account() from error
         return token, secret
 
     def resolve(self, secret: str) -> Token | None:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from services.common.clock import now
 from services.common.database import Database
 from services.common.errors import Conflict
-from services.gateway.store import audit
+from services.gateway.store import audit, erasing
 from services.gateway.store.accounts import Account
 from services.gateway.store.tables import accounts, administrators
 
@@ -38,6 +38,7 @@ class Administrators:
             ):  # writers queue: of two that come together one finds the other's row
                 if session.execute(select(administrators.c.account).limit(1)).first() is not None:
                     raise used()
+                erasing.check_free(session, name)
                 session.execute(insert(accounts).values(name=name, password_hash=password_hash, **made))
                 session.execute(insert(administrators).values(account=name, proof=proof, **made))
                 audit.record(session, name, "administrator.create", f"accounts/{name}")

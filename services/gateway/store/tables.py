@@ -17,6 +17,8 @@ from sqlalchemy import (
 )
 
 metadata = MetaData()
+ORGANISATION = "organisation:"
+"""Stands, before the name of who made it, where a person's account has a password hash."""
 
 accounts = Table(
     "accounts",
@@ -45,6 +47,13 @@ administrators = Table(
     Column("account", String(39), ForeignKey("accounts.name"), primary_key=True),
     Column("proof", String(64), nullable=False),  # digest of the token that allowed it
     Column("create_time", DateTime(timezone=True), nullable=False),
+)
+
+erased_names = Table(
+    "erased_names",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # of the name
+    Column("erase_time", DateTime(timezone=True), nullable=False),
 )
 
 uploads = Table(

@@ -81,6 +81,12 @@ class UploadRows:
             audit.record(session, upload.account, "upload.complete", f"uploads/{upload.id} blake3:{digest}")
         return replace(upload, offset=upload.size, digest=digest)
 
+    def unfinished(self, account: str) -> Sequence[str]:
+        """Ids of uploads of an account whose bytes are not all there."""
+        query = select(uploads.c.id).where(uploads.c.account == account, uploads.c.digest == "")
+        with self._database.read() as session:
+            return list(session.scalars(query))
+
     def expire(self, before: datetime) -> Sequence[str]:
         """Forgets unfinished uploads that began before that moment; answers their ids."""
         old = (uploads.c.digest == "", uploads.c.create_time < before)

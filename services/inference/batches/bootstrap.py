@@ -8,6 +8,8 @@ from pathlib import Path
 from services.common.charges import Charges
 from services.common.database import Database
 from services.common.objects import ObjectStore
+from services.common.subscriptions import Subscription
+from services.inference.batches import forgetting
 from services.inference.batches.estimates import Estimator
 from services.inference.batches.lists import ListReader
 from services.inference.batches.news import News
@@ -27,6 +29,7 @@ class Batches:
 
     service: BatchService
     shards: Shards
+    accounts: Subscription
 
     @classmethod
     def wire(
@@ -37,4 +40,5 @@ class Batches:
         speaker, packer = TakeSpeaker(database, objects, synthesizer), Packer(database, objects, packing)
         estimator = Estimator(database, synthesizer)
         service = BatchService(database, ListReader(objects), estimator, news, under_way, charges)
-        return cls(service, Shards(database, objects, speaker, packer, news, under_way))
+        shards = Shards(database, objects, speaker, packer, news, under_way)
+        return cls(service, shards, forgetting.subscription(database, under_way))

@@ -51,6 +51,12 @@ def page(session: Session, account: str, before: str, size: int) -> list[Batch]:
     return [_to_batch(row) for row in session.execute(query)]
 
 
+def of_account(session: Session, account: str) -> list[Batch]:
+    """All batches of an account that are not deleted."""
+    query = select(batches).where(batches.c.account == account, batches.c.state != State.DELETED.value)
+    return [_to_batch(row) for row in session.execute(query.order_by(batches.c.id))]
+
+
 def open_count(session: Session, account: str) -> int:
     """How many batches of an account are under way."""
     under_way = [state.value for state in State if not state.ended]

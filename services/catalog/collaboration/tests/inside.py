@@ -11,9 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from services.catalog import handlers
 from services.catalog.collaboration.access_service import AccessService
 from services.catalog.collaboration.forks_service import ForkService
+from services.catalog.collaboration.judgement_service import JudgementService
 from services.catalog.collaboration.pulls_service import PullService
 from services.catalog.collaboration.refs_service import RefService
 from services.catalog.credits.domain import Prices
@@ -21,6 +24,7 @@ from services.catalog.search.port import open_index
 from services.catalog.search.projection import Projection
 from services.catalog.search.voices import VoiceSearch
 from services.catalog.service import CatalogService
+from services.catalog.store.pull_tables import PullRequestRow
 from services.catalog.tests.conftest import CARD, DECLARATION
 from services.common import migrations, rpc
 from services.common.database import Database
@@ -28,6 +32,7 @@ from services.common.identity import Identity
 from services.common.objects import Area, open_store
 from services.common.structs import to_struct
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
+from services.stubs.voicehub.catalog.v1 import pulls_pb2
 from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.inference.v1 import inference_pb2
 from services.stubs.voicehub.scanner.v1 import scanner_pb2
@@ -51,6 +56,7 @@ class Inside:
         self.catalog = CatalogService(self.database, self.objects, search, Prices())
         self.refs, self.forks = RefService(self.database), ForkService(self.database)
         self.access, self.pulls = AccessService(self.database), PullService(self.database)
+        self.judgements = JudgementService(self.database, self.objects)
 
     def ask(self, account: str, method: Callable[..., Any], request: Any) -> Any:
         """The answer to a call of `account`; raises what the service raises."""
@@ -69,11 +75,17 @@ class Inside:
 
     def push(self, account: str, owner: str, name: str, content: int, **more: Any) -> pb.Version:
         """A version whose uploads, and whose tensors later, depend on `content` alone."""
+        request = self.pushed(owner, name, content, **more)
+        made: pb.Version = self.ask(account, self.catalog.CreateVersion, request).version
+        return made
+
+    def pushed(self, owner: str, name: str, content: int, **more: Any) -> pb.CreateVersionRequest:
+        """The request for such a version, whose uploads are there."""
         files = [
             common_pb2.UploadedFile(role="s1", filename="a.ckpt", object=self.upload(b"one %d" % content)),
             common_pb2.UploadedFile(role="s2", filename="a.pth", object=self.upload(b"two %d" % content)),
         ]
-        request = pb.CreateVersionRequest(
+        return pb.CreateVersionRequest(
             owner=owner,
             name=name,
             message=str(content),
@@ -82,7 +94,30 @@ class Inside:
             files=files,
             **more,
         )
-        made: pb.Version = self.ask(account, self.catalog.CreateVersion, request).version
+
+    def merge_weights(self, ask: pulls_pb2.MergePullRequest, content: int) -> str:
+        """The version that a worker makes of both sides' weights, published and judged no worse: the branch moves."""
+        made = self.complete(self.begin(ask), ask, content)
+        self.publish(made, content)
+        return made
+
+    def begin(self, ask: pulls_pb2.MergePullRequest) -> pulls_pb2.CompleteMergeRequest:
+        """What a worker hears when the owner asks for a merge of weights."""
+        ask.strategy = pulls_pb2.MERGE_STRATEGY_WEIGHTS
+        self.ask(ask.owner, self.pulls.MergePull, ask)
+        with self.database.read() as session:
+            rows = session.scalars(select(PullRequestRow).where(PullRequestRow.head_version == ask.expected_head)).all()
+        pull = next(row for row in rows if row.merging)
+        sides = pull.merging["base"], pull.merging["head"]
+        return pulls_pb2.CompleteMergeRequest(pull_id=pull.id, base_version=sides[0], head_version=sides[1])
+
+    def complete(self, done: pulls_pb2.CompleteMergeRequest, ask: pulls_pb2.MergePullRequest, content: int) -> str:
+        """What a worker reports: the id of the version that was made of it, judged as good as the base."""
+        done.result.CopyFrom(self.pushed(ask.owner, ask.name, content))
+        made: str = self.ask(SERVICE, self.judgements.CompleteMerge, done).version.id
+        for version in filter(None, (done.base_version, made)):
+            told = pulls_pb2.Evaluation(version=version, figures=to_struct({"similarity": 0.8}), tools={"judge": "1"})
+            self.ask(SERVICE, self.judgements.RecordEvaluation, pulls_pb2.RecordEvaluationRequest(evaluation=told))
         return made
 
     def publish(self, version: str, content: int) -> None:

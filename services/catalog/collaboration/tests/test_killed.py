@@ -1,104 +1,43 @@
-"""Several clients push, fork and erase while the catalog is killed with -9 at random points; then all adds up.
+"""Several clients push, branch, fork, merge, erase and delete while the catalog is killed with -9 at random points, and
+garbage collection too; then all adds up.
 
-What was answered is there, once; nothing dangles after garbage was collected; every version rebuilds to the byte, an
-erased one is a tombstone; and what is private looks to others as what never was.
+What was answered is there, once; nothing dangles; every version rebuilds to the byte, an erased one is a tombstone; and
+others are told of private things to the byte what they are told without them.
 """
 
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import Any
 
 import grpc
 import pytest
 from blake3 import blake3
+from google.protobuf.message import Message
+from sqlalchemy import select
 
-from services.catalog.collaboration.tests.steps import forks_of, refs_of
+from services.catalog.collaboration.tests.clients import PEOPLE, PRIVATE, Client, Told, Worker
+from services.catalog.collaboration.tests.steps import forks_of, pulls_of, refs_of
+from services.catalog.collaboration.tests.strangers import questions
 from services.catalog.collecting import Collector
+from services.catalog.store.tables import FileRow, SampleRow, TensorRow, UploadRow
 from services.catalog.tests.conftest import Hub, opened
+from services.catalog.transfer.tables import DeltaRow
 from services.common.database import Database
-from services.common.errors import VoiceHubError, from_rpc
+from services.common.errors import from_rpc
 from services.common.objects import Area
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
-from services.stubs.voicehub.catalog.v1 import forks_pb2, refs_pb2
+from services.stubs.voicehub.catalog.v1 import refs_pb2
 from services.stubs.voicehub.common.v1 import common_pb2
 
-T = TypeVar("T")
-PEOPLE = ("ann", "bob", "cyd")
-PRIVATE = "cyd"
-LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
-SETTLED = (pb.VERSION_STATE_PUBLISHED, pb.VERSION_STATE_ERASED)
-
-
-@dataclass
-class Client:
-    """Somebody with a voice, and what the hub has answered."""
-
-    name: str
-    pushed: list[str] = field(default_factory=list)
-    erased: set[str] = field(default_factory=set)
-    forked: set[str] = field(default_factory=set)
-
-    def work(self, hub: Hub, seed: int, steps: int, killed: threading.Event) -> None:
-        """A random history of its own, of so many steps at least, until the last kill is over."""
-        chance = random.Random(seed)
-        for step in count():
-            if step >= steps and killed.is_set():
-                break
-            what = chance.choice(("push", "push", "push", "fork", "erase"))
-            if what == "push" or not self.pushed:
-                self.push(hub, step)
-            elif what == "fork":
-                self.fork(hub, chance.choice([one for one in PEOPLE if one not in (self.name, PRIVATE)]))
-            else:
-                self.erase(hub, chance.choice(self.pushed))
-
-    def push(self, hub: Hub, step: int) -> None:
-        kind = pb.VISIBILITY_PRIVATE if self.name == PRIVATE else pb.VISIBILITY_PUBLIC
-        request = hub.push_request(self.name, "voice", visibility_if_new=kind, idempotency_key=f"{self.name}-{step}")
-        made = surely(lambda: hub.stub(self.name).CreateVersion(request).version)
-        self.pushed.append(made.id)
-        hub.walk(made.id)
-
-    def fork(self, hub: Hub, owner: str) -> None:
-        name = f"of-{owner}"
-        request = forks_pb2.ForkRepositoryRequest(owner=owner, name="voice", new_name=name)
-        try:
-            surely(lambda: forks_of(hub, self.name).ForkRepository(request))
-        except VoiceHubError as refused:  # nothing published there yet, or made by a call whose answer was lost
-            if refused.reason != "NAME_TAKEN":
-                return
-        self.forked.add(name)
-
-    def erase(self, hub: Hub, version: str) -> None:
-        request = pb.EraseVersionRequest(owner=self.name, name="voice", version=version)
-
-        def gone() -> bool:
-            try:
-                surely(lambda: hub.stub(self.name).EraseVersion(request))
-            except VoiceHubError as refused:
-                if refused.reason != "STILL_ON_ITS_ROAD":
-                    raise
-                return False
-            return True
-
-        hub.eventually(gone, bool)
-        self.erased.add(version)
-
-
-def surely(call: Callable[[], T]) -> T:
-    """The answer, asked for again while the catalog is gone."""
-    while True:
-        try:
-            return call()
-        except grpc.RpcError as error:
-            if error.code() not in LOST:
-                raise from_rpc(error) from error
+ROAD_OVER = (pb.VERSION_STATE_PUBLISHED, pb.VERSION_STATE_ERASED)
+PAGE = 100
+GARBAGE = (sys.executable, "-m", "services.catalog.collaboration.tests.garbage")
 
 
 @pytest.fixture
@@ -108,78 +47,166 @@ def own(tmp_path: Path) -> Iterator[Hub]:
 
 
 def history_with_kills(hub: Hub, seed: int, steps: int, kills: int) -> list[Client]:
-    """All clients at work, and the catalog killed so many times meanwhile; beside them garbage is collected."""
-    chance, clients, failures = random.Random(seed), [Client(name) for name in PEOPLE], list[BaseException]()
-    killed = threading.Event()
-    database = Database(f"sqlite:///{hub.data / 'db' / 'catalog.sqlite'}")
+    """All clients at work, and catalog and garbage collection killed so many times meanwhile."""
+    chance, told, failures = random.Random(seed), Told(), list[BaseException]()
+    clients, killed, over = [Client(name, told, hub) for name in PEOPLE], threading.Event(), threading.Event()
 
-    def work(client: Client) -> None:
+    def work(call: Callable[..., None], *arguments: object) -> None:
         try:
-            client.work(hub, chance.randrange(1 << 30), steps, killed)
+            call(*arguments)
         except BaseException as error:  # noqa: BLE001 - raised below, in the thread of the test
             failures.append(error)
 
-    threads = [threading.Thread(target=work, args=(client,)) for client in clients]
-    for thread in threads:
+    threads = [threading.Thread(target=work, args=(c.work, chance.randrange(1 << 30), steps, killed)) for c in clients]
+    worker = threading.Thread(target=work, args=(Worker(hub, told).work, over))
+    for thread in (worker, *threads):
         thread.start()
     for _ in range(kills):
-        threads[0].join(chance.uniform(0.05, 0.4))  # at any point of their work
-        hub.kill()
+        with subprocess.Popen([*GARBAGE, str(hub.data)]) as garbage:
+            threads[0].join(chance.uniform(0.8, 2.5))  # at any point of their work
+            hub.kill()
+            garbage.kill()
         hub.start()
         hub.ready()
-        Collector(database, hub.objects, grace_seconds=3600).collect()
     killed.set()
     for thread in threads:
         thread.join()
+    over.set()
+    worker.join()
     assert not failures, failures
     return clients
 
 
 def check(hub: Hub, clients: list[Client]) -> None:
     """All that must hold, before and after garbage was collected."""
+    rebuilt: set[str] = set()
     for client in clients:
-        stub = hub.stub(client.name)
-        for version in client.pushed:
-            asked = pb.GetVersionRequest(owner=client.name, name="voice", ref=version)
-            found = hub.eventually(lambda: stub.GetVersion(asked).version, lambda one: one.state in SETTLED)  # noqa: B023
-            assert (found.state == pb.VERSION_STATE_ERASED) == (version in client.erased)
-            for tensor in found.tensors:
-                with hub.objects.open(Area.SERVED, tensor.digest) as stream:
-                    content = stream.read()
-                assert content == b"tensor of " + version.encode()
-                assert blake3(content).hexdigest() == tensor.digest
-            assert bool(found.tensors) == (version not in client.erased)
-        tips = refs_pb2.ListHistoryRequest(
-            owner=client.name, name="voice", ref=client.pushed[-1], page=common_pb2.PageRequest(size=100)
-        )
-        led = [one.id for one in refs_of(hub, client.name).ListHistory(tips).versions]
-        assert set(led) <= set(client.pushed), "nothing that nobody pushed"
-        every = pb.ListVersionsRequest(owner=client.name, name="voice", page=common_pb2.PageRequest(size=100))
-        assert [one.id for one in stub.ListVersions(every).versions] == client.pushed[::-1], "each once, in order"
-        for fork in client.forked:
-            assert stub.GetRepository(pb.GetRepositoryRequest(owner=client.name, name=fork)).repository.id
-    assert unseen(hub, "voice") == unseen(hub, "nothing").replace("nothing", "voice")
+        for name, place in client.places.items():
+            listed = _listed(hub, client, name)
+            known = client.told.pushed | set(client.told.results)
+            assert set(listed) <= known, "nothing that nobody made"
+            for branch, pushed in place.pushed.items():
+                assert [v for v in reversed(listed) if v in pushed] == pushed, "each once, in order"
+                led = _history(hub, client, name, branch)
+                assert set(pushed) - client.told.erased <= led, f"{name}@{branch} lost an update"
+                if branch == "main":
+                    merged = {head for repository, head in client.told.merged if repository == place.id}
+                    assert merged - client.told.erased <= led, f"{name} lost a merge"
+            for version in {*listed, *_history(hub, client, name, "main")} - rebuilt:
+                _rebuilds(hub, client, name, version)
+                rebuilt.add(version)
 
 
-def unseen(hub: Hub, name: str) -> str:
-    """What somebody else is told of a private voice."""
-    with pytest.raises(grpc.RpcError) as caught:
-        hub.stub("eve").GetVersion(pb.GetVersionRequest(owner=PRIVATE, name=name))
-    error = from_rpc(caught.value)
-    return repr((error.code, error.message, error.hint, error.reason, error.fields))
+def _listed(hub: Hub, client: Client, name: str) -> list[str]:
+    """Ids of all versions, newest first."""
+    found: list[str] = []
+    asked = pb.ListVersionsRequest(owner=client.name, name=name, page=common_pb2.PageRequest(size=PAGE))
+    while not found or asked.page.cursor:
+        answer = hub.stub(client.name).ListVersions(asked)
+        found += [one.id for one in answer.versions]
+        asked.page.cursor = answer.next_cursor
+        if not answer.versions:
+            break
+    return found
 
 
-def verify(hub: Hub, seed: int, steps: int, kills: int) -> None:
+def _history(hub: Hub, client: Client, name: str, branch: str) -> set[str]:
+    """What led to the tip of a branch; nothing if it fell back to nothing, or was never made."""
+    refs, found = refs_of(hub, client.name), set[str]()
+    listed = refs.ListRefs(refs_pb2.ListRefsRequest(owner=client.name, name=name)).refs
+    tips = [ref.tip or ref.version for ref in listed if ref.name == branch]
+    if not any(tips):
+        return found
+    asked = refs_pb2.ListHistoryRequest(
+        owner=client.name, name=name, ref=tips[0], page=common_pb2.PageRequest(size=PAGE)
+    )
+    while not found or asked.page.cursor:
+        answer = refs.ListHistory(asked)
+        found |= {one.id for one in answer.versions}
+        asked.page.cursor = answer.next_cursor
+    return found
+
+
+def _rebuilds(hub: Hub, client: Client, name: str, version: str) -> None:
+    asked = pb.GetVersionRequest(owner=client.name, name=name, ref=version)
+    stub = hub.stub(client.name)
+    found = hub.eventually(lambda: stub.GetVersion(asked).version, lambda one: one.state in ROAD_OVER)
+    assert (found.state == pb.VERSION_STATE_ERASED) == (version in client.told.erased)
+    assert bool(found.tensors) == (version not in client.told.erased)
+    for tensor in found.tensors:
+        with hub.objects.open(Area.SERVED, tensor.digest) as stream:
+            content = stream.read()
+        assert content == b"tensor of " + version.encode()
+        assert blake3(content).hexdigest() == tensor.digest
+
+
+def nothing_dangles(hub: Hub, database: Database) -> None:
+    """Every object that a version lists is in the store, and every object in the store is listed by one."""
+    with database.read() as session:
+        uploads = set(session.scalars(select(UploadRow.digest)))
+        served = {d for row in (TensorRow, FileRow, DeltaRow, SampleRow) for d in session.scalars(select(row.digest))}
+    assert set(hub.objects.digests(Area.QUARANTINE)) == uploads
+    assert set(hub.objects.digests(Area.SERVED)) == served
+
+
+def public_only(hub: Hub, clients: list[Client]) -> None:
+    """What a stranger is told, to the byte: with all that is private, and after its owner has deleted it."""
+    (owner,) = (client for client in clients if client.name == PRIVATE)
+    private = sorted(owner.places)
+    assert private
+    names = sorted({name for client in clients for name in client.places})
+    with_it = hub.eventually(lambda: _seen(hub, names), lambda _: _is_indexed(hub, clients))
+    for name in private:
+        owner.delete(name)
+    hub.eventually(lambda: _seen(hub, names), lambda without: without == with_it)
+
+
+def _seen(hub: Hub, names: list[str]) -> list[bytes]:
+    """Every answer to somebody without any role, as it goes over the wire."""
+    stubs = {
+        "catalog": hub.stub("eve"), "refs": refs_of(hub, "eve"), "forks": forks_of(hub, "eve"),
+        "pulls": pulls_of(hub, "eve"),
+    }  # fmt: skip
+    return [_answer(getattr(stubs[service], method), asked) for service, method, asked in questions(PEOPLE, names)]
+
+
+def _answer(call: Callable[[Any], Message], request: Message) -> bytes:
+    try:
+        return call(request).SerializeToString(deterministic=True)
+    except grpc.RpcError as caught:
+        error = from_rpc(caught)
+        return repr((error.code, error.message, error.hint, error.reason, error.fields)).encode()
+
+
+def _is_indexed(hub: Hub, clients: list[Client]) -> bool:
+    """Whether the search shows what the repositories have now."""
+    public = [(client.name, name) for client in clients if client.name != PRIVATE for name in client.places]
+    heads = {
+        found.id: found.head
+        for owner, name in public
+        for found in [hub.stub("eve").GetRepository(pb.GetRepositoryRequest(owner=owner, name=name)).repository]
+        if found.head
+    }
+    hits = hub.stub("eve").SearchVoices(pb.SearchVoicesRequest(query="demo", forks=True)).hits
+    return {hit.repository.id: hit.version for hit in hits} == heads
+
+
+def verify(hub: Hub, seed: int, steps: int, kills: int) -> Told:
     clients = history_with_kills(hub, seed, steps, kills)
     check(hub, clients)
-    assert any(client.erased for client in clients)
     database = Database(f"sqlite:///{hub.data / 'db' / 'catalog.sqlite'}")
     Collector(database, hub.objects, grace_seconds=0).collect()
     check(hub, clients)
+    nothing_dangles(hub, database)
+    public_only(hub, clients)
+    return clients[0].told
 
 
 def test_a_history_with_kills(own: Hub) -> None:
-    verify(own, seed=11, steps=30, kills=3)
+    told = verify(own, seed=11, steps=30, kills=3)
+    assert told.erased
+    assert told.merged
+    assert told.deleted
 
 
 @pytest.mark.soak

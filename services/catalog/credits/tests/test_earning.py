@@ -14,7 +14,7 @@ from services.common.clock import now
 from services.common.database import Database
 from services.common.ids import new_id
 
-PRICES = Prices(publishes_a_day=2, downloads_a_day=3)
+PRICES = Prices(publishes_a_day=2, downloads_a_day=3, merges_a_day=2)
 
 
 def made(session: Session, owner: str, *parents: VersionRow) -> VersionRow:
@@ -66,6 +66,9 @@ def test_an_adopted_merge_earns_unless_it_is_ones_own(database: Database) -> Non
         for author in ("bo", "bo", "ana"):
             earning.merged(session, PRICES, f"pull-{author}", author, "ana", version)
         assert (has(session, "bo"), has(session, "ana")) == (50, 0)
+        for number in range(3):  # two who play into each other's hands
+            earning.merged(session, PRICES, f"pull-{number}", "bo", "ana", version)
+        assert has(session, "bo") == 100
 
 
 def test_audited_compute_is_paid_once_for_each_audit(database: Database) -> None:

@@ -27,33 +27,35 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from services.stubs.voicehub.common.v1 import common_pb2 as voicehub_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"voicehub/catalog/v1/datasets.proto\x12\x13voicehub.catalog.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fvoicehub/common/v1/common.proto\"\x99\x01\n\x07\x44\x61taset\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12\x0f\n\x07private\x18\x03 \x01(\x08\x12\x0f\n\x07records\x18\x04 \x01(\x03\x12\x10\n\x08position\x18\x05 \x01(\x03\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64igest\x18\x07 \x01(\t\"I\n\rDatasetObject\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x03\"*\n\x05Maker\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x10\n\x08\x64istance\x18\x02 \x01(\x03\"\xff\x03\n\rDatasetRecord\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cpublish_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x0b\x64\x65\x63laration\x18\x08 \x01(\x0b\x32\x1f.voicehub.common.v1.Declaration\x12\x12\n\ncommercial\x18\t \x01(\x08\x12\x0e\n\x06\x66\x61mily\x18\n \x01(\t\x12%\n\x04\x63\x61rd\x18\x0b \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x07\x66igures\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07parents\x18\r \x03(\t\x12*\n\x06makers\x18\x0e \x03(\x0b\x32\x1a.voicehub.catalog.v1.Maker\x12\r\n\x05stars\x18\x0f \x01(\x03\x12\x11\n\tdownloads\x18\x10 \x01(\x03\x12\x33\n\x07objects\x18\x11 \x03(\x0b\x32\".voicehub.catalog.v1.DatasetObject\"L\n\x11PinDatasetRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0f\n\x07private\x18\x02 \x01(\x08\x12\x17\n\x0fidempotency_key\x18\x03 \x01(\t\"C\n\x12PinDatasetResponse\x12-\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x1c.voicehub.catalog.v1.Dataset\"\x1f\n\x11GetDatasetRequest\x12\n\n\x02id\x18\x01 \x01(\t\"C\n\x12GetDatasetResponse\x12-\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x1c.voicehub.catalog.v1.Dataset\"g\n\x19ListDatasetRecordsRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07tensors\x18\x02 \x01(\x08\x12-\n\x04page\x18\x03 \x01(\x0b\x32\x1f.voicehub.common.v1.PageRequest\"x\n\x1aListDatasetRecordsResponse\x12\x33\n\x07records\x18\x01 \x03(\x0b\x32\".voicehub.catalog.v1.DatasetRecord\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08withheld\x18\x03 \x01(\x03\x32\xc5\x02\n\x0e\x44\x61tasetService\x12]\n\nPinDataset\x12&.voicehub.catalog.v1.PinDatasetRequest\x1a\'.voicehub.catalog.v1.PinDatasetResponse\x12]\n\nGetDataset\x12&.voicehub.catalog.v1.GetDatasetRequest\x1a\'.voicehub.catalog.v1.GetDatasetResponse\x12u\n\x12ListDatasetRecords\x12..voicehub.catalog.v1.ListDatasetRecordsRequest\x1a/.voicehub.catalog.v1.ListDatasetRecordsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"voicehub/catalog/v1/datasets.proto\x12\x13voicehub.catalog.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fvoicehub/common/v1/common.proto\"\x9d\x01\n\x07\x44\x61taset\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12\x0f\n\x07private\x18\x03 \x01(\x08\x12\x0f\n\x07records\x18\x04 \x01(\x03\x12\x14\n\x08position\x18\x05 \x01(\x03\x42\x02\x18\x01\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06\x64igest\x18\x07 \x01(\t\"I\n\rDatasetObject\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04path\x18\x02 \x01(\t\x12\x0e\n\x06\x64igest\x18\x03 \x01(\t\x12\x0c\n\x04size\x18\x04 \x01(\x03\"*\n\x05Maker\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x10\n\x08\x64istance\x18\x02 \x01(\x03\"\xff\x03\n\rDatasetRecord\x12\x0e\n\x06number\x18\x01 \x01(\x03\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x30\n\x0cpublish_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x34\n\x0b\x64\x65\x63laration\x18\x08 \x01(\x0b\x32\x1f.voicehub.common.v1.Declaration\x12\x12\n\ncommercial\x18\t \x01(\x08\x12\x0e\n\x06\x66\x61mily\x18\n \x01(\t\x12%\n\x04\x63\x61rd\x18\x0b \x01(\x0b\x32\x17.google.protobuf.Struct\x12(\n\x07\x66igures\x18\x0c \x01(\x0b\x32\x17.google.protobuf.Struct\x12\x0f\n\x07parents\x18\r \x03(\t\x12*\n\x06makers\x18\x0e \x03(\x0b\x32\x1a.voicehub.catalog.v1.Maker\x12\r\n\x05stars\x18\x0f \x01(\x03\x12\x11\n\tdownloads\x18\x10 \x01(\x03\x12\x33\n\x07objects\x18\x11 \x03(\x0b\x32\".voicehub.catalog.v1.DatasetObject\"L\n\x11PinDatasetRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x0f\n\x07private\x18\x02 \x01(\x08\x12\x17\n\x0fidempotency_key\x18\x03 \x01(\t\"C\n\x12PinDatasetResponse\x12-\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x1c.voicehub.catalog.v1.Dataset\"\x1f\n\x11GetDatasetRequest\x12\n\n\x02id\x18\x01 \x01(\t\"C\n\x12GetDatasetResponse\x12-\n\x07\x64\x61taset\x18\x01 \x01(\x0b\x32\x1c.voicehub.catalog.v1.Dataset\"g\n\x19ListDatasetRecordsRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07tensors\x18\x02 \x01(\x08\x12-\n\x04page\x18\x03 \x01(\x0b\x32\x1f.voicehub.common.v1.PageRequest\"x\n\x1aListDatasetRecordsResponse\x12\x33\n\x07records\x18\x01 \x03(\x0b\x32\".voicehub.catalog.v1.DatasetRecord\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\x12\x10\n\x08withheld\x18\x03 \x01(\x03\x32\xc5\x02\n\x0e\x44\x61tasetService\x12]\n\nPinDataset\x12&.voicehub.catalog.v1.PinDatasetRequest\x1a\'.voicehub.catalog.v1.PinDatasetResponse\x12]\n\nGetDataset\x12&.voicehub.catalog.v1.GetDatasetRequest\x1a\'.voicehub.catalog.v1.GetDatasetResponse\x12u\n\x12ListDatasetRecords\x12..voicehub.catalog.v1.ListDatasetRecordsRequest\x1a/.voicehub.catalog.v1.ListDatasetRecordsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'services.stubs.voicehub.catalog.v1.datasets_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_DATASET'].fields_by_name['position']._loaded_options = None
+  _globals['_DATASET'].fields_by_name['position']._serialized_options = b'\030\001'
   _globals['_DATASET']._serialized_start=156
-  _globals['_DATASET']._serialized_end=309
-  _globals['_DATASETOBJECT']._serialized_start=311
-  _globals['_DATASETOBJECT']._serialized_end=384
-  _globals['_MAKER']._serialized_start=386
-  _globals['_MAKER']._serialized_end=428
-  _globals['_DATASETRECORD']._serialized_start=431
-  _globals['_DATASETRECORD']._serialized_end=942
-  _globals['_PINDATASETREQUEST']._serialized_start=944
-  _globals['_PINDATASETREQUEST']._serialized_end=1020
-  _globals['_PINDATASETRESPONSE']._serialized_start=1022
-  _globals['_PINDATASETRESPONSE']._serialized_end=1089
-  _globals['_GETDATASETREQUEST']._serialized_start=1091
-  _globals['_GETDATASETREQUEST']._serialized_end=1122
-  _globals['_GETDATASETRESPONSE']._serialized_start=1124
-  _globals['_GETDATASETRESPONSE']._serialized_end=1191
-  _globals['_LISTDATASETRECORDSREQUEST']._serialized_start=1193
-  _globals['_LISTDATASETRECORDSREQUEST']._serialized_end=1296
-  _globals['_LISTDATASETRECORDSRESPONSE']._serialized_start=1298
-  _globals['_LISTDATASETRECORDSRESPONSE']._serialized_end=1418
-  _globals['_DATASETSERVICE']._serialized_start=1421
-  _globals['_DATASETSERVICE']._serialized_end=1746
+  _globals['_DATASET']._serialized_end=313
+  _globals['_DATASETOBJECT']._serialized_start=315
+  _globals['_DATASETOBJECT']._serialized_end=388
+  _globals['_MAKER']._serialized_start=390
+  _globals['_MAKER']._serialized_end=432
+  _globals['_DATASETRECORD']._serialized_start=435
+  _globals['_DATASETRECORD']._serialized_end=946
+  _globals['_PINDATASETREQUEST']._serialized_start=948
+  _globals['_PINDATASETREQUEST']._serialized_end=1024
+  _globals['_PINDATASETRESPONSE']._serialized_start=1026
+  _globals['_PINDATASETRESPONSE']._serialized_end=1093
+  _globals['_GETDATASETREQUEST']._serialized_start=1095
+  _globals['_GETDATASETREQUEST']._serialized_end=1126
+  _globals['_GETDATASETRESPONSE']._serialized_start=1128
+  _globals['_GETDATASETRESPONSE']._serialized_end=1195
+  _globals['_LISTDATASETRECORDSREQUEST']._serialized_start=1197
+  _globals['_LISTDATASETRECORDSREQUEST']._serialized_end=1300
+  _globals['_LISTDATASETRECORDSRESPONSE']._serialized_start=1302
+  _globals['_LISTDATASETRECORDSRESPONSE']._serialized_end=1422
+  _globals['_DATASETSERVICE']._serialized_start=1425
+  _globals['_DATASETSERVICE']._serialized_end=1750
 # @@protoc_insertion_point(module_scope)

@@ -19,6 +19,11 @@ if sys.version_info >= (3, 11):
 else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
+if sys.version_info >= (3, 13):
+    from warnings import deprecated as _deprecated
+else:
+    from typing_extensions import deprecated as _deprecated
+
 DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
@@ -36,8 +41,16 @@ class Dataset(_message.Message):
     query: _builtins.str
     private: _builtins.bool
     records: _builtins.int
-    position: _builtins.int
-    """The last change of the hub that it has seen."""
+    @_builtins.property
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def position(self) -> _builtins.int:
+        """Always 0: where it stands among all changes would tell of private ones."""
+
+    @position.setter
+    @_deprecated("""This field has been marked as deprecated using proto field options.""")
+    def position(self, value: _builtins.int) -> None:
+        """Always 0: where it stands among all changes would tell of private ones."""
+
     digest: _builtins.str
     """BLAKE3-256 over the pinned versions in their order."""
     @_builtins.property

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!voicehub/gateway/v1/gateway.proto\x12\x13voicehub.gateway.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"H\n\x07\x41\x63\x63ount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"!\n\x11GetAccountRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"C\n\x12GetAccountResponse\x12-\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1c.voicehub.gateway.v1.Account\"j\n\rAuditRecorded\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x0e\n\x06target\x18\x03 \x01(\t\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp2o\n\x0eGatewayService\x12]\n\nGetAccount\x12&.voicehub.gateway.v1.GetAccountRequest\x1a\'.voicehub.gateway.v1.GetAccountResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!voicehub/gateway/v1/gateway.proto\x12\x13voicehub.gateway.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"H\n\x07\x41\x63\x63ount\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"!\n\x11GetAccountRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"C\n\x12GetAccountResponse\x12-\n\x07\x61\x63\x63ount\x18\x01 \x01(\x0b\x32\x1c.voicehub.gateway.v1.Account\"j\n\rAuditRecorded\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x0e\n\x06target\x18\x03 \x01(\t\x12(\n\x04time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"D\n\rAccountErased\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x11\n\tpseudonym\x18\x02 \x01(\t\x12\x0f\n\x07uploads\x18\x03 \x03(\t2o\n\x0eGatewayService\x12]\n\nGetAccount\x12&.voicehub.gateway.v1.GetAccountRequest\x1a\'.voicehub.gateway.v1.GetAccountResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -40,6 +40,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETACCOUNTRESPONSE']._serialized_end=267
   _globals['_AUDITRECORDED']._serialized_start=269
   _globals['_AUDITRECORDED']._serialized_end=375
-  _globals['_GATEWAYSERVICE']._serialized_start=377
-  _globals['_GATEWAYSERVICE']._serialized_end=488
+  _globals['_ACCOUNTERASED']._serialized_start=377
+  _globals['_ACCOUNTERASED']._serialized_end=445
+  _globals['_GATEWAYSERVICE']._serialized_start=447
+  _globals['_GATEWAYSERVICE']._serialized_end=558
 # @@protoc_insertion_point(module_scope)

@@ -1,0 +1,117 @@
+"""What an erasure or a deletion leaves of branches and merges: no update of anybody else is lost with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from services.catalog.collaboration.tests.inside import Inside
+from services.catalog.collecting import Collected, Collector
+from services.common.errors import Conflict
+from services.common.objects import Area
+from services.stubs.voicehub.catalog.v1 import access_pb2, forks_pb2, pulls_pb2, refs_pb2
+from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
+
+
+def made(hub: Inside, owner: str, content: int, **more: str) -> str:
+    """A published version's id; everything here is called `voice`."""
+    version = hub.push(owner, owner, "voice", content, **more)
+    hub.publish(version.id, content)
+    return version.id
+
+
+def fork(hub: Inside, account: str, owner: str) -> None:
+    hub.ask(account, hub.forks.ForkRepository, forks_pb2.ForkRepositoryRequest(owner=owner, name="voice"))
+
+
+def asked(hub: Inside, author: str, owner: str, head: str, head_ref: str = "main") -> pulls_pb2.MergePullRequest:
+    """A pull request into `main`, and how to merge it."""
+    request = pulls_pb2.OpenPullRequest(
+        owner=owner, name="voice", head_owner=author, head_name="voice", head_ref=head_ref, title="better"
+    )
+    number = hub.ask(author, hub.pulls.OpenPull, request).pull.number
+    return pulls_pb2.MergePullRequest(owner=owner, name="voice", number=number, expected_head=head)
+
+
+def erase(hub: Inside, owner: str, version: str) -> None:
+    hub.ask(owner, hub.catalog.EraseVersion, pb.EraseVersionRequest(owner=owner, name="voice", version=version))
+
+
+def main(hub: Inside, owner: str) -> str:
+    return str(
+        hub.ask(owner, hub.refs.GetRef, refs_pb2.GetRefRequest(owner=owner, name="voice", ref="main")).ref.version
+    )
+
+
+def pull(hub: Inside, ask: pulls_pb2.MergePullRequest) -> pulls_pb2.Pull:
+    look = pulls_pb2.GetPullRequest(owner=ask.owner, name=ask.name, number=ask.number)
+    found: pulls_pb2.Pull = hub.ask(ask.owner, hub.pulls.GetPull, look).pull
+    return found
+
+
+def test_without_its_merge_a_branch_has_what_it_had_before_and_not_what_came_later(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    made(hub, "ann", 1)
+    fork(hub, "bob", "ann")
+    ours = made(hub, "ann", 2)
+    theirs = made(hub, "bob", 3)
+    merged = hub.merge_weights(asked(hub, "bob", "ann", theirs), 4)
+    assert main(hub, "ann") == merged
+    erase(hub, "ann", merged)
+    assert main(hub, "ann") == ours, "the newest that led to it is bob's, and lacks what ann had pushed"
+
+
+def test_two_merges_back_it_is_still_the_side_of_the_branch(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    made(hub, "ann", 1)
+    for other in ("bob", "cyd"):
+        fork(hub, other, "ann")
+    one = made(hub, "bob", 2)
+    hub.ask("ann", hub.pulls.MergePull, asked(hub, "bob", "ann", one))
+    assert main(hub, "ann") == one, "a step forward, to a version of bob's"
+    other = made(hub, "cyd", 3)
+    both = hub.merge_weights(asked(hub, "cyd", "ann", other), 4)
+    more = made(hub, "ann", 5)
+    erase(hub, "ann", both)
+    assert main(hub, "ann") == more
+    erase(hub, "ann", more)
+    assert main(hub, "ann") == one
+
+
+def test_a_merge_of_a_head_that_is_erased_meanwhile_is_not_made(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    made(hub, "ann", 1)
+    fork(hub, "bob", "ann")
+    ours, theirs = made(hub, "ann", 2), made(hub, "bob", 3)
+    ask = asked(hub, "bob", "ann", theirs)
+    done = hub.begin(ask)
+    erase(hub, "bob", theirs)
+    assert hub.complete(done, ask, 4) == ""
+    assert "was erased" in pull(hub, ask).merge_failure
+    theirs = made(hub, "bob", 5)
+    ask.expected_head = theirs
+    result = hub.complete(hub.begin(ask), ask, 6)
+    erase(hub, "bob", theirs)
+    hub.publish(result, 6)
+    assert "was erased" in pull(hub, ask).merge_failure
+    assert main(hub, "ann") == ours
+
+
+def test_a_repository_that_is_deleted_while_weights_are_merged_for_it_holds_nothing(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    made(hub, "ann", 1)
+    made(hub, "ann", 2, ref="side")
+    theirs = made(hub, "ann", 3, ref="side")
+    made(hub, "ann", 4)
+    ask = asked(hub, "ann", "ann", theirs, "side")
+    done = hub.begin(ask)
+    result = hub.complete(done, ask, 5)
+    hub.ask("ann", hub.access.DeleteRepository, access_pb2.DeleteRepositoryRequest(owner="ann", name="voice"))
+    hub.publish(result, 5)
+    with pytest.raises(Conflict):
+        hub.complete(done, ask, 5)
+    collector = Collector(hub.database, hub.objects, grace_seconds=0)
+    assert collector.collect().versions == 5
+    assert not set(hub.objects.digests(Area.SERVED))
+    assert collector.collect() == Collected(0, 0, 0)

@@ -1,0 +1,75 @@
+"""An account is forgotten: one transaction here, and an event by which every service forgets what it keeps of it."""
+
+from __future__ import annotations
+
+import secrets
+
+from blake3 import blake3
+from sqlalchemy import delete, exists, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from services.common import outbox
+from services.common.clock import now
+from services.common.database import Database
+from services.common.errors import Conflict, Unprocessable
+from services.common.events import make_event
+from services.gateway.store import audit
+from services.gateway.store.tables import ORGANISATION, accounts, administrators, erased_names, tokens, uploads
+from services.stubs.voicehub.gateway.v1.gateway_pb2 import AccountErased
+
+MOST_UPLOADS = 1000
+"""Digests that one event carries."""
+
+
+def erase(database: Database, account: str) -> str:
+    """Forgets a person's account, whose tokens are dead from the commit on; answers its pseudonym.
+
+    What is kept is a digest of the name, so that nobody else is taken for this person later.
+
+    Raises:
+        Unprocessable: nobody else administers the hub.
+    """
+    pseudonym = f"~removed-{secrets.token_hex(6)}"
+    with database.write() as session:
+        _check_administered(session, account)
+        digests = _alone(session, account)
+        for table in (tokens, uploads, administrators):
+            session.execute(delete(table).where(table.c.account == account))
+        made = accounts.c.password_hash == ORGANISATION + account
+        session.execute(update(accounts).where(made).values(password_hash=ORGANISATION + pseudonym))
+        session.execute(delete(accounts).where(accounts.c.name == account))
+        session.execute(insert(erased_names).values(digest=_digest(account), erase_time=now()))
+        audit.record(session, pseudonym, "account.erase", f"accounts/{pseudonym}")
+        for start in range(0, max(len(digests), 1), MOST_UPLOADS):
+            part = digests[start : start + MOST_UPLOADS]
+            told = AccountErased(account=account, pseudonym=pseudonym, uploads=part)
+            outbox.record(session, make_event("community", account, told, source="gateway"))
+    return pseudonym
+
+
+def check_free(session: Session, name: str) -> None:
+    """Conflict for the name of an account that was erased: it stays unused."""
+    if session.execute(select(erased_names.c.digest).where(erased_names.c.digest == _digest(name))).first():
+        raise Conflict(
+            f"The name {name} is taken.", hint="Choose another name.", reason="NAME_TAKEN", fields={"name": "is taken"}
+        )
+
+
+def _check_administered(session: Session, account: str) -> None:
+    rows = set(session.scalars(select(administrators.c.account)))
+    if rows == {account}:
+        raise Unprocessable(
+            "Nobody else administers this hub.", hint="Make somebody else administrator first.", reason="LAST_ADMIN"
+        )
+
+
+def _alone(session: Session, account: str) -> list[str]:
+    """Digests of whole files that only this account has uploaded."""
+    others = uploads.alias()
+    shared = exists().where(others.c.digest == uploads.c.digest, others.c.account != account)
+    query = select(uploads.c.digest).where(uploads.c.account == account, func.length(uploads.c.digest) > 0, ~shared)
+    return sorted(set(session.scalars(query)))
+
+
+def _digest(name: str) -> str:
+    return blake3(name.encode()).hexdigest()

@@ -1,0 +1,54 @@
+"""An account is erased: its training ends, and neither job nor folder is left; those of others stay."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import grpc
+import pytest
+
+from services.common.events import make_event
+from services.stubs.voicehub.gateway.v1.gateway_pb2 import AccountErased
+from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
+from services.trainer import forgetting
+from services.trainer.tests.conftest import Trainer
+
+
+def erased(trainer: Trainer, account: str) -> None:
+    """The event, handled as the subscription does, twice."""
+    fact = AccountErased(account=account, pseudonym="~removed-0123")
+    (handler,) = forgetting.subscription(trainer.runner._database, trainer.runner).handlers.values()
+    for _ in range(2):
+        effect = handler(make_event("community", account, fact, "gateway"))
+        assert effect is not None
+        with trainer.runner._database.write() as session:
+            effect(session)
+
+
+def until(look: Callable[[], bool]) -> None:
+    pause = threading.Event()
+    for _ in range(600):
+        if look():
+            return
+        pause.wait(0.05)
+    raise TimeoutError("it did not happen")
+
+
+def test_nothing_of_an_erased_account_is_trained_or_kept(trainer: Trainer) -> None:
+    jobs = trainer.folder
+    (jobs / "wait").touch()
+    running = trainer.stub("ann").CreateJob(trainer.request()).job.id
+    until((jobs / running / "starts").exists)
+    queued = trainer.stub("ann").CreateJob(trainer.request()).job.id
+    other = trainer.stub("bob").CreateJob(trainer.request()).job.id
+    erased(trainer, "ann")
+    until(lambda: not (jobs / running).exists())
+    for job in (running, queued):
+        with pytest.raises(grpc.RpcError):
+            trainer.stub("ann").GetJob(pb.GetJobRequest(id=job))
+    assert not (jobs / queued).exists()
+    (jobs / "wait").unlink()
+    done = trainer.stub("bob").GetJob
+    until(lambda: done(pb.GetJobRequest(id=other)).job.state == pb.JOB_STATE_SUCCEEDED)
+    assert trainer.published == [other]
