@@ -64,7 +64,8 @@ def noticed(folder: Path, comments: int) -> list[tuple[int, str, str]]:
             hub.ask("bob", hub.catalog.CreateComment, pb.CreateCommentRequest(owner="bob", name="voice", text="hidden"))
         comment = pb.CreateCommentRequest(owner="ann", name="voice", text=f"number {number}")
         hub.ask("ann", hub.catalog.CreateComment, comment)
-    told, page = [], common_pb2.PageRequest(size=1)
+    told: list[tuple[int, str, str]] = []
+    page = common_pb2.PageRequest(size=1)
     while not told or page.cursor:
         answer = hub.ask("eve", watching.ListNotices, watching_pb2.ListNoticesRequest(page=page))
         page.cursor = answer.next_cursor
