@@ -78,6 +78,7 @@ def update(session: Session, identity: Identity, request: pb.UpdateIssueRequest)
     """Opens, closes or labels an issue."""
     account = require_account(identity)
     repository = repositories.readable(session, identity, request.owner, request.name)
+    access.check_open(repository)
     row = get(session, repository, request.number)
     manages = access.role_of(session, identity, repository) >= Role.TRIAGE
     if request.HasField("labels"):
@@ -101,6 +102,7 @@ def comment(session: Session, identity: Identity, request: pb.CreateIssueComment
     earlier = idempotency.made_before(session, account, COMMENT, request.idempotency_key, request)
     if earlier is not None:
         return session.scalars(select(IssueCommentRow).where(IssueCommentRow.id == earlier)).one()
+    access.check_open(repository)
     text = checked_text(request.text, "text", MAX_BODY)
     row = IssueCommentRow(id=new_id(), issue_id=issue.id, author=account, text=text, create_time=now())
     session.add(row)

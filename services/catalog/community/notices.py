@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from services.catalog.community.tables import NoticeRow, NoticesReadRow, WatchRow
-from services.catalog.domain.visibility import require_account
+from services.catalog.domain.visibility import Visibility, require_account
 from services.catalog.paging import Page
-from services.catalog.store import repositories
+from services.catalog.store import access, repositories
 from services.catalog.store.tables import RepositoryRow
 from services.common.clock import now
 from services.common.identity import Identity
@@ -51,9 +51,12 @@ def set_watch(session: Session, repository: RepositoryRow, account: str, watchin
 
 
 def tell(session: Session, repository: RepositoryRow, happened: Happened, also: Iterable[str] = ()) -> None:
-    """Tells the owner, whoever watches and `also`, but not the actor; said again it changes nothing."""
+    """Tells the owner, whoever watches and `also`, if they may read it, but not the actor; once."""
     watchers = session.scalars(select(WatchRow.account).where(WatchRow.repository_id == repository.id))
-    tell_only(session, repository, happened, {repository.owner, *watchers, *also})
+    accounts = {repository.owner, *watchers, *also} - {""}
+    if repository.visibility != Visibility.PUBLIC.value:
+        accounts = {one for one in accounts if access.role_of(session, Identity(one, "catalog"), repository)}
+    tell_only(session, repository, happened, accounts)
 
 
 def tell_only(session: Session, repository: RepositoryRow, happened: Happened, accounts: Iterable[str]) -> None:
@@ -75,36 +78,39 @@ def tell_only(session: Session, repository: RepositoryRow, happened: Happened, a
 
 @dataclass(frozen=True)
 class Feed:
-    """A page of notices with their repositories, up to which notice the account has read, and where it goes on."""
+    """A page of notices with their numbers and repositories, up to which the account has read, and where it goes on.
 
-    notices: Sequence[tuple[NoticeRow, RepositoryRow]]
+    Numbers count the notices of the account: a position among those of everybody would tell of what is private.
+    """
+
+    notices: Sequence[tuple[int, NoticeRow, RepositoryRow]]
     read: int
-    rows: Sequence[NoticeRow]
+    numbers: Sequence[int]
 
 
 def feed(session: Session, identity: Identity, page: Page, *, unread_only: bool) -> Feed:
     """Notices of the caller, newest first; nothing of what they may not read any more.
 
-    `rows` are up to `page.size + 1` as they are stored, for the cursor; `notices` those that are shown of the page.
+    `numbers` are those of up to `page.size + 1` that are stored, for the cursor; `notices` are shown of the page.
     """
     account = require_account(identity)
-    read = read_up_to(session, account)
-    query = select(NoticeRow).where(NoticeRow.account == account, NoticeRow.sequence < page.before)
-    if unread_only:
-        query = query.where(NoticeRow.sequence > read)
-    rows = session.scalars(query.order_by(NoticeRow.sequence.desc()).limit(page.size + 1)).all()
+    read = _number(session, account, read_up_to(session, account))
+    first = max(min(page.before - 1, _number(session, account)), 0)
+    numbers = range(first, max(first - page.size - 1, read if unread_only else 0), -1)
+    query = select(NoticeRow).where(NoticeRow.account == account).order_by(NoticeRow.sequence)
+    rows = session.scalars(query.offset(first - len(numbers)).limit(len(numbers))).all()[::-1]
     shown = rows[: page.size]
     readable = repositories.readable_ids(session, identity, [row.repository_id for row in shown])
     hidden = {row.repository_id for row in shown if row.kind in TO_THE_OWNER} - set(readable)
     own = {one: repositories.by_id(session, one) for one in hidden}
     found = []
-    for row in shown:
+    for number, row in zip(numbers, shown, strict=False):
         repository = readable.get(row.repository_id) or (
             own.get(row.repository_id) if row.kind in TO_THE_OWNER else None
         )
         if repository is not None:
-            found.append((row, repository))
-    return Feed(found, read, rows)
+            found.append((number, row, repository))
+    return Feed(found, read, numbers)
 
 
 def read_up_to(session: Session, account: str) -> int:
@@ -115,11 +121,18 @@ def read_up_to(session: Session, account: str) -> int:
 
 def mark_read(session: Session, account: str, up_to: int) -> int:
     """Everything up to a notice (0: up to the last one) has been read; answers up to which."""
+    query = select(NoticeRow.sequence).where(NoticeRow.account == account).order_by(NoticeRow.sequence)
     last = session.scalar(select(func.max(NoticeRow.sequence)).where(NoticeRow.account == account)) or 0
-    wanted = min(up_to, last) if up_to > 0 else last
+    wanted = session.scalar(query.offset(up_to - 1).limit(1)) if up_to > 0 else None
     row = session.get(NoticesReadRow, account)
     if row is None:
-        session.add(NoticesReadRow(account=account, up_to=wanted))
-        return wanted
-    row.up_to = max(row.up_to, wanted)
-    return row.up_to
+        row = NoticesReadRow(account=account, up_to=0)
+        session.add(row)
+    row.up_to = max(row.up_to, wanted or last)
+    return _number(session, account, row.up_to)
+
+
+def _number(session: Session, account: str, sequence: int | None = None) -> int:
+    """How many notices the account has up to that one; of all without one."""
+    query = select(func.count()).select_from(NoticeRow).where(NoticeRow.account == account)
+    return session.scalar(query if sequence is None else query.where(NoticeRow.sequence <= sequence)) or 0

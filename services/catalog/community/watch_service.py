@@ -39,8 +39,8 @@ class WatchService(watching_pb2_grpc.WatchServiceServicer):
         page = paging.read_page("notices", request.page.size, request.page.cursor)
         with self._database.read() as session:
             found = notices.feed(session, rpc.caller(), page, unread_only=request.unread_only)
-        _, cursor = paging.split("notices", page, found.rows, lambda row: row.sequence)
-        shown = [_notice(row, repository, found.read) for row, repository in found.notices]
+        _, cursor = paging.split("notices", page, found.numbers, lambda number: number)
+        shown = [_notice(number, row, repository, found.read) for number, row, repository in found.notices]
         return pb.ListNoticesResponse(notices=shown, next_cursor=cursor)
 
     def MarkNoticesRead(
@@ -52,9 +52,9 @@ class WatchService(watching_pb2_grpc.WatchServiceServicer):
             return pb.MarkNoticesReadResponse(up_to=notices.mark_read(session, account, request.up_to))
 
 
-def _notice(row: NoticeRow, repository: RepositoryRow, read: int) -> pb.Notice:
+def _notice(number: int, row: NoticeRow, repository: RepositoryRow, read: int) -> pb.Notice:
     return pb.Notice(
-        number=row.sequence,
+        number=number,
         kind=row.kind,
         owner=repository.owner,
         name=repository.name,
@@ -62,5 +62,5 @@ def _notice(row: NoticeRow, repository: RepositoryRow, read: int) -> pb.Notice:
         text=row.text,
         actor=row.actor,
         create_time=to_timestamp(row.create_time),
-        read=row.sequence <= read,
+        read=number <= read,
     )

@@ -106,7 +106,7 @@ class Accounts:
         return None if found is None or found.startswith(ORGANISATION) else found
 
     def erase(self, name: str) -> str:
-        """Forgets an account; answers the pseudonym that stands in its place. Unprocessable for the last admin."""
+        """Forgets an account; answers the pseudonym that stands in its place."""
         return erasing.erase(self._database, name)
 
     def issue(

@@ -36,7 +36,8 @@ class Administrators:
             with (
                 self._database.write() as session
             ):  # writers queue: of two that come together one finds the other's row
-                if session.execute(select(administrators.c.account).limit(1)).first() is not None:
+                there = session.execute(select(administrators.c.account).limit(1)).first() is not None
+                if there or erasing.is_spent(session, proof):
                     raise used()
                 erasing.check_free(session, name)
                 session.execute(insert(accounts).values(name=name, password_hash=password_hash, **made))

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from services.common import outbox
 from services.common.clock import now
 from services.common.database import Database
-from services.common.errors import Conflict, Unprocessable
+from services.common.errors import Conflict
 from services.common.events import make_event
 from services.gateway.store import audit
 from services.gateway.store.tables import ORGANISATION, accounts, administrators, erased_names, tokens, uploads
@@ -24,21 +24,20 @@ MOST_UPLOADS = 1000
 def erase(database: Database, account: str) -> str:
     """Forgets a person's account, whose tokens are dead from the commit on; answers its pseudonym.
 
-    What is kept is a digest of the name, so that nobody else is taken for this person later.
-
-    Raises:
-        Unprocessable: nobody else administers the hub.
+    What is kept is a digest of the name, so that nobody else is taken for this person later; of an administrator also
+    the digest of the token that allowed it, which is not good for another one.
     """
     pseudonym = f"~removed-{secrets.token_hex(6)}"
     with database.write() as session:
-        _check_administered(session, account)
         digests = _alone(session, account)
+        proofs = session.scalars(select(administrators.c.proof).where(administrators.c.account == account)).all()
         for table in (tokens, uploads, administrators):
             session.execute(delete(table).where(table.c.account == account))
         made = accounts.c.password_hash == ORGANISATION + account
         session.execute(update(accounts).where(made).values(password_hash=ORGANISATION + pseudonym))
         session.execute(delete(accounts).where(accounts.c.name == account))
-        session.execute(insert(erased_names).values(digest=_digest(account), erase_time=now()))
+        for digest in (_digest(account), *proofs):
+            session.execute(insert(erased_names).values(digest=digest, erase_time=now()))
         audit.record(session, pseudonym, "account.erase", f"accounts/{pseudonym}")
         for start in range(0, max(len(digests), 1), MOST_UPLOADS):
             part = digests[start : start + MOST_UPLOADS]
@@ -49,18 +48,15 @@ def erase(database: Database, account: str) -> str:
 
 def check_free(session: Session, name: str) -> None:
     """Conflict for the name of an account that was erased: it stays unused."""
-    if session.execute(select(erased_names.c.digest).where(erased_names.c.digest == _digest(name))).first():
+    if is_spent(session, _digest(name)):
         raise Conflict(
             f"The name {name} is taken.", hint="Choose another name.", reason="NAME_TAKEN", fields={"name": "is taken"}
         )
 
 
-def _check_administered(session: Session, account: str) -> None:
-    rows = set(session.scalars(select(administrators.c.account)))
-    if rows == {account}:
-        raise Unprocessable(
-            "Nobody else administers this hub.", hint="Make somebody else administrator first.", reason="LAST_ADMIN"
-        )
+def is_spent(session: Session, digest: str) -> bool:
+    """Whether this is the digest of a name, or of a token for administrators, that is not to be used again."""
+    return session.scalar(select(erased_names.c.digest).where(erased_names.c.digest == digest)) is not None
 
 
 def _alone(session: Session, account: str) -> list[str]:

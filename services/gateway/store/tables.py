@@ -52,7 +52,7 @@ administrators = Table(
 erased_names = Table(
     "erased_names",
     metadata,
-    Column("digest", String(64), primary_key=True),  # of the name
+    Column("digest", String(64), primary_key=True),  # of the name, or of an administrator's token
     Column("erase_time", DateTime(timezone=True), nullable=False),
 )
 

@@ -99,3 +99,14 @@ def test_metrics_can_be_kept_off_the_public_address(gateway: Gateway) -> None:
     hidden = create_app(replace(gateway.hub, public_metrics=False)).test_client()
     assert hidden.get("/metrics").status_code == 404
     assert hidden.get("/healthz").status_code == 200
+
+
+def test_an_erased_administrators_token_makes_no_other(new_hub: Gateway) -> None:
+    new_hub.json("POST", FIRST, body())
+    gone = new_hub.json("DELETE", "/v1/me", {"name": "olga", "password": PASSWORD}, new_hub.login("olga"))
+    assert gone.status_code == 200, gone.text
+    again = new_hub.json("POST", FIRST, body("mallory"))
+    assert (again.status_code, again.get_json()["reason"]) == (409, "BOOTSTRAP_USED")
+    fresh = "another-token-of-the-operator-0123"
+    app = create_app(replace(new_hub.hub, bootstrap=Bootstrap.of_secret(fresh)))
+    assert app.test_client().post(FIRST, json=body("otto", fresh)).status_code == 201

@@ -135,7 +135,8 @@ class Client:
     def erase(self, chance: random.Random) -> None:
         """One of the versions of one's repositories, also what a merge made there, once its road is over."""
         own = [(name, v) for name, place in self.places.items() for pushed in place.pushed.values() for v in pushed]
-        own += [(name, v) for v, (owner, name) in list(self.told.results.items()) if owner == self.name]
+        results = list(self.told.results.items())
+        own += [(name, v) for v, (owner, name) in results if owner == self.name and name in self.places]
         left = [one for one in sorted(own) if one[1] not in self.told.erased]
         if not left:
             return

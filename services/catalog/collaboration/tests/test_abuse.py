@@ -9,12 +9,13 @@ import pytest
 
 from services.catalog.collaboration.tests.inside import Inside
 from services.catalog.collaboration.tests.test_erasing import asked, fork, made, pull
+from services.catalog.community.issue_service import IssueService
 from services.catalog.community.moderation_service import ModerationService
 from services.catalog.community.tables import ModeratorRow
 from services.common.clock import now
 from services.common.errors import Conflict, Forbidden, Unprocessable
 from services.common.structs import to_struct
-from services.stubs.voicehub.catalog.v1 import access_pb2, moderation_pb2, pulls_pb2, refs_pb2
+from services.stubs.voicehub.catalog.v1 import access_pb2, issues_pb2, moderation_pb2, pulls_pb2, refs_pb2
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 
 ANN: dict[str, Any] = {"owner": "ann", "name": "voice"}
@@ -97,3 +98,17 @@ def test_nobody_judges_reports_about_a_voice_of_their_own(tmp_path: Path) -> Non
     (taken,) = hub.ask("ann", moderation.ListTakedowns, moderation_pb2.ListTakedownsRequest()).takedowns
     with pytest.raises(Forbidden):
         hub.ask("ann", moderation.DecideTakedown, moderation_pb2.DecideTakedownRequest(id=taken.id, restore=True))
+
+
+def test_nothing_is_said_any_more_to_issues_of_what_is_archived(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    issues = IssueService(hub.database)
+    made(hub, "ann", 1)
+    hub.ask("eve", issues.CreateIssue, issues_pb2.CreateIssueRequest(**ANN, title="Lisps"))
+    hub.ask("ann", hub.access.ArchiveRepository, access_pb2.ArchiveRepositoryRequest(**ANN, archived=True))
+    comment = issues_pb2.CreateIssueCommentRequest(**ANN, number=1, text="And now?")
+    close = issues_pb2.UpdateIssueRequest(**ANN, number=1, state="closed")
+    for account, method, request in (("eve", issues.CreateIssueComment, comment), ("ann", issues.UpdateIssue, close)):
+        with pytest.raises(Forbidden) as told:
+            hub.ask(account, method, request)
+        assert told.value.reason == "ARCHIVED"

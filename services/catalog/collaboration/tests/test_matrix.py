@@ -10,15 +10,23 @@ from typing import Any
 import grpc
 import pytest
 
-from services.catalog.collaboration.tests.steps import pushed, refs_of
+from services.catalog.collaboration.tests.steps import pulls_of, pushed, refs_of
 from services.catalog.tests.conftest import Hub
 from services.common.errors import from_rpc
-from services.stubs.voicehub.catalog.v1 import access_pb2, access_pb2_grpc, refs_pb2
+from services.stubs.voicehub.catalog.v1 import (
+    access_pb2,
+    access_pb2_grpc,
+    issues_pb2,
+    issues_pb2_grpc,
+    pulls_pb2,
+    refs_pb2,
+)
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 
 OWNER, NAME = "olga", "matrix"
 ROLES = ("nobody", "visitor", "read", "triage", "write", "maintain", "admin", "member", "owner")
 LADDER = ("read", "triage", "write", "maintain", "admin")
+_NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -56,6 +64,9 @@ VERBS = (
         "maintain",
         lambda h, w, n, v: refs_of(h, w).ProtectRef(refs_pb2.ProtectRefRequest(**_at(n), ref="main")),
     ),
+    Verb("label", "triage", lambda h, w, n, v: _issues(h, w).UpdateIssue(_labelled(n))),
+    Verb("close", "triage", lambda h, w, n, v: pulls_of(h, w).ClosePull(_close(_opened(h, n, v)))),
+    Verb("merge", "write", lambda h, w, n, v: pulls_of(h, w).MergePull(_opened(h, n, v))),
     Verb(
         "visibility",
         "admin",
@@ -88,6 +99,27 @@ def _access(hub: Hub, account: str) -> access_pb2_grpc.AccessServiceStub:
     return access_pb2_grpc.AccessServiceStub(hub.channel(account))
 
 
+def _issues(hub: Hub, account: str) -> issues_pb2_grpc.IssueServiceStub:
+    return issues_pb2_grpc.IssueServiceStub(hub.channel(account))
+
+
+def _labelled(name: str) -> issues_pb2.UpdateIssueRequest:
+    return issues_pb2.UpdateIssueRequest(**_at(name), number=1, labels=issues_pb2.Labels(names=["heard"]))
+
+
+def _opened(hub: Hub, name: str, version: str) -> pulls_pb2.MergePullRequest:
+    """A pull request of the organisation's own into a fresh branch, and how it is merged."""
+    base = f"base-{next(_NUMBERS)}"
+    refs_of(hub, "boss").SetRef(refs_pb2.SetRefRequest(**_at(name), ref=base, version=version))
+    request = pulls_pb2.OpenPullRequest(**_at(name), base_ref=base, head_ref="ahead", title="better")
+    made = pulls_of(hub, "boss").OpenPull(request).pull
+    return pulls_pb2.MergePullRequest(**_at(name), number=made.number, expected_head=made.head_version)
+
+
+def _close(opened: pulls_pb2.MergePullRequest) -> pulls_pb2.ClosePullRequest:
+    return pulls_pb2.ClosePullRequest(owner=opened.owner, name=opened.name, number=opened.number)
+
+
 @pytest.fixture(scope="module")
 def repositories(hub: Hub) -> dict[str, str]:
     """An organisation's public and private repository, with somebody of each role; ids of their versions."""
@@ -100,6 +132,8 @@ def repositories(hub: Hub) -> dict[str, str]:
         name = f"{NAME}-{visibility}"
         kind = pb.VISIBILITY_PRIVATE if visibility == "private" else pb.VISIBILITY_PUBLIC
         made[visibility] = pushed(hub, OWNER, name, account="boss", visibility_if_new=kind)
+        pushed(hub, OWNER, name, account="boss", ref="ahead")
+        _issues(hub, "boss").CreateIssue(issues_pb2.CreateIssueRequest(**_at(name), title="Lisps"))
         for role in LADDER:
             grant = access_pb2.Grant(account=role, role=role)
             _access(hub, "boss").SetCollaborator(access_pb2.SetCollaboratorRequest(**_at(name), grant=grant))
@@ -112,7 +146,7 @@ def expected(role: str, visibility: str, verb: Verb) -> int:
     reads = visibility == "public" or has in LADDER
     if verb.name == "push" and not reads:
         return 401 if role == "nobody" else 403  # a push names what may be new: the answer tells nothing
-    if verb.account and role == "nobody" and verb.least == "read" and verb.name in ("star", "comment"):
+    if role == "nobody" and verb.name in ("star", "comment", "label"):
         return 401
     if not reads:
         return 404
