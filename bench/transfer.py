@@ -32,8 +32,7 @@ import numpy as np
 import zstandard
 
 from bench.finetunes import SCOPES, SEEDS, SIZES, voice
-from gptsovits.formats.delta import decode, encode, supports, worth
-from gptsovits.formats.delta.encoder import as_bytes
+from gptsovits.formats.delta import as_bytes, decode, encode, supports, worth
 
 BEST_SHARE, LAST_SHARE, DECODE_SPEED = 0.8, 1.15, 200.0
 CHUNK = 64 << 10

@@ -7,9 +7,10 @@ expect, so values are grouped by it, and each group is coded by itself: the uppe
 what lies below them as it is.
 """
 
+from gptsovits.formats.delta.coarse import coarse
 from gptsovits.formats.delta.decoder import decode
-from gptsovits.formats.delta.encoder import encode, worth
+from gptsovits.formats.delta.encoder import as_bytes, encode, worth
 from gptsovits.formats.delta.layout import DeltaError, Header, read_header
 from gptsovits.formats.delta.words import supports
 
-__all__ = ["DeltaError", "Header", "decode", "encode", "read_header", "supports", "worth"]
+__all__ = ["DeltaError", "Header", "as_bytes", "coarse", "decode", "encode", "read_header", "supports", "worth"]

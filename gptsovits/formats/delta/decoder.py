@@ -45,7 +45,7 @@ def _made(reader: Reader, header: Header, before: Words) -> Words:
     prediction = None
     if header.rank:
         numbers = streams.read(reader.take, (header.rows + header.columns) * header.rank)
-        prediction = Prediction(Factors.of_numbers(numbers, header), header.word)
+        prediction = Prediction(Factors.of_numbers(numbers, header), header.word, header.grain)
     sizes, values = _of_first(reader, header, before) if header.first else parts.read(reader, header)
     reader.end()
     return _applied(before, header, sizes, values, prediction)
@@ -68,11 +68,13 @@ def _applied(
     block = rows * header.columns or BLOCK
     for number, at in enumerate(range(0, len(before), block)):
         old = before[at : at + block]
-        made = ordered(old, word)
-        made += unfolded(groups.in_order(old))
+        moves = unfolded(groups.in_order(old))
         if prediction:
-            made += prediction.of_rows(number * rows, (number + 1) * rows, old)
-        result[at : at + block] = ordered(made, word)
+            moves += prediction.of_rows(number * rows, (number + 1) * rows, old)
+        if header.grain:
+            moves <<= header.grain
+        moves += ordered(old, word)
+        result[at : at + block] = ordered(moves, word)
     return result
 
 

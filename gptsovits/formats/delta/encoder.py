@@ -44,17 +44,25 @@ def worth(delta: int, whole: int) -> bool:
 
 
 def _coded(before: Words, after: Words, word: Word, digests: tuple[str, str], factors: Factors | None) -> bytes:
-    difference = ordered(after, word) - ordered(before, word)
+    moves = ordered(after, word) - ordered(before, word)
+    grain = _grain(moves)
+    moves = (moves.view(f"<i{word.bytes}") >> grain).view(word.unsigned)
     rank = scale = floor = columns = 0
     if factors is not None:
-        difference -= Prediction(factors, word).of_rows(0, factors.left.shape[0], before)
+        moves -= Prediction(factors, word, grain).of_rows(0, factors.left.shape[0], before)
         rank, scale, floor, columns = factors.rank, factors.scale, factors.floor, factors.right.shape[1]
-    values = folded(difference, word)
+    values = folded(moves, word)
     edges = edges_of(before, values, word)
     groups = [values[places] for places in places_of(before, edges, word)] if edges else [values]
     numbers = streams.write([factors.numbers]) if factors is not None else b""
-    header = Header(word, len(before), *digests, edges, rank, scale, floor, columns)
+    header = Header(word, len(before), *digests, edges, rank, scale, floor, grain, columns)
     return header.write() + numbers + parts.write(groups, word)
+
+
+def _grain(moves: Words) -> int:
+    """Zero bits that all differences end with: none, but where a change was made coarse (see `coarse`)."""
+    every = int(np.bitwise_or.reduce(moves)) if moves.size else 0
+    return max(0, (every & -every).bit_length() - 1)
 
 
 def as_bytes(array: NDArray[Any]) -> bytes:

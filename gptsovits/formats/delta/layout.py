@@ -2,11 +2,12 @@
 
 ```
 magic    8 bytes   "VHDELTA2"
-head     <BBBbBQI  code of the word, number of edges, rank, scale, floor, number of values, columns of the matrix
+head     <BBBbBBQI code of the word, number of edges, rank, scale, floor, grain, number of values, columns
 digests  2 x 32    BLAKE3-256 of base and result (raw little-endian bytes, row-major)
 edges    n bytes   exponents at which groups begin, rising
 factors  stream    (rank > 0) int8: rows x rank, then rank x columns; the prediction is 2^scale times their product, in
-                   steps of the old value (as if its exponent were at least `floor`), rounded half to even
+                   steps of the old value (as if its exponent were at least `floor`), rounded half to even; a step is
+                   2^grain times the least there is, for differences too
 parts    (n + 1) x <BBQQ  shift, width, values, escapes of each group
 upper    stream    per group its upper values (value >> shift, below 2^width - 1; that itself marks an escape), packed
 lower    per group its `shift` lower bits as packed planes (widths 8, 4, 2, 1 as they fit, lowest bits first)
@@ -30,7 +31,7 @@ from gptsovits.formats.delta.words import BY_CODE, Word
 MAGIC = b"VHDELTA2"
 MAGIC_OF_FIRST = b"VHDELTA1"
 PART = struct.Struct("<BBQQ")
-_HEAD = struct.Struct("<BBBbBQI")
+_HEAD = struct.Struct("<BBBbBBQI")
 _HEAD_OF_FIRST = struct.Struct("<BBQ")
 DIGEST = 32
 MOST_GROUPS = 6
@@ -55,6 +56,7 @@ class Header:
     rank: int = 0
     scale: int = 0
     floor: int = 0
+    grain: int = 0
     columns: int = 0
     first: bool = False
 
@@ -65,8 +67,9 @@ class Header:
 
     def write(self) -> bytes:
         """Its bytes."""
-        numbers = (self.word.code, len(self.edges), self.rank, self.scale, self.floor, self.count, self.columns)
-        return MAGIC + _HEAD.pack(*numbers) + bytes.fromhex(self.base + self.result) + bytes(self.edges)
+        numbers = (self.word.code, len(self.edges), self.rank, self.scale, self.floor, self.grain)
+        head = _HEAD.pack(*numbers, self.count, self.columns)
+        return MAGIC + head + bytes.fromhex(self.base + self.result) + bytes(self.edges)
 
 
 class Reader:
@@ -96,15 +99,17 @@ def read_header(reader: Reader | bytes) -> Header:
         known = magic.startswith(MAGIC[:-1])
         raise DeltaError("The delta is of a newer version." if known else "These bytes are no delta of a tensor.")
     if magic == MAGIC:
-        code, groups, rank, scale, floor, count, columns = _HEAD.unpack(source.take(_HEAD.size))
+        code, groups, rank, scale, floor, grain, count, columns = _HEAD.unpack(source.take(_HEAD.size))
     else:
-        rank = scale = floor = columns = 0
+        rank = scale = floor = grain = columns = 0
         code, groups, count = _HEAD_OF_FIRST.unpack(source.take(_HEAD_OF_FIRST.size))
     base, result = (bytes(source.take(DIGEST)).hex() for _ in range(2))
     edges = tuple(source.take(groups)) if groups < MOST_GROUPS else (0,)
     if code not in BY_CODE or any(one >= two for one, two in pairwise((0, *edges))):
         raise DeltaError("The delta is damaged: its head makes no sense.")
-    header = Header(BY_CODE[code], count, base, result, edges, rank, scale, floor, columns, magic != MAGIC)
+    header = Header(BY_CODE[code], count, base, result, edges, rank, scale, floor, grain, columns, magic != MAGIC)
+    if grain > header.word.top:
+        raise DeltaError("The delta is damaged: its head makes no sense.")
     _check_factors(header)
     return header
 

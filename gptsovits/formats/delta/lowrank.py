@@ -52,12 +52,12 @@ class Factors:
 
 
 class Prediction:
-    """Factors made ready for a type of words."""
+    """Factors made ready for a type of words, and steps of `2 ** grain` of them."""
 
-    def __init__(self, factors: Factors, word: Word) -> None:
+    def __init__(self, factors: Factors, word: Word, grain: int) -> None:
         self._left, self._right = factors.left.astype(np.float32), factors.right.astype(np.float32)
         self._word = word
-        power = _BIAS + factors.scale + word.bias + word.exponent_at
+        power = _BIAS + factors.scale + word.bias + word.exponent_at - grain
         most = (1 << word.exponent_bits) - 1
         if not 1 <= power <= most + _LARGEST:
             raise DeltaError("The delta is damaged: its prediction makes no sense.")

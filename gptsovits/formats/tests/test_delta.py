@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from gptsovits.formats.delta import DeltaError, decode, encode, read_header, streams, supports, worth
+from gptsovits.formats.delta import DeltaError, coarse, decode, encode, read_header, streams, supports, worth
 from gptsovits.formats.delta.layout import MAGIC, PART, Header
 from gptsovits.formats.delta.planes import pack, packed_size, unpack
 from gptsovits.formats.delta.words import BY_CODE, WORDS, folded, ordered, unfolded
@@ -143,6 +143,33 @@ def test_a_delta_is_worth_keeping_if_it_saves_a_tenth_and_more_than_its_name() -
     assert not worth(0, 500)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32"])
+def test_a_coarse_change_is_smaller_and_says_how_far_it_is_off(dtype: str) -> None:
+    shape = (160, 192)
+    base, result = _trained(shape, dtype)
+    exact = len(encode(base, result, dtype, shape))
+    made, lost = coarse(base, result, dtype, 0.1)
+    old, new, near = (np.frombuffer(side, dtype).astype(np.float64) for side in (base, result, made))
+    assert 0.02 < lost <= 0.1
+    assert lost == pytest.approx(np.linalg.norm(near - new) / np.linalg.norm(new - old))
+    delta = encode(base, made, dtype, shape)
+    assert bytes(decode(delta, base)) == made
+    assert len(delta) < 0.75 * exact
+    assert read_header(delta).rank
+    assert coarse(base, result, dtype, 1e-9) == (result, 0.0)
+    assert coarse(base, base, dtype, 0.1) == (base, 0.0)
+
+
+def test_what_is_no_number_stays_exact() -> None:
+    base, result = _tuned(1000, "float16", 1e-3)
+    broken = result[:-2] + b"\x01\x7e"
+    assert coarse(base, broken, "float16", 0.5) == (broken, 0.0)
+    huge = np.full(1000, 65504, "<f2")  # rounded up they would be infinite
+    near, lost = coarse(np.full(1000, 60000, "<f2").tobytes(), huge.tobytes(), "float16", 0.9)
+    assert np.isfinite(np.frombuffer(near, "<f2")).all()
+    assert lost <= 0.9
+
+
 def test_what_hardly_changed_costs_hardly_anything() -> None:
     base, _ = _tuned(100_000, "float16", 0)
     assert len(encode(base, base, "float16")) < 250
@@ -215,12 +242,12 @@ def test_a_bomb_is_refused_before_anything_is_allocated() -> None:
     with pytest.raises(DeltaError, match="another tensor"):
         decode(huge, base)
     for columns, rank in ((1000, 1), (7, 1), (50, 16), (0, 1), (50, 200)):
-        greedy = Header(BY_CODE[0], 1000, blake3(base).hexdigest(), "0" * 64, (), rank, 0, 0, columns).write()
+        greedy = Header(BY_CODE[0], 1000, blake3(base).hexdigest(), "0" * 64, (), rank, columns=columns).write()
         with pytest.raises(DeltaError, match="prediction"):
             decode(greedy + PART.pack(0, 8, 1000, 0), base)
     for scale in (-128, 127):
         factors = streams.write([np.ones(20 + 50, np.uint8)])
-        far = Header(BY_CODE[0], 1000, blake3(base).hexdigest(), "0" * 64, (), 1, scale, 0, 50).write() + factors
+        far = Header(BY_CODE[0], 1000, blake3(base).hexdigest(), "0" * 64, (), 1, scale, columns=50).write() + factors
         with pytest.raises(DeltaError):
             decode(far + PART.pack(0, 8, 1000, 0) + streams.write([np.ones(1000, np.uint8)]), base)
     peak = tracemalloc.get_traced_memory()[1]
