@@ -21,7 +21,7 @@ import torch
 
 from bench.finetunes import SEEDS
 from bench.finetunes import voice as weights
-from bench.merging import PLACE, Judged, judge, stored
+from bench.merging import PLACE, Judged, judge, lexicon, stored
 from gptsovits.finetune.align import align
 from gptsovits.judge.intelligibility import Listener
 from gptsovits.judge.intervals import Interval, paired_gain
@@ -40,7 +40,11 @@ def judged(voices: Sequence[Voice]) -> list[Judged]:
     base, listener = load_base(PLACE), Listener()
     clips = align(base, read_16k(find_source().recording), TRANSCRIPT)
     reader, prompt = embedding(np.concatenate([clip.wave for clip in clips])), clips[0]
-    return [judge(base, voice, prompt, reader, listener) for voice in voices]
+    found = []
+    for number, voice in enumerate(voices, 1):
+        found.append(judge(base, voice, prompt, reader, listener))
+        print(f"judged {number} of {len(voices)}", file=sys.stderr, flush=True)
+    return found
 
 
 def row(name: str, size: float, exact: Sequence[Judged], found: Sequence[Judged]) -> bool:
@@ -69,7 +73,8 @@ def main() -> int:
     seeds = parser.parse_args().seeds
     torch.set_num_threads(1)
     plain = stored(load_base(PLACE).voice)
-    tuned = [Voice(weights("nano", f"everything-{seed}"), plain.configs) for seed in seeds]
+    words = {"en": lexicon()}
+    tuned = [Voice(weights("nano", f"everything-{seed}"), plain.configs, {}, words) for seed in seeds]
     print("| update | bytes of the changed tensors' | likeness | gain | word errors | gain in words right |")
     print("|---|---|---|---|---|---|")
     exact, kept = judged(tuned), True
