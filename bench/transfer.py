@@ -1,8 +1,10 @@
 """How many bytes an update is: this project's deltas beside what else there is, on real fine-tunes (`bench.finetunes`).
 
 `python -m bench.transfer nano full` prints one table: for each kind of fine-tune the median of three, as a share of the
-changed tensors' bytes, and how fast deltas are applied (seconds of computing, one thread). Needs the `zstd` program and
-the packages `bsdiff4` and `fastcdc`; a way that is not there is left out and said to be.
+changed tensors' bytes, and how fast deltas are applied (seconds of computing, one thread, each tensor the best of
+three); then which targets are missed (exit code 1). `--rows FILE` keeps what is measured there and goes on from it: the
+full size takes long. Needs the `zstd` program and the packages `bsdiff4` and `fastcdc`; a way that is not there is left
+out and said to be.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ if not __package__:
     sys.path[0] += "/.."  # Run as a file: beside it, operator.py would stand for Python's own.
 
 import argparse
+import itertools
+import json
 import shutil
 import statistics
 import subprocess
@@ -28,23 +32,25 @@ import numpy as np
 import zstandard
 
 from bench.finetunes import SCOPES, SEEDS, SIZES, voice
-from gptsovits.formats.delta import decode, encode, supports
-from gptsovits.formats.delta.encoder import as_bytes
+from gptsovits.formats.delta import as_bytes, decode, encode, supports, worth
 
 BEST_SHARE, LAST_SHARE, DECODE_SPEED = 0.8, 1.15, 200.0
 CHUNK = 64 << 10
 LARGEST_BSDIFF = 64 << 20
 """Bytes above which bsdiff is left out: its suffix sorting takes 17 times the memory, and many minutes."""
+TIMES = 3
 Tensors = Mapping[str, bytes]
+Row = Mapping[str, Any]
+"""What was measured on one update; bytes as shares of the changed tensors', `speed` in MB/s."""
 
 
 @dataclass(frozen=True)
 class Update:
-    """A fine-tune beside its base: the raw bytes of all tensors, and the changed ones' names with their types."""
+    """A fine-tune beside its base: the raw bytes of all tensors, and the type and shape of each changed one."""
 
     base: Tensors
     tuned: Tensors
-    changed: Mapping[str, str]
+    changed: Mapping[str, tuple[str, tuple[int, ...]]]
 
     @property
     def size(self) -> int:
@@ -63,23 +69,30 @@ class Applied:
 def update_of(size: str, name: str) -> Update:
     """Reads (or makes) both."""
     base, tuned = voice(size, "base"), voice(size, name)
-    changed = {key: str(value.dtype) for key, value in tuned.items() if not np.array_equal(value, base[key])}
+    changed = {k: (str(v.dtype), v.shape) for k, v in tuned.items() if not np.array_equal(v, base[k])}
     return Update({k: as_bytes(v) for k, v in base.items()}, {k: as_bytes(v) for k, v in tuned.items()}, changed)
 
 
 def deltas(update: Update) -> Applied:
-    """Ours: a delta for each changed tensor, the whole one where that is smaller; what is applied is compared."""
-    size, seconds = 0, 0.0
-    for name, dtype in update.changed.items():
+    """Ours: a delta for each changed tensor, the whole one where it is not worth it; what is applied is compared."""
+    size, seconds, whole = 0, 0.0, 0
+    for name, (dtype, shape) in update.changed.items():
         before, after = update.base[name], update.tuned[name]
-        delta = encode(before, after, dtype) if supports(dtype) else after
-        size += min(len(delta), len(after))
-        if len(delta) < len(after):
-            begin = time.process_time()
-            made = decode(delta, before)
-            seconds += time.process_time() - begin
-            assert made == after, name
-    return Applied(size, update.size / max(seconds, 1e-9) / 1e6)
+        delta = encode(before, after, dtype, shape) if supports(dtype) else after
+        if not worth(len(delta), len(after)):
+            size += len(after)
+            continue
+        size, whole = size + len(delta), whole + len(after)
+        seconds += min(_seconds(delta, before, after) for _ in range(TIMES))
+    return Applied(size, whole / max(seconds, 1e-9) / 1e6)
+
+
+def _seconds(delta: bytes, before: bytes, after: bytes) -> float:
+    begin = time.process_time()
+    made = decode(delta, before)
+    seconds = time.process_time() - begin
+    assert made == after
+    return seconds
 
 
 def whole_zstd(update: Update) -> int:
@@ -144,44 +157,55 @@ def available() -> dict[str, Callable[[Update], int | None]]:
     return {name: way for name, way in WAYS.items() if needs.get(name, True)}
 
 
-def line(size: str, scope: str, seeds: Sequence[int], say: Callable[[str], None]) -> dict[str, Any]:
-    """One row: medians over the fine-tunes of this kind."""
-    rows: list[dict[str, Any]] = []
-    for seed in seeds:
-        update = update_of(size, f"{scope}-{seed}")
-        say(f"{size} {scope}-{seed}: {update.size / 1e6:.1f} MB changed")
-        ours = deltas(update)
-        others = {name: way(update) for name, way in available().items()}
-        known = {name: value for name, value in others.items() if value is not None}
-        best = min(known.values())
-        rows.append(
-            {"changed": update.size, "ours": ours.size / update.size, "speed": ours.speed, "to best": ours.size / best,
-             "to changed": ours.size / changed_zstd(update), **{k: v / update.size for k, v in known.items()}}
-        )  # fmt: skip
-    keys = [key for key in rows[0] if all(key in row for row in rows)]
-    return {"kind": f"{size} {scope}", **{key: statistics.median(row[key] for row in rows) for key in keys}}
+def measured(size: str, scope: str, seed: int) -> Row:
+    """All ways on one update."""
+    update = update_of(size, f"{scope}-{seed}")
+    ours = deltas(update)
+    others = {name: way(update) for name, way in available().items()}
+    known = {name: value for name, value in others.items() if value is not None}
+    return {
+        "kind": f"{size} {scope}", "seed": seed, "changed": update.size, "ours": ours.size / update.size,
+        "speed": ours.speed, "to best": ours.size / min(known.values()), "to changed": ours.size / changed_zstd(update),
+        **{name: value / update.size for name, value in known.items()},
+    }  # fmt: skip
 
 
-def render(rows: Sequence[Mapping[str, Any]]) -> str:
+def medians(rows: Sequence[Row]) -> list[Row]:
+    """One row for each kind."""
+    kinds = {kind: [row for row in rows if row["kind"] == kind] for kind in dict.fromkeys(r["kind"] for r in rows)}
+    return [
+        {"kind": kind, "updates": len(same)}
+        | {key: statistics.median(row[key] for row in same) for key in same[0] if key != "kind"}
+        for kind, same in kinds.items()
+    ]
+
+
+def render(rows: Sequence[Row]) -> str:
     """The table, in Markdown."""
     ways = [*WAYS, "ours"]
-    head = ["fine-tune", "changed MB", *ways, "ours / best other", "ours / zstd of changed", "apply MB/s"]
+    head = ["fine-tune", "updates", "changed MB", *ways, "ours / best other", "ours / zstd of changed", "apply MB/s"]
     lines = [head, ["---"] * len(head)]
     for row in rows:
         cells = [f"{row[way]:.3f}" if way in row else "–" for way in ways]
         shares = [f"{row[key]:.2f}" for key in ("to best", "to changed")]
-        lines.append([row["kind"], f"{row['changed'] / 1e6:.1f}", *cells, *shares, f"{row['speed']:.0f}"])
+        changed = f"{row['changed'] / 1e6:.1f}"
+        lines.append([row["kind"], str(row["updates"]), changed, *cells, *shares, f"{row['speed']:.0f}"])
     return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
 
 
-def kept(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether all targets are met."""
-    last = [row["to changed"] for row in rows if row["kind"].endswith("last")]
+def missed(rows: Sequence[Row]) -> list[str]:
+    """The targets that these updates miss, in words."""
     share = statistics.median(row["to best"] for row in rows)
-    slowest = min(row["speed"] for row in rows)
-    print(f"median of ours / best other {share:.2f} (at most {BEST_SHARE}), last layers {max(last, default=0):.2f} "
-          f"(at most {LAST_SHARE}), slowest apply {slowest:.0f} MB/s (at least {DECODE_SPEED:.0f})")  # fmt: skip
-    return share <= BEST_SHARE and max(last, default=0) <= LAST_SHARE and slowest >= DECODE_SPEED
+    last = max((row["to changed"] for row in rows if row["kind"].endswith("last")), default=0.0)
+    speed = min(row["speed"] for row in medians(rows))
+    print(f"{len(rows)} updates: median {share:.2f} of the best other way, last layers {last:.2f} of their zstd, "
+          f"slowest kind {speed:.0f} MB/s")  # fmt: skip
+    found = {
+        f"bytes: {share:.2f} of the best other way, at most {BEST_SHARE}": share > BEST_SHARE,
+        f"last layers: {last:.2f} of the changed tensors' zstd, at most {LAST_SHARE}": last > LAST_SHARE,
+        f"applying: {speed:.0f} MB/s, at least {DECODE_SPEED:.0f}": speed < DECODE_SPEED,
+    }
+    return [line for line, is_missed in found.items() if is_missed]
 
 
 def main() -> int:
@@ -189,15 +213,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.transfer", description=__doc__)
     parser.add_argument("sizes", nargs="*", choices=SIZES, default=SIZES)
     parser.add_argument("--scopes", nargs="*", choices=SCOPES, default=SCOPES)
+    parser.add_argument("--rows", type=Path, help="a file of rows, one JSON object a line, that this run completes")
     given = parser.parse_args()
-    missing = sorted(set(WAYS) - set(available()))
-    rows = [
-        line(size, scope, SEEDS, lambda text: print(text, file=sys.stderr, flush=True))
-        for size in given.sizes
-        for scope in given.scopes
-    ]
-    print(render(rows) + (f"\nnot on this machine: {', '.join(missing)}" if missing else ""))
-    return 0 if kept(rows) else 1
+    text = given.rows.read_text() if given.rows and given.rows.is_file() else ""
+    done = {(row["kind"], row["seed"]): row for row in map(json.loads, text.splitlines())}
+    rows = []
+    for size, scope, seed in itertools.product(given.sizes, given.scopes, SEEDS):
+        row = done.get((f"{size} {scope}", seed)) or measured(size, scope, seed)
+        rows.append(row)
+        print(json.dumps(row), file=sys.stderr, flush=True)
+        if given.rows and (row["kind"], seed) not in done:
+            with given.rows.open("a") as file:
+                file.write(json.dumps(row) + "\n")
+    absent = sorted(set(WAYS) - set(available()))
+    print(render(medians(rows)) + (f"\nnot on this machine: {', '.join(absent)}" if absent else ""))
+    lines = missed(rows)
+    print("\n".join(f"missed: {line}" for line in lines) or "all targets are met")
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":

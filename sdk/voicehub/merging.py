@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,13 +18,15 @@ from voicehub.rebuild import STAGES, stage_tensors, whole_numbers
 if TYPE_CHECKING:
     from gptsovits.merging import Merged, Recipe, Voice
 
-CONFIGS, LEXICON, REPORT = "configs.json", "lexicon.yaml", "merge.json"
+CONFIGS, LEXICON = "configs.json", "lexicon.yaml"
+INFO = {"merge": "merged", "slim": "slimmed"}
+"""What a checkpoint says of how it was made."""
 HINT = "Name a pulled voice (owner/name[@ref]), or a folder with s1.safetensors and s2.safetensors."
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a merge left in its folder."""
+    """What was left in the folder."""
 
     folder: Path
     files: tuple[Path, ...]
@@ -63,25 +65,28 @@ def merge_voices(base: Voice, ours: Voice, theirs: Voice, recipe: Recipe) -> Mer
         ) from error
 
 
-def write(merged: Merged, folder: Path, name: str = "") -> Written:
-    """Writes the voice as safetensors, and with a `name` also as the `.ckpt`/`.pth` pair that can be pushed."""
+def write(voice: Voice, report: Sequence[Any], folder: Path, name: str = "", what: str = "merge") -> Written:
+    """Writes the voice as safetensors, and with a `name` also as the `.ckpt`/`.pth` pair that can be pushed.
+
+    `report`: rows of what was done part by part, for `<what>.json`.
+    """
     save = _safetensors("save_file")
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for stage in STAGES:
-        tensors = _stage(merged.voice.tensors, stage)
+        tensors = _stage(voice.tensors, stage)
         if not tensors:
             continue
         files.append(folder / f"{stage}.safetensors")
         save(tensors, files[-1])
         if name:
-            files.append(_write_original(folder, name, stage, tensors, merged.voice.configs.get(stage) or {}))
+            files.append(_write_original(folder / name, INFO[what], stage, tensors, voice.configs.get(stage) or {}))
     files += [
-        _text(folder / CONFIGS, json.dumps(merged.voice.configs, ensure_ascii=False, indent=1, sort_keys=True)),
-        _text(folder / REPORT, json.dumps([vars(one) for one in merged.report], indent=1)),
+        _text(folder / CONFIGS, json.dumps(voice.configs, ensure_ascii=False, indent=1, sort_keys=True)),
+        _text(folder / f"{what}.json", json.dumps([vars(one) for one in report], indent=1)),
     ]
-    if merged.voice.lexicons:
-        files.append(_text(folder / LEXICON, yaml.safe_dump(dict(merged.voice.lexicons), allow_unicode=True)))
+    if voice.lexicons:
+        files.append(_text(folder / LEXICON, yaml.safe_dump(dict(voice.lexicons), allow_unicode=True)))
     return Written(folder, tuple(files))
 
 
@@ -131,11 +136,11 @@ def _lexicons(path: Path | None) -> Mapping[str, Any]:
     return found
 
 
-def _write_original(folder: Path, name: str, stage: str, tensors: Mapping[str, Any], config: Mapping[str, Any]) -> Path:
+def _write_original(stem: Path, info: str, stage: str, tensors: Mapping[str, Any], config: Mapping[str, Any]) -> Path:
     from gptsovits.formats.checkpoint_writer import write_checkpoint
 
-    path = folder / f"{name}{'.ckpt' if stage == 's1' else '.pth'}"
-    return write_checkpoint(path, tensors, config, "merged", config_style="hparams" if stage == "s2" else "plain")
+    path = stem.with_name(f"{stem.name}{'.ckpt' if stage == 's1' else '.pth'}")
+    return write_checkpoint(path, tensors, config, info, config_style="hparams" if stage == "s2" else "plain")
 
 
 def _stage(tensors: Mapping[str, Any], stage: str) -> dict[str, Any]:

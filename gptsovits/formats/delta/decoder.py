@@ -3,84 +3,99 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 from blake3 import blake3
-from numpy.typing import NDArray
 
-from gptsovits.formats.delta import streams
-from gptsovits.formats.delta.grouping import groups_of
-from gptsovits.formats.delta.layout import PART, DeltaError, Header, Reader, read_header
-from gptsovits.formats.delta.words import Word, Words, exponents, ordered, unfolded, unordered
+from gptsovits.formats.delta import first, parts, streams
+from gptsovits.formats.delta.grouping import places_of
+from gptsovits.formats.delta.layout import DeltaError, Header, Reader, read_header
+from gptsovits.formats.delta.lowrank import Factors, Prediction
+from gptsovits.formats.delta.words import Words, ordered, unfolded
 
-BLOCK = 1 << 17
-"""Values that are worked on at once: they fit a processor's cache."""
+BLOCK = 60 << 10
+"""Values that are worked on at once: what is made of them fits a core's own cache."""
 
 
 def decode(delta: bytes | memoryview, base: bytes | memoryview) -> memoryview:
     """The tensor that `delta` makes of `base`, both as raw little-endian bytes.
 
-    Nothing larger than `base` is allocated, whatever the delta says.
+    A few times the bytes of `base` are allocated at most, whatever the delta says.
 
     Raises:
         DeltaError: damaged, hostile, or made for another base; nothing of the result is given out.
     """
     reader = Reader(delta)
     header = read_header(reader)
-    if header.count * header.word.bytes != len(base) or blake3(base).hexdigest() != header.base:
+    if header.count * header.word.bytes != len(base):
         raise DeltaError("The delta was made for another tensor.")
-    before = np.frombuffer(base, header.word.unsigned)
-    groups = groups_of(exponents(before, header.word), header.edges) if header.edges else None
-    parts = [_part(reader, header.word, size) for size in _sizes(groups, header)]
-    reader.end()
-    result = _applied(before, groups, parts, header.word)
-    made = result.view(np.uint8).data
-    if blake3(made).hexdigest() != header.result:
-        raise DeltaError("The delta is damaged: it makes another tensor than it says.")
+    try:
+        made = _made(reader, header, np.frombuffer(base, header.word.unsigned)).view(np.uint8).data
+        if blake3(made).hexdigest() != header.result:
+            raise DeltaError("The delta is damaged: it makes another tensor than it says.")
+    except DeltaError:
+        if blake3(base).hexdigest() != header.base:  # looked at only now: the digest of the result says more
+            raise DeltaError("The delta was made for another tensor.") from None
+        raise
     return made
 
 
-def _sizes(groups: NDArray[np.uint8] | None, header: Header) -> list[int]:
-    if groups is None:
-        return [header.count]
-    return [int(np.count_nonzero(groups == group)) for group in range(len(header.edges) + 1)]
+def _made(reader: Reader, header: Header, before: Words) -> Words:
+    prediction = None
+    if header.rank:
+        numbers = streams.read(reader.take, (header.rows + header.columns) * header.rank)
+        prediction = Prediction(Factors.of_numbers(numbers, header), header.word, header.grain)
+    sizes, values = _of_first(reader, header, before) if header.first else parts.read(reader, header)
+    reader.end()
+    return _applied(before, header, sizes, values, prediction)
 
 
-def _part(reader: Reader, word: Word, count: int) -> Words:
-    """The folded differences of one group, in order."""
-    shift, width, escapes = PART.unpack(reader.take(PART.size))
-    if shift > word.top or width not in streams.WIDTHS or escapes > count:
-        raise DeltaError("The delta is damaged: a group makes no sense.")
-    kind = word.unsigned.type
-    upper = streams.read(reader.take, count)
-    values = upper.astype(word.unsigned)
-    if shift:
-        values <<= kind(shift)
-        for at, width_of_plane in streams.widths_of(shift):
-            values |= streams.read_bits(reader.take, count, width_of_plane).astype(word.unsigned) << kind(at)
-    planes = [streams.read(reader.take, escapes) for _ in range(word.bytes)]
-    if escapes:
-        places = np.flatnonzero(upper == (1 << width) - 1)
-        if len(places) != escapes:
-            raise DeltaError("The delta is damaged: its escapes do not fit.")
-        values[places] = np.ascontiguousarray(np.stack(planes, axis=1)).view(word.unsigned).reshape(-1)
-    return values
+def _of_first(reader: Reader, header: Header, before: Words) -> tuple[list[int], Words]:
+    """The same of a delta of the first form, which does not say how large its groups are."""
+    sizes = [len(before)]
+    if header.edges:
+        sizes = [len(places) for places in places_of(before, header.edges, header.word)]
+    return sizes, np.concatenate([first.part(reader, header.word, size) for size in sizes])
 
 
 def _applied(
-    before: Words, groups: NDArray[np.uint8] | None, parts: Sequence[Words], word: Word
+    before: Words, header: Header, sizes: Sequence[int], values: Words, prediction: Prediction | None
 ) -> Words:
-    result = np.empty_like(before)
-    used = [0] * len(parts)
-    for first in range(0, len(before), BLOCK):
-        block = slice(first, min(first + BLOCK, len(before)))
-        if groups is None:
-            values = parts[0][block]
-        else:
-            values = np.empty(block.stop - first, word.unsigned)
-            for group, part in enumerate(parts):
-                places = np.flatnonzero(groups[block] == group)
-                values[places] = part[used[group] : used[group] + len(places)]
-                used[group] += len(places)
-        result[block] = unordered(ordered(before[block], word) + unfolded(values, word), word)
+    result, word = np.empty_like(before), header.word
+    rows = max(1, BLOCK // header.columns) if prediction else 0
+    groups = _Groups(header, sizes, values)
+    block = rows * header.columns or BLOCK
+    for number, at in enumerate(range(0, len(before), block)):
+        old = before[at : at + block]
+        moves = unfolded(groups.in_order(old))
+        if prediction:
+            moves += prediction.of_rows(number * rows, (number + 1) * rows, old)
+        if header.grain:
+            moves <<= header.grain
+        moves += ordered(old, word)
+        result[at : at + block] = ordered(moves, word)
     return result
+
+
+class _Groups:
+    """Values that lie group after group, taken in the order of the tensor."""
+
+    def __init__(self, header: Header, sizes: Sequence[int], values: Words) -> None:
+        self._edges, self._word, self._values = header.edges, header.word, values
+        self._ends = list(accumulate(sizes))
+        self._at = [0, *self._ends[:-1]]
+
+    def in_order(self, old: Words) -> Words:
+        """The next values, for these old words; DeltaError where a group has too few."""
+        if not self._edges:
+            self._at[0] += len(old)
+            return self._values[self._at[0] - len(old) : self._at[0]]
+        made = np.empty_like(old)
+        for group, places in enumerate(places_of(old, self._edges, self._word)):
+            at, stop = self._at[group], self._at[group] + len(places)
+            if stop > self._ends[group]:
+                raise DeltaError("The delta is damaged: its groups are not its values.")
+            made[places] = self._values[at:stop]
+            self._at[group] = stop
+        return made

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from blake3 import blake3
 from numpy.typing import NDArray
 
-from gptsovits.formats.delta import streams
-from gptsovits.formats.delta.grouping import edges_of, groups_of
-from gptsovits.formats.delta.layout import PART, DeltaError, Header
-from gptsovits.formats.delta.words import WORDS, Word, Words, exponents, folded, ordered
+from gptsovits.formats.delta import parts, streams
+from gptsovits.formats.delta.finding import find
+from gptsovits.formats.delta.grouping import edges_of, places_of
+from gptsovits.formats.delta.layout import DeltaError, Header
+from gptsovits.formats.delta.lowrank import Factors, Prediction
+from gptsovits.formats.delta.words import WORDS, Word, Words, folded, ordered
 
-UPPER = 8
-_COMMON = 0.995
-_SAMPLE = 1 << 15
-"""So many values, evenly spread, decide how all are coded."""
+MOST_SHARE, LEAST_SAVED = 0.9, 512
+"""A delta has to save a tenth of its tensor, and more bytes than naming it in an answer takes."""
 
 
-def encode(base: bytes | memoryview, result: bytes | memoryview, dtype: str) -> bytes:
-    """The delta that makes `result` of `base`: raw little-endian values of one type, as many of each.
+def encode(base: bytes | memoryview, result: bytes | memoryview, dtype: str, shape: Sequence[int] = ()) -> bytes:
+    """The delta that makes `result` of `base`: raw little-endian values of one type and, if it is given, one shape.
 
     Raises:
         DeltaError: another number of values, or a type that has no deltas (see `supports`).
@@ -30,64 +30,39 @@ def encode(base: bytes | memoryview, result: bytes | memoryview, dtype: str) -> 
     if word is None or len(base) != len(result) or len(base) % word.bytes:
         raise DeltaError(f"No delta of {dtype} from {len(base)} to {len(result)} bytes is possible.")
     before, after = (np.frombuffer(side, word.unsigned) for side in (base, result))
-    found = exponents(before, word)
-    edges = edges_of(found)
-    values = folded(ordered(after, word) - ordered(before, word), word)
-    groups = groups_of(found, edges)
-    parts = [_part(values[groups == group] if edges else values, word) for group in range(len(edges) + 1)]
-    header = Header(word, len(before), blake3(base).hexdigest(), blake3(result).hexdigest(), edges)
-    return header.write() + b"".join(parts)
+    digests = blake3(base).hexdigest(), blake3(result).hexdigest()
+    made = [_coded(before, after, word, digests, None)]
+    factors = find(before, after, word, shape)
+    if factors is not None:
+        made.append(_coded(before, after, word, digests, factors))
+    return min(made, key=len)
 
 
-@dataclass(frozen=True)
-class _Coding:
-    """`upper = values >> shift` if that is below `2 ** width - 1`, else an escape; `bits` is what it will cost."""
-
-    shift: int
-    width: int
-    bits: float
+def worth(delta: int, whole: int) -> bool:
+    """Whether a delta of so many bytes is worth keeping beside its tensor."""
+    return delta <= min(MOST_SHARE * whole, whole - LEAST_SAVED)
 
 
-def _part(values: Words, word: Word) -> bytes:
-    coding = _coding(values, word)
-    cap = (1 << coding.width) - 1
-    upper = np.minimum(values >> values.dtype.type(coding.shift), values.dtype.type(cap)).astype(np.uint8)
-    escaped = upper == cap
-    rare = values[escaped]
-    lower = np.where(escaped, values.dtype.type(0), values)
-    written = [PART.pack(coding.shift, coding.width, len(rare)), streams.write(upper, coding.width)]
-    for at, width in streams.widths_of(coding.shift):
-        plane = (lower >> values.dtype.type(at)) & values.dtype.type((1 << width) - 1)
-        written.append(streams.write_bits(plane.astype(np.uint8), width))
-    planes = np.ascontiguousarray(rare.view(np.uint8).reshape(-1, word.bytes).T)
-    written += [streams.write(plane) for plane in planes]
-    return b"".join(written)
+def _coded(before: Words, after: Words, word: Word, digests: tuple[str, str], factors: Factors | None) -> bytes:
+    moves = ordered(after, word) - ordered(before, word)
+    grain = _grain(moves)
+    moves = (moves.view(f"<i{word.bytes}") >> grain).view(word.unsigned)
+    rank = scale = floor = columns = 0
+    if factors is not None:
+        moves -= Prediction(factors, word, grain).of_rows(0, factors.left.shape[0], before)
+        rank, scale, floor, columns = factors.rank, factors.scale, factors.floor, factors.right.shape[1]
+    values = folded(moves, word)
+    edges = edges_of(before, values, word)
+    groups = [values[places] for places in places_of(before, edges, word)] if edges else [values]
+    numbers = streams.write([factors.numbers]) if factors is not None else b""
+    header = Header(word, len(before), *digests, edges, rank, scale, floor, grain, columns)
+    return header.write() + numbers + parts.write(groups, word)
 
 
-def _coding(values: Words, word: Word) -> _Coding:
-    """The cheapest of a few: shifts around what the common values need; small widths where most values are tiny."""
-    if values.size == 0:
-        return _Coding(0, UPPER, 0.0)
-    values = values[:: -(-values.size // _SAMPLE)]
-    rank = int(_COMMON * (values.size - 1))
-    common = int(np.partition(values, rank)[rank])
-    length = common.bit_length()
-    shifts = range(max(0, length - UPPER - 1), max(0, length - UPPER + 2) + 1)
-    choices = [_cost(values, shift, UPPER, word) for shift in shifts]
-    if length <= UPPER // 2:
-        choices += [_cost(values, 0, width, word) for width in streams.WIDTHS[:-1]]
-    return min(choices, key=lambda choice: choice.bits)
-
-
-def _cost(values: Words, shift: int, width: int, word: Word) -> _Coding:
-    cap = (1 << width) - 1
-    upper = np.minimum(values >> values.dtype.type(shift), values.dtype.type(cap))
-    counts = np.bincount(upper.astype(np.intp), minlength=cap + 1)
-    share = counts[counts > 0] / values.size
-    each = float(-(share * np.log2(share)).sum())
-    if width == UPPER:
-        each = max(each, 1.0) if each > 0 else 0.0  # a code of whole bits per value
-    return _Coding(shift, width, values.size * (each + shift) + int(counts[cap]) * 8 * word.bytes)
+def _grain(moves: Words) -> int:
+    """Zero bits that all differences end with: none, but where a change was made coarse (see `coarse`)."""
+    every = int(np.bitwise_or.reduce(moves)) if moves.size else 0
+    return max(0, (every & -every).bit_length() - 1)
 
 
 def as_bytes(array: NDArray[Any]) -> bytes:

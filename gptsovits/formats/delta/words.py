@@ -29,6 +29,11 @@ class Word:
         return np.dtype(f"<u{self.bytes}")
 
     @property
+    def bias(self) -> int:
+        """What is added to exponents as they are stored."""
+        return (1 << (self.exponent_bits - 1)) - 1
+
+    @property
     def top(self) -> int:
         """The number of the sign bit."""
         return 8 * self.bytes - 1
@@ -48,43 +53,35 @@ def supports(dtype: str) -> bool:
 
 
 def ordered(values: Words, word: Word) -> Words:
-    """Sign-magnitude bits as integers that rise with the float: negative ones inverted, positive ones above them."""
-    made: Words = values ^ (_sign(values, word) | _top(values, word))
-    return made
-
-
-def unordered(values: Words, word: Word) -> Words:
-    """The opposite of :func:`ordered`."""
-    made: Words = values ^ (~_sign(values, word) | _top(values, word))
+    """Sign-magnitude bits as two's complement numbers that rise with the float; the opposite is the same."""
+    signed = values.view(f"<i{word.bytes}")
+    made: Words = (signed ^ ((signed >> word.top) & ((1 << word.top) - 1))).view(values.dtype)
     return made
 
 
 def folded(difference: Words, word: Word) -> Words:
     """Differences 0, -1, 1, -2 (modulo the word) become 0, 1, 2, 3, and so on."""
-    made: Words = (difference << difference.dtype.type(1)) ^ _sign(difference, word)
+    sign = (difference.view(f"<i{word.bytes}") >> word.top).view(difference.dtype)
+    made: Words = (difference << 1) ^ sign
     return made
 
 
-def unfolded(values: Words, word: Word) -> Words:
+def unfolded(values: Words) -> Words:
     """The opposite of :func:`folded`."""
-    one = values.dtype.type(1)
-    made: Words = (values >> one) ^ (~(values & one) + one)
+    made: Words = (values >> 1) ^ -(values & 1)
     return made
 
 
 def exponents(values: Words, word: Word) -> NDArray[np.uint8]:
-    """The exponent of each word."""
-    mask = values.dtype.type((1 << word.exponent_bits) - 1)
-    made: NDArray[np.uint8] = ((values >> values.dtype.type(word.exponent_at)) & mask).astype(np.uint8)
+    """The exponent of each word, as it is stored."""
+    made: NDArray[np.uint8] = ((values >> word.exponent_at) & ((1 << word.exponent_bits) - 1)).astype(np.uint8)
     return made
 
 
-def _sign(values: Words, word: Word) -> Words:
-    """All ones where the sign bit is set, else zero."""
-    signed = values.view(f"<i{word.bytes}")
-    made: Words = (signed >> signed.dtype.type(word.top)).view(values.dtype)
-    return made
-
-
-def _top(values: Words, word: Word) -> Any:
-    return values.dtype.type(1 << word.top)
+def floats(values: Words, word: Word) -> NDArray[np.float32]:
+    """The numbers themselves."""
+    if word.bytes == 4:
+        return values.view("<f4")
+    if word.exponent_bits == 8:
+        return (values.astype("<u4") << 16).view("<f4")
+    return values.view("<f2").astype(np.float32)

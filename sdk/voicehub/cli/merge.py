@@ -38,7 +38,7 @@ def merge(context: Context, base: str, ours: str, theirs: str, output: Path, **o
         raise UsageError(f"{error}.", hint="See voicehub merge --help.") from error
     cache = Cache()
     merged = merge_voices(read_side(cache, base), read_side(cache, ours), read_side(cache, theirs), recipe)
-    written = write(merged, output, name)
+    written = write(merged.voice, merged.report, output, name)
     context.out.answer({"folder": str(written.folder), "files": list(map(str, written.files)), "report": merged.report})
     context.out.say(render(merged.report))
     context.out.say(f"✓ merged into {output}: {', '.join(path.name for path in written.files)}")

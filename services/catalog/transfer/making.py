@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from gptsovits.formats.delta import encode, supports
+from gptsovits.formats.delta import encode, supports, worth
 from services.catalog.domain.road import DOWNLOADABLE, State
 from services.catalog.store import versions
 from services.catalog.store.tables import TensorRow
@@ -19,8 +19,6 @@ from services.common.subscriptions import Effect, Subscription
 from services.stubs.voicehub.catalog.v1.events_pb2 import VersionPublished
 
 log = logging.getLogger(__name__)
-WORTH = 0.9
-"""A delta that saves less than a tenth of the tensor is not kept."""
 
 
 def subscription(database: Database, objects: ObjectStore) -> Subscription:
@@ -53,8 +51,8 @@ def _steps(objects: ObjectStore, old: Sequence[TensorRow], new: Sequence[TensorR
         if base is None or not alike or row.digest in had | done:
             continue
         done.add(row.digest)
-        delta = encode(_read(objects, base.digest), _read(objects, row.digest), row.dtype)
-        if len(delta) < WORTH * row.size:
+        delta = encode(_read(objects, base.digest), _read(objects, row.digest), row.dtype, row.shape)
+        if worth(len(delta), row.size):
             info = objects.put(Area.SERVED, [delta])
             yield Step(base.digest, row.digest, info.digest, info.size)
 

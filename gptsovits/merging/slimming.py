@@ -1,0 +1,73 @@
+"""A lossy update, for who asks for it: a voice whose changes from its base are coarser, so that fewer bytes travel."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gptsovits.formats.delta import as_bytes, coarse, encode, supports
+from gptsovits.merging.modules import module_of
+from gptsovits.merging.voice import Voice, same_bytes
+
+LEAST_SIZE = 4096
+"""Values below which a tensor stays exact: norms and biases are few, and a voice hears every one."""
+
+
+@dataclass(frozen=True)
+class ModuleSlimmed:
+    """One part: bytes of its changed tensors, of their deltas as they were and as they are.
+
+    `error` is the share of the change that was lost: root mean square of what is off over that of the change.
+    """
+
+    module: str
+    changed: int
+    lossless: int
+    lossy: int
+    error: float
+
+
+def slim(base: Voice, tuned: Voice, error: float) -> tuple[Voice, list[ModuleSlimmed]]:
+    """`tuned` with each tensor's change from `base` off by at most `error` of itself, and what that did part by part.
+
+    What has no counterpart in the base, small tensors and whole numbers stay exact.
+    """
+    tensors, parts = dict(tuned.tensors), dict[str, list[tuple[float, ...]]]()
+    for name, after in tuned.tensors.items():
+        before = base.tensors.get(name)
+        alike = before is not None and (before.dtype, before.shape) == (after.dtype, after.shape)
+        if before is None or not alike or not supports(str(after.dtype)) or same_bytes(before, after):
+            continue
+        tensors[name], numbers = _slimmed(before, after, error)
+        parts.setdefault(module_of(name), []).append(numbers)
+    report = [_summed(module, rows) for module, rows in parts.items()]
+    return Voice(tensors, tuned.configs, tuned.requires, tuned.lexicons), report
+
+
+def _slimmed(before: NDArray[Any], after: NDArray[Any], error: float) -> tuple[NDArray[Any], tuple[float, ...]]:
+    """The coarser tensor; its bytes, both deltas' bytes, squares of the change and of what was lost."""
+    dtype, old, new = str(after.dtype), as_bytes(before), as_bytes(after)
+    made, lost = coarse(old, new, dtype, error) if after.size >= LEAST_SIZE else (new, 0.0)
+    sizes = [min(len(new), len(encode(old, one, dtype, after.shape))) for one in (new, made)]
+    change = float(np.square(after.astype(np.float64) - before).sum())
+    tensor = np.frombuffer(made, after.dtype).reshape(after.shape)
+    return tensor, (len(new), *sizes, change, lost**2 * change)
+
+
+def _summed(module: str, rows: Sequence[tuple[float, ...]]) -> ModuleSlimmed:
+    changed, lossless, lossy, change, lost = (sum(column) for column in zip(*rows, strict=True))
+    error = round(math.sqrt(lost / change), 4) if change else 0.0
+    return ModuleSlimmed(module, int(changed), int(lossless), int(lossy), error)
+
+
+def render(report: Sequence[ModuleSlimmed]) -> str:
+    """A table for people."""
+    lines = [f"{'part':20}{'changed':>12}{'its deltas':>12}{'now':>12}{'of the change lost':>20}"]
+    for one in report:
+        lines.append(f"{one.module:20}{one.changed:12,}{one.lossless:12,}{one.lossy:12,}{one.error:>20.1%}")
+    return "\n".join(lines)

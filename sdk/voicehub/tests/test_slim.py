@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from numpy.typing import NDArray
+from safetensors.numpy import load_file, save_file
+
+from gptsovits.formats.delta import encode
+from voicehub.cli.main import cli
+
+MATRIX, BIAS, STEPS, NEW = "dec.conv_pre.weight", "dec.conv_pre.bias", "dec.steps", "dec.new.weight"
+Tensors = dict[str, NDArray[Any]]
+
+
+def _folder(path: Path, tensors: Tensors) -> Path:
+    path.mkdir()
+    save_file(tensors, path / "s2.safetensors")
+    (path / "configs.json").write_text('{"s2": {"model": {"version": "v2"}}}')
+    return path
+
+
+@pytest.fixture
+def sides(tmp_path: Path) -> tuple[Tensors, Tensors]:
+    draw = np.random.default_rng(1)
+    base = {MATRIX: (draw.standard_normal((96, 128)) * 0.05), BIAS: draw.standard_normal(96), STEPS: np.array([1])}
+    tuned = {name: value + 1e-3 * draw.standard_normal(value.shape) for name, value in base.items() if name != STEPS}
+    tuned[NEW] = draw.standard_normal((96, 128))
+    both = tuple({name: value.astype(np.float16) for name, value in side.items()} for side in (base, tuned))
+    for side, steps in zip(both, (1, 2), strict=True):
+        side[STEPS] = np.array([steps])
+    for name, side in zip(("base", "tuned"), both, strict=True):
+        _folder(tmp_path / name, side)
+    return both[0], both[1]
+
+
+def _run(*arguments: object) -> tuple[int, str]:
+    done = CliRunner().invoke(cli, ["slim", *map(str, arguments)])
+    return done.exit_code, done.output
+
+
+def test_the_update_gets_smaller_by_what_it_says(sides: tuple[Tensors, Tensors], tmp_path: Path) -> None:
+    base, tuned = sides
+    out = tmp_path / "out"
+    code, text = _run(
+        tmp_path / "base", tmp_path / "tuned", "-o", out, "--error", "0.2", "--original", "slim", "--json"
+    )
+    assert code == 0, text
+    found = load_file(out / "s2.safetensors")
+    for name in (BIAS, STEPS, NEW):
+        np.testing.assert_array_equal(found[name], tuned[name])
+    old, new, near = (side[MATRIX].astype(np.float64) for side in (base, tuned, found))
+    lost = np.linalg.norm(near - new) / np.linalg.norm(new - old)
+    assert 0.05 < lost <= 0.2
+    answer = json.loads(text)
+    assert {Path(name).name for name in answer["files"]} == {
+        "s2.safetensors", "slim.pth", "configs.json", "slim.json",
+    }  # fmt: skip
+    (part,) = answer["report"]
+    assert part["module"] == "decoder"
+    assert part["error"] == pytest.approx(lost, abs=0.001)
+    assert part["lossy"] < 0.7 * part["lossless"] < part["changed"]
+    delta = encode(base[MATRIX].tobytes(), found[MATRIX].tobytes(), "float16", (96, 128))
+    assert part["lossy"] == len(delta) + tuned[BIAS].nbytes
+
+
+def test_how_much_may_be_lost_has_bounds(sides: tuple[Tensors, Tensors], tmp_path: Path) -> None:
+    for error in ("0", "1", "much"):
+        assert _run(tmp_path / "base", tmp_path / "tuned", "-o", tmp_path / "out", "--error", error)[0] == 2
+    assert _run(tmp_path / "base", tmp_path / "nothing", "-o", tmp_path / "out")[0] == 1
