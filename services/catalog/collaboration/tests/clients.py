@@ -12,14 +12,21 @@ from typing import TypeVar
 
 import grpc
 
-from services.catalog.collaboration.tests.steps import forks_of, pulls_of
+from services.catalog.collaboration.tests.steps import forks_of, pulls_of, refs_of
 from services.catalog.tests.conftest import CARD, Hub
 from services.common.errors import VoiceHubError, from_rpc
 from services.common.events import Event
 from services.common.identity import Signer
 from services.common.rpc import make_channel
 from services.common.structs import to_struct
-from services.stubs.voicehub.catalog.v1 import access_pb2, access_pb2_grpc, forks_pb2, pulls_pb2, pulls_pb2_grpc
+from services.stubs.voicehub.catalog.v1 import (
+    access_pb2,
+    access_pb2_grpc,
+    forks_pb2,
+    pulls_pb2,
+    pulls_pb2_grpc,
+    refs_pb2,
+)
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from services.stubs.voicehub.catalog.v1.collaboration_events_pb2 import MergeRequested
 
@@ -28,6 +35,8 @@ PEOPLE = ("ann", "bob", "cyd")
 PRIVATE = "cyd"
 """All that this one has is private."""
 VOICE, FORK = "voice", "of-"
+MOST = 5
+"""So many times the steps that were asked for are enough, whatever has not happened."""
 LOST = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
 
 
@@ -66,10 +75,11 @@ class Client:
     places: dict[str, Place] = field(default_factory=dict)
 
     def work(self, seed: int, steps: int, killed: threading.Event) -> None:
-        """A random history of so many steps at least, until the last kill is over."""
+        """A random history of so many steps at least, until the last kill is over and everything has happened once."""
         chance = random.Random(seed)
         for step in count():
-            if step >= steps and killed.is_set():
+            happened = self.told.merged and self.told.erased and self.told.deleted
+            if step >= steps and killed.is_set() and (happened or step > steps * MOST):
                 return
             what = chance.choices(("push", "fork", "merge", "erase", "delete"), (10, 2, 6, 2, 1))[0]
             if what == "push" or VOICE not in self.places:
@@ -125,6 +135,7 @@ class Client:
         )
         try:
             repository = self._id(*target)
+            self._settled(name, head)
             opened = surely(lambda: pulls_of(self.hub, self.name).OpenPull(request)).pull
             ended = self._ended(target, opened)
         except VoiceHubError:  # nothing to merge, or deleted meanwhile
@@ -179,6 +190,13 @@ class Client:
         look = pulls_pb2.GetPullRequest(**at)  # type: ignore[arg-type]
         return self.hub.eventually(
             lambda: surely(lambda: pulls_of(self.hub, self.name).GetPull(look)).pull, lambda pull: not pull.merging
+        )
+
+    def _settled(self, name: str, branch: str) -> None:
+        """Waits until what was pushed to a branch is published; NotFound for one that is not there."""
+        look = refs_pb2.GetRefRequest(owner=self.name, name=name, ref=branch)
+        self.hub.eventually(
+            lambda: surely(lambda: refs_of(self.hub, self.name).GetRef(look)).ref, lambda ref: ref.version == ref.tip
         )
 
     def _id(self, owner: str, name: str) -> str:

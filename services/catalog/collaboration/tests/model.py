@@ -84,6 +84,11 @@ class Model:
             assert not now or had <= self.ancestors(now), "an update is lost"
             repo.refs[branch] = now
 
+    def newest(self, repo: Repo) -> str:
+        """What a repository means where nothing says which version; empty if it has none."""
+        led = repo.made.union(*(self.ancestors(one) for had in repo.had.values() for one in had))
+        return next((one for one in reversed(self.parents) if one in led), "")
+
     def bases(self, one: str, other: str) -> set[str]:
         """The best common ancestors."""
         common = self.ancestors(one) & self.ancestors(other)

@@ -138,7 +138,8 @@ class Histories(Model, RuleBasedStateMachine):
         place = data.draw(st.sampled_from(sorted(self.repos)))
         repo = self.repos[place]
         request = forks_pb2.ForkRepositoryRequest(owner=place[0], name=place[1], new_name=name)
-        may = (not repo.private or place[0] == account) and bool(repo.refs.get("main"))
+        head = repo.refs.get("main") or self.newest(repo)
+        may = (not repo.private or place[0] == account) and head not in self.erased | {""}
         if not may or (account, name) in self.repos:
             _refused(lambda: self.hub.ask(account, self.hub.forks.ForkRepository, request))
             return
@@ -146,7 +147,7 @@ class Histories(Model, RuleBasedStateMachine):
         self.hub.ask(account, self.hub.forks.ForkRepository, request)
         assert files(self.hub) == before
         self.repos[account, name] = Repo(repo.private, upstream=place)
-        self.moved(self.repos[account, name], "main", repo.refs["main"])
+        self.moved(self.repos[account, name], "main", head)
         if not repo.private:
             self.twin.ask(account, self.twin.forks.ForkRepository, request)
 
