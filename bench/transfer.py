@@ -2,7 +2,7 @@
 
 `python -m bench.transfer nano full` prints one table: for each kind of fine-tune the median of three, as a share of the
 changed tensors' bytes, and how fast deltas are applied (seconds of computing, one thread, each tensor the best of
-three); then which targets are missed (exit code 1). `--rows FILE` keeps what is measured there and goes on from it: the
+seven); then which targets are missed (exit code 1). `--rows FILE` keeps what is measured there and goes on from it: the
 full size takes long. Needs the `zstd` program and the packages `bsdiff4` and `fastcdc`; a way that is not there is left
 out and said to be.
 """
@@ -38,7 +38,7 @@ BEST_SHARE, LAST_SHARE, DECODE_SPEED = 0.8, 1.15, 200.0
 CHUNK = 64 << 10
 LARGEST_BSDIFF = 64 << 20
 """Bytes above which bsdiff is left out: its suffix sorting takes 17 times the memory, and many minutes."""
-TIMES = 3
+TIMES = 7
 Tensors = Mapping[str, bytes]
 Row = Mapping[str, Any]
 """What was measured on one update; bytes as shares of the changed tensors', `speed` in MB/s."""
