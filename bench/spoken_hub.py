@@ -43,15 +43,22 @@ T = TypeVar("T")
 DECLARATION = Declaration("made by a bench", "CC0-1.0", "public-domain")
 VOICE = "bench/spoken"
 RATE = 16_000
+KEPT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Timed:
-    """Seconds to the first sound and to the last, and the samples (int16, little-endian)."""
+    """Seconds to the first sound and to the last, and the samples (int16, little-endian, at ``rate`` Hz)."""
 
     first: float
     whole: float
     pcm: bytes
+    rate: int = RATE
+
+    @property
+    def seconds(self) -> float:
+        """Of speech."""
+        return len(self.pcm) / 2 / self.rate
 
 
 Speak = Callable[[str, int], Timed]
@@ -91,7 +98,7 @@ class Bare:
         for part in performance.parts(read_pieces(text, "en", None, None, "cut5")):
             first = first or time.perf_counter() - begin
             blocks.append(pcm16(part.wave).astype("<i2").tobytes())
-        return Timed(first, time.perf_counter() - begin, b"".join(blocks))
+        return Timed(first, time.perf_counter() - begin, b"".join(blocks), self.voice.facts.sample_rate)
 
 
 def through_gateway(url: str, voice: str = VOICE) -> Speak:
@@ -103,7 +110,9 @@ def through_gateway(url: str, voice: str = VOICE) -> Speak:
 
     def speak(text: str, seed: int) -> Timed:
         if not hasattr(own, "connection"):
-            own.connection = HTTPConnection(address, timeout=600)
+            own.connection, own.used = HTTPConnection(address, timeout=600), time.monotonic()
+        if time.monotonic() - own.used > KEPT_SECONDS:
+            own.connection.close()  # the hub closes what is idle for longer; the next request opens it again
         body = {"voice": voice, "text": text, "language": "en", "seed": seed, "format": "pcm", "answer": "stream"}
         begin, first, blocks = time.perf_counter(), 0.0, []
         own.connection.request("POST", "/v1/synthesis", json.dumps(body), {"Content-Type": "application/json"})
@@ -113,7 +122,9 @@ def through_gateway(url: str, voice: str = VOICE) -> Speak:
         while block := answer.read1():
             first = first or time.perf_counter() - begin
             blocks.append(block)
-        return Timed(first, time.perf_counter() - begin, b"".join(blocks))
+        own.used = time.monotonic()
+        rate = int(answer.headers["X-Sample-Rate"])
+        return Timed(first, time.perf_counter() - begin, b"".join(blocks), rate)
 
     return speak
 
