@@ -1,9 +1,10 @@
-"""`python -m bench.gateway [--triton] [--voice nano|full] [--clients 1,8,64]`: what the hub adds to speech.
+"""`python -m bench.gateway [--triton] [--voice nano|fp32|int8] [--clients 1,8,64]`: what the hub adds to speech.
 
 The same sentences with the same seeds by the bare engine in this process and through the public API of a running hub,
 in turns, streamed. *first* is the time to the first sound, *whole* to the last. The hub may add 15 ms or 5 % of the
 synthesis at p50, whichever is larger. With `--triton` both speak on one Triton server: what the hub adds is then what
-it adds to Triton asked directly. `full` is a voice of full v2 size with random weights, which speaks for seconds.
+it adds to Triton asked directly. `fp32` (what the hub makes of a pushed voice) and `int8` are voices of full v2 size
+with random weights, which speak for seconds; `nano` is the smallest that there is.
 
 *processor* is what one request costs all processes of the hub, its client included, beside the bare engine. It does
 not depend on what else the machine does; where all cores are busy it decides what the hub adds.
@@ -38,12 +39,14 @@ TEXTS = (
     "Please read the letter again before you answer it.",
 )
 ADDED_SECONDS, ADDED_SHARE = 0.015, 0.05
-MANY_REQUESTS = {"nano": 100, "full": 8}
-"""One after another, for the processor's time."""
+LEAST = 8
+"""Requests of a round at least."""
+ONE_BY_ONE, FULL_ONE_BY_ONE = 100, 8
+"""Requests one after another, for the processor's time."""
 QUIET = {"VOICEHUB_RATE_API": "1000000"}
 
 
-def main(voice: str, clients: Sequence[int], rounds: int, on_triton: bool) -> None:
+def main(voice: str, clients: Sequence[int], rounds: int, each: int, on_triton: bool) -> None:
     """Prints the tables."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
@@ -56,19 +59,19 @@ def main(voice: str, clients: Sequence[int], rounds: int, on_triton: bool) -> No
         different = {way: speak(TEXTS[0], 0).pcm for way, speak in ways.items()}
         same = different["engine"] == different["hub"]
         print(f"the hub's samples are {'those' if same else 'NOT those'} of the engine")
-        _processor(house, ways, MANY_REQUESTS[voice])
+        _processor(house, ways, ONE_BY_ONE if voice == "nano" else FULL_ONE_BY_ONE)
         columns = f"{'first p50':>11}{'p99 ms':>9}{'whole p50':>11}{'p99 ms':>9}{'speech s/s':>12}"
         print(f"{'clients':>7}{'':>10}{columns}")
         for count in clients:
-            _told(count, _rounds(ways, count, rounds))
+            _told(count, _rounds(ways, count, rounds, max(LEAST, each * count)))
     print(f"load {os.getloadavg()[0]:.1f} at the end")
 
 
 def _ways(house: House, folder: Path, voice: str, url: str) -> dict[str, Speak]:
     """The bare engine and the hub."""
     pulled: Pulled = push_nano(house, folder)
-    if voice == "full":
-        pulled = full_size(house, pulled, folder)
+    if voice != "nano":
+        pulled = full_size(house, pulled, folder, voice)
     return {"engine": pulled.open(pulled.bundle, url).speak, "hub": through_gateway(house.url)}
 
 
@@ -82,9 +85,10 @@ def _processor(house: House, ways: Mapping[str, Speak], requests: int) -> None:
     print(f"processor, ms a request of {requests}: engine {alone:.1f}, hub {sum(found.values()):.1f} ({parts})")
 
 
-def _rounds(ways: Mapping[str, Speak], clients: int, rounds: int) -> dict[str, tuple[list[Timed], float]]:
+def _rounds(
+    ways: Mapping[str, Speak], clients: int, rounds: int, requests: int
+) -> dict[str, tuple[list[Timed], float]]:
     """All ways in turns, so that what else the machine does meets them alike."""
-    requests = max(8, 2 * clients)
     found: dict[str, tuple[list[Timed], float]] = {way: ([], 0.0) for way in ways}
     for _ in range(rounds):
         for way, speak in ways.items():
@@ -111,9 +115,10 @@ def _told(clients: int, measured: Mapping[str, tuple[list[Timed], float]]) -> No
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--voice", choices=("nano", "full"), default="nano")
+    parser.add_argument("--voice", choices=("nano", "fp32", "int8"), default="nano")
     parser.add_argument("--clients", default="1,8,64")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--each", type=int, default=2, help="requests of a client in a round")
     parser.add_argument("--triton", action="store_true", help="speak on a Triton server")
     given = parser.parse_args()
-    main(given.voice, [int(n) for n in given.clients.split(",")], given.rounds, given.triton)
+    main(given.voice, [int(n) for n in given.clients.split(",")], given.rounds, given.each, given.triton)

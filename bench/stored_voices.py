@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -43,14 +44,14 @@ def placed(house: House, version_id: str, bundles: Mapping[str, Path], prompts: 
     database.engine.dispose()
 
 
-def full_size(house: House, pulled: Pulled, folder: Path, threads: int = 2) -> Pulled:
-    """The published version as a voice of full v2 size, random weights in fp32 as the hub exports them.
+def full_size(house: House, pulled: Pulled, folder: Path, precision: str) -> Pulled:
+    """The published version as a voice of full v2 size with random weights, in `fp32` or `int8`.
 
     Inference is started anew, for a version that it has opened never changes.
     """
     cache, bundle, files = cache_folder() / "full-v2", folder / "full", folder / "full-prompt"
-    run("prepare", cache, threads, "wall")
-    shutil.copytree(cache / "fp32", bundle)
+    run("prepare", cache, os.cpu_count() or 1, "wall")
+    shutil.copytree(cache / precision, bundle)
     header = json.loads((bundle / "bundle.json").read_text())
     header["sampling"] = {"early_stop": FULL_TOKENS, "drop_first_on_early_stop": False}
     (bundle / "bundle.json").write_text(json.dumps(header))

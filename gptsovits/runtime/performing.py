@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -30,11 +31,13 @@ class Silence:
 class Part:
     """The next sound: ``wave (L,)``, and with the end of a piece the words that it said.
 
-    The times of ``words`` are seconds from the start of the whole sound.
+    The times of ``words`` are seconds from the start of the whole sound. ``last``: the silence after which nothing
+    comes.
     """
 
     wave: Floats
     words: tuple[WordTime, ...] = ()
+    last: bool = False
 
 
 @dataclass
@@ -59,15 +62,15 @@ class Performance:
             yield from self._silent(pause)
             yield from self._spoken(item, self.manner.of_piece(number))
             number, pause = number + 1, self.manner.pause
-        yield from self._silent(pause)
+        yield from self._silent(pause, last=True)
 
-    def _silent(self, seconds: float) -> Iterator[Part]:
+    def _silent(self, seconds: float, *, last: bool = False) -> Iterator[Part]:
         if seconds > 0:
-            yield self._sent(silence(self.voice, seconds))
+            yield self._sent(silence(self.voice, seconds), last=last)
 
-    def _sent(self, wave: Floats, words: tuple[WordTime, ...] = ()) -> Part:
+    def _sent(self, wave: Floats, words: tuple[WordTime, ...] = (), *, last: bool = False) -> Part:
         self._length += len(wave)
-        return Part(wave, words)
+        return Part(wave, words, last)
 
     def _spoken(self, piece: Piece, manner: Manner) -> Iterator[Part]:
         begin = self._length
@@ -80,11 +83,10 @@ class Performance:
         try:
             for wave in stream_piece(self.voice, piece, self.conditioning, manner, self.chunks, tokens):
                 waves.append(wave)
-                yield self._sent(wave)
+                ended = inspect.getgeneratorstate(tokens) == inspect.GEN_CLOSED  # this was made of all of them
+                yield self._sent(wave, self._words(piece, np.concatenate(waves), begin) if ended else ())
         finally:
             tokens.close()
-        if waves:
-            yield Part(np.zeros(0, np.float32), self._words(piece, np.concatenate(waves), begin))
 
     def _whole(self, piece: Piece, manner: Manner) -> Floats:
         codes = np.array(list(self._tokens(piece, manner)), np.int64)
