@@ -31,14 +31,14 @@ def find(session: Session, identity: Identity, owner: str, name: str, ref: str) 
     statement = _statement(identity, by_id=is_version_id(ref))
     row = session.execute(statement, {"owner": owner, "name": name, "ref": ref or MAIN}).first()
     if row is not None:
-        return Audible(*row)
+        return Audible(row.id, row.owner, row.name, row.state, row.not_auditionable)
     repository = repositories.readable(session, identity, owner, name)
     version = versions.resolve(session, repository, ref)
     return Audible(version.id, repository.owner, repository.name, version.state, version.not_auditionable)
 
 
 @lru_cache(maxsize=256)
-def _statement(identity: Identity, *, by_id: bool) -> Select[tuple[str, str, str, str, str]]:
+def _statement(identity: Identity, *, by_id: bool) -> Select[str, str, str, str, str]:
     """Building it costs more than running it; whoever hears one voice often hears another."""
     found = (
         select(VersionRow.id, RepositoryRow.owner, RepositoryRow.name, VersionRow.state, VersionRow.not_auditionable)
