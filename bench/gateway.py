@@ -41,7 +41,7 @@ TEXTS = (
 ADDED_SECONDS, ADDED_SHARE = 0.015, 0.05
 LEAST = 8
 """Requests of a round at least."""
-ONE_BY_ONE, FULL_ONE_BY_ONE = 100, 8
+ONE_BY_ONE, FULL_ONE_BY_ONE = 100, 4
 """Requests one after another, for the processor's time."""
 QUIET = {"VOICEHUB_RATE_API": "1000000"}
 

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http import HTTPStatus
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +18,7 @@ import numpy as np
 import soundfile
 from safetensors.numpy import load_file
 
+from bench.plain_http import Connection
 from gptsovits.audio.dsp import pcm16
 from gptsovits.formats.checkpoint_writer import write_checkpoint
 from gptsovits.formats.prompt_files import PromptFile
@@ -102,29 +101,20 @@ class Bare:
 
 
 def through_gateway(url: str, voice: str = VOICE) -> Speak:
-    """Streamed samples over the public API; RuntimeError when the hub refuses.
-
-    The client is the smallest that there is, one connection a thread: its own work must not count as the hub's.
-    """
+    """Streamed samples over the public API, one connection a thread; RuntimeError when the hub refuses."""
     address, own = urlsplit(url).netloc, threading.local()
 
     def speak(text: str, seed: int) -> Timed:
-        if not hasattr(own, "connection"):
-            own.connection, own.used = HTTPConnection(address, timeout=600), time.monotonic()
-        if time.monotonic() - own.used > KEPT_SECONDS:
-            own.connection.close()  # the hub closes what is idle for longer; the next request opens it again
+        if not hasattr(own, "connection") or time.monotonic() - own.used > KEPT_SECONDS:
+            own.connection = Connection(address, timeout=600)  # the hub closes what is idle for longer
         body = {"voice": voice, "text": text, "language": "en", "seed": seed, "format": "pcm", "answer": "stream"}
         begin, first, blocks = time.perf_counter(), 0.0, []
-        own.connection.request("POST", "/v1/synthesis", json.dumps(body), {"Content-Type": "application/json"})
-        answer = own.connection.getresponse()
-        if answer.status != HTTPStatus.OK:
-            raise RuntimeError(f"{answer.status} {answer.read().decode()}")
-        while block := answer.read1():
+        headers, chunks = own.connection.post("/v1/synthesis", body)
+        for chunk in chunks:
             first = first or time.perf_counter() - begin
-            blocks.append(block)
+            blocks.append(chunk)
         own.used = time.monotonic()
-        rate = int(answer.headers["X-Sample-Rate"])
-        return Timed(first, time.perf_counter() - begin, b"".join(blocks), rate)
+        return Timed(first, time.perf_counter() - begin, b"".join(blocks), int(headers["x-sample-rate"]))
 
     return speak
 

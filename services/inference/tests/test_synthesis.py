@@ -112,9 +112,7 @@ def test_what_is_ready_at_once_comes_in_one_message_for_who_asks(hub: Speaking, 
     joined = list(stub.SynthesizeStream(wish, timeout=60))
     kinds = [[part.WhichOneof("part") for part in (message, *message.more)] for message in joined]
     assert kinds[0] == (["start", "words", "audio"] if delivery == "FILE" else ["start", "audio"])
-    assert kinds[-1] == (["facts"] if delivery == "FILE" else ["audio", "facts"])  # the pause at its end
-    if delivery == "CHUNKS":
-        assert kinds[-2] == ["audio", "words"]
+    assert kinds[-1] == (["facts"] if delivery == "FILE" else ["audio", "words", "facts"])
     flat = [part for message in joined for part in (message, *message.more)]
     assert [part.WhichOneof("part") for part in flat] == [part.WhichOneof("part") for part in apart]
     assert b"".join(part.audio for part in flat) == b"".join(part.audio for part in apart)
