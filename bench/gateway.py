@@ -1,9 +1,13 @@
-"""`python -m bench.gateway [--triton] [--clients 1,8,64]`: what the hub adds to speech.
+"""`python -m bench.gateway [--triton] [--voice nano|fp32|int8] [--clients 1,8,64]`: what the hub adds to speech.
 
 The same sentences with the same seeds by the bare engine in this process and through the public API of a running hub,
 in turns, streamed. *first* is the time to the first sound, *whole* to the last. The hub may add 15 ms or 5 % of the
 synthesis at p50, whichever is larger. With `--triton` both speak on one Triton server: what the hub adds is then what
-it adds to Triton asked directly.
+it adds to Triton asked directly. `fp32` (what the hub makes of a pushed voice) and `int8` are voices of full v2 size
+with random weights, which speak for seconds; `nano` is the smallest that there is.
+
+*processor* is what one request costs all processes of the hub, its client included, beside the bare engine. It does
+not depend on what else the machine does; where all cores are busy it decides what the hub adds.
 """
 
 from __future__ import annotations
@@ -22,8 +26,10 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.spoken_hub import Speak, Timed, at_once, push_nano, through_gateway
-from tests.e2e.house import open_house
+from bench import spending
+from bench.spoken_hub import Pulled, Speak, Timed, at_once, push_nano, through_gateway
+from bench.stored_voices import full_size
+from tests.e2e.house import House, open_house
 from tests.engines.triton import Triton
 
 TEXTS = (
@@ -33,35 +39,58 @@ TEXTS = (
     "Please read the letter again before you answer it.",
 )
 ADDED_SECONDS, ADDED_SHARE = 0.015, 0.05
-ROUNDS = 3
+LEAST = 8
+"""Requests of a round at least."""
+ONE_BY_ONE, FULL_ONE_BY_ONE = 100, 4
+"""Requests one after another, for the processor's time."""
+QUIET = {"VOICEHUB_RATE_API": "1000000"}
 
 
-def main(clients: Sequence[int], on_triton: bool) -> None:
-    """Prints the table."""
+def main(voice: str, clients: Sequence[int], rounds: int, each: int, on_triton: bool) -> None:
+    """Prints the tables."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        url = stack.enter_context(Triton(folder)).url if on_triton else "onnxruntime://"
-        house = stack.enter_context(open_house(folder, environment={"VOICEHUB_INFERENCE_URL": url}))
-        pulled = push_nano(house, folder)
-        bare = pulled.open(pulled.bundle, url)
-        ways: dict[str, Speak] = {"engine": bare.speak, "hub": through_gateway(house.url)}
-        different = {way: speak(TEXTS[0], 0).pcm for way, speak in ways.items()}
+        triton = stack.enter_context(Triton(folder)) if on_triton else None
+        url = triton.url if triton else "onnxruntime://"
+        house = stack.enter_context(open_house(folder, environment={**QUIET, "VOICEHUB_INFERENCE_URL": url}))
+        ways = _ways(house, folder, voice, url)
         place = "on Triton" if on_triton else "in process"
-        print(f"load {os.getloadavg()[0]:.1f} at the start, {os.cpu_count()} cores, {place}")
+        print(f"load {os.getloadavg()[0]:.1f} at the start, {os.cpu_count()} cores, {voice} voice, {place}")
+        different = {way: speak(TEXTS[0], 0).pcm for way, speak in ways.items()}
         same = different["engine"] == different["hub"]
         print(f"the hub's samples are {'those' if same else 'NOT those'} of the engine")
+        _processor(house, ways, ONE_BY_ONE if voice == "nano" else FULL_ONE_BY_ONE)
         columns = f"{'first p50':>11}{'p99 ms':>9}{'whole p50':>11}{'p99 ms':>9}{'speech s/s':>12}"
         print(f"{'clients':>7}{'':>10}{columns}")
         for count in clients:
-            _told(count, _rounds(ways, count))
+            _told(count, _rounds(ways, count, rounds, max(LEAST, each * count)))
     print(f"load {os.getloadavg()[0]:.1f} at the end")
 
 
-def _rounds(ways: Mapping[str, Speak], clients: int) -> dict[str, tuple[list[Timed], float]]:
+def _ways(house: House, folder: Path, voice: str, url: str) -> dict[str, Speak]:
+    """The bare engine and the hub."""
+    pulled: Pulled = push_nano(house, folder)
+    if voice != "nano":
+        pulled = full_size(house, pulled, folder, voice)
+    return {"engine": pulled.open(pulled.bundle, url).speak, "hub": through_gateway(house.url)}
+
+
+def _processor(house: House, ways: Mapping[str, Speak], requests: int) -> None:
+    def one(way: str, number: int) -> object:
+        return ways[way](TEXTS[number % len(TEXTS)], number)
+
+    alone = spending.alone(requests, lambda number: one("engine", number))
+    found = spending.per_request(house, requests, lambda number: one("hub", number))
+    parts = ", ".join(f"{name} {spent:.1f}" for name, spent in found.items() if spent >= 0.05)
+    print(f"processor, ms a request of {requests}: engine {alone:.1f}, hub {sum(found.values()):.1f} ({parts})")
+
+
+def _rounds(
+    ways: Mapping[str, Speak], clients: int, rounds: int, requests: int
+) -> dict[str, tuple[list[Timed], float]]:
     """All ways in turns, so that what else the machine does meets them alike."""
-    requests = max(8, 2 * clients)
     found: dict[str, tuple[list[Timed], float]] = {way: ([], 0.0) for way in ways}
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for way, speak in ways.items():
             timed, seconds = at_once(clients, requests, lambda n, speak=speak: speak(TEXTS[n % len(TEXTS)], n))  # type: ignore[misc]
             found[way] = (found[way][0] + timed, found[way][1] + seconds)
@@ -72,7 +101,7 @@ def _told(clients: int, measured: Mapping[str, tuple[list[Timed], float]]) -> No
     middles = {}
     for way, (timed, seconds) in measured.items():
         first, whole = ([1000 * getattr(one, name) for one in timed] for name in ("first", "whole"))
-        spoken = sum(len(one.pcm) for one in timed) / 32_000 / seconds
+        spoken = sum(one.seconds for one in timed) / seconds
         middles[way] = (float(np.median(first)), float(np.median(whole)))
         print(
             f"{clients:>7}{way:>10}{middles[way][0]:>11.0f}{np.percentile(first, 99):>9.0f}"
@@ -86,7 +115,10 @@ def _told(clients: int, measured: Mapping[str, tuple[list[Timed], float]]) -> No
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--voice", choices=("nano", "fp32", "int8"), default="nano")
     parser.add_argument("--clients", default="1,8,64")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--each", type=int, default=2, help="requests of a client in a round")
     parser.add_argument("--triton", action="store_true", help="speak on a Triton server")
     given = parser.parse_args()
-    main([int(n) for n in given.clients.split(",")], given.triton)
+    main(given.voice, [int(n) for n in given.clients.split(",")], given.rounds, given.each, given.triton)

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http import HTTPStatus
-from http.client import HTTPConnection
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -20,6 +18,7 @@ import numpy as np
 import soundfile
 from safetensors.numpy import load_file
 
+from bench.plain_http import Connection
 from gptsovits.audio.dsp import pcm16
 from gptsovits.formats.checkpoint_writer import write_checkpoint
 from gptsovits.formats.prompt_files import PromptFile
@@ -43,15 +42,22 @@ T = TypeVar("T")
 DECLARATION = Declaration("made by a bench", "CC0-1.0", "public-domain")
 VOICE = "bench/spoken"
 RATE = 16_000
+KEPT_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
 class Timed:
-    """Seconds to the first sound and to the last, and the samples (int16, little-endian)."""
+    """Seconds to the first sound and to the last, and the samples (int16, little-endian, at ``rate`` Hz)."""
 
     first: float
     whole: float
     pcm: bytes
+    rate: int = RATE
+
+    @property
+    def seconds(self) -> float:
+        """Of speech."""
+        return len(self.pcm) / 2 / self.rate
 
 
 Speak = Callable[[str, int], Timed]
@@ -91,29 +97,24 @@ class Bare:
         for part in performance.parts(read_pieces(text, "en", None, None, "cut5")):
             first = first or time.perf_counter() - begin
             blocks.append(pcm16(part.wave).astype("<i2").tobytes())
-        return Timed(first, time.perf_counter() - begin, b"".join(blocks))
+        return Timed(first, time.perf_counter() - begin, b"".join(blocks), self.voice.facts.sample_rate)
 
 
 def through_gateway(url: str, voice: str = VOICE) -> Speak:
-    """Streamed samples over the public API; RuntimeError when the hub refuses.
-
-    The client is the smallest that there is, one connection a thread: its own work must not count as the hub's.
-    """
+    """Streamed samples over the public API, one connection a thread; RuntimeError when the hub refuses."""
     address, own = urlsplit(url).netloc, threading.local()
 
     def speak(text: str, seed: int) -> Timed:
-        if not hasattr(own, "connection"):
-            own.connection = HTTPConnection(address, timeout=600)
+        if not hasattr(own, "connection") or time.monotonic() - own.used > KEPT_SECONDS:
+            own.connection = Connection(address, timeout=600)  # the hub closes what is idle for longer
         body = {"voice": voice, "text": text, "language": "en", "seed": seed, "format": "pcm", "answer": "stream"}
         begin, first, blocks = time.perf_counter(), 0.0, []
-        own.connection.request("POST", "/v1/synthesis", json.dumps(body), {"Content-Type": "application/json"})
-        answer = own.connection.getresponse()
-        if answer.status != HTTPStatus.OK:
-            raise RuntimeError(f"{answer.status} {answer.read().decode()}")
-        while block := answer.read1():
+        headers, chunks = own.connection.post("/v1/synthesis", body)
+        for chunk in chunks:
             first = first or time.perf_counter() - begin
-            blocks.append(block)
-        return Timed(first, time.perf_counter() - begin, b"".join(blocks))
+            blocks.append(chunk)
+        own.used = time.monotonic()
+        return Timed(first, time.perf_counter() - begin, b"".join(blocks), int(headers["x-sample-rate"]))
 
     return speak
 

@@ -1,9 +1,9 @@
 """`python -m bench.synthesis [--requests 1000]`: batching, overload, mixing and memory of synthesis in a running hub.
 
 *Batching*: eight requests at once against eight one after another. *Overload*: four times as many clients as the hub
-has places; whoever is not served must hear 429 or 503 with Retry-After at once. *Mixing*: many requests of many seeds,
-and of many different voices, in parallel, each compared with what it is alone. *Memory*: of the inference service over
-many requests.
+has places; whoever is not served must hear 429 or 503 with Retry-After at once. *Mixing*: many requests of many seeds
+in parallel, each compared with what it is alone (`bench.many_voices`: of many voices). *Memory*: of the inference
+service over many requests.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pathlib import Path
 import httpx
 
 from bench.gateway import TEXTS
-from bench.many_voices import mixing
+from bench.spending import resident
 from bench.spoken_hub import VOICE, Bare, Speak, at_once, http, push_nano, through_gateway
 from tests.e2e.house import House, open_house
 
@@ -32,7 +32,6 @@ PLACES, CROWD = 16, 64
 PATIENCE_SECONDS = 2.0
 """A refusal that takes longer is a time-out in disguise."""
 PARALLEL = 64
-PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
 
 def main(requests: int) -> None:
@@ -46,7 +45,6 @@ def main(requests: int) -> None:
             _batching(speak)
             _mixing(speak, pulled.open(pulled.bundle))
             _memory(house, speak, requests)
-            mixing(house, pulled, folder, PARALLEL)
         narrow = {"VOICEHUB_SYNTHESIS_PLACES": str(PLACES), "VOICEHUB_SYNTHESIS_PER_ACCOUNT": str(PLACES)}
         with open_house(folder / "narrow", environment=narrow) as house, http(CROWD) as connections:
             push_nano(house, folder)
@@ -77,9 +75,9 @@ def _mixing(speak: Speak, bare: Bare) -> None:
 def _memory(house: House, speak: Speak, requests: int) -> None:
     pid = house.services()["inference"]["pid"]
     at_once(4, requests // 4, lambda n: speak("A short one.", n))  # caches and pools have their size then
-    before, begin = _resident(pid), time.perf_counter()
+    before, begin = resident(pid), time.perf_counter()
     at_once(4, requests, lambda n: speak("A short one.", n))
-    grown = (_resident(pid) - before) / 1e6
+    grown = (resident(pid) - before) / 1e6
     seconds = time.perf_counter() - begin
     each = f"{1000 * grown / requests:.2f} MB a thousand"
     print(f"{requests} requests in {seconds:.0f} s: the inference service grew by {grown:.2f} MB ({each})")
@@ -107,11 +105,6 @@ def _overload(house: House, connections: httpx.Client) -> None:
     print(f"slowest refusal {slowest:.2f} s, {without_advice} without Retry-After")
     if slowest > PATIENCE_SECONDS:
         print(f"NOT at once: a refusal took more than {PATIENCE_SECONDS:.0f} s")
-
-
-def _resident(pid: int) -> int:
-    """Bytes of memory of a process."""
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
 
 
 if __name__ == "__main__":

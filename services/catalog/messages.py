@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from services.catalog.domain.road import State
 from services.catalog.domain.visibility import Visibility
+from services.catalog.store.hearing import Audible
 from services.catalog.store.tables import CommentRow, FileRow, RepositoryRow, SampleRow, VersionRow
 from services.catalog.store.versions import Parts
 from services.common.clock import to_timestamp
@@ -55,10 +56,15 @@ def repository(row: RepositoryRow, head: str, starred: bool) -> pb.Repository:
     )
 
 
-def brief_version(row: VersionRow, owner: str, name: str) -> pb.Version:
+def brief_version(found: Audible) -> pb.Version:
     """What decides whether a version can be heard."""
-    state, why = _STATE[State(row.state)], row.not_auditionable
-    return pb.Version(id=row.id, owner=owner, name=name, state=state, not_auditionable=why)
+    return pb.Version(
+        id=found.version_id,
+        owner=found.owner,
+        name=found.name,
+        state=_STATE[State(found.state)],
+        not_auditionable=found.not_auditionable,
+    )
 
 
 def version(row: VersionRow, owner: str, name: str, parts: Parts) -> pb.Version:

@@ -12,7 +12,7 @@ from services.catalog.domain.names import check_repository
 from services.catalog.domain.roles import Role, not_yours
 from services.catalog.domain.visibility import require_account
 from services.catalog.search.voices import VoiceSearch
-from services.catalog.store import access, repositories, versions
+from services.catalog.store import access, hearing, repositories, versions
 from services.catalog.store.tables import CommentRow, LikenessRow, RepositoryRow, VersionRow
 from services.common import rpc
 from services.common.database import Database
@@ -94,12 +94,13 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
 
     def GetVersion(self, request: pb.GetVersionRequest, context: grpc.ServicerContext) -> pb.GetVersionResponse:
         """A version with all its parts, or in brief."""
+        identity = rpc.caller()
         with self._database.read() as session:
-            repository = repositories.readable(session, rpc.caller(), request.owner, request.name)
-            row = versions.resolve(session, repository, request.ref, brief=request.brief)
             if request.brief:
-                shown = messages.brief_version(row, repository.owner, repository.name)
-                return pb.GetVersionResponse(version=shown)
+                found = hearing.find(session, identity, request.owner, request.name, request.ref)
+                return pb.GetVersionResponse(version=messages.brief_version(found))
+            repository = repositories.readable(session, identity, request.owner, request.name)
+            row = versions.resolve(session, repository, request.ref)
             parts = versions.parts_of(session, row.id)
             return pb.GetVersionResponse(version=messages.version(row, repository.owner, repository.name, parts))
 

@@ -29,6 +29,7 @@ DEADLINE_SECONDS = 30.0
 OPTIONS: Sequence[tuple[str, Any]] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.http2.bdp_probe", 0),  # services are near each other: a ping for each block of a stream finds nothing out
 )
 OPEN_SERVICES = ("/grpc.health.", "/grpc.reflection.")
 _caller: contextvars.ContextVar[Identity | None] = contextvars.ContextVar("voicehub_caller", default=None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gptsovits.runtime.timing import WordTime
 from services.inference.domain.wishes import Delivery, Form, Ways, Wish, form
-from services.inference.speech import Facts, Message, Start
+from services.inference.speech import Facts, Message, Ready, Start
 from services.stubs.voicehub.inference.v1 import inference_pb2 as pb
 
 _DELIVERIES = {
@@ -42,8 +42,16 @@ def wanted_form(asked: pb.SynthesizeStreamRequest) -> Form:
     return form(asked.format, asked.sample_rate, _DELIVERIES.get(asked.delivery, Delivery.CHUNKS))
 
 
-def part(message: Message) -> pb.SynthesizeStreamResponse:
-    """One message of the answer."""
+def parts(ready: Ready, *, together: bool) -> list[pb.SynthesizeStreamResponse]:
+    """The messages of the answer: one for all that is ready, where the reader knows of it."""
+    made = [_part(message) for message in ready]
+    if not together:
+        return made
+    made[0].more.extend(made[1:])
+    return made[:1]
+
+
+def _part(message: Message) -> pb.SynthesizeStreamResponse:
     if isinstance(message, bytes):
         return pb.SynthesizeStreamResponse(audio=message)
     if isinstance(message, Start):

@@ -52,8 +52,8 @@ class InferenceService(inference_pb2_grpc.InferenceServiceServicer):
         voice, called_off = self._voice(asked.version_id), _cancellation(context)
         form, wish = requests.wanted_form(request), requests.wish(asked)
         try:
-            for message in self._synthesizer.stream(voice, wish, form, rpc.caller().account, called_off):
-                yield requests.part(message)
+            for ready in self._synthesizer.together(voice, wish, form, rpc.caller().account, called_off):
+                yield from requests.parts(ready, together=request.together)
         except Cancelled as error:
             raise _nobody_there() from error
 

@@ -67,6 +67,8 @@ class Facts:
 
 
 Message = Start | bytes | tuple[WordTime, ...] | Facts
+Ready = list[Message]
+"""What is there at the same time, in order."""
 
 
 @dataclass
@@ -84,27 +86,29 @@ class Job:
     tokens: int = 0
     samples: int = 0
     own_rate: int = 0
+    over: bool = False
     words: list[WordTime] = field(default_factory=list)
 
-    def streamed(self) -> Iterator[Message]:
+    def streamed(self) -> Iterator[Ready]:
         """Sound and words as they come."""
         waves = self._waves()
         first = next(waves)
         rate = self.form.rate(self.own_rate)
         why = "none: a stream cannot be signed before it ends"
-        yield Start(self.form, rate, self.voice.version_id, why)
+        ready: Ready = [Start(self.form, rate, self.voice.version_id, why)]
         coded = encoding.stream(_again(first, waves), self.own_rate, self.form.container, rate, self.voice.version_id)
         for block in coded:
             if block:
-                yield block
+                ready.append(block)
             if self.words:
-                yield tuple(self.words)
+                ready.append(tuple(self.words))
                 self.words.clear()
-        if self.words:
-            yield tuple(self.words)
-        yield self._facts()
+            if ready and not self.over:
+                yield ready
+                ready = []
+        yield [*ready, self._facts()]
 
-    def whole(self, provenance: Provenance) -> Iterator[Message]:
+    def whole(self, provenance: Provenance) -> Iterator[Ready]:
         """The file when it is complete."""
         with tempfile.SpooledTemporaryFile(IN_MEMORY) as spooled:
             file = cast(BinaryIO, spooled)
@@ -114,12 +118,12 @@ class Job:
             seconds = encoding.write(_again(first, waves), self.own_rate, container, rate, version, file)
             with provenance.signed(file, container, version, self.form.same_bytes) as (signed, how):
                 size = signed.seek(0, io.SEEK_END)
-                yield Start(self.form, rate, version, how, size, seconds)
-                yield tuple(self.words)
                 signed.seek(0)
+                ready: Ready = [Start(self.form, rate, version, how, size, seconds), tuple(self.words)]
                 while block := signed.read(BLOCK):
-                    yield block
-            yield self._facts()
+                    yield [*ready, block]
+                    ready = []
+            yield [*ready, self._facts()]
 
     def _waves(self) -> Iterator[Floats]:
         """The sounds, each made in a turn of its own."""
@@ -134,6 +138,7 @@ class Job:
                 part = next(parts, None)
             if part is None:
                 return
+            self.over = part.last
             wave = np.concatenate((lead, part.wave)) if len(lead) else part.wave
             lead = lead[:0]
             self._lengthen(len(wave))

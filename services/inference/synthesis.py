@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 from prometheus_client import Counter
@@ -19,7 +20,7 @@ from services.inference.domain.voices import Voice
 from services.inference.domain.wishes import Delivery, Form, Wish
 from services.inference.provenance import Provenance
 from services.inference.shelf import Shelf
-from services.inference.speech import Facts, Job, Message, Start
+from services.inference.speech import Facts, Job, Message, Ready, Start
 
 _ENDED = Counter("voicehub_synthesis_ended", "Syntheses by how they ended", ["how"])
 for _how in ("finished", "cancelled", "refused", "failed"):
@@ -71,6 +72,17 @@ class Synthesizer:
         self, voice: Voice, wish: Wish, form: Form, account: str = "", cancellation: Cancellation | None = None
     ) -> Iterator[Message]:
         """First a `Start`, last `Facts`; between them bytes of the file, and the words with their times.
+
+        Raises: as `together`.
+        """
+        with closing(self.together(voice, wish, form, account, cancellation)) as groups:
+            for ready in groups:
+                yield from ready
+
+    def together(
+        self, voice: Voice, wish: Wish, form: Form, account: str = "", cancellation: Cancellation | None = None
+    ) -> Generator[Ready, None, None]:
+        """As `stream`, what is there at the same time together.
 
         Raises:
             Invalid: the wish is out of bounds.

@@ -37,6 +37,7 @@ def test_a_script_is_spoken_as_a_text_is(bundle_of: BundleOf, chunks: Chunks | N
     wave = np.concatenate([part.wave for part in parts])
     assert len(counted) == sum(len(piece.codes) for piece in said.pieces)
     assert len(wave) == len(said.wave)
+    assert [part.last for part in parts] == [False] * (len(parts) - 1) + [True]
     if chunks is None:
         np.testing.assert_allclose(wave, said.wave, atol=1e-5)
 

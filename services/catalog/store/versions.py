@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy.orm import InstrumentedAttribute, Session, load_only
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from services.catalog.domain.names import is_version_id
 from services.catalog.domain.refs import MAIN
@@ -54,14 +54,9 @@ def get(session: Session, version_id: str) -> VersionRow | None:
     return session.scalars(select(VersionRow).where(VersionRow.id == version_id)).one_or_none()
 
 
-def resolve(session: Session, repository: RepositoryRow, ref: str, *, brief: bool = False) -> VersionRow:
-    """The version that `ref` (ref name or version id) names; empty: `main`, else the newest. NotFound if none.
-
-    In brief only what decides whether it can be heard is read: card and figures are long, and read for every synthesis.
-    """
+def resolve(session: Session, repository: RepositoryRow, ref: str) -> VersionRow:
+    """The version that `ref` (ref name or version id) names; empty: `main`, else the newest. NotFound if none."""
     query = _held(repository)
-    if brief:
-        query = query.options(load_only(VersionRow.id, VersionRow.state, VersionRow.not_auditionable))
     if is_version_id(ref):
         query = query.where(VersionRow.id == ref)
     else:

@@ -65,19 +65,6 @@ def test_the_road_from_push_to_found(hub: Hub) -> None:
     assert events_of(hub, made.id) == ["VersionPushed", "VersionPublished"]
 
 
-def test_a_version_in_brief_tells_what_decides_whether_it_is_heard(hub: Hub) -> None:
-    ann, bob = hub.stub("ann"), hub.stub("bob")
-    made = ann.CreateVersion(hub.push_request("ann", "curt")).version
-    request = pb.GetVersionRequest(owner="ann", name="curt", brief=True)
-    assert bob.GetVersion(request).version.state == pb.VERSION_STATE_PUSHED
-    hub.walk(made.id)
-    hub.until(bob, "ann", "curt", made.id, pb.VERSION_STATE_PUBLISHED)
-    published = pb.VERSION_STATE_PUBLISHED
-    assert bob.GetVersion(request).version == pb.Version(id=made.id, owner="ann", name="curt", state=published)
-    ann.UpdateRepository(pb.UpdateRepositoryRequest(owner="ann", name="curt", visibility=pb.VISIBILITY_PRIVATE))
-    assert refusal(bob.GetVersion, request).http_status == 404
-
-
 def test_auditions_appear_in_version_and_hit(hub: Hub) -> None:
     ann = hub.stub("ann")
     made = ann.CreateVersion(hub.push_request("ann", "audible")).version

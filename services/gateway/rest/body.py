@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NoReturn
 
 from flask import Request
@@ -13,6 +14,7 @@ from services.gateway.rest.route import JSON_LIMIT, JSON_TYPE
 from services.gateway.rest.schema import Schema, violations
 
 DEPTH = 24
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 HINT = "Check the body against /openapi.json."
 
 
@@ -82,5 +84,5 @@ def _check(value: Any, depth: int) -> None:
 def _check_text(text: str) -> None:
     if "\x00" in text:
         raise _BadJson("a text holds a NUL character")
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    if _HALF_PAIR.search(text):
         raise _BadJson("a text holds half a surrogate pair")

@@ -7,6 +7,7 @@ most syntheses long before a slow reader is.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Iterator
 from typing import Any
 
@@ -41,6 +42,7 @@ class Speech:
         slots.take(visitor)
         self._slots, self._visitor = slots, visitor
         self._closing, self._closed, self._left = threading.Lock(), False, False
+        self._ready: deque[Part] = deque()
         self._call: Any = stub.SynthesizeStream(request)
         self._unwatch = departures.watch(gone, self._leave)
         try:
@@ -87,10 +89,13 @@ class Speech:
         return part.start
 
     def _next(self) -> Part | None:
+        if self._ready:
+            return self._ready.popleft()
         try:
             part: Part | None = next(self._call, None)
         except grpc.RpcError as error:
             if self._left:
                 raise VisitorGone from error
             raise told(error) from error
+        self._ready.extend(part.more if part is not None else ())
         return part

@@ -94,7 +94,9 @@ def speech(
     sample_rate: int = 0,
 ) -> Speech:
     """The speech, as soon as its first sound (or the whole file) is there."""
-    asked = SynthesizeStreamRequest(utterance=said, format=form, delivery=delivery, sample_rate=sample_rate)
+    asked = SynthesizeStreamRequest(
+        utterance=said, format=form, delivery=delivery, sample_rate=sample_rate, together=True
+    )
     hub, visitor = call.hub, call.account or call.remote
     return Speech(hub.clients.inference, asked, hub.limits.syntheses, visitor, hub.departures, call.gone)
 

@@ -384,7 +384,8 @@ class Inference(inference_grpc.InferenceServiceServicer):
         if said.startswith("think"):
             self.world.waiting.wait(30)
         whole, content = request.delivery == request.DELIVERY_FILE, wav()
-        yield part(
+        assert request.together
+        start = part(
             start=inference.SynthesisStart(
                 media_type="audio/wav",
                 sample_rate=16_000,
@@ -399,13 +400,15 @@ class Inference(inference_grpc.InferenceServiceServicer):
         word = part(words=inference.SpokenWords(words=[inference.SpokenWord(text="hello", start=0.01, end=0.19)]))
         third = len(content) // 3
         parts = [part(audio=content[:third]), part(audio=content[third : 2 * third]), part(audio=content[2 * third :])]
-        yield from ([word, *parts] if whole else [parts[0], parts[1]])
+        yield _together(start, word, *parts) if whole else _together(start, parts[0])
+        if not whole:
+            yield parts[1]
         if said.startswith("break"):
             raise Unprocessable("The voice broke off.", hint="Choose another text.", reason="BROKE_OFF")
         if said.startswith("wait"):
             self.world.waiting.wait(30)
-        yield from ([] if whole else [parts[2], word])
-        yield part(facts=inference.SynthesisFacts(seconds=0.2, tokens=5, characters=len(said)))
+        facts = part(facts=inference.SynthesisFacts(seconds=0.2, tokens=5, characters=len(said)))
+        yield facts if whole else _together(parts[2], word, facts)
 
     def Synthesize(
         self, request: inference.SynthesizeRequest, context: grpc.ServicerContext
@@ -427,6 +430,13 @@ class Inference(inference_grpc.InferenceServiceServicer):
             default=True,
         )
         return inference.ListBasesResponse(bases=[base])
+
+
+def _together(
+    first: inference.SynthesizeStreamResponse, *more: inference.SynthesizeStreamResponse
+) -> inference.SynthesizeStreamResponse:
+    first.more.extend(more)
+    return first
 
 
 def serve(world: World, verifier: Verifier, address: str) -> grpc.Server:

@@ -103,6 +103,23 @@ def test_a_stream_is_as_long_as_the_file_and_its_words_lie_in_its_sound(hub: Spe
     assert np.sqrt((inside**2).mean()) > 3 * np.sqrt((streamed[-3_200:] ** 2).mean())  # the end is a pause
 
 
+@pytest.mark.parametrize("delivery", ["FILE", "CHUNKS"])
+def test_what_is_ready_at_once_comes_in_one_message_for_who_asks(hub: Speaking, delivery: str) -> None:
+    stub, wish = hub.as_account("a"), asked("The tide was coming in.", delivery=delivery, seed=3)
+    apart = list(stub.SynthesizeStream(wish, timeout=60))
+    assert not any(message.more for message in apart)
+    wish.together = True
+    joined = list(stub.SynthesizeStream(wish, timeout=60))
+    kinds = [[part.WhichOneof("part") for part in (message, *message.more)] for message in joined]
+    assert kinds[0] == (["start", "words", "audio"] if delivery == "FILE" else ["start", "audio"])
+    assert kinds[-1] == (["facts"] if delivery == "FILE" else ["audio", "words", "facts"])
+    flat = [part for message in joined for part in (message, *message.more)]
+    assert [part.WhichOneof("part") for part in flat] == [part.WhichOneof("part") for part in apart]
+    assert b"".join(part.audio for part in flat) == b"".join(part.audio for part in apart)
+    assert [part.words for part in flat] == [part.words for part in apart]
+    assert len(joined) < len(apart)
+
+
 @pytest.mark.parametrize("form", ["wav", "flac", "mp3", "opus"])
 def test_streams_are_files(hub: Speaking, form: str) -> None:
     start, content, _, facts = heard(hub.as_account("a"), asked(form=form, delivery="PIECES"))

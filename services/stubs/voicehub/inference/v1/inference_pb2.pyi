@@ -244,11 +244,14 @@ class SynthesizeStreamRequest(_message.Message):
     FORMAT_FIELD_NUMBER: _builtins.int
     SAMPLE_RATE_FIELD_NUMBER: _builtins.int
     DELIVERY_FIELD_NUMBER: _builtins.int
+    TOGETHER_FIELD_NUMBER: _builtins.int
     format: _builtins.str
     """wav | flac | mp3 | opus | pcm"""
     sample_rate: _builtins.int
     """Hz; 0: the voice's own, or the nearest that the format has."""
     delivery: Global___SynthesizeStreamRequest.Delivery.ValueType
+    together: _builtins.bool
+    """The reader takes `more`: what is ready at the same time comes in one message."""
     @_builtins.property
     def utterance(self) -> Global___SynthesizeRequest: ...
     def __init__(
@@ -258,10 +261,11 @@ class SynthesizeStreamRequest(_message.Message):
         format: _builtins.str = ...,
         sample_rate: _builtins.int = ...,
         delivery: Global___SynthesizeStreamRequest.Delivery.ValueType = ...,
+        together: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["utterance", b"utterance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery", "format", b"format", "sample_rate", b"sample_rate", "utterance", b"utterance"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["delivery", b"delivery", "format", b"format", "sample_rate", b"sample_rate", "together", b"together", "utterance", b"utterance"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -275,6 +279,7 @@ class SynthesizeStreamResponse(_message.Message):
     AUDIO_FIELD_NUMBER: _builtins.int
     WORDS_FIELD_NUMBER: _builtins.int
     FACTS_FIELD_NUMBER: _builtins.int
+    MORE_FIELD_NUMBER: _builtins.int
     audio: _builtins.bytes
     @_builtins.property
     def start(self) -> Global___SynthesisStart:
@@ -286,6 +291,10 @@ class SynthesizeStreamResponse(_message.Message):
     def facts(self) -> Global___SynthesisFacts:
         """The last message."""
 
+    @_builtins.property
+    def more(self) -> _containers.RepeatedCompositeFieldContainer[Global___SynthesizeStreamResponse]:
+        """What was ready with it, in order; these have none of their own. Only where the request says `together`."""
+
     def __init__(
         self,
         *,
@@ -293,10 +302,11 @@ class SynthesizeStreamResponse(_message.Message):
         audio: _builtins.bytes = ...,
         words: Global___SpokenWords | None = ...,
         facts: Global___SynthesisFacts | None = ...,
+        more: _abc.Iterable[Global___SynthesizeStreamResponse] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "facts", b"facts", "part", b"part", "start", b"start", "words", b"words"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "facts", b"facts", "part", b"part", "start", b"start", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "facts", b"facts", "more", b"more", "part", b"part", "start", b"start", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["start", "audio", "words", "facts"]  # noqa: Y015
     _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
