@@ -10,6 +10,7 @@ from services.catalog.search.tokens import clauses, is_single, units
 MARK = "~"
 TOPIC = "topic"
 LOOSE = "?"  # marks a facet that a prose only suggests
+PERSON = ("age", "gender", "persona")
 STRONG = ("lang", "gender", "age")  # a voice of another value is another voice
 DENIED_WITHIN = 8  # units between a sign of denial and what it denies
 Units = tuple[str, ...]
@@ -36,6 +37,8 @@ class Lexicon:
         near: a facet → those that resemble it, and how much (0 to 1).
         weights: what a facet of a key counts for among others; 1 unless told.
         negations: units that deny what follows.
+        towards: words after which stands who listens, not who speaks.
+        doubts: words of a statement that leave open which of two genders is meant.
         silent: units without a meaning (stopwords, and words that only look like a denial).
         stopwords: units that say nothing.
         hints: units of a query that make a facet likelier.
@@ -53,6 +56,8 @@ class Lexicon:
     near: Mapping[Facet, Mapping[Facet, float]]
     weights: Mapping[str, float]
     negations: frozenset[Units]
+    towards: frozenset[Units]
+    doubts: frozenset[Units]
     silent: frozenset[Units]
     stopwords: frozenset[Units]
     hints: Mapping[Units, Facet]
@@ -69,9 +74,10 @@ class Lexicon:
         `words` are ordinary words: one of them that is longer than a known term at its place stays whole, so that the
         city 苏州 is not read as 苏 (charming) and 州.
         """
+        cut = self._fewest(text, words) if words else None
         start = 0
         while start < len(text):
-            length = self._match(text, start, words)
+            length = cut[start] if cut else self._match(text, start, words)
             piece = tuple(text[start : start + max(length, 1)])
             yield piece, self.terms.get(piece, ())
             start += len(piece)
@@ -80,9 +86,12 @@ class Lexicon:
         """All that a prose affirms. A single Han character or a language code is too weak a sign in prose."""
         found: set[Facet] = set()
         for clause in clauses(text):
-            for piece, facets, denied in self.readings(clause):
-                if not (denied or weak(piece) or piece in self.query_only):
-                    found.update(facets)
+            said = [*self.readings(clause)]
+            sure = (one for one in said if not (one[2] or weak(one[0]) or one[0] in self.query_only))
+            told = {facet for _, facets, _ in sure for facet in facets}
+            if self._open(clause, {facet for _, facets, _ in said for facet in facets}):
+                told = {NEITHER, *(facet for facet in told if facet.key != "gender")}
+            found |= told
         return frozenset(found)
 
     def suggested(self, text: str) -> frozenset[Facet]:
@@ -119,9 +128,13 @@ class Lexicon:
     def readings(
         self, clause: Sequence[str], words: Collection[Units] = frozenset()
     ) -> Iterator[tuple[Units, tuple[Facet, ...], bool]]:
-        """The segments of one statement, each with whether it is denied."""
+        """The segments of one statement, each with whether it is denied; who listens is of no age and no gender."""
         since = DENIED_WITHIN + 1
+        before: Units = ()
         for piece, facets in self.segments(clause, words):
+            if before in self.towards:
+                facets = tuple(facet for facet in facets if facet.key not in PERSON)
+            before = piece
             yield piece, facets, bool(facets) and since <= DENIED_WITHIN
             since = 0 if piece in self.negations else since + len(piece)
 
@@ -141,6 +154,35 @@ class Lexicon:
     def weight(self, facet: Facet) -> float:
         """What the facet counts for."""
         return self.weights.get(facet.key, 1.0)
+
+    def _open(self, clause: Sequence[str], named: Collection[Facet]) -> bool:
+        """Whether a statement names both genders and leaves open which: "nobody can tell if it is a man or a woman"."""
+        if sum(facet.key == "gender" for facet in named) < 2:
+            return False
+        longest = max(map(len, self.doubts))
+        places = ((start, length) for start in range(len(clause)) for length in range(1, longest + 1))
+        return any(tuple(clause[start : start + length]) in self.doubts for start, length in places)
+
+    def _fewest(self, text: Sequence[str], words: Collection[Units]) -> list[int]:
+        """The length of the piece at each place when the whole is cut into the fewest pieces that nothing knows.
+
+        Of equally good cuts the one with fewer pieces, then the one whose first piece is longer: 女大夫 is 女 and 大夫.
+        """
+        costs: list[tuple[int, int]] = [(0, 0)] * (len(text) + 1)
+        cut = [1] * len(text)
+        for start in range(len(text) - 1, -1, -1):
+            best: tuple[int, int] | None = None
+            for length in range(min(self.longest, len(text) - start), 0, -1):
+                piece = tuple(text[start : start + length])
+                known = self.knows(piece)
+                if not known and length > 1 and not self._is_word(piece, words):
+                    continue
+                unknown, pieces = costs[start + length]
+                cost = (unknown + (not known and length == 1), pieces + 1)
+                if best is None or cost < best:
+                    best, cut[start] = cost, length
+            costs[start] = best or (0, 0)
+        return cut
 
     def _denied(self, before: Sequence[str]) -> bool:
         """Whether what follows these units of a statement is denied."""
@@ -169,6 +211,9 @@ class Lexicon:
             if any(piece[cut:end] in self.terms for cut in cuts):
                 cuts.add(end)
         return len(piece) in cuts
+
+
+NEITHER = Facet("gender", "neutral")
 
 
 def _bare(facet: Facet) -> Facet:

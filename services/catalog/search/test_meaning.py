@@ -85,3 +85,34 @@ def test_a_word_for_a_topic_is_found_inside_of_a_longer_one_and_counts_once() ->
         Facet("topic", "sports"),
     }
     assert understand("training data", LEXICON).topics == ()
+
+
+@pytest.mark.parametrize(
+    "prose", ["nobody can tell whether it is a man or a woman", "电话里分不清是先生还是女士", "冇人分到我係男定女"]
+)
+def test_a_prose_that_leaves_the_gender_open_has_neither(prose: str) -> None:
+    assert {facet.value for facet in LEXICON.facets(prose) if facet.key == "gender"} == {"neutral"}
+
+
+@pytest.mark.parametrize(
+    "prose", ["七十岁的奶奶，每晚给孩子讲故事", "八十歲老婆婆，夜晚講故事畀細路聽", "an old lady, reads to children"]
+)
+def test_who_listens_is_not_who_speaks(prose: str) -> None:
+    assert {facet.value for facet in LEXICON.facets(prose) if facet.key == "age"} == {"senior"}
+
+
+def test_who_is_denied_by_nobody_is_not_said() -> None:
+    assert Facet("timbre", "magnetic") in LEXICON.facets("velvet")
+    assert Facet("timbre", "magnetic") not in LEXICON.facets("nobody would say velvet")
+
+
+def test_a_text_is_cut_so_that_least_is_left_over() -> None:
+    words = frozenset({("大", "夫"), ("女", "大")})
+    assert [piece for piece, _ in LEXICON.segments(tuple("女大夫"), words)] == [("女",), ("大", "夫")]
+
+
+def test_a_correct_word_that_no_voice_says_may_be_a_slip(index: SearchIndex) -> None:
+    rebuild(index, [*VOICES, replace(BASE, id="warm", name="warm", timbres=("warm",))])
+    assert ids(index, "worm")[0] == "warm"
+    rebuild(index, [*VOICES, replace(BASE, id="warm", timbres=("warm",)), replace(BASE, id="w", name="worm")])
+    assert ids(index, "worm")[0] == "w"
