@@ -11,6 +11,7 @@ MARK = "~"
 TOPIC = "topic"
 LOOSE = "?"  # marks a facet that a prose only suggests
 PERSON = ("age", "gender", "persona")
+GENDERS = frozenset("男女")
 STRONG = ("lang", "gender", "age")  # a voice of another value is another voice
 DENIED_WITHIN = 8  # units between a sign of denial and what it denies
 Units = tuple[str, ...]
@@ -37,6 +38,10 @@ class Lexicon:
         near: a facet → those that resemble it, and how much (0 to 1).
         weights: what a facet of a key counts for among others; 1 unless told.
         negations: units that deny what follows.
+        counted: terms that tell an age in years; what a prose counts goes before what its other words mean.
+        numbers: units of a bare number → the age that it is where it makes a statement: "本人男，二十六".
+        around: units that may stand around such a number.
+        voiced: characters of a statement about the sound of a voice, in which single characters name its timbre.
         towards: words after which stands who listens, not who speaks.
         doubts: words of a statement that leave open which of two genders is meant.
         silent: units without a meaning (stopwords, and words that only look like a denial).
@@ -56,6 +61,10 @@ class Lexicon:
     near: Mapping[Facet, Mapping[Facet, float]]
     weights: Mapping[str, float]
     negations: frozenset[Units]
+    counted: frozenset[Units]
+    numbers: Mapping[Units, Facet]
+    around: frozenset[Units]
+    voiced: frozenset[str]
     towards: frozenset[Units]
     doubts: frozenset[Units]
     silent: frozenset[Units]
@@ -83,16 +92,21 @@ class Lexicon:
             start += len(piece)
 
     def facets(self, text: str) -> frozenset[Facet]:
-        """All that a prose affirms. A single Han character or a language code is too weak a sign in prose."""
+        """All that a prose affirms. A single Han character or a language code is too weak a sign in most prose."""
         found: set[Facet] = set()
+        ages: set[Facet] = set()
         for clause in clauses(text):
             said = [*self.readings(clause)]
-            sure = (one for one in said if not (one[2] or weak(one[0]) or one[0] in self.query_only))
-            told = {facet for _, facets, _ in sure for facet in facets}
+            told: set[Facet] = set()
+            for piece, facets, denied in said:
+                known = () if denied or piece in self.query_only else facets
+                told.update(facet for facet in known if not weak(piece) or self._plain(facet, piece, clause))
+                ages.update(facet for facet in known if facet.key == "age" and piece in self.counted)
             if self._open(clause, {facet for _, facets, _ in said for facet in facets}):
                 told = {NEITHER, *(facet for facet in told if facet.key != "gender")}
             found |= told
-        return frozenset(found)
+            ages |= self._age(clause)
+        return frozenset(ages | {facet for facet in found if not (ages and facet.key == "age")})
 
     def suggested(self, text: str) -> frozenset[Facet]:
         """All that a prose makes likely by words that are no names for it."""
@@ -154,6 +168,22 @@ class Lexicon:
     def weight(self, facet: Facet) -> float:
         """What the facet counts for."""
         return self.weights.get(facet.key, 1.0)
+
+    def _plain(self, facet: Facet, piece: Units, clause: Sequence[str]) -> bool:
+        """Whether a single character means what it means alone: a timbre where a voice is spoken of, one gender."""
+        if facet.key == "timbre":
+            return not self.voiced.isdisjoint(clause)
+        return facet.key == "gender" and is_single(piece[0]) and piece[0] in GENDERS and not set(clause) >= GENDERS
+
+    def _age(self, clause: Sequence[str]) -> set[Facet]:
+        """The age that a statement is which has nothing but a number."""
+        start, end = 0, len(clause)
+        while start < end and (clause[start],) in self.around:
+            start += 1
+        while end > start and (clause[end - 1],) in self.around:
+            end -= 1
+        age = self.numbers.get(tuple(clause[start:end]))
+        return {age} if age else set()
 
     def _open(self, clause: Sequence[str], named: Collection[Facet]) -> bool:
         """Whether a statement names both genders and leaves open which: "nobody can tell if it is a man or a woman"."""

@@ -116,3 +116,25 @@ def test_a_correct_word_that_no_voice_says_may_be_a_slip(index: SearchIndex) -> 
     assert ids(index, "worm")[0] == "warm"
     rebuild(index, [*VOICES, replace(BASE, id="warm", timbres=("warm",)), replace(BASE, id="w", name="worm")])
     assert ids(index, "worm")[0] == "w"
+
+
+@pytest.mark.parametrize(
+    ("prose", "key", "values"),
+    [
+        ("本人女，二十六，幼师", "age", {"young"}),
+        ("我今年七十三，孙子都上大学了", "age", {"senior"}),
+        ("she was eighty", "age", {"senior"}),
+        ("我四十八了，两个娃的爹", "age", {"middle"}),
+        ("样本三十条", "age", set()),
+        ("本人女，二十六", "gender", {"female"}),
+        ("she was eighty", "gender", {"female"}),
+        ("男女老少都爱听", "gender", set()),
+        ("Japanese is my mother tongue", "gender", set()),
+        ("嗓子是哑的", "timbre", {"hoarse"}),
+        ("穿过暖和的沙漠", "timbre", set()),
+        ("别人都说很沙哑", "timbre", {"hoarse"}),
+        ("接过不少广告", "style", {"advertising"}),
+    ],
+)
+def test_what_a_prose_says_in_passing(prose: str, key: str, values: set[str]) -> None:
+    assert {facet.value for facet in LEXICON.facets(prose) if facet.key == key} == values
