@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.catalog.search.tokens import clauses, is_single, units
@@ -128,13 +128,19 @@ class Lexicon:
                     found.update(self.topics[phrase])
         return frozenset(found)
 
-    def spoken_of(self, clause: Sequence[str]) -> Iterator[tuple[int, Units]]:
-        """Where a statement has a word for a topic, the longest at each place; also inside of longer words."""
+    def spoken_of(self, clause: Sequence[str], words: Collection[Units] = frozenset()) -> Iterator[tuple[int, Units]]:
+        """Where a statement has a word for a topic, the longest at each place; also inside of longer words.
+
+        What is made of the end of one word and the beginning of another is none: 语气温和 has no 气温.
+        """
+        if not any(unit in self.topic_lengths for unit in clause):
+            return
         end = 0
+        inside = _insides(piece for piece, _ in self.segments(clause, words))
         for start, unit in enumerate(clause):
             for length in self.topic_lengths.get(unit, ()):
                 phrase = tuple(clause[start : start + length])
-                if phrase in self.topics and start + length > end:
+                if phrase in self.topics and start + length > end and _whole(start, start + length, inside):
                     end = start + length
                     yield start, phrase
                     break
@@ -241,6 +247,23 @@ class Lexicon:
             if any(piece[cut:end] in self.terms for cut in cuts):
                 cuts.add(end)
         return len(piece) in cuts
+
+
+def _insides(pieces: Iterable[Units]) -> Mapping[int, int]:
+    """Places inside of pieces, not at their edges → the number of the piece."""
+    found: dict[int, int] = {}
+    start = 0
+    for number, piece in enumerate(pieces):
+        found |= dict.fromkeys(range(start + 1, start + len(piece)), number)
+        start += len(piece)
+    return found
+
+
+def _whole(start: int, end: int, inside: Mapping[int, int]) -> bool:
+    """Whether a span cuts no piece into two, or lies within one."""
+    cuts = {inside[place] for place in (start, end) if place in inside}
+    within = {inside.get(place) for place in range(start + 1, end)}
+    return not cuts or (len(within) == 1 and within == cuts)
 
 
 NEITHER = Facet("gender", "neutral")

@@ -11,6 +11,7 @@ from services.catalog.search.words import WordTable
 
 SHORTEST = 4
 LONG = 7
+_ENDINGS = ("s", "es", "ed", "ing")
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Speller:
 
     def mend(self, typed: str) -> str:
         """The word of the lexicon that was meant; the same if it is right, short, or like none of them."""
-        if not _spelled(typed) or typed in self.correct:
+        if not _spelled(typed) or self._right(typed):
             return typed
         return next(iter(self._nearest(typed, self.terms, 2 if len(typed) >= LONG else 1)), typed)
 
@@ -46,9 +47,17 @@ class Speller:
 
     def guess(self, typed: str) -> str:
         """The ordinary word one slip away, empty if there is none or nothing to mend: it may also be a name."""
-        if not _spelled(typed) or typed in self.correct:
+        if not _spelled(typed) or self._right(typed):
             return ""
         return next(iter(self._nearest(typed, self.words, 1)), "")
+
+    def _right(self, typed: str) -> bool:
+        """Whether it is a word or an inflected one, as `slays` is."""
+        return typed in self.correct or any(
+            typed.endswith(ending) and typed.removesuffix(ending) in self.correct
+            for ending in _ENDINGS
+            if len(typed) > len(ending) + 2
+        )
 
     def _nearest(self, typed: str, index: Mapping[str, tuple[str, ...]], slips: int) -> list[str]:
         """The words at most so many slips away, the likeliest first."""

@@ -13,6 +13,7 @@ from services.catalog.search.lexicon import LOOSE, Facet
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import SearchIndex, Viewer, open_index, rebuild
 from services.catalog.search.query import understand
+from services.catalog.search.reading import Reader
 from services.catalog.search.record import SearchRecord, facets_of
 from services.catalog.search.senses import senses
 
@@ -138,3 +139,12 @@ def test_a_correct_word_that_no_voice_says_may_be_a_slip(index: SearchIndex) -> 
 )
 def test_what_a_prose_says_in_passing(prose: str, key: str, values: set[str]) -> None:
     assert {facet.value for facet in LEXICON.facets(prose) if facet.key == key} == values
+
+
+def test_a_topic_is_not_made_of_the_end_of_one_word_and_the_beginning_of_another() -> None:
+    assert understand("语气温和", LEXICON).topics == ()
+    assert understand("明日气温", LEXICON).topics != ()
+
+
+def test_inflected_words_are_right() -> None:
+    assert [reading.piece for reading in Reader.of(LEXICON).read(("slays",))] == [("slays",)]
