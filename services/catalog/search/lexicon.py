@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.catalog.search.tokens import clauses, is_single, units
 
@@ -83,13 +84,20 @@ class Lexicon:
         `words` are ordinary words: one of them that is longer than a known term at its place stays whole, so that the
         city 苏州 is not read as 苏 (charming) and 州.
         """
-        cut = self._fewest(text, words) if words else None
+        pieces = self._fewest(tuple(text), words) if words else self._longest(tuple(text))
+        return ((piece, self.terms.get(piece, ())) for piece in pieces)
+
+    @lru_cache(maxsize=256)  # noqa: B019 - there is one in a process; a prose is read for facets, hints and topics
+    def _longest(self, text: Units) -> tuple[Units, ...]:
+        """The units cut into known terms and others, the longest term at each place."""
+        found: list[Units] = []
         start = 0
         while start < len(text):
-            length = cut[start] if cut else self._match(text, start, words)
-            piece = tuple(text[start : start + max(length, 1)])
-            yield piece, self.terms.get(piece, ())
-            start += len(piece)
+            lengths = range(min(self.longest, len(text) - start), 0, -1)
+            length = next((length for length in lengths if self.knows(text[start : start + length])), 1)
+            found.append(text[start : start + length])
+            start += length
+        return tuple(found)
 
     def facets(self, text: str) -> frozenset[Facet]:
         """All that a prose affirms. A single Han character or a language code is too weak a sign in most prose."""
@@ -199,39 +207,33 @@ class Lexicon:
         places = ((start, length) for start in range(len(clause)) for length in range(1, longest + 1))
         return any(tuple(clause[start : start + length]) in self.doubts for start, length in places)
 
-    def _fewest(self, text: Sequence[str], words: Collection[Units]) -> list[int]:
-        """The length of the piece at each place when the whole is cut into the fewest pieces that nothing knows.
+    def _fewest(self, text: Units, words: Collection[Units]) -> Iterator[Units]:
+        """The units cut so that the fewest pieces are left over that nothing knows.
 
         Of equally good cuts the one with fewer pieces, then the one whose first piece is longer: 女大夫 is 女 and 大夫.
         """
         costs: list[tuple[int, int]] = [(0, 0)] * (len(text) + 1)
         cut = [1] * len(text)
         for start in range(len(text) - 1, -1, -1):
-            best: tuple[int, int] | None = None
+            best = (len(text) + 1, 0)
             for length in range(min(self.longest, len(text) - start), 0, -1):
-                piece = tuple(text[start : start + length])
+                piece = text[start : start + length]
                 known = self.knows(piece)
                 if not known and length > 1 and not self._is_word(piece, words):
                     continue
                 unknown, pieces = costs[start + length]
                 cost = (unknown + (not known and length == 1), pieces + 1)
-                if best is None or cost < best:
+                if cost < best:
                     best, cut[start] = cost, length
-            costs[start] = best or (0, 0)
-        return cut
+            costs[start] = best
+        start = 0
+        while start < len(text):
+            yield text[start : start + cut[start]]
+            start += cut[start]
 
     def _denied(self, before: Sequence[str]) -> bool:
         """Whether what follows these units of a statement is denied."""
         return any(piece in self.negations for piece, _ in self.segments(before[-DENIED_WITHIN:]))
-
-    def _match(self, text: Sequence[str], start: int, words: Collection[Units]) -> int:
-        for length in range(min(self.longest, len(text) - start), 0, -1):
-            piece = tuple(text[start : start + length])
-            if self.knows(piece):
-                return length
-            if length > 1 and words and self._is_word(piece, words):
-                return length
-        return 0
 
     def _is_word(self, piece: Units, words: Collection[Units]) -> bool:
         """Whether a piece is one word: an ordinary one, or one for a topic that says nothing else, as 女鬼 does."""
