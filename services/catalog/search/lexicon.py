@@ -43,6 +43,7 @@ class Lexicon:
         numbers: units of a bare number → the age that it is where it makes a statement: "本人男，二十六".
         around: units that may stand around such a number.
         voiced: characters of a statement about the sound of a voice, in which single characters name its timbre.
+        joiners: words that carry a denial on to something else.
         towards: words after which stands who listens, not who speaks.
         doubts: words of a statement that leave open which of two genders is meant.
         silent: units without a meaning (stopwords, and words that only look like a denial).
@@ -66,6 +67,7 @@ class Lexicon:
     numbers: Mapping[Units, Facet]
     around: frozenset[Units]
     voiced: frozenset[str]
+    joiners: frozenset[Units]
     towards: frozenset[Units]
     doubts: frozenset[Units]
     silent: frozenset[Units]
@@ -159,12 +161,20 @@ class Lexicon:
         """The segments of one statement, each with whether it is denied; who listens is of no age and no gender."""
         since = DENIED_WITHIN + 1
         before: Units = ()
+        keys: set[str] = set()  # of what was denied: another key is another thing, unless it is joined
         for piece, facets in self.segments(clause, words):
             if before in self.towards:
                 facets = tuple(facet for facet in facets if facet.key not in PERSON)
+            joined = not keys or before in self.joiners or any(facet.key in keys for facet in facets)
+            denied = bool(facets) and since <= DENIED_WITHIN and joined
+            yield piece, facets, denied
             before = piece
-            yield piece, facets, bool(facets) and since <= DENIED_WITHIN
-            since = 0 if piece in self.negations else since + len(piece)
+            if piece in self.negations:
+                since, keys = 0, set()
+            else:
+                since += len(piece)
+            if denied:
+                keys |= {facet.key for facet in facets}
 
     def knows(self, piece: Units) -> bool:
         """Whether a word is here, with or without a meaning."""

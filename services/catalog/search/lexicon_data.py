@@ -47,6 +47,7 @@ def load(folder: Path = HERE) -> Lexicon:
         numbers={units(text): Facet("age", name) for text, name in numbers(data["years"])},
         around=_words(data["around"]),
         voiced=frozenset(data["voiced"]),
+        joiners=_words(data["joiners"]),
         towards=_words(data["towards"]),
         doubts=_words(data["doubts"]),
         silent=stopwords | affirmations,

@@ -148,3 +148,18 @@ def test_a_topic_is_not_made_of_the_end_of_one_word_and_the_beginning_of_another
 
 def test_inflected_words_are_right() -> None:
     assert [reading.piece for reading in Reader.of(LEXICON).read(("slays",))] == [("slays",)]
+
+
+@pytest.mark.parametrize(
+    ("text", "denied"),
+    [
+        ("不要沙哑 男声", {"hoarse"}),
+        ("not hoarse, deep male", {"hoarse"}),
+        ("not hoarse or elderly, English", {"hoarse", "senior"}),
+        ("不要沙哑低沉的男声", {"hoarse", "deep"}),
+    ],
+)
+def test_a_denial_ends_with_what_is_denied(text: str, denied: set[str]) -> None:
+    query = understand(text, LEXICON)
+    assert {facet.value for facet in query.without} == denied
+    assert query.facets
