@@ -39,5 +39,5 @@ def test_the_reporting_part_is_not_written_in_the_lexicon_s_words() -> None:
     share = unknown_share([query for query in generate().queries if query.part == "report"])
     assert share >= LEAST_UNKNOWN, share
     slang = [query for query in generate().queries if query.part == "report" and query.kind == "slang"]
-    assert unknown_share(slang) >= 0.6
+    assert unknown_share(slang) >= 0.5
     print(f"{share:.2f} of the words of the reporting part are not in the lexicon")

@@ -1,10 +1,13 @@
-"""A relevance set, the same bytes every time: `python -m tests.relevance.generate FOLDER`. 3,200 voices and queries.
+"""Relevance sets, the same bytes every time: `python -m tests.relevance.generate FOLDER [other_]`. 3,200 voices each.
 
 The prose of the records and the texts of the queries are hand-written (`prose.yaml`, `queries.tsv`) and were written
 before the search was tuned; some of the queries are for tuning, the others only for reporting. When the lexicon grew,
 the reporting part got more: facts told by a scene or a comparison and by no name for them, and requests that name their
-facts among the circumstances of a project. A voice has hidden facts
-(language, gender, age, timbres, styles, emotions, topics); each stands in its field, in the prose, or in both.
+facts among the circumstances of a project. `other_` is a second set, by another style of prose, other topics and
+languages, written after the lexicon and without looking at it; both parts of its queries ask for the same topics.
+
+A voice has hidden facts (language, gender, age, timbres, styles, emotions, topics); each stands in its field, in the
+prose, or in both.
 
 Grading, by the share of the facts that a query asks for and the voice has: all of them 3, at least two thirds 2, at
 least half of four or more 1, fewer 0. A voice of another language, gender or age than the one asked
@@ -34,6 +37,7 @@ FORKED = 0.06
 LANGUAGES = {
     "zh": 30, "yue": 14, "en": 22, "ja": 6, "ko": 4, "sichuan": 6, "dongbei": 6, "wuu": 5, "nan": 4, "hak": 3,
 }  # fmt: skip
+RARE = 5  # of a language that another set has
 MULTIPLE = {"timbre": "timbres", "style": "styles", "emotion": "emotions"}
 GENDERS, AGES = ("male", "female", "neutral"), ("child", "teen", "young", "middle", "senior")
 LICENSES = ("CC0-1.0", "CC-BY-4.0", "CC-BY-NC-4.0", "Apache-2.0", "")
@@ -73,9 +77,9 @@ class RelevanceSet:
 
 
 @cache
-def generate() -> RelevanceSet:
-    """The whole set."""
-    prose = yaml.safe_load((HERE / "prose.yaml").read_text(encoding="utf-8"))
+def generate(name: str = "") -> RelevanceSet:
+    """The whole set of the files `<name>prose.yaml` and `<name>queries.tsv`."""
+    prose = yaml.safe_load((HERE / f"{name}prose.yaml").read_text(encoding="utf-8"))
     chance = random.Random(20261126)
     records: list[dict[str, Any]] = []
     facts: list[frozenset[Fact]] = []
@@ -87,7 +91,7 @@ def generate() -> RelevanceSet:
             record, truth = _voice(chance, prose)
         records.append({"id": f"r{number:04d}", **record})
         facts.append(truth)
-    queries = _queries()
+    queries = _queries(name)
     grades = {
         query.id: {
             record["id"]: grade for record, truth in zip(records, facts, strict=True) if (grade := judge(query, truth))
@@ -105,8 +109,8 @@ def judge(query: Query, truth: frozenset[Fact]) -> int:
     return min(grade, 1) if wrong else grade
 
 
-def _queries() -> list[Query]:
-    lines = (HERE / "queries.tsv").read_text(encoding="utf-8").splitlines()
+def _queries(name: str) -> list[Query]:
+    lines = (HERE / f"{name}queries.tsv").read_text(encoding="utf-8").splitlines()
     found = []
     for number, line in enumerate(lines):
         part, kind, facts, text = line.split("\t")
@@ -124,7 +128,9 @@ def _fact(word: str) -> Fact:
 
 def _voice(chance: random.Random, prose: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[Fact]]:
     gender, age = chance.choice(list(prose["person"])).split("-")
-    language = chance.choices(list(LANGUAGES), list(LANGUAGES.values()))[0]
+    weights = {one: share for one, share in LANGUAGES.items() if one in prose["lang"]}
+    weights |= {one: RARE for one in prose["lang"] if one not in LANGUAGES}
+    language = chance.choices(list(weights), list(weights.values()))[0]
     truth = {("lang", language), ("gender", gender), ("age", age)}
     for key, most in (("timbre", 2), ("style", 2), ("emotion", 2), ("topic", 1)):
         truth |= {(key, value) for value in chance.sample(sorted(prose[key]), chance.randint(1, most))}
@@ -181,7 +187,12 @@ def _paragraph(chance: random.Random, prose: Mapping[str, Any], truth: set[Fact]
     frame = chance.choice(prose["frame"][tongue]).format(**{k: v if k in told else "" for k, v in parts.items()})
     filler = chance.choice(prose["filler"][tongue])
     text = _tidy(frame) + (" " + filler if tongue == "en" else filler)
-    return str(OpenCC("s2t").convert(text)) if tongue == "zh" and chance.random() < TRADITIONAL else text.strip()
+    return str(_traditional().convert(text)) if tongue == "zh" and chance.random() < TRADITIONAL else text.strip()
+
+
+@cache
+def _traditional() -> OpenCC:
+    return OpenCC("s2t")
 
 
 def _tidy(text: str) -> str:
@@ -207,8 +218,8 @@ def _fork(chance: random.Random, parent: Mapping[str, Any], prose: Mapping[str, 
 
 
 def main() -> None:
-    """Writes the set."""
-    made = generate()
+    """Writes a set."""
+    made = generate(*sys.argv[2:3])
     for part in ("tune", "report"):
         made.write(Path(sys.argv[1]), part)
 

@@ -1,4 +1,4 @@
-"""Ages in years as they are written: 二十六岁, 四十来岁, 26 岁, twenty-six-year-old, 26 years old."""
+"""Ages in years as they are written: 二十六岁, 四十来岁, 26 岁, twenty-six-year-old, 26 years old, "she is eighty"."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ _ONES = [
     "nineteen",
 ]
 _TENS = ["_", "_", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_WHO = {
+    "i'm": "", "i am": "",
+    **dict.fromkeys(("he's", "he is", "he was", "man of", "boy of", "gentleman of"), "male"),
+    **dict.fromkeys(("she's", "she is", "she was", "woman of", "girl of", "lady of"), "female"),
+}  # fmt: skip
+_BARE_LEAST = 4  # smaller numbers mostly count something else
 _SHORT_TENS = {2: "廿", 3: "卅"}
 
 
@@ -43,6 +49,21 @@ def spellings(years: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str]]
                 yield f"{text} years of age", name
                 yield f"aged {text}", name
             yield f"{number} 岁", name
+
+
+def numbers(years: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str]]:
+    """Every age written as a bare number, with the name of its span."""
+    for name, (first, last) in years.items():
+        for number in range(max(first, _BARE_LEAST), last + 1):
+            yield from ((text, name) for text in (*_chinese(number), str(number), _english(number)))
+
+
+def sentences(years: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str, str]]:
+    """English statements of an age, with the name of its span and the gender they give, which may be empty."""
+    for name, (first, last) in years.items():
+        for number in range(max(first, _BARE_LEAST), last + 1):
+            for text in (str(number), _english(number)):
+                yield from ((f"{who} {text}", name, gender) for who, gender in _WHO.items())
 
 
 def _chinese(number: int) -> Iterator[str]:

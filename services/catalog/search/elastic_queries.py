@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from services.catalog.search.clauses import Alternative, Clause
 from services.catalog.search.lexicon import Facet, Units
 from services.catalog.search.port import COUNTED, Ranked, Viewer
 from services.catalog.search.query import Bound
-from services.catalog.search.ranking import Alternative, Clause, Plan
+from services.catalog.search.ranking import Plan
 
 Body = dict[str, Any]
 FACETS_COUNTED = 10_000

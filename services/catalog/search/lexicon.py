@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.catalog.search.tokens import clauses, is_single, units
 
 MARK = "~"
 TOPIC = "topic"
 LOOSE = "?"  # marks a facet that a prose only suggests
+PERSON = ("age", "gender", "persona")
+GENDERS = frozenset("男女")
 STRONG = ("lang", "gender", "age")  # a voice of another value is another voice
 DENIED_WITHIN = 8  # units between a sign of denial and what it denies
 Units = tuple[str, ...]
@@ -36,6 +39,13 @@ class Lexicon:
         near: a facet → those that resemble it, and how much (0 to 1).
         weights: what a facet of a key counts for among others; 1 unless told.
         negations: units that deny what follows.
+        counted: terms that tell an age in years; what a prose counts goes before what its other words mean.
+        numbers: units of a bare number → the age that it is where it makes a statement: "本人男，二十六".
+        around: units that may stand around such a number.
+        voiced: characters of a statement about the sound of a voice, in which single characters name its timbre.
+        joiners: words that carry a denial on to something else.
+        towards: words after which stands who listens, not who speaks.
+        doubts: words of a statement that leave open which of two genders is meant.
         silent: units without a meaning (stopwords, and words that only look like a denial).
         stopwords: units that say nothing.
         hints: units of a query that make a facet likelier.
@@ -53,6 +63,13 @@ class Lexicon:
     near: Mapping[Facet, Mapping[Facet, float]]
     weights: Mapping[str, float]
     negations: frozenset[Units]
+    counted: frozenset[Units]
+    numbers: Mapping[Units, Facet]
+    around: frozenset[Units]
+    voiced: frozenset[str]
+    joiners: frozenset[Units]
+    towards: frozenset[Units]
+    doubts: frozenset[Units]
     silent: frozenset[Units]
     stopwords: frozenset[Units]
     hints: Mapping[Units, Facet]
@@ -69,21 +86,37 @@ class Lexicon:
         `words` are ordinary words: one of them that is longer than a known term at its place stays whole, so that the
         city 苏州 is not read as 苏 (charming) and 州.
         """
+        pieces = self._fewest(tuple(text), words) if words else self._longest(tuple(text))
+        return ((piece, self.terms.get(piece, ())) for piece in pieces)
+
+    @lru_cache(maxsize=256)  # noqa: B019 - there is one in a process; a prose is read for facets, hints and topics
+    def _longest(self, text: Units) -> tuple[Units, ...]:
+        """The units cut into known terms and others, the longest term at each place."""
+        found: list[Units] = []
         start = 0
         while start < len(text):
-            length = self._match(text, start, words)
-            piece = tuple(text[start : start + max(length, 1)])
-            yield piece, self.terms.get(piece, ())
-            start += len(piece)
+            lengths = range(min(self.longest, len(text) - start), 0, -1)
+            length = next((length for length in lengths if self.knows(text[start : start + length])), 1)
+            found.append(text[start : start + length])
+            start += length
+        return tuple(found)
 
     def facets(self, text: str) -> frozenset[Facet]:
-        """All that a prose affirms. A single Han character or a language code is too weak a sign in prose."""
+        """All that a prose affirms. A single Han character or a language code is too weak a sign in most prose."""
         found: set[Facet] = set()
+        ages: set[Facet] = set()
         for clause in clauses(text):
-            for piece, facets, denied in self.readings(clause):
-                if not (denied or weak(piece) or piece in self.query_only):
-                    found.update(facets)
-        return frozenset(found)
+            said = [*self.readings(clause)]
+            told: set[Facet] = set()
+            for piece, facets, denied in said:
+                known = () if denied or piece in self.query_only else facets
+                told.update(facet for facet in known if not weak(piece) or self._plain(facet, piece, clause))
+                ages.update(facet for facet in known if facet.key == "age" and piece in self.counted)
+            if self._open(clause, {facet for _, facets, _ in said for facet in facets}):
+                told = {NEITHER, *(facet for facet in told if facet.key != "gender")}
+            found |= told
+            ages |= self._age(clause)
+        return frozenset(ages | {facet for facet in found if not (ages and facet.key == "age")})
 
     def suggested(self, text: str) -> frozenset[Facet]:
         """All that a prose makes likely by words that are no names for it."""
@@ -105,13 +138,19 @@ class Lexicon:
                     found.update(self.topics[phrase])
         return frozenset(found)
 
-    def spoken_of(self, clause: Sequence[str]) -> Iterator[tuple[int, Units]]:
-        """Where a statement has a word for a topic, the longest at each place; also inside of longer words."""
+    def spoken_of(self, clause: Sequence[str], words: Collection[Units] = frozenset()) -> Iterator[tuple[int, Units]]:
+        """Where a statement has a word for a topic, the longest at each place; also inside of longer words.
+
+        What is made of the end of one word and the beginning of another is none: 语气温和 has no 气温.
+        """
+        if not any(unit in self.topic_lengths for unit in clause):
+            return
         end = 0
+        inside = _insides(piece for piece, _ in self.segments(clause, words))
         for start, unit in enumerate(clause):
             for length in self.topic_lengths.get(unit, ()):
                 phrase = tuple(clause[start : start + length])
-                if phrase in self.topics and start + length > end:
+                if phrase in self.topics and start + length > end and _whole(start, start + length, inside):
                     end = start + length
                     yield start, phrase
                     break
@@ -119,11 +158,23 @@ class Lexicon:
     def readings(
         self, clause: Sequence[str], words: Collection[Units] = frozenset()
     ) -> Iterator[tuple[Units, tuple[Facet, ...], bool]]:
-        """The segments of one statement, each with whether it is denied."""
+        """The segments of one statement, each with whether it is denied; who listens is of no age and no gender."""
         since = DENIED_WITHIN + 1
+        before: Units = ()
+        keys: set[str] = set()  # of what was denied: another key is another thing, unless it is joined
         for piece, facets in self.segments(clause, words):
-            yield piece, facets, bool(facets) and since <= DENIED_WITHIN
-            since = 0 if piece in self.negations else since + len(piece)
+            if before in self.towards:
+                facets = tuple(facet for facet in facets if facet.key not in PERSON)
+            joined = not keys or before in self.joiners or any(facet.key in keys for facet in facets)
+            denied = bool(facets) and since <= DENIED_WITHIN and joined
+            yield piece, facets, denied
+            before = piece
+            if piece in self.negations:
+                since, keys = 0, set()
+            else:
+                since += len(piece)
+            if denied:
+                keys |= {facet.key for facet in facets}
 
     def knows(self, piece: Units) -> bool:
         """Whether a word is here, with or without a meaning."""
@@ -142,18 +193,57 @@ class Lexicon:
         """What the facet counts for."""
         return self.weights.get(facet.key, 1.0)
 
+    def _plain(self, facet: Facet, piece: Units, clause: Sequence[str]) -> bool:
+        """Whether a single character means what it means alone: a timbre where a voice is spoken of, one gender."""
+        if facet.key == "timbre":
+            return not self.voiced.isdisjoint(clause)
+        return facet.key == "gender" and is_single(piece[0]) and piece[0] in GENDERS and not set(clause) >= GENDERS
+
+    def _age(self, clause: Sequence[str]) -> set[Facet]:
+        """The age that a statement is which has nothing but a number."""
+        start, end = 0, len(clause)
+        while start < end and (clause[start],) in self.around:
+            start += 1
+        while end > start and (clause[end - 1],) in self.around:
+            end -= 1
+        age = self.numbers.get(tuple(clause[start:end]))
+        return {age} if age else set()
+
+    def _open(self, clause: Sequence[str], named: Collection[Facet]) -> bool:
+        """Whether a statement names both genders and leaves open which: "nobody can tell if it is a man or a woman"."""
+        if sum(facet.key == "gender" for facet in named) < 2:
+            return False
+        longest = max(map(len, self.doubts))
+        places = ((start, length) for start in range(len(clause)) for length in range(1, longest + 1))
+        return any(tuple(clause[start : start + length]) in self.doubts for start, length in places)
+
+    def _fewest(self, text: Units, words: Collection[Units]) -> Iterator[Units]:
+        """The units cut so that the fewest pieces are left over that nothing knows.
+
+        Of equally good cuts the one with fewer pieces, then the one whose first piece is longer: 女大夫 is 女 and 大夫.
+        """
+        costs: list[tuple[int, int]] = [(0, 0)] * (len(text) + 1)
+        cut = [1] * len(text)
+        for start in range(len(text) - 1, -1, -1):
+            best = (len(text) + 1, 0)
+            for length in range(min(self.longest, len(text) - start), 0, -1):
+                piece = text[start : start + length]
+                known = self.knows(piece)
+                if not known and length > 1 and not self._is_word(piece, words):
+                    continue
+                unknown, pieces = costs[start + length]
+                cost = (unknown + (not known and length == 1), pieces + 1)
+                if cost < best:
+                    best, cut[start] = cost, length
+            costs[start] = best
+        start = 0
+        while start < len(text):
+            yield text[start : start + cut[start]]
+            start += cut[start]
+
     def _denied(self, before: Sequence[str]) -> bool:
         """Whether what follows these units of a statement is denied."""
         return any(piece in self.negations for piece, _ in self.segments(before[-DENIED_WITHIN:]))
-
-    def _match(self, text: Sequence[str], start: int, words: Collection[Units]) -> int:
-        for length in range(min(self.longest, len(text) - start), 0, -1):
-            piece = tuple(text[start : start + length])
-            if self.knows(piece):
-                return length
-            if length > 1 and words and self._is_word(piece, words):
-                return length
-        return 0
 
     def _is_word(self, piece: Units, words: Collection[Units]) -> bool:
         """Whether a piece is one word: an ordinary one, or one for a topic that says nothing else, as 女鬼 does."""
@@ -169,6 +259,26 @@ class Lexicon:
             if any(piece[cut:end] in self.terms for cut in cuts):
                 cuts.add(end)
         return len(piece) in cuts
+
+
+def _insides(pieces: Iterable[Units]) -> Mapping[int, int]:
+    """Places inside of pieces, not at their edges → the number of the piece."""
+    found: dict[int, int] = {}
+    start = 0
+    for number, piece in enumerate(pieces):
+        found |= dict.fromkeys(range(start + 1, start + len(piece)), number)
+        start += len(piece)
+    return found
+
+
+def _whole(start: int, end: int, inside: Mapping[int, int]) -> bool:
+    """Whether a span cuts no piece into two, or lies within one."""
+    cuts = {inside[place] for place in (start, end) if place in inside}
+    within = {inside.get(place) for place in range(start + 1, end)}
+    return not cuts or (len(within) == 1 and within == cuts)
+
+
+NEITHER = Facet("gender", "neutral")
 
 
 def _bare(facet: Facet) -> Facet:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from services.catalog.search.ages import spellings
+from services.catalog.search.ages import numbers, sentences, spellings
 from services.catalog.search.lexicon import MARK, TOPIC, Facet, Lexicon, Units
 from services.catalog.search.tokens import units
 
@@ -43,6 +43,13 @@ def load(folder: Path = HERE) -> Lexicon:
         near=_near(data["near"]),
         weights=data["weights"],
         negations=negations,
+        counted=frozenset(units(text) for text, *_ in (*spellings(data["years"]), *sentences(data["years"]))),
+        numbers={units(text): Facet("age", name) for text, name in numbers(data["years"])},
+        around=_words(data["around"]),
+        voiced=frozenset(data["voiced"]),
+        joiners=_words(data["joiners"]),
+        towards=_words(data["towards"]),
+        doubts=_words(data["doubts"]),
         silent=stopwords | affirmations,
         stopwords=stopwords,
         hints={
@@ -68,6 +75,8 @@ def _terms(data: Mapping[str, Any]) -> Meanings:
         terms.update({units(word): _facets(compound["means"]) for word in compound["words"]})
     for text, name in spellings(data["years"]):
         terms.setdefault(units(text), (Facet("age", name),))
+    for text, name, gender in sentences(data["years"]):
+        terms.setdefault(units(text), (Facet("age", name), *([Facet("gender", gender)] if gender else [])))
     return _with_plurals(terms)
 
 

@@ -142,7 +142,8 @@ class _Builder:
             readings = self.reader.read(clause)
             self.runs += self._runs(readings)
             mended = tuple(unit for reading in readings for unit in reading.piece)
-            self.topics += [phrase for said in (clause, mended) for _, phrase in self.lexicon.spoken_of(said)]
+            words = self.reader.words.han
+            self.topics += [phrase for said in (clause, mended) for _, phrase in self.lexicon.spoken_of(said, words)]
             for reading in readings:
                 if reading.denied:
                     self.without.update(reading.facets)

@@ -12,56 +12,29 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from services.catalog.search.lexicon import LOOSE, Facet, Lexicon, Units
+from services.catalog.search.clauses import NEARLY_CREDIT, Alternative, Clause, facet_clause
+from services.catalog.search.guesses import glossed, slipped, suggested
+from services.catalog.search.lexicon import Facet, Lexicon, Units
 from services.catalog.search.meaning import Meanings, meanings
 from services.catalog.search.query import ALTERNATIVES, Bound, Query, joined
 from services.catalog.search.record import SearchRecord
-from services.catalog.search.senses import senses
 from services.catalog.search.spelling import speller
 from services.catalog.search.tokens import is_single, stems, units, written
 from services.catalog.search.words import WordTable
 
-EXACT_LEAST, CONTAINED_CREDIT = 0.82, 0.82
 ENOUGH = 50  # hits; fewer exact ones are followed by those that come near
 NEAR_LEAST = 0.3  # of the score of the clauses, for a hit that comes near
 TEXT_WEIGHT = 2.0  # of a word that no voice but one has
 ALIKE_LEAST, ALIKE_MOST, ALIKE_CREDIT = 0.55, 40, 0.8
-ALIKE_WEIGHT, SHORT_WEIGHT = 0.6, 0.3
-TEXT_MOST, TEXT_SHARE = 2.5, 0.7  # of all text together: at least the one, at most this share of the facets
+ALIKE_WEIGHT, SHORT_WEIGHT = 0.6, 0.15
+TEXT_MOST, TEXT_SHARE = 1.2, 0.35  # of all text together: at least the one, at most this share of the facets
 GUESS_CREDIT = 0.75
-LOOSE_CREDIT = 0.8  # of a facet that a voice's prose only suggests
-SUGGESTED_CREDIT, SUGGESTED_WEIGHT = 0.95, 0.7  # of a facet that a word of the query suggests
 TOPIC_CREDIT, TOPIC_WEIGHT = 0.9, 1.3  # of a voice that speaks of what the query speaks of, in other words
 HINT_WEIGHT, LEAST_WEIGHT = 0.8, 0.05
 MEANT_LEAST, MEANT_CREDIT, MEANT_WEIGHT = 0.62, 0.7, 0.45
-GLOSS_WEIGHT = 0.7  # of a facet that a dictionary gives to a word
-NEARLY_CREDIT = 0.9  # of the facet that a word comes near to which no voice says
 MOS_WEIGHT, STAR_WEIGHT, DOWNLOAD_WEIGHT, YEAR_WEIGHT = 0.01, 0.004, 0.002, 0.01
 _SECONDS_PER_YEAR = 365.25 * 86400
 _NEUTRAL_MOS = 3.0
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """One way to satisfy a clause: a facet or a phrase of the text (stems), and its share of the clause's weight."""
-
-    credit: float
-    facet: Facet | None = None
-    phrase: Units = ()
-
-
-@dataclass(frozen=True)
-class Clause:
-    """Something wanted. `exact` alternatives satisfy it whole; the others are those that come near."""
-
-    label: str
-    weight: float
-    alternatives: tuple[Alternative, ...]
-
-    @property
-    def exact(self) -> tuple[Alternative, ...]:
-        """The alternatives that are what was asked for."""
-        return tuple(a for a in self.alternatives if a.credit >= EXACT_LEAST)
 
 
 @dataclass(frozen=True)
@@ -111,7 +84,7 @@ def standing(record: SearchRecord) -> float:
 
 def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequencies) -> Plan:
     """The plan of a query; `frequencies` counts the public voices that have each phrase, and all of them."""
-    wanted = [_facet_clause(lexicon, group) for group in _groups(query.facets - query.required)]
+    wanted = [facet_clause(lexicon, group) for group in _groups(query.facets - query.required)]
     about = _topics(query, lexicon)
     plain = [piece for piece in query.text if piece not in lexicon.suggests and not _within(piece, query.topics)]
     options = [(piece, _options(piece, lexicon, words)) for piece in (*plain, *query.phrases)]
@@ -123,8 +96,9 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     hints = [Clause(f"hint {h.value}", HINT_WEIGHT, (Alternative(1.0, facet=h),)) for h in sorted(query.hints)]
     texts = _capped(texts, sum(clause.weight for clause in wanted))
     texts += about
-    texts += _suggested(query.text, lexicon)
-    texts += _glossed([*query.runs, *map(written, plain)], lexicon, counts)
+    texts += suggested(query.text, lexicon)
+    texts += glossed([*query.runs, *map(written, plain)], lexicon, counts)
+    texts += slipped([piece for piece in plain if not counts.get(stems(piece), 0)], lexicon, words)
     kept = (*wanted, *texts, *(hints if wanted or texts else ()))
     whole = sum(clause.weight for clause in kept) or 1.0
     clauses = tuple(Clause(c.label, round(c.weight / whole, 6), c.alternatives) for c in kept)
@@ -161,19 +135,6 @@ def _with_marks(lexicon: Lexicon, group: Sequence[Facet]) -> tuple[Facet, ...]:
     return (*group, *(lexicon.marked[facet] for facet in group if facet in lexicon.marked))
 
 
-def _facet_clause(lexicon: Lexicon, group: Sequence[Facet]) -> Clause:
-    found = dict.fromkeys(group, 1.0) | {
-        lexicon.marked[facet]: CONTAINED_CREDIT for facet in group if facet in lexicon.marked
-    }
-    found |= {_loose(facet): LOOSE_CREDIT for facet in group}
-    for facet in group:
-        for near, share in lexicon.near.get(facet, {}).items():
-            found[near] = max(found.get(near, 0.0), share)
-    alternatives = tuple(Alternative(credit, facet=facet) for facet, credit in sorted(found.items()))
-    label = ",".join(f"{facet.key}:{facet.value}" for facet in group)
-    return Clause(label, max(lexicon.weight(facet) for facet in group), alternatives)
-
-
 def _topics(query: Query, lexicon: Lexicon) -> list[Clause]:
     """For each topic of the query: its words themselves, or the topic in other words."""
     groups: list[tuple[set[Facet], list[Units]]] = []
@@ -208,40 +169,6 @@ def _within(piece: Units, phrases: Sequence[Units]) -> bool:
 
 def _contains(whole: Units, part: Units) -> bool:
     return any(whole[start : start + len(part)] == part for start in range(len(whole) - len(part) + 1))
-
-
-def _loose(facet: Facet) -> Facet:
-    return Facet(facet.key, f"{LOOSE}{facet.value}")
-
-
-def _suggested(text: Sequence[Units], lexicon: Lexicon) -> list[Clause]:
-    """For each facet that words of the query suggest: those words themselves, or the facet."""
-    said: dict[Facet, list[Units]] = {}
-    for piece in text:
-        for facet in lexicon.suggests.get(piece, ()):
-            said.setdefault(facet, []).append(piece)
-    found = []
-    for facet, pieces in said.items():
-        meant = _facet_clause(lexicon, [facet])
-        ways = [Alternative(1.0, phrase=stems(piece)) for piece in pieces]
-        ways += [Alternative(round(SUGGESTED_CREDIT * a.credit, 4), a.facet) for a in meant.alternatives]
-        label = f"{' '.join(map(joined, pieces))} ({meant.label})"
-        found.append(Clause(label, SUGGESTED_WEIGHT * meant.weight, tuple(ways)))
-    return found
-
-
-def _glossed(words: Sequence[str], lexicon: Lexicon, counts: Mapping[Units, int]) -> list[Clause]:
-    """The facets that a dictionary gives to words that no voice says."""
-    found: dict[Facet, str] = {}
-    for word in words:
-        if not counts.get(stems(units(word)), 0):
-            found = dict.fromkeys(senses().get(word, ()), word) | found
-    clauses = []
-    for facet, word in found.items():
-        meant = _facet_clause(lexicon, [facet])
-        ways = tuple(Alternative(round(NEARLY_CREDIT * a.credit, 4), a.facet) for a in meant.alternatives)
-        clauses.append(Clause(f"{word} ({meant.label})", GLOSS_WEIGHT * meant.weight, ways))
-    return clauses
 
 
 def _options(piece: Units, lexicon: Lexicon, words: WordTable) -> list[Alternative]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from services.catalog.search.clauses import Alternative, Clause
 from services.catalog.search.columns import Columns, Rows
 from services.catalog.search.lexicon import Facet, Units
 from services.catalog.search.port import COUNTED, Found, Ranked, Viewer, by_score
-from services.catalog.search.ranking import ENOUGH, NEAR_LEAST, Alternative, Clause, Plan
+from services.catalog.search.ranking import ENOUGH, NEAR_LEAST, Plan
 
 Texts = Callable[[Units], Rows]
 Mask = NDArray[np.bool_]

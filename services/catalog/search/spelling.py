@@ -11,6 +11,7 @@ from services.catalog.search.words import WordTable
 
 SHORTEST = 4
 LONG = 7
+_ENDINGS = ("s", "es", "ed", "ing")
 
 
 @dataclass(frozen=True)
@@ -19,29 +20,50 @@ class Speller:
 
     Attributes:
         terms: of the lexicon; preferred, and found two slips away when long.
-        words: ordinary words, most frequent first; found one slip away.
+        words: ordinary words; found one slip away.
         correct: what is no mistake.
+        order: words → their place: names of the lexicon, its hints and topics, ordinary words by their frequency.
+        ranks: ordinary English words → their place by frequency.
     """
 
     terms: Mapping[str, tuple[str, ...]]
     words: Mapping[str, tuple[str, ...]]
     correct: WordTable
+    order: Mapping[str, int]
+    ranks: Mapping[str, int]
 
     def mend(self, typed: str) -> str:
         """The word of the lexicon that was meant; the same if it is right, short, or like none of them."""
-        if not _spelled(typed) or typed in self.correct:
+        if not _spelled(typed) or self._right(typed):
             return typed
-        return _nearest(typed, self.terms, 2 if len(typed) >= LONG else 1) or typed
+        return next(iter(self._nearest(typed, self.terms, 2 if len(typed) >= LONG else 1)), typed)
+
+    def slips(self, typed: str) -> tuple[str, ...]:
+        """The commoner words of the lexicon that a correct word is one slip away from: `wether` may mean weather."""
+        if not _spelled(typed) or typed not in self.ranks:
+            return ()
+        found = self._nearest(typed, self.terms, 1)
+        return tuple(word for word in found if self.ranks.get(word, len(self.ranks)) < self.ranks[typed])
 
     def guess(self, typed: str) -> str:
         """The ordinary word one slip away, empty if there is none or nothing to mend: it may also be a name."""
-        return "" if not _spelled(typed) or typed in self.correct else _nearest(typed, self.words, 1)
+        if not _spelled(typed) or self._right(typed):
+            return ""
+        return next(iter(self._nearest(typed, self.words, 1)), "")
 
+    def _right(self, typed: str) -> bool:
+        """Whether it is a word or an inflected one, as `slays` is."""
+        return typed in self.correct or any(
+            typed.endswith(ending) and typed.removesuffix(ending) in self.correct
+            for ending in _ENDINGS
+            if len(typed) > len(ending) + 2
+        )
 
-def _nearest(typed: str, index: Mapping[str, tuple[str, ...]], slips: int) -> str:
-    found = dict.fromkeys(word for rest in _shortened(typed, slips) for word in index.get(rest, ()))
-    ranked = sorted((distance(typed, word), typed[0] != word[0], place, word) for place, word in enumerate(found))
-    return ranked[0][3] if ranked and ranked[0][0] <= slips else ""
+    def _nearest(self, typed: str, index: Mapping[str, tuple[str, ...]], slips: int) -> list[str]:
+        """The words at most so many slips away, the likeliest first."""
+        found = {word for rest in _shortened(typed, slips) for word in index.get(rest, ())}
+        ranked = sorted((distance(typed, word), typed[0] != word[0], self.order[word], word) for word in found)
+        return [word for slipped, *_, word in ranked if slipped <= slips]
 
 
 def distance(left: str, right: str) -> int:
@@ -79,8 +101,12 @@ def _index(words: Iterable[str], slips: int) -> dict[str, tuple[str, ...]]:
 @cache
 def speller(lexicon: Lexicon, words: WordTable) -> Speller:
     """The speller of a lexicon."""
-    terms = dict.fromkeys(unit for term in lexicon.terms for unit in term if _spelled(unit))
-    return Speller(_index(terms, 2), _index((w for w in words.latin[:20_000] if _spelled(w)), 1), words)
+    known = (*lexicon.terms, *(term for term in (*lexicon.suggests, *lexicon.topics) if len(term) == 1))
+    terms = dict.fromkeys(unit for term in known for unit in term if _spelled(unit))
+    ranks = {word: place for place, word in enumerate(words.latin)}
+    order = {word: place for place, word in enumerate(dict.fromkeys([*terms, *ranks]))}
+    ordinary = _index((word for word in words.latin[:20_000] if _spelled(word)), 1)
+    return Speller(_index(terms, 2), ordinary, words, order, ranks)
 
 
 def _spelled(unit: str) -> bool:

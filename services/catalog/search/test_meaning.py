@@ -13,6 +13,7 @@ from services.catalog.search.lexicon import LOOSE, Facet
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import SearchIndex, Viewer, open_index, rebuild
 from services.catalog.search.query import understand
+from services.catalog.search.reading import Reader
 from services.catalog.search.record import SearchRecord, facets_of
 from services.catalog.search.senses import senses
 
@@ -85,3 +86,80 @@ def test_a_word_for_a_topic_is_found_inside_of_a_longer_one_and_counts_once() ->
         Facet("topic", "sports"),
     }
     assert understand("training data", LEXICON).topics == ()
+
+
+@pytest.mark.parametrize(
+    "prose", ["nobody can tell whether it is a man or a woman", "电话里分不清是先生还是女士", "冇人分到我係男定女"]
+)
+def test_a_prose_that_leaves_the_gender_open_has_neither(prose: str) -> None:
+    assert {facet.value for facet in LEXICON.facets(prose) if facet.key == "gender"} == {"neutral"}
+
+
+@pytest.mark.parametrize(
+    "prose", ["七十岁的奶奶，每晚给孩子讲故事", "八十歲老婆婆，夜晚講故事畀細路聽", "an old lady, reads to children"]
+)
+def test_who_listens_is_not_who_speaks(prose: str) -> None:
+    assert {facet.value for facet in LEXICON.facets(prose) if facet.key == "age"} == {"senior"}
+
+
+def test_who_is_denied_by_nobody_is_not_said() -> None:
+    assert Facet("timbre", "magnetic") in LEXICON.facets("velvet")
+    assert Facet("timbre", "magnetic") not in LEXICON.facets("nobody would say velvet")
+
+
+def test_a_text_is_cut_so_that_least_is_left_over() -> None:
+    words = frozenset({("大", "夫"), ("女", "大")})
+    assert [piece for piece, _ in LEXICON.segments(tuple("女大夫"), words)] == [("女",), ("大", "夫")]
+
+
+def test_a_correct_word_that_no_voice_says_may_be_a_slip(index: SearchIndex) -> None:
+    rebuild(index, [*VOICES, replace(BASE, id="warm", name="warm", timbres=("warm",))])
+    assert ids(index, "worm")[0] == "warm"
+    rebuild(index, [*VOICES, replace(BASE, id="warm", timbres=("warm",)), replace(BASE, id="w", name="worm")])
+    assert ids(index, "worm")[0] == "w"
+
+
+@pytest.mark.parametrize(
+    ("prose", "key", "values"),
+    [
+        ("本人女，二十六，幼师", "age", {"young"}),
+        ("我今年七十三，孙子都上大学了", "age", {"senior"}),
+        ("she was eighty", "age", {"senior"}),
+        ("我四十八了，两个娃的爹", "age", {"middle"}),
+        ("样本三十条", "age", set()),
+        ("本人女，二十六", "gender", {"female"}),
+        ("she was eighty", "gender", {"female"}),
+        ("男女老少都爱听", "gender", set()),
+        ("Japanese is my mother tongue", "gender", set()),
+        ("嗓子是哑的", "timbre", {"hoarse"}),
+        ("穿过暖和的沙漠", "timbre", set()),
+        ("别人都说很沙哑", "timbre", {"hoarse"}),
+        ("接过不少广告", "style", {"advertising"}),
+    ],
+)
+def test_what_a_prose_says_in_passing(prose: str, key: str, values: set[str]) -> None:
+    assert {facet.value for facet in LEXICON.facets(prose) if facet.key == key} == values
+
+
+def test_a_topic_is_not_made_of_the_end_of_one_word_and_the_beginning_of_another() -> None:
+    assert understand("语气温和", LEXICON).topics == ()
+    assert understand("明日气温", LEXICON).topics != ()
+
+
+def test_inflected_words_are_right() -> None:
+    assert [reading.piece for reading in Reader.of(LEXICON).read(("slays",))] == [("slays",)]
+
+
+@pytest.mark.parametrize(
+    ("text", "denied"),
+    [
+        ("不要沙哑 男声", {"hoarse"}),
+        ("not hoarse, deep male", {"hoarse"}),
+        ("not hoarse or elderly, English", {"hoarse", "senior"}),
+        ("不要沙哑低沉的男声", {"hoarse", "deep"}),
+    ],
+)
+def test_a_denial_ends_with_what_is_denied(text: str, denied: set[str]) -> None:
+    query = understand(text, LEXICON)
+    assert {facet.value for facet in query.without} == denied
+    assert query.facets

@@ -1,0 +1,54 @@
+"""What a query wants, one clause a thing, and the ways to satisfy it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.catalog.search.lexicon import LOOSE, Facet, Lexicon, Units
+
+EXACT_LEAST, CONTAINED_CREDIT = 0.82, 0.82
+LOOSE_CREDIT = 0.8  # of a facet that a voice's prose only suggests
+NEARLY_CREDIT = 0.9  # of the facet that a word comes near to which no voice says
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One way to satisfy a clause: a facet or a phrase of the text (stems), and its share of the clause's weight."""
+
+    credit: float
+    facet: Facet | None = None
+    phrase: Units = ()
+
+
+@dataclass(frozen=True)
+class Clause:
+    """Something wanted. `exact` alternatives satisfy it whole; the others are those that come near."""
+
+    label: str
+    weight: float
+    alternatives: tuple[Alternative, ...]
+
+    @property
+    def exact(self) -> tuple[Alternative, ...]:
+        """The alternatives that are what was asked for."""
+        return tuple(a for a in self.alternatives if a.credit >= EXACT_LEAST)
+
+
+def facet_clause(lexicon: Lexicon, group: Sequence[Facet]) -> Clause:
+    """A facet, or one of several, with what comes near to it."""
+    found = dict.fromkeys(group, 1.0) | {
+        lexicon.marked[facet]: CONTAINED_CREDIT for facet in group if facet in lexicon.marked
+    }
+    found |= {loose(facet): LOOSE_CREDIT for facet in group}
+    for facet in group:
+        for near, share in lexicon.near.get(facet, {}).items():
+            found[near] = max(found.get(near, 0.0), share)
+    alternatives = tuple(Alternative(credit, facet=facet) for facet, credit in sorted(found.items()))
+    label = ",".join(f"{facet.key}:{facet.value}" for facet in group)
+    return Clause(label, max(lexicon.weight(facet) for facet in group), alternatives)
+
+
+def loose(facet: Facet) -> Facet:
+    """The mark of a facet that a prose only suggests."""
+    return Facet(facet.key, f"{LOOSE}{facet.value}")

@@ -1,0 +1,68 @@
+"""Clauses of what words probably mean that are no names for it: by hints, by dictionaries, as slips of the keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from services.catalog.search.clauses import NEARLY_CREDIT, Alternative, Clause, facet_clause
+from services.catalog.search.lexicon import Facet, Lexicon, Units
+from services.catalog.search.query import joined
+from services.catalog.search.senses import senses
+from services.catalog.search.spelling import speller
+from services.catalog.search.tokens import stems, units
+from services.catalog.search.words import WordTable
+
+SUGGESTED_CREDIT, SUGGESTED_WEIGHT = 0.95, 0.7  # of a facet that a word of the query suggests
+SLIP_WEIGHT = 0.8  # of a facet of a word of which the query's may be a slip
+GLOSS_WEIGHT = 0.7  # of a facet that a dictionary gives to a word
+
+
+def suggested(text: Sequence[Units], lexicon: Lexicon) -> list[Clause]:
+    """For each facet that words of the query suggest: those words themselves, or the facet."""
+    said: dict[Facet, list[Units]] = {}
+    for piece in text:
+        for facet in lexicon.suggests.get(piece, ()):
+            said.setdefault(facet, []).append(piece)
+    found = []
+    for facet, pieces in said.items():
+        meant = facet_clause(lexicon, [facet])
+        ways = [Alternative(1.0, phrase=stems(piece)) for piece in pieces]
+        ways += [Alternative(round(SUGGESTED_CREDIT * a.credit, 4), a.facet) for a in meant.alternatives]
+        label = f"{' '.join(map(joined, pieces))} ({meant.label})"
+        found.append(Clause(label, SUGGESTED_WEIGHT * meant.weight, tuple(ways)))
+    return found
+
+
+def glossed(words: Sequence[str], lexicon: Lexicon, counts: Mapping[Units, int]) -> list[Clause]:
+    """The facets that a dictionary gives to words that no voice says."""
+    found: dict[Facet, str] = {}
+    for word in words:
+        if not counts.get(stems(units(word)), 0):
+            found = dict.fromkeys(senses().get(word, ()), word) | found
+    clauses = []
+    for facet, word in found.items():
+        meant = facet_clause(lexicon, [facet])
+        ways = tuple(Alternative(round(NEARLY_CREDIT * a.credit, 4), a.facet) for a in meant.alternatives)
+        clauses.append(Clause(f"{word} ({meant.label})", GLOSS_WEIGHT * meant.weight, ways))
+    return clauses
+
+
+def slipped(unsaid: Sequence[Units], lexicon: Lexicon, words: WordTable) -> list[Clause]:
+    """What correct words that no voice says mean if they are slips for commoner ones of the lexicon."""
+    found = []
+    for (word,) in (piece for piece in unsaid if len(piece) == 1):
+        meant = [
+            facet_clause(lexicon, [f]) for w in speller(lexicon, words).slips(word) for f in _meanings((w,), lexicon)
+        ]
+        ways = dict.fromkeys(
+            (a.facet, round(NEARLY_CREDIT * a.credit, 4)) for clause in meant for a in clause.alternatives
+        )
+        if ways:
+            label = f"{word} ({' '.join(clause.label for clause in meant)})"
+            weight = SLIP_WEIGHT * max(clause.weight for clause in meant)
+            found.append(Clause(label, weight, tuple(Alternative(credit, facet) for facet, credit in ways)))
+    return found
+
+
+def _meanings(word: Units, lexicon: Lexicon) -> tuple[Facet, ...]:
+    return next((known[word] for known in (lexicon.terms, lexicon.suggests, lexicon.topics) if word in known), ())
