@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 
 import grpc
 
@@ -64,13 +65,15 @@ def bootstrap(house: House) -> Parts:
     index = open_index(os.environ.get("VOICEHUB_SEARCH_URL", default))
     projection = Projection(house.database, index)
     prices = credit_prices()
-    service = CatalogService(house.database, house.objects, VoiceSearch(house.database, index, projection), prices)
+    search = VoiceSearch(house.database, index, projection)
+    service = CatalogService(house.database, house.objects, search, prices)
     credit_service = CreditService(house.database, prices)
     keeper = Keeper(house.database, projection)
 
     janitor = Janitor(Collector(house.database, house.objects))
 
     def start() -> None:
+        threading.Thread(target=search.prepare, name="search-words", daemon=True).start()
         keeper.start()
         janitor.start()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
+from threading import Lock
 
 from services.catalog.search.lexicon import Facet, Lexicon, Units
 from services.catalog.search.phonetics import LONGEST, Phonetics, phonetics, toned
@@ -13,6 +14,7 @@ from services.catalog.search.spelling import Speller, speller
 from services.catalog.search.tokens import is_single
 from services.catalog.search.words import WordTable, load_words
 
+_MAKING = Lock()
 _VARIANT_LEAST = 3  # characters of a word in which one may be wrong
 
 
@@ -37,8 +39,9 @@ class Reader:
 
     @classmethod
     def of(cls, lexicon: Lexicon) -> Reader:
-        """The reader of a lexicon; made once."""
-        return _reader(lexicon)
+        """The reader of a lexicon; made once, whoever else asks meanwhile waits for it."""
+        with _MAKING:
+            return _reader(lexicon)
 
     def read(self, clause: Sequence[str]) -> list[Reading]:
         """The readings of one statement, in order; words that say nothing are left out."""

@@ -64,6 +64,10 @@ class VoiceSearch:
         self._rankings: OrderedDict[str, Ranking] = OrderedDict()
         self._lock = threading.Lock()
 
+    def prepare(self) -> None:
+        """Reads what queries are understood by, so that the first who searches need not wait for it."""
+        understand("a voice", self._lexicon)
+
     def search(self, identity: Identity, request: pb.SearchVoicesRequest) -> pb.SearchVoicesResponse:
         """One page of hits; Invalid for a query that is too long or a cursor of another list."""
         query = self._understood(request.query)
