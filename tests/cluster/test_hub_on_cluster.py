@@ -59,7 +59,12 @@ def test_the_story_of_the_demo(release: Release, tmp_path: Path) -> None:
     assert len(trainings) == 1, json.dumps(trainings, indent=1)
     (training,) = trainings
     assert training["status"]["phase"] == "Succeeded"
-    (job,) = release.get("jobs", "-l", "voicehub.dev/kind=training")["items"]
+    jobs = release.get("jobs", "-l", "voicehub.dev/kind=training")["items"]
+    told = json.dumps([training["status"], *(job["status"] for job in jobs)], indent=1)
+    # A machine that is too busy may lose an attempt; the next one goes on. None may be made beside another.
+    assert len(jobs) == training["status"]["attempt"], told
+    assert training["status"].get("failures", 0) == 0, told
+    (job,) = [one for one in jobs if one["status"].get("succeeded")]
     (container,) = job["spec"]["template"]["spec"]["containers"]
     assert container["resources"]["limits"][GPU] == "1"
     assert job["status"]["succeeded"] == 1
