@@ -110,21 +110,24 @@ def _earlier(session: Session, row: RefRow, version: VersionRow, states: Sequenc
 
 def _continued(session: Session, row: RefRow, read: Lookup, found: Sequence[str]) -> str:
     """Of versions none of which led to another the one that holds the newest that the branch had; else the newest."""
-    for before in _had(session, row):
+    for before in had(session, row.repository_id, row.name):
         holding = [one for one in found if is_ancestor(read, before, one)]
         if holding:
             return holding[0]
     return found[0]
 
 
-def _had(session: Session, row: RefRow) -> list[str]:
-    """What the branch had, newest first: what was pushed to it, and what pull requests found there."""
+def had(session: Session, repository_id: str, name: str) -> list[str]:
+    """What a branch had, newest first: what was pushed to it, and what pull requests found there.
+
+    It is known of a branch that was taken away, too.
+    """
     pushed = select(VersionRow.create_time, VersionRow.id).where(
-        VersionRow.repository_id == row.repository_id, VersionRow.ref == row.name
+        VersionRow.repository_id == repository_id, VersionRow.ref == name
     )
     merged = select(PullRequestRow.update_time, PullRequestRow.base_version).where(
-        PullRequestRow.repository_id == row.repository_id,
-        PullRequestRow.base_ref == row.name,
+        PullRequestRow.repository_id == repository_id,
+        PullRequestRow.base_ref == name,
         PullRequestRow.state == MERGED,
     )
     times = [(time, version) for query in (pushed, merged) for time, version in session.execute(query)]
