@@ -12,6 +12,7 @@ from services.common.errors import Conflict
 from services.common.objects import Area
 from services.stubs.voicehub.catalog.v1 import access_pb2, forks_pb2, pulls_pb2, refs_pb2
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
+from services.stubs.voicehub.common.v1 import common_pb2
 
 
 def made(hub: Inside, owner: str, content: int, **more: str) -> str:
@@ -48,6 +49,45 @@ def pull(hub: Inside, ask: pulls_pb2.MergePullRequest) -> pulls_pb2.Pull:
     look = pulls_pb2.GetPullRequest(owner=ask.owner, name=ask.name, number=ask.number)
     found: pulls_pb2.Pull = hub.ask(ask.owner, hub.pulls.GetPull, look).pull
     return found
+
+
+def log(hub: Inside, owner: str, ref: str = "main", size: int = 1) -> list[tuple[str, bool]]:
+    """The history in pages: ids, and whether only a tombstone is left."""
+    found, page = [], common_pb2.PageRequest(size=size)
+    while not found or page.cursor:
+        asked = refs_pb2.ListHistoryRequest(owner=owner, name="voice", ref=ref, page=page)
+        answer = hub.ask("eve", hub.refs.ListHistory, asked)
+        found += [(one.id, one.state == pb.VERSION_STATE_ERASED) for one in answer.versions]
+        page.cursor = answer.next_cursor
+    return found
+
+
+def test_a_tip_that_is_erased_keeps_its_place_in_the_log_and_the_lineage(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    one, two, three = (made(hub, "ann", number) for number in (1, 2, 3))
+    side = made(hub, "ann", 4, ref="side")
+    fork(hub, "bob", "ann")
+    for version in (two, three):
+        erase(hub, "ann", version)
+    assert main(hub, "ann") == main(hub, "bob") == one
+    for owner in ("ann", "bob"):
+        assert log(hub, owner) == [(three, True), (two, True), (one, False)]
+    four = made(hub, "ann", 5)
+    assert log(hub, "ann") == [(four, False), (three, True), (two, True), (one, False)]
+    assert (side, False) not in log(hub, "ann")
+    erase(hub, "ann", side)
+    assert (side, True) not in log(hub, "ann"), "main never had it"
+    seen = hub.ask("eve", hub.forks.GetLineage, forks_pb2.GetLineageRequest(owner="bob", name="voice")).nodes
+    versions = {node.id: node.erased for node in seen if node.kind == forks_pb2.LINEAGE_KIND_VERSION}
+    assert versions == {one: False, two: True, three: True, side: True, four: False}
+
+
+def test_a_branch_of_which_all_is_erased_has_a_history_of_tombstones(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    only = made(hub, "ann", 1)
+    erase(hub, "ann", only)
+    assert main(hub, "ann") == ""
+    assert log(hub, "ann") == [(only, True)]
 
 
 def test_without_its_merge_a_branch_has_what_it_had_before_and_not_what_came_later(tmp_path: Path) -> None:
