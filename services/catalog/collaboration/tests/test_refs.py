@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from services.catalog import paging
 from services.catalog.collaboration.tests.steps import grant, pushed, ref, refs_of, refusal, told, watch
@@ -118,7 +119,8 @@ def test_deleting_a_branch_and_making_it_anew_is_no_way_around_the_role_maintain
     grant(hub, "ann", "bypassed", "wes", "write")
     grant(hub, "ann", "bypassed", "mia", "maintain")
     watch(hub, "eve", "ann", "bypassed")
-    wes, where = refs_of(hub, "wes"), {"owner": "ann", "name": "bypassed"}
+    wes = refs_of(hub, "wes")
+    where: dict[str, Any] = {"owner": "ann", "name": "bypassed"}
     back = refs_pb2.SetRefRequest(**where, ref="main", version=one, expected=two, force=True)
     assert refusal(wes.SetRef, back).reason == "ROLE_MISSING"
     away = refs_pb2.DeleteRefRequest(**where, ref="main", expected=two)
@@ -138,7 +140,8 @@ def test_a_deleted_branch_comes_back_where_it_loses_nothing_unless_forced(hub: H
     one = pushed(hub, "ann", "revenant")
     two = pushed(hub, "ann", "revenant", ref="side")
     grant(hub, "ann", "revenant", "wes", "write")
-    wes, where = refs_of(hub, "wes"), {"owner": "ann", "name": "revenant"}
+    wes = refs_of(hub, "wes")
+    where: dict[str, Any] = {"owner": "ann", "name": "revenant"}
     wes.DeleteRef(refs_pb2.DeleteRefRequest(**where, ref="side", expected=two))
     anew = refs_pb2.SetRefRequest(**where, ref="side", version=one)
     assert refusal(wes.SetRef, anew).reason == "NOT_A_FAST_FORWARD"
