@@ -13,6 +13,7 @@ from services.catalog.domain.refs import (
     RefKind,
     check_ref,
     comes_back_behind,
+    is_branch,
     is_protected,
     left_behind,
     main_stays,
@@ -45,11 +46,12 @@ def set_ref(session: Session, identity: Identity, request: pb.SetRefRequest) -> 
     account = access.require(session, identity, repository, Role.MAINTAIN if request.force else Role.WRITE)
     name = check_ref(request.ref)
     row = session.get(RefRow, (repository.id, name))
+    kind = _kind(request.kind)
+    _check_kind(repository, row, kind)
     refs.check_unmoved(session, repository, name, row, request.expected)
     version = versions.resolve(session, repository, request.version)
     if version.state != State.PUBLISHED:
         raise not_published(version.id)
-    kind = _kind(request.kind)
     if row is not None:
         _check_move(session, repository, row, version, account, force=request.force)
     elif kind is RefKind.BRANCH and not request.force:
@@ -96,13 +98,19 @@ def held_lookup(session: Session, repository: RepositoryRow, ref: str) -> Versio
     return versions.resolve(session, repository, refs.tip_of(row) or ref)
 
 
+def _check_kind(repository: RepositoryRow, row: RefRow | None, kind: RefKind) -> None:
+    """Raises Conflict for a tag that is there, wherever the caller saw it, and for a branch that shall be one."""
+    if row is not None and row.kind == RefKind.TAG:
+        raise tag_stays(f"{repository.owner}/{repository.name}", row.name)
+    if row is not None and kind is RefKind.TAG:
+        raise is_branch(f"{repository.owner}/{repository.name}", row.name)
+
+
 def _check_move(
     session: Session, repository: RepositoryRow, row: RefRow, version: VersionRow, account: str, *, force: bool
 ) -> None:
     """Raises Conflict or Forbidden; who watches is told when `main` is forced to leave versions behind."""
     full_name = f"{repository.owner}/{repository.name}"
-    if row.kind == RefKind.TAG:
-        raise tag_stays(full_name, row.name)
     if row.protection is not None:
         raise is_protected(full_name, row.name)
     tip = refs.tip_of(row)

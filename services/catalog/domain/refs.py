@@ -104,9 +104,19 @@ def main_stays(repository: str) -> Forbidden:
 def tag_stays(repository: str, ref: str) -> Conflict:
     """The answer to a move of a tag."""
     return Conflict(
-        f"{ref} of {repository} is a tag: it stays where it is.",
-        hint="Use another name, or delete the tag first.",
+        f"The tag {ref} of {repository} exists already: tags stay where they are.",
+        hint=f"Use another name, or delete it first: voicehub tag {repository} {ref} --delete.",
         reason="TAG_EXISTS",
+        fields={"ref": ref},
+    )
+
+
+def is_branch(repository: str, ref: str) -> Conflict:
+    """The answer to a tag that would be called as a branch is."""
+    return Conflict(
+        f"{ref} of {repository} is a branch: no tag can be called so.",
+        hint="Use another name for the tag.",
+        reason="BRANCH_EXISTS",
         fields={"ref": ref},
     )
 

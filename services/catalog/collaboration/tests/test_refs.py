@@ -80,7 +80,11 @@ def test_tags_stay_and_names_are_taken_away_only_as_seen(hub: Hub) -> None:
     stub = refs_of(hub, "ann")
     tag = refs_pb2.SetRefRequest(owner="ann", name="tagged", ref="v1", version="main", kind=refs_pb2.REF_KIND_TAG)
     assert stub.SetRef(tag).ref.version == one
-    assert refusal(stub.SetRef, tag).reason == "REF_MOVED"
+    again = refusal(stub.SetRef, tag)
+    assert again.reason == "TAG_EXISTS"
+    assert ("exists already" in again.message, "voicehub tag ann/tagged v1 --delete" in again.hint) == (True, True)
+    branch = refs_pb2.SetRefRequest(owner="ann", name="tagged", ref="main", version=one, kind=refs_pb2.REF_KIND_TAG)
+    assert refusal(stub.SetRef, branch).reason == "BRANCH_EXISTS"
     two = pushed(hub, "ann", "tagged")
     tag.expected, tag.version = one, two
     assert refusal(stub.SetRef, tag).reason == "TAG_EXISTS"
@@ -181,7 +185,8 @@ def test_a_branch_whose_later_push_was_published_sooner_does_not_go_back(hub: Hu
 def test_foreign_cursors_and_versions_are_refused(hub: Hub) -> None:
     mine, other = pushed(hub, "ann", "cursor-a"), pushed(hub, "ann", "cursor-b")
     request = refs_pb2.ListHistoryRequest(owner="ann", name="cursor-a", ref=other)
-    assert refusal(refs_of(hub, "ann").ListHistory, request).http_status == 404
+    missing = refusal(refs_of(hub, "ann").ListHistory, request)
+    assert (missing.http_status, "voicehub refs ann/cursor-a" in missing.hint) == (404, True)
     request.ref = mine
     request.page.cursor = paging.encode("history", other)  # a well-formed cursor of another repository
     assert refusal(refs_of(hub, "ann").ListHistory, request).reason == "BAD_CURSOR"
