@@ -53,9 +53,12 @@ def set_watch(session: Session, repository: RepositoryRow, account: str, watchin
 
 
 def tell(session: Session, repository: RepositoryRow, happened: Happened, also: Iterable[str] = ()) -> None:
-    """Tells the owner, whoever watches and `also`, if they may read it, but not the actor; once."""
+    """Tells the owner (of an organisation its admins), whoever watches and `also`, if they may read it; once.
+
+    Not the actor.
+    """
     watchers = session.scalars(select(WatchRow.account).where(WatchRow.repository_id == repository.id))
-    accounts = {repository.owner, *watchers, *also} - {""}
+    accounts = {*people.leaders(session, repository.owner), *watchers, *also} - {""}
     if repository.visibility != Visibility.PUBLIC.value:
         accounts = {one for one in accounts if access.role_of(session, Identity(one, "catalog"), repository)}
     tell_only(session, repository, happened, accounts)

@@ -62,6 +62,14 @@ def test_offers_and_answers_are_told_also_of_what_is_private(hub: Hub) -> None:
     assert told(hub, "ann", "passed-on", *TRANSFERS)[0] == ("transfer-accepted", second, "has a new owner", "cyd")
 
 
+def test_who_leads_an_organisation_hears_of_its_voices(hub: Hub) -> None:
+    organisations = access_pb2_grpc.OrganisationServiceStub(hub.channel("lea"))
+    organisations.CreateOrganisation(access_pb2.CreateOrganisationRequest(name="consort"))
+    pushed(hub, "consort", "led", account="lea")
+    hub.stub("bob").CreateComment(pb.CreateCommentRequest(owner="consort", name="led", text="Lovely."))
+    assert [text for _, _, text, _ in told(hub, "lea", "led", "comment")] == ["Lovely."]
+
+
 def test_a_new_role_is_told_to_who_has_it_and_once(hub: Hub) -> None:
     pushed(hub, "ann", "shared-out", visibility_if_new=pb.VISIBILITY_PRIVATE)
     for role in ("read", "write", "write"):
