@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from voicehub.collaboration import Grant, Organisation, Transfer
+from voicehub.collaboration import Erased, Grant, Organisation, Transfer
 from voicehub.decoding import decode
-from voicehub.models import Repository, Version
+from voicehub.models import Repository
 from voicehub.names import VoiceName, parse_name
 from voicehub.transport import Transport
 
@@ -33,9 +33,9 @@ class Access:
         body |= ({} if archived is None else {"archived": archived}) | ({"name": rename} if rename else {})
         return decode(Repository, self._transport.json("PATCH", parse_name(name).path, body=body))
 
-    def erase(self, name: str | VoiceName) -> Version:
-        """Erases a version (owner/name@id), here and in forks; a tombstone stays."""
-        return decode(Version, self._transport.json("DELETE", parse_name(name).version_path))
+    def erase(self, name: str | VoiceName) -> Erased:
+        """Erases a version (owner/name@id), here and in forks; the tombstone, and which refs lost it."""
+        return decode(Erased, self._transport.json("DELETE", parse_name(name).version_path))
 
     def delete(self, name: str | VoiceName) -> None:
         """Deletes a repository for good."""

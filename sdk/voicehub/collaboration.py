@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from voicehub.models import ObjectRef
+from voicehub.models import ObjectRef, Version
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,24 @@ class Transfer:
     new_owner: str = ""
     by: str = ""
     create_time: datetime | None = None
+
+
+@dataclass(frozen=True)
+class FallenRef:
+    """A ref whose version was erased: a branch names `version` now (empty: none), a tag is `deleted`."""
+
+    owner: str
+    name: str
+    ref: str
+    version: str = ""
+    deleted: bool = False
+
+
+@dataclass(frozen=True)
+class Erased(Version):
+    """The tombstone of a version, and the refs that lost it, as far as you may see them."""
+
+    refs: tuple[FallenRef, ...] = ()
 
 
 @dataclass(frozen=True)

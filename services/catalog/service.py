@@ -117,9 +117,10 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     def EraseVersion(self, request: pb.EraseVersionRequest, context: grpc.ServicerContext) -> pb.EraseVersionResponse:
         """A tombstone is left."""
         with self._database.write() as session:
-            row = erasing.erase(session, rpc.caller(), request)
+            row, fallen = erasing.erase(session, rpc.caller(), request)
             shown = messages.version(row, request.owner, request.name, versions.Parts())
-        return pb.EraseVersionResponse(version=shown)
+            lost = erasing.shown(session, rpc.caller(), fallen)
+        return pb.EraseVersionResponse(version=shown, refs=lost)
 
     def ResolveDownload(
         self, request: pb.ResolveDownloadRequest, context: grpc.ServicerContext

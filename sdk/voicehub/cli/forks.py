@@ -51,4 +51,5 @@ def lineage(context: Context, voice: str, svg: Path | None) -> None:
             context.out.say(f"{names.get(edge['child'], '(deleted)')} ← {names.get(edge['parent'], '(deleted)')}")
     for node in found["nodes"]:
         if node["kind"] == "version":
-            context.out.say(f"{node['id']}  {node['author']}  {', '.join(node['refs'])}")
+            told = "erased" if node.get("erased") else ", ".join(node["refs"])
+            context.out.say(f"{node['id']}  {node['author']}  {told}")

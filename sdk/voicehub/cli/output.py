@@ -64,8 +64,10 @@ class Output:
             self.answer(problem | ({"fields": error.fields} if error.fields else {}))
             return
         self.errors.print(f"[bold red]✗[/] {escape(error.message)}")
+        said = f"{error.message} {error.hint}"
         for field, reason in error.fields.items():
-            self.errors.print(escape(f"  {field}: {reason}"))
+            if reason not in said:
+                self.errors.print(escape(f"  {field}: {reason}"))
         if error.hint:
             self.errors.print(escape(f"  → {error.hint}"))
 

@@ -10,7 +10,7 @@ import click
 from voicehub.cli.context import Context, command
 from voicehub.client import Client
 from voicehub.collaboration import Protection, Ref
-from voicehub.errors import UsageError
+from voicehub.errors import NotFound, UsageError
 from voicehub.names import VoiceName, parse_name
 
 
@@ -98,7 +98,7 @@ def _change(
     with context.client() as client:
         present = _present(client, name, ref)
         if delete:
-            client.refs.delete(name, ref, present.tip if present else "")
+            client.refs.delete(name, ref, _deletable(present, name, ref, kind).tip)
             context.out.answer({"deleted": ref})
             context.out.say(f"✓ {ref} is gone; its versions stay.")
             return
@@ -110,6 +110,17 @@ def _change(
 
 def _present(client: Client, name: VoiceName, ref: str) -> Ref | None:
     return next((found for found in client.refs.all(name) if found.name == ref), None)
+
+
+def _deletable(present: Ref | None, name: VoiceName, ref: str, kind: str) -> Ref:
+    """The ref, if there is one of that kind; NotFound or UsageError otherwise."""
+    if present is None:
+        hint = f"See what there is: voicehub refs {name.owner}/{name.name}."
+        raise NotFound(f"{name.owner}/{name.name} has no {kind} {ref}.", hint=hint)
+    if present.kind != kind:
+        hint = f"voicehub {present.kind} {name.owner}/{name.name} {ref} --delete" if present.kind != "pull" else ""
+        raise UsageError(f"{ref} is no {kind} but a {present.kind}.", hint=hint)
+    return present
 
 
 def _row(ref: Ref) -> list[str]:

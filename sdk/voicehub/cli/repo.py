@@ -58,6 +58,9 @@ def erase(context: Context, version: str, yes: bool) -> int:
         done = client.access.erase(version)
     context.out.answer(done)
     context.out.say(f"✓ {version} is erased.")
+    for ref in done.refs:
+        now = "is gone" if ref.deleted else f"is {ref.version} now" if ref.version else "names no version any more"
+        context.out.say(f"  {ref.owner}/{ref.name}@{ref.ref} {now}")
     return 0
 
 

@@ -12,6 +12,8 @@ from click.testing import CliRunner, Result
 import voicescan
 from voicehub import home
 from voicehub.cli.main import cli
+from voicehub.cli.output import Output
+from voicehub.errors import Refused
 from voicehub.tests.hub import Hub
 
 GOLDEN = Path(__file__).parents[3] / "tests" / "data" / "golden" / "checkpoints"
@@ -91,6 +93,26 @@ def test_search_prints_hits_and_says_no_with_one(hub: Hub) -> None:
     assert "ann/tale" in result.stdout
     hub.json["/v1/search"] = {"items": [], "total": 0, "understood": {}}
     assert _run("search", "tale", "--hub", hub.url, "--json").exit_code == 1
+
+
+def test_a_name_that_is_not_there_or_of_another_kind_is_not_deleted(hub: Hub) -> None:
+    hub.json["/v1/repos/bo/mine/refs"] = {"items": [{"name": "v1", "kind": "tag", "tip": "0" * 32}]}
+    for arguments, code, told in (
+        (("tag", "bo/mine", "v2"), 1, ("bo/mine has no tag v2.", "voicehub refs bo/mine")),
+        (("branch", "bo/mine", "v1"), 2, ("v1 is no branch but a tag.", "voicehub tag bo/mine v1 --delete")),
+    ):
+        result = _run(*arguments, "--delete", "--hub", hub.url)
+        assert result.exit_code == code
+        assert [part for part in told if part not in result.stderr] == []
+    assert {command for command, *_ in hub.requests} == {"GET"}
+
+
+def test_an_error_says_each_thing_once(capsys: pytest.CaptureFixture[str]) -> None:
+    fields = {"history": "The base has 2 versions that the head lacks.", "title": "1 to 200 characters"}
+    hint = f"history {fields['history']}"
+    Output().fail(Refused("Pull request 1 cannot be merged yet.", hint=hint, fields=fields))
+    said = capsys.readouterr().err
+    assert [said.count(reason) for reason in fields.values()] == [1, 1]
 
 
 def test_tokens_are_kept_per_hub_and_private(own_home: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from services.catalog.community import notices
+from services.catalog.community.notices import Happened
 from services.catalog.domain.roles import Role, lacks, last_admin, role_from
 from services.catalog.domain.visibility import require_account
 from services.catalog.store import access, people, repositories
@@ -11,6 +13,7 @@ from services.catalog.store.access_tables import OrganisationRow
 from services.common.clock import now
 from services.common.errors import Conflict, Invalid, NotFound
 from services.common.identity import Identity
+from services.common.ids import new_id
 from services.stubs.voicehub.catalog.v1 import access_pb2 as pb
 
 
@@ -21,7 +24,12 @@ def set_collaborator(session: Session, identity: Identity, request: pb.SetCollab
     role = role_from(request.grant.role)
     if request.grant.account in ("", row.owner):
         raise Invalid("The owner has every role.", hint="Name another account.", fields={"account": "is the owner"})
+    before = people.granted(session, row.id, request.grant.account)
     people.grant(session, row.id, request.grant.account, role)
+    if role is not before:
+        said = f"your role is {role.name.lower()} now"
+        happened = Happened("role", f"role:{new_id()}", role.name.lower(), said, identity.account)
+        notices.tell_only(session, row, happened, [request.grant.account])
     return role
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from services.catalog.collaboration.pulls import check_still_open
+from services.catalog.collaboration.pulls import check_still_open, tell
 from services.catalog.collaboration.settling import settle
+from services.catalog.community.notices import Happened
 from services.catalog.domain.gate import head_moved
 from services.catalog.domain.roles import Role
 from services.catalog.domain.visibility import require_account
@@ -25,11 +26,12 @@ _VERDICTS = {
     pb.REVIEW_VERDICT_APPROVE: "approve",
     pb.REVIEW_VERDICT_REQUEST_CHANGES: "request_changes",
 }
+_SAID = {"approve": "approved", "request_changes": "asks for changes"}
 
 
 def review(session: Session, identity: Identity, request: pb.ReviewPullRequest) -> ReviewRow:
     """A verdict on the head as the reviewer heard it; it counts if the reviewer may write and is not the author."""
-    account, _, row = _place(session, identity, request)
+    account, repository, row = _place(session, identity, request)
     check_still_open(row)
     if request.version != row.head_version:
         raise head_moved(row.number, row.head_version, request.version)
@@ -47,6 +49,8 @@ def review(session: Session, identity: Identity, request: pb.ReviewPullRequest) 
     )
     session.add(made)
     session.flush()
+    said = ": ".join(filter(None, (_SAID[made.verdict], made.text)))
+    tell(session, repository, row, Happened("pull-review", f"pull-review:{made.sequence}", "", said, account))
     settle(session, row)
     return made
 
@@ -72,6 +76,8 @@ def remark(session: Session, identity: Identity, request: pb.CreateRemarkRequest
     )
     session.add(made)
     session.flush()
+    said = made.text or "played a sound"
+    tell(session, repository, row, Happened("pull-comment", f"pull-comment:{made.id}", "", said, account))
     return made
 
 

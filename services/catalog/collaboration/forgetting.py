@@ -71,7 +71,7 @@ def erase_voices(session: Session, account: str) -> bool:
     query = select(VersionRow).where(VersionRow.repository_id.in_(owned), VersionRow.state != State.ERASED.value)
     rows = session.scalars(query.order_by(VersionRow.sequence.desc()).limit(BATCH)).all()
     for row in rows:
-        erasing.wipe(session, row)
+        erasing.wipe(session, row, account)
     return bool(rows)
 
 

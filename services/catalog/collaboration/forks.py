@@ -37,7 +37,12 @@ def fork(session: Session, identity: Identity, request: pb.ForkRepositoryRequest
     if not access.may_create(session, identity, owner):
         raise not_yours(owner)
     if repositories.named(session, owner, name) is not None:
-        raise Conflict(f"{owner}/{name} exists already.", hint="Give the fork another name.", reason="NAME_TAKEN")
+        raise Conflict(
+            f"{owner}/{name} exists already.",
+            hint="Give the fork another name: voicehub fork VOICE --into OWNER/NAME. "
+            f"To bring a fork up to date: voicehub sync {owner}/{name}.",
+            reason="NAME_TAKEN",
+        )
     row = repositories.create(session, owner, name, _visibility(source, request.visibility))
     row.upstream_id, row.family_id = source.id, source.family_id or source.id
     history.hold(session, row.id, [node.sequence for node in walk(history.lookup(session), [version.id])])

@@ -11,6 +11,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from services.catalog.domain.graph import Node, walk
+from services.catalog.domain.road import State
 from services.catalog.domain.visibility import Visibility
 from services.catalog.store import access, history, repositories
 from services.catalog.store.tables import RefRow, RepositoryRow, VersionRow
@@ -28,8 +29,10 @@ def lineage(session: Session, identity: Identity, owner: str, name: str) -> pb.G
     """The family of a repository."""
     row = repositories.readable(session, identity, owner, name)
     family = _family(session, identity, row)
-    named = _named(session, [one for one in family if one.delete_time is None])
-    nodes = list(_until(walk(history.lookup(session), named), MOST_VERSIONS + 1))
+    alive = [one for one in family if one.delete_time is None]
+    named = _named(session, alive)
+    heads = [*named, *history.erased_in(session, [one.id for one in alive])]
+    nodes = list(_until(walk(history.lookup(session), heads), MOST_VERSIONS + 1))
     query = select(VersionRow).where(VersionRow.id.in_(nodes[:MOST_VERSIONS])).order_by(VersionRow.sequence.desc())
     shown = session.scalars(query).all()
     answer = pb.GetLineageResponse(truncated=len(nodes) > MOST_VERSIONS)
@@ -88,6 +91,7 @@ def _version(row: VersionRow, refs: Sequence[str]) -> pb.LineageNode:
         message=row.message,
         create_time=to_timestamp(row.create_time),
         refs=refs,
+        erased=row.state == State.ERASED,
     )
 
 

@@ -1,4 +1,7 @@
-"""What led to a version, page by page: a cursor is the front of the walk, so that a page costs what it shows."""
+"""What led to a version, page by page: a cursor is the front of the walk, so that a page costs what it shows.
+
+The history of a branch has the erased versions that it fell back from, too: a tombstone keeps their place.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from sqlalchemy.orm import Session
 from services.catalog import paging
 from services.catalog.collaboration.refs import held_lookup
 from services.catalog.domain.graph import Lookup, walk
+from services.catalog.domain.refs import MAIN, RefKind
 from services.catalog.store import history
-from services.catalog.store.tables import HistoryRow, RepositoryRow, VersionRow
+from services.catalog.store import refs as names
+from services.catalog.store.tables import HistoryRow, RefRow, RepositoryRow, VersionRow
 from services.stubs.voicehub.common.v1 import common_pb2
 
 KIND = "history"
@@ -24,7 +29,7 @@ def page_of(
 ) -> tuple[Sequence[VersionRow], str]:
     """A page of the history of `ref`, newest first, and the cursor of the next; Invalid for a foreign cursor."""
     size = paging.page_size(asked.size)
-    front = _front(session, repository, asked.cursor) or [held_lookup(session, repository, ref).id]
+    front = _front(session, repository, asked.cursor) or _heads(session, repository, ref)
     lookup = history.lookup(session)
     shown, rest = _split(lookup, front, size)
     rows = {row.id: row for row in session.scalars(select(VersionRow).where(VersionRow.id.in_(shown)))}
@@ -43,6 +48,16 @@ def _split(lookup: Lookup, front: Sequence[str], size: int) -> tuple[list[str], 
         waiting.pop(node.id, None)
         waiting.update(dict.fromkeys(node.parents))
     return shown, list(waiting)[:MAX_FRONT]
+
+
+def _heads(session: Session, repository: RepositoryRow, ref: str) -> list[str]:
+    """Where the history of a ref begins: at its tip, and at the tombstones of a branch that the tip did not need."""
+    row = session.get(RefRow, (repository.id, ref or MAIN))
+    branch = row is not None and row.kind == RefKind.BRANCH
+    erased = history.erased_of(session, repository.id, ref or MAIN, MAX_FRONT // 2) if branch else []
+    if erased and not names.tip_of(row):
+        return erased
+    return list(dict.fromkeys([held_lookup(session, repository, ref).id, *erased]))
 
 
 def _front(session: Session, repository: RepositoryRow, cursor: str) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from services.catalog.community import notices
+from services.catalog.community.notices import Happened
 from services.catalog.domain.names import check_repository
 from services.catalog.domain.roles import Role, not_yours
 from services.catalog.domain.visibility import require_account
@@ -70,6 +72,8 @@ def offer(session: Session, identity: Identity, request: pb.OfferTransferRequest
     )
     session.add(made)
     session.flush()
+    happened = Happened(notices.OFFERED, f"transfer:{made.id}", made.id, "is offered to you", account)
+    notices.tell_only(session, row, happened, people.leaders(session, made.new_owner))
     return made
 
 
@@ -78,10 +82,12 @@ def answer(session: Session, identity: Identity, request: pb.AnswerTransferReque
     account = require_account(identity)
     made = session.scalars(select(TransferRow).where(TransferRow.id == request.id)).one_or_none()
     if made is None or made not in people.transfers_to(session, account):
-        raise NotFound("You have no such offer.", hint="List them: voicehub transfers.", reason="TRANSFER_NOT_FOUND")
+        raise NotFound("You have no such offer.", hint="List them: voicehub repo offers.", reason="TRANSFER_NOT_FOUND")
     row = repositories.by_id(session, made.repository_id)
     session.delete(made)
     if not request.accepted:
+        declined = Happened("transfer-declined", f"transfer-declined:{made.id}", made.id, "was declined", account)
+        notices.tell_only(session, row, declined, [made.account])
         return None
     if access.role_of(session, Identity(made.account, "catalog"), row) < Role.ADMIN:
         raise Unprocessable(
@@ -95,6 +101,8 @@ def answer(session: Session, identity: Identity, request: pb.AnswerTransferReque
     _move(session, row, made.new_owner, row.name)
     people.grant(session, row.id, made.new_owner, Role.NONE)
     people.grant(session, row.id, before, Role.WRITE)
+    accepted = Happened("transfer-accepted", f"transfer-accepted:{made.id}", made.id, "has a new owner", account)
+    notices.tell(session, row, accepted, [before, made.account])
     return row
 
 

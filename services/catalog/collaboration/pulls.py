@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy.orm import Session
 
 from services.catalog.collaboration.following import may_show, set_head
@@ -64,7 +66,14 @@ def close(session: Session, identity: Identity, request: pb.ClosePullRequest) ->
     session.flush()
     for other in pulls.open_into(session, repository.id):
         history.adopt(session, repository.id, other.head_version, other.number)
+    tell(session, repository, row, Happened("pull-closed", f"pull-closed:{row.id}", "", row.title, row.closer))
     return row
+
+
+def tell(session: Session, repository: RepositoryRow, row: PullRequestRow, happened: Happened) -> None:
+    """Tells the owner, whoever watches and who takes part in a request what happened to it (its subject)."""
+    part = pulls.participants(session, row)
+    notices.tell(session, repository, replace(happened, subject=str(row.number)), part)
 
 
 def compared(session: Session, row: PullRequestRow) -> Comparison:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from services.catalog.community.tables import NoticeRow, NoticesReadRow, WatchRow
 from services.catalog.domain.visibility import Visibility, require_account
 from services.catalog.paging import Page
-from services.catalog.store import access, repositories
+from services.catalog.store import access, people, repositories
 from services.catalog.store.tables import RepositoryRow
 from services.common.clock import now
 from services.common.identity import Identity
@@ -19,6 +19,8 @@ from services.common.identity import Identity
 MAX_EXCERPT = 280
 TO_THE_OWNER = frozenset({"take-down", "restored", "appeal-answered"})
 """Kinds that are shown although the repository is hidden."""
+OFFERED = "transfer-offered"
+"""Is shown to who may take a hidden repository, as long as the offer (the subject) stands."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,12 @@ def set_watch(session: Session, repository: RepositoryRow, account: str, watchin
 
 
 def tell(session: Session, repository: RepositoryRow, happened: Happened, also: Iterable[str] = ()) -> None:
-    """Tells the owner, whoever watches and `also`, if they may read it, but not the actor; once."""
+    """Tells the owner (of an organisation its admins), whoever watches and `also`, if they may read it; once.
+
+    Not the actor.
+    """
     watchers = session.scalars(select(WatchRow.account).where(WatchRow.repository_id == repository.id))
-    accounts = {repository.owner, *watchers, *also} - {""}
+    accounts = {*people.leaders(session, repository.owner), *watchers, *also} - {""}
     if repository.visibility != Visibility.PUBLIC.value:
         accounts = {one for one in accounts if access.role_of(session, Identity(one, "catalog"), repository)}
     tell_only(session, repository, happened, accounts)
@@ -101,13 +106,12 @@ def feed(session: Session, identity: Identity, page: Page, *, unread_only: bool)
     rows = session.scalars(query.offset(first - len(numbers)).limit(len(numbers))).all()[::-1]
     shown = rows[: page.size]
     readable = repositories.readable_ids(session, identity, [row.repository_id for row in shown])
-    hidden = {row.repository_id for row in shown if row.kind in TO_THE_OWNER} - set(readable)
-    own = {one: repositories.by_id(session, one) for one in hidden}
+    offers = {offer.id for offer in people.transfers_to(session, account)}
     found = []
     for number, row in zip(numbers, shown, strict=False):
-        repository = readable.get(row.repository_id) or (
-            own.get(row.repository_id) if row.kind in TO_THE_OWNER else None
-        )
+        repository = readable.get(row.repository_id)
+        if repository is None and (row.kind in TO_THE_OWNER or (row.kind == OFFERED and row.subject in offers)):
+            repository = repositories.by_id(session, row.repository_id)
         if repository is not None:
             found.append((number, row, repository))
     return Feed(found, read, numbers)

@@ -80,12 +80,43 @@ def left_behind(repository: str, ref: str) -> Conflict:
     )
 
 
+def comes_back_behind(repository: str, ref: str) -> Conflict:
+    """The answer to a branch that is made anew where it would lack what it had before it was taken away."""
+    return Conflict(
+        f"{ref} of {repository} had versions, before it was deleted, that this one was not made from.",
+        hint="Use another name, or let somebody with the role maintain force it.",
+        reason="NOT_A_FAST_FORWARD",
+        fields={"ref": ref},
+    )
+
+
+def main_stays(repository: str) -> Forbidden:
+    """The answer to who wants to delete the branch that everybody reads who names none."""
+    return Forbidden(
+        f"{MAIN} of {repository} is what everybody gets who names no ref: it is not deleted.",
+        hint=f"To put it back: voicehub branch {repository} {MAIN} --at VERSION --force (needs the role maintain). "
+        f"To remove the voice: voicehub repo delete {repository}.",
+        reason="DEFAULT_BRANCH",
+        fields={"ref": MAIN},
+    )
+
+
 def tag_stays(repository: str, ref: str) -> Conflict:
     """The answer to a move of a tag."""
     return Conflict(
-        f"{ref} of {repository} is a tag: it stays where it is.",
-        hint="Use another name, or delete the tag first.",
+        f"The tag {ref} of {repository} exists already: tags stay where they are.",
+        hint=f"Use another name, or delete it first: voicehub tag {repository} {ref} --delete.",
         reason="TAG_EXISTS",
+        fields={"ref": ref},
+    )
+
+
+def is_branch(repository: str, ref: str) -> Conflict:
+    """The answer to a tag that would be called as a branch is."""
+    return Conflict(
+        f"{ref} of {repository} is a branch: no tag can be called so.",
+        hint="Use another name for the tag.",
+        reason="BRANCH_EXISTS",
         fields={"ref": ref},
     )
 

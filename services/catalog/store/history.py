@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, or_, select
 from sqlalchemy.orm import Session
 
-from services.catalog.domain.graph import Lookup, Node
+from services.catalog.domain.graph import Lookup, Node, nearest
+from services.catalog.domain.refs import MAIN
+from services.catalog.domain.road import State
+from services.catalog.store.pull_tables import PullRequestRow
+from services.catalog.store.pulls import MERGED
 from services.catalog.store.tables import HistoryRow, RepositoryRow, VersionRow
 
 WINDOW = 256
@@ -74,6 +78,30 @@ def let_go(session: Session, repository_id: str, pull: int) -> None:
     """The repository holds no longer what a pull request brought."""
     brought = (HistoryRow.repository_id == repository_id) & (HistoryRow.pull == pull)
     session.execute(delete(HistoryRow).where(brought))
+
+
+def erased_of(session: Session, repository_id: str, branch: str, most: int) -> list[str]:
+    """Up to `most` erased versions that a branch had, and that led to no other such; newest first.
+
+    What was pushed to it or merged into it; in a fork `main` began at what was pushed elsewhere, to whatever branch.
+    """
+    merged = select(PullRequestRow.head_version).where(
+        PullRequestRow.repository_id == repository_id,
+        PullRequestRow.base_ref == branch,
+        PullRequestRow.state == MERGED,
+    )
+    had = or_(VersionRow.ref == branch, VersionRow.id.in_(merged))
+    if branch == MAIN:
+        had = or_(had, VersionRow.repository_id != repository_id)
+    return nearest(lookup(session), erased_in(session, [repository_id], had), lambda _: True)[:most]
+
+
+def erased_in(session: Session, repository_ids: Sequence[str], *more: ColumnElement[bool]) -> list[str]:
+    """The erased versions that repositories hold for themselves and to which `more` applies, newest first."""
+    query = select(VersionRow.id).join(HistoryRow, HistoryRow.sequence == VersionRow.sequence).distinct()
+    held = (HistoryRow.repository_id.in_(repository_ids)) & (HistoryRow.pull == 0)
+    query = query.where(held, VersionRow.state == State.ERASED.value, *more)
+    return list(session.scalars(query.order_by(VersionRow.sequence.desc())))
 
 
 def holds(session: Session, repository: RepositoryRow, version: VersionRow) -> bool:

@@ -18,6 +18,12 @@ def collaborators(session: Session, repository_id: str) -> Sequence[Collaborator
     return session.scalars(query.order_by(CollaboratorRow.account)).all()
 
 
+def granted(session: Session, repository_id: str, account: str) -> Role:
+    """The role that an account was given on a repository."""
+    row = session.get(CollaboratorRow, (repository_id, account))
+    return Role(row.role) if row is not None else Role.NONE
+
+
 def grant(session: Session, repository_id: str, account: str, role: Role) -> None:
     """Gives an account a role on a repository; NONE takes it back."""
     row = session.get(CollaboratorRow, (repository_id, account))
@@ -66,6 +72,12 @@ def groups_of(session: Session, account: str) -> tuple[str, ...]:
     """Names of the organisations that an account belongs to."""
     query = select(MemberRow.organisation).where(MemberRow.account == account).order_by(MemberRow.organisation)
     return tuple(session.scalars(query)) if account else ()
+
+
+def leaders(session: Session, owner: str) -> set[str]:
+    """Who acts for an owner: the admins of an organisation, else the account itself."""
+    query = select(MemberRow.account).where(MemberRow.organisation == owner, MemberRow.role == Role.ADMIN)
+    return set(session.scalars(query)) or {owner}
 
 
 def transfers_to(session: Session, account: str) -> Sequence[TransferRow]:

@@ -94,3 +94,9 @@ def judgement(session: Session, version_id: str) -> Judgement | None:
     if row is None or row.end_time is None:
         return None
     return Judgement(row.figures, row.tools, row.failure)
+
+
+def participants(session: Session, row: PullRequestRow) -> set[str]:
+    """Who asked, reviewed or remarked something."""
+    said = (select(table.author).where(table.pull_id == row.id) for table in (ReviewRow, RemarkRow))
+    return {row.author, *(author for query in said for author in session.scalars(query))}

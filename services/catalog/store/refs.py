@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -16,6 +17,16 @@ from services.catalog.store.pulls import MERGED
 from services.catalog.store.tables import RefRow, RepositoryRow, VersionRow
 from services.common.clock import now
 from services.common.errors import NotFound
+
+
+@dataclass(frozen=True)
+class Fallen:
+    """A ref that lost its version: the id of the one that it names now, empty if there is none; or it is gone."""
+
+    repository_id: str
+    ref: str
+    version: str
+    deleted: bool = False
 
 
 def get(session: Session, repository: RepositoryRow, name: str) -> RefRow:
@@ -77,23 +88,24 @@ def forward(session: Session, version: VersionRow) -> list[str]:
     return [version.repository_id]
 
 
-def withdraw(session: Session, version: VersionRow) -> list[str]:
-    """Takes a version that is quarantined or erased off all refs; answers ids of repositories that changed.
+def withdraw(session: Session, version: VersionRow) -> list[Fallen]:
+    """Takes a version that is quarantined or erased off all refs; answers which they were.
 
     A branch falls back to the nearest version that led to it: its tip to one that is neither, what people read
     to a published one. Where sides were merged, to the one that has what the branch had before. A tag of it is gone.
     """
     named = or_(RefRow.version_id == version.id, RefRow.tip == version.id)
     changed = []
-    for row in session.scalars(select(RefRow).where(named)).all():
-        changed.append(row.repository_id)
+    for row in session.scalars(select(RefRow).where(named).order_by(RefRow.repository_id, RefRow.name)).all():
         if row.kind == RefKind.TAG:
+            changed.append(Fallen(row.repository_id, row.name, "", deleted=True))
             session.delete(row)
             continue
         if row.tip == version.id:
             row.tip = _earlier(session, row, version, [s for s in State if s not in REFUSED])
         if row.version_id == version.id:
             row.version_id = _earlier(session, row, version, [State.PUBLISHED])
+        changed.append(Fallen(row.repository_id, row.name, row.version_id or ""))
     return changed
 
 
@@ -110,21 +122,24 @@ def _earlier(session: Session, row: RefRow, version: VersionRow, states: Sequenc
 
 def _continued(session: Session, row: RefRow, read: Lookup, found: Sequence[str]) -> str:
     """Of versions none of which led to another the one that holds the newest that the branch had; else the newest."""
-    for before in _had(session, row):
+    for before in had(session, row.repository_id, row.name):
         holding = [one for one in found if is_ancestor(read, before, one)]
         if holding:
             return holding[0]
     return found[0]
 
 
-def _had(session: Session, row: RefRow) -> list[str]:
-    """What the branch had, newest first: what was pushed to it, and what pull requests found there."""
+def had(session: Session, repository_id: str, name: str) -> list[str]:
+    """What a branch had, newest first: what was pushed to it, and what pull requests found there.
+
+    It is known of a branch that was taken away, too.
+    """
     pushed = select(VersionRow.create_time, VersionRow.id).where(
-        VersionRow.repository_id == row.repository_id, VersionRow.ref == row.name
+        VersionRow.repository_id == repository_id, VersionRow.ref == name
     )
     merged = select(PullRequestRow.update_time, PullRequestRow.base_version).where(
-        PullRequestRow.repository_id == row.repository_id,
-        PullRequestRow.base_ref == row.name,
+        PullRequestRow.repository_id == repository_id,
+        PullRequestRow.base_ref == name,
         PullRequestRow.state == MERGED,
     )
     times = [(time, version) for query in (pushed, merged) for time, version in session.execute(query)]

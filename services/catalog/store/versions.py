@@ -146,6 +146,7 @@ def _ordered(
 def _missing_version(repository: RepositoryRow, ref: str) -> NotFound:
     return NotFound(
         f"{repository.owner}/{repository.name} has no version {ref[:64]!r}.",
-        hint="`main` appears with the first published version; list the versions to see all of them.",
+        hint="`main` appears with the first published version. See what there is: "
+        f"voicehub refs {repository.owner}/{repository.name}.",
         reason="VERSION_NOT_FOUND",
     )

@@ -72,8 +72,9 @@ def _mark(one: Placed) -> str:
         return square + _text(x + 12, y + 4, f"base {node['id'][:12]}", "quiet")
     names = " ".join(ref.partition("@")[2] for ref in node["refs"])
     told = " ".join(filter(None, (node["id"][-8:], f"[{names}]" if names else "", node["author"])))
-    said = (node["message"].strip().splitlines() or [""])[0]
-    circle = f'<circle cx="{x}" cy="{y}" r="6" fill="{_COLOURS["parent"]}"/>'
+    said = "(erased)" if node.get("erased") else (node["message"].strip().splitlines() or [""])[0]
+    fill = "none" if node.get("erased") else _COLOURS["parent"]
+    circle = f'<circle cx="{x}" cy="{y}" r="6" fill="{fill}" stroke="{_COLOURS["parent"]}"/>'
     return circle + _text(x + 12, y, told, "") + _text(x + 12, y + 14, said, "quiet")
 
 

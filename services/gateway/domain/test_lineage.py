@@ -20,7 +20,7 @@ def test_hostile_words_stay_words() -> None:
         _node("r1", "repository", owner="ann", name="a"),
         _node("r2", "tombstone"),
         _node("v2", "version", author="bob", message=nasty, refs=["ann/a@main"]),
-        _node("v1", "version", author="ann", message=""),
+        _node("v1", "version", author="ann", message="", erased=True),
         _node("b" * 64, "base"),
     ]
     edges = [
@@ -35,4 +35,5 @@ def test_hostile_words_stay_words() -> None:
     assert len(drawn.findall(f"{SVG}circle")) == 2
     words = [text.text or "" for text in drawn.findall(f"{SVG}text")]
     assert any("<script>" in word for word in words)
+    assert "(erased)" in words, "a tombstone says so"
     assert not drawn.findall(f".//{SVG}script")

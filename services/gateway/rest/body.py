@@ -35,7 +35,7 @@ def read_json(request: Request, schema: Schema) -> tuple[dict[str, Any], bytes]:
     wrong = violations(schema, value)
     if wrong:
         first = next(iter(sorted(wrong.items())))
-        raise Invalid(f"{first[0]} {first[1]}.", hint=HINT, reason="INVALID_BODY", fields=wrong)
+        raise Invalid(f"{first[0]} {first[1]}.", hint=_mend(first[0]), reason="INVALID_BODY", fields=wrong)
     return value, raw
 
 
@@ -48,6 +48,11 @@ def parse(raw: bytes) -> Any:
         reason = str(error) if isinstance(error, _BadJson) else "it is not valid JSON in UTF-8"
         raise Invalid(f"The body cannot be read: {reason}.", hint=HINT, reason="INVALID_JSON") from error
     return value
+
+
+def _mend(path: str) -> str:
+    """What to do about a value that the schema refuses: people of the command line never wrote a body."""
+    return HINT if path == "body" else f"Give another {path} and try again; /openapi.json has the form of it all."
 
 
 class _BadJson(ValueError):

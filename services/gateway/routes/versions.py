@@ -37,6 +37,8 @@ POLL_SECONDS = 0.5
 MOST_FILES = 32
 _VERSION, _REPORT = catalog.Version.DESCRIPTOR, scanner.Report.DESCRIPTOR
 _ONE = reference(_VERSION)
+_FALLEN = {"refs": listing(reference(catalog.FallenRef.DESCRIPTOR))}
+_ERASED = {"allOf": [_ONE, {"type": "object", "properties": _FALLEN, "required": [*_FALLEN]}]}
 _BASE = "/v1/repos/{owner}/{name}/versions"
 _FILE = record(
     {
@@ -96,11 +98,22 @@ def get_version(call: Call, owner: str, name: str, ref: str) -> Reply:
     return Reply(to_json(version(call, owner, name, ref)))
 
 
-@resource.route("DELETE", _BASE + "/{ref}", "Erase a version", Answer(200, _ONE), scope=Scope.WRITE)
+@resource.route(
+    "DELETE",
+    _BASE + "/{ref}",
+    "Erase a version",
+    Answer(200, _ERASED),
+    scope=Scope.WRITE,
+    messages=(catalog.FallenRef.DESCRIPTOR,),
+)
 def erase_version(call: Call, owner: str, name: str, ref: str) -> Reply:
-    """By its id, for admins of the repository it was pushed to: a tombstone stays, here and in forks."""
+    """By its id, for admins of the repository it was pushed to: a tombstone stays, here and in forks.
+
+    `refs` are the branches that fell back to what led to it and the tags that are gone, as far as you may see them.
+    """
     request = catalog.EraseVersionRequest(owner=owner, name=name, version=ref)
-    return Reply(to_json(ask(call.hub.clients.catalog.EraseVersion, request).version))
+    done = ask(call.hub.clients.catalog.EraseVersion, request)
+    return Reply(to_json(done.version) | {"refs": [to_json(one) for one in done.refs]})
 
 
 @resource.route("GET", _BASE + "/{ref}/events", "Follow a version", Answer(200, media="text/event-stream"))

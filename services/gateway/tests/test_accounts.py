@@ -29,6 +29,7 @@ def test_weak_passwords_are_refused(gateway: Gateway, password: str) -> None:
     answer = gateway.json("POST", "/v1/accounts", {"name": name, "password": password})
     assert answer.status_code == 400
     assert "password" in answer.get_json()["fields"]
+    assert answer.get_json()["hint"].startswith(("Give another password and try again", "Choose another one"))
 
 
 def test_a_name_is_taken_once(gateway: Gateway) -> None:

@@ -19,6 +19,7 @@ from services.catalog.collaboration.forks_service import ForkService
 from services.catalog.collaboration.judgement_service import JudgementService
 from services.catalog.collaboration.pulls_service import PullService
 from services.catalog.collaboration.refs_service import RefService
+from services.catalog.community.watch_service import WatchService
 from services.catalog.credits.domain import Prices
 from services.catalog.search.port import open_index
 from services.catalog.search.projection import Projection
@@ -57,6 +58,7 @@ class Inside:
         self.refs, self.forks = RefService(self.database), ForkService(self.database)
         self.access, self.pulls = AccessService(self.database), PullService(self.database)
         self.judgements = JudgementService(self.database, self.objects)
+        self.watching = WatchService(self.database)
 
     def ask(self, account: str, method: Callable[..., Any], request: Any) -> Any:
         """The answer to a call of `account`; raises what the service raises."""

@@ -10,8 +10,9 @@ from services.catalog.collaboration.tests.inside import Inside
 from services.catalog.collecting import Collected, Collector
 from services.common.errors import Conflict
 from services.common.objects import Area
-from services.stubs.voicehub.catalog.v1 import access_pb2, forks_pb2, pulls_pb2, refs_pb2
+from services.stubs.voicehub.catalog.v1 import access_pb2, forks_pb2, pulls_pb2, refs_pb2, watching_pb2
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
+from services.stubs.voicehub.common.v1 import common_pb2
 
 
 def made(hub: Inside, owner: str, content: int, **more: str) -> str:
@@ -48,6 +49,70 @@ def pull(hub: Inside, ask: pulls_pb2.MergePullRequest) -> pulls_pb2.Pull:
     look = pulls_pb2.GetPullRequest(owner=ask.owner, name=ask.name, number=ask.number)
     found: pulls_pb2.Pull = hub.ask(ask.owner, hub.pulls.GetPull, look).pull
     return found
+
+
+def log(hub: Inside, owner: str, ref: str = "main", size: int = 1) -> list[tuple[str, bool]]:
+    """The history in pages: ids, and whether only a tombstone is left."""
+    found: list[tuple[str, bool]] = []
+    page = common_pb2.PageRequest(size=size)
+    while not found or page.cursor:
+        asked = refs_pb2.ListHistoryRequest(owner=owner, name="voice", ref=ref, page=page)
+        answer = hub.ask("eve", hub.refs.ListHistory, asked)
+        found += [(one.id, one.state == pb.VERSION_STATE_ERASED) for one in answer.versions]
+        page.cursor = answer.next_cursor
+    return found
+
+
+def test_a_tip_that_is_erased_keeps_its_place_in_the_log_and_the_lineage(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    one, two, three = (made(hub, "ann", number) for number in (1, 2, 3))
+    side = made(hub, "ann", 4, ref="side")
+    fork(hub, "bob", "ann")
+    for version in (two, three):
+        erase(hub, "ann", version)
+    assert main(hub, "ann") == main(hub, "bob") == one
+    for owner in ("ann", "bob"):
+        assert log(hub, owner) == [(three, True), (two, True), (one, False)]
+    four = made(hub, "ann", 5)
+    assert log(hub, "ann") == [(four, False), (three, True), (two, True), (one, False)]
+    assert (side, False) not in log(hub, "ann")
+    erase(hub, "ann", side)
+    assert (side, True) not in log(hub, "ann"), "main never had it"
+    seen = hub.ask("eve", hub.forks.GetLineage, forks_pb2.GetLineageRequest(owner="bob", name="voice")).nodes
+    versions = {node.id: node.erased for node in seen if node.kind == forks_pb2.LINEAGE_KIND_VERSION}
+    assert versions == {one: False, two: True, three: True, side: True, four: False}
+
+
+def test_whose_refs_lose_a_version_is_told_and_the_answer_names_them(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    one, two = made(hub, "ann", 1), made(hub, "ann", 2)
+    tag = refs_pb2.SetRefRequest(owner="ann", name="voice", ref="v2", version=two, kind=refs_pb2.REF_KIND_TAG)
+    hub.ask("ann", hub.refs.SetRef, tag)
+    fork(hub, "bob", "ann")
+    private = pb.VISIBILITY_PRIVATE
+    secret = forks_pb2.ForkRepositoryRequest(owner="ann", name="voice", visibility=private)
+    hub.ask("dan", hub.forks.ForkRepository, secret)
+    watch = watching_pb2.SetWatchRequest(owner="ann", name="voice", watching=True)
+    hub.ask("eve", hub.watching.SetWatch, watch)
+    request = pb.EraseVersionRequest(owner="ann", name="voice", version=two)
+    done = hub.ask("ann", hub.catalog.EraseVersion, request)
+    fallen = {(ref.owner, ref.ref, ref.version, ref.deleted) for ref in done.refs}
+    assert fallen == {("ann", "main", one, False), ("ann", "v2", "", True), ("bob", "main", one, False)}
+    assert not hub.ask("ann", hub.catalog.EraseVersion, request).refs, "it was erased already"
+    ours, theirs = f"main is {one} now, the tag v2 is gone", f"main is {one} now"
+    told = {"ann": [], "eve": [("ann", ours)], "bob": [("bob", theirs)], "dan": [("dan", theirs)]}
+    for account, expected in told.items():
+        listed = hub.ask(account, hub.watching.ListNotices, watching_pb2.ListNoticesRequest()).notices
+        found = [(n.owner, n.text) for n in listed if n.kind == "version-erased" and n.subject == two]
+        assert found == [(owner, f"{two} was erased by its maker: {text}.") for owner, text in expected], account
+
+
+def test_a_branch_of_which_all_is_erased_has_a_history_of_tombstones(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    only = made(hub, "ann", 1)
+    erase(hub, "ann", only)
+    assert main(hub, "ann") == ""
+    assert log(hub, "ann") == [(only, True)]
 
 
 def test_without_its_merge_a_branch_has_what_it_had_before_and_not_what_came_later(tmp_path: Path) -> None:

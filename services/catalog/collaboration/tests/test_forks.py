@@ -36,12 +36,9 @@ def test_a_fork_is_the_same_version_and_copies_no_object(hub: Hub) -> None:
     assert hub.stub("cyd").ResolveDownload(wanted).object.digest == digest
     old = pb.GetVersionRequest(owner="bob", name="zanzara", ref=one)
     assert hub.stub("bob").GetVersion(old).version.id == one
-    assert (
-        refusal(
-            forks_of(hub, "bob").ForkRepository, forks_pb2.ForkRepositoryRequest(owner="ann", name="zanzara")
-        ).http_status
-        == 409
-    )
+    twice = forks_pb2.ForkRepositoryRequest(owner="ann", name="zanzara")
+    taken = refusal(forks_of(hub, "bob").ForkRepository, twice)
+    assert (taken.http_status, "--into OWNER/NAME" in taken.hint) == (409, True)
     upstream = hub.stub("bob").GetRepository(pb.GetRepositoryRequest(owner="ann", name="zanzara")).repository
     assert upstream.forks == 1
     found = hub.stub("cyd").SearchVoices(pb.SearchVoicesRequest(query="zanzara")).hits

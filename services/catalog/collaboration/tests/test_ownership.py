@@ -49,7 +49,8 @@ def test_a_transfer_is_accepted_by_the_receiver(hub: Hub) -> None:
     made = access(hub, "ann").OfferTransfer(offer).transfer
     assert look(hub, "bob", "ann", "given").owner == "ann"
     answer = access_pb2.AnswerTransferRequest(id=made.id, accepted=True)
-    assert refusal(access(hub, "cyd").AnswerTransfer, answer).http_status == 404
+    missing = refusal(access(hub, "cyd").AnswerTransfer, answer)
+    assert (missing.http_status, missing.hint) == (404, "List them: voicehub repo offers.")
     assert [t.name for t in access(hub, "bob").ListTransfers(access_pb2.ListTransfersRequest()).transfers] == ["given"]
     moved = access(hub, "bob").AnswerTransfer(answer).repository
     assert (moved.owner, moved.role) == ("bob", "admin")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 from services.catalog import paging
-from services.catalog.collaboration.tests.steps import pushed, ref, refs_of, refusal
+from services.catalog.collaboration.tests.steps import grant, pushed, ref, refs_of, refusal, told, watch
 from services.catalog.tests.conftest import Hub
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from services.stubs.voicehub.catalog.v1 import refs_pb2
@@ -79,7 +80,11 @@ def test_tags_stay_and_names_are_taken_away_only_as_seen(hub: Hub) -> None:
     stub = refs_of(hub, "ann")
     tag = refs_pb2.SetRefRequest(owner="ann", name="tagged", ref="v1", version="main", kind=refs_pb2.REF_KIND_TAG)
     assert stub.SetRef(tag).ref.version == one
-    assert refusal(stub.SetRef, tag).reason == "REF_MOVED"
+    again = refusal(stub.SetRef, tag)
+    assert again.reason == "TAG_EXISTS"
+    assert ("exists already" in again.message, "voicehub tag ann/tagged v1 --delete" in again.hint) == (True, True)
+    branch = refs_pb2.SetRefRequest(owner="ann", name="tagged", ref="main", version=one, kind=refs_pb2.REF_KIND_TAG)
+    assert refusal(stub.SetRef, branch).reason == "BRANCH_EXISTS"
     two = pushed(hub, "ann", "tagged")
     tag.expected, tag.version = one, two
     assert refusal(stub.SetRef, tag).reason == "TAG_EXISTS"
@@ -113,6 +118,44 @@ def test_a_protected_branch_takes_no_push_and_is_not_deleted(hub: Hub) -> None:
     hub.stub("ann").CreateVersion(push)
 
 
+def test_deleting_a_branch_and_making_it_anew_is_no_way_around_the_role_maintain(hub: Hub) -> None:
+    one, two = pushed(hub, "ann", "bypassed"), pushed(hub, "ann", "bypassed")
+    grant(hub, "ann", "bypassed", "wes", "write")
+    grant(hub, "ann", "bypassed", "mia", "maintain")
+    watch(hub, "eve", "ann", "bypassed")
+    wes = refs_of(hub, "wes")
+    where: dict[str, Any] = {"owner": "ann", "name": "bypassed"}
+    back = refs_pb2.SetRefRequest(**where, ref="main", version=one, expected=two, force=True)
+    assert refusal(wes.SetRef, back).reason == "ROLE_MISSING"
+    away = refs_pb2.DeleteRefRequest(**where, ref="main", expected=two)
+    for account in ("wes", "mia", "ann"):
+        refused = refusal(refs_of(hub, account).DeleteRef, away)
+        assert refused.reason == "DEFAULT_BRANCH"
+        assert "voicehub branch ann/bypassed main --at VERSION --force" in refused.hint
+    assert ref(hub, "ann", "bypassed").version == two
+    assert refs_of(hub, "mia").SetRef(back).ref.version == one
+    text = f"main was forced from {two} to {one}."
+    assert told(hub, "ann", "bypassed", "forced-move") == [("forced-move", one, text, "mia")]
+    assert len(told(hub, "eve", "bypassed", "forced-move")) == 1
+    assert not told(hub, "mia", "bypassed", "forced-move")
+
+
+def test_a_deleted_branch_comes_back_where_it_loses_nothing_unless_forced(hub: Hub) -> None:
+    one = pushed(hub, "ann", "revenant")
+    two = pushed(hub, "ann", "revenant", ref="side")
+    grant(hub, "ann", "revenant", "wes", "write")
+    wes = refs_of(hub, "wes")
+    where: dict[str, Any] = {"owner": "ann", "name": "revenant"}
+    wes.DeleteRef(refs_pb2.DeleteRefRequest(**where, ref="side", expected=two))
+    anew = refs_pb2.SetRefRequest(**where, ref="side", version=one)
+    assert refusal(wes.SetRef, anew).reason == "NOT_A_FAST_FORWARD"
+    anew.force = True
+    assert refusal(wes.SetRef, anew).reason == "ROLE_MISSING"
+    assert wes.SetRef(refs_pb2.SetRefRequest(**where, ref="side", version=two)).ref.version == two
+    wes.DeleteRef(refs_pb2.DeleteRefRequest(**where, ref="side", expected=two))
+    assert refs_of(hub, "ann").SetRef(anew).ref.version == one
+
+
 def test_a_refused_version_leaves_its_branch_where_it_was(hub: Hub) -> None:
     one = pushed(hub, "ann", "fallen")
     two = pushed(hub, "ann", "fallen", publish=False)
@@ -142,7 +185,8 @@ def test_a_branch_whose_later_push_was_published_sooner_does_not_go_back(hub: Hu
 def test_foreign_cursors_and_versions_are_refused(hub: Hub) -> None:
     mine, other = pushed(hub, "ann", "cursor-a"), pushed(hub, "ann", "cursor-b")
     request = refs_pb2.ListHistoryRequest(owner="ann", name="cursor-a", ref=other)
-    assert refusal(refs_of(hub, "ann").ListHistory, request).http_status == 404
+    missing = refusal(refs_of(hub, "ann").ListHistory, request)
+    assert (missing.http_status, "voicehub refs ann/cursor-a" in missing.hint) == (404, True)
     request.ref = mine
     request.page.cursor = paging.encode("history", other)  # a well-formed cursor of another repository
     assert refusal(refs_of(hub, "ann").ListHistory, request).reason == "BAD_CURSOR"

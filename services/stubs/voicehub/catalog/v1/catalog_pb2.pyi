@@ -536,20 +536,61 @@ class EraseVersionResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     VERSION_FIELD_NUMBER: _builtins.int
+    REFS_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def version(self) -> Global___Version: ...
+    @_builtins.property
+    def refs(self) -> _containers.RepeatedCompositeFieldContainer[Global___FallenRef]:
+        """The refs that named it, as far as the caller may see them."""
+
     def __init__(
         self,
         *,
         version: Global___Version | None = ...,
+        refs: _abc.Iterable[Global___FallenRef] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["refs", b"refs", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___EraseVersionResponse: _TypeAlias = EraseVersionResponse  # noqa: Y015
+
+@_typing.final
+class FallenRef(_message.Message):
+    """A ref whose version was erased."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OWNER_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    REF_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    DELETED_FIELD_NUMBER: _builtins.int
+    owner: _builtins.str
+    name: _builtins.str
+    ref: _builtins.str
+    version: _builtins.str
+    """Id of the version that a branch names now; empty if there is none."""
+    deleted: _builtins.bool
+    """A tag goes with its version."""
+    def __init__(
+        self,
+        *,
+        owner: _builtins.str = ...,
+        name: _builtins.str = ...,
+        ref: _builtins.str = ...,
+        version: _builtins.str = ...,
+        deleted: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted", b"deleted", "name", b"name", "owner", b"owner", "ref", b"ref", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FallenRef: _TypeAlias = FallenRef  # noqa: Y015
 
 @_typing.final
 class CreateVersionRequest(_message.Message):

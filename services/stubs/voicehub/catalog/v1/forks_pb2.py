@@ -27,17 +27,17 @@ from services.stubs.voicehub.catalog.v1 import catalog_pb2 as voicehub_dot_catal
 from services.stubs.voicehub.catalog.v1 import refs_pb2 as voicehub_dot_catalog_dot_v1_dot_refs__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoicehub/catalog/v1/forks.proto\x12\x13voicehub.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicehub/catalog/v1/catalog.proto\x1a\x1evoicehub/catalog/v1/refs.proto\"\x9b\x01\n\x15\x46orkRepositoryRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03ref\x18\x03 \x01(\t\x12\x11\n\tnew_owner\x18\x04 \x01(\t\x12\x10\n\x08new_name\x18\x05 \x01(\t\x12\x33\n\nvisibility\x18\x06 \x01(\x0e\x32\x1f.voicehub.catalog.v1.Visibility\"M\n\x16\x46orkRepositoryResponse\x12\x33\n\nrepository\x18\x01 \x01(\x0b\x32\x1f.voicehub.catalog.v1.Repository\";\n\x0fSyncForkRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03ref\x18\x03 \x01(\t\"H\n\x10SyncForkResponse\x12%\n\x03ref\x18\x01 \x01(\x0b\x32\x18.voicehub.catalog.v1.Ref\x12\r\n\x05moved\x18\x02 \x01(\x08\"\xc6\x01\n\x0bLineageNode\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\x04kind\x18\x02 \x01(\x0e\x32 .voicehub.catalog.v1.LineageKind\x12\r\n\x05owner\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04refs\x18\x08 \x03(\t\"`\n\x0bLineageEdge\x12\r\n\x05\x63hild\x18\x01 \x01(\t\x12\x0e\n\x06parent\x18\x02 \x01(\t\x12\x32\n\x04kind\x18\x03 \x01(\x0e\x32$.voicehub.catalog.v1.LineageEdgeKind\"0\n\x11GetLineageRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x89\x01\n\x12GetLineageResponse\x12/\n\x05nodes\x18\x01 \x03(\x0b\x32 .voicehub.catalog.v1.LineageNode\x12/\n\x05\x65\x64ges\x18\x02 \x03(\x0b\x32 .voicehub.catalog.v1.LineageEdge\x12\x11\n\ttruncated\x18\x03 \x01(\x08*\x95\x01\n\x0bLineageKind\x12\x1c\n\x18LINEAGE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17LINEAGE_KIND_REPOSITORY\x10\x01\x12\x18\n\x14LINEAGE_KIND_VERSION\x10\x02\x12\x15\n\x11LINEAGE_KIND_BASE\x10\x03\x12\x1a\n\x16LINEAGE_KIND_TOMBSTONE\x10\x04*\xe6\x01\n\x0fLineageEdgeKind\x12!\n\x1dLINEAGE_EDGE_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18LINEAGE_EDGE_KIND_PARENT\x10\x01\x12\x1b\n\x17LINEAGE_EDGE_KIND_MERGE\x10\x02\x12\x1a\n\x16LINEAGE_EDGE_KIND_FORK\x10\x03\x12\x1a\n\x16LINEAGE_EDGE_KIND_BASE\x10\x04\x12\x1f\n\x1bLINEAGE_EDGE_KIND_DISTILLED\x10\x05\x12\x1c\n\x18LINEAGE_EDGE_KIND_ORIGIN\x10\x06\x32\xb0\x02\n\x0b\x46orkService\x12i\n\x0e\x46orkRepository\x12*.voicehub.catalog.v1.ForkRepositoryRequest\x1a+.voicehub.catalog.v1.ForkRepositoryResponse\x12W\n\x08SyncFork\x12$.voicehub.catalog.v1.SyncForkRequest\x1a%.voicehub.catalog.v1.SyncForkResponse\x12]\n\nGetLineage\x12&.voicehub.catalog.v1.GetLineageRequest\x1a\'.voicehub.catalog.v1.GetLineageResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fvoicehub/catalog/v1/forks.proto\x12\x13voicehub.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicehub/catalog/v1/catalog.proto\x1a\x1evoicehub/catalog/v1/refs.proto\"\x9b\x01\n\x15\x46orkRepositoryRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03ref\x18\x03 \x01(\t\x12\x11\n\tnew_owner\x18\x04 \x01(\t\x12\x10\n\x08new_name\x18\x05 \x01(\t\x12\x33\n\nvisibility\x18\x06 \x01(\x0e\x32\x1f.voicehub.catalog.v1.Visibility\"M\n\x16\x46orkRepositoryResponse\x12\x33\n\nrepository\x18\x01 \x01(\x0b\x32\x1f.voicehub.catalog.v1.Repository\";\n\x0fSyncForkRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0b\n\x03ref\x18\x03 \x01(\t\"H\n\x10SyncForkResponse\x12%\n\x03ref\x18\x01 \x01(\x0b\x32\x18.voicehub.catalog.v1.Ref\x12\r\n\x05moved\x18\x02 \x01(\x08\"\xd6\x01\n\x0bLineageNode\x12\n\n\x02id\x18\x01 \x01(\t\x12.\n\x04kind\x18\x02 \x01(\x0e\x32 .voicehub.catalog.v1.LineageKind\x12\r\n\x05owner\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\x12\x0f\n\x07message\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04refs\x18\x08 \x03(\t\x12\x0e\n\x06\x65rased\x18\t \x01(\x08\"`\n\x0bLineageEdge\x12\r\n\x05\x63hild\x18\x01 \x01(\t\x12\x0e\n\x06parent\x18\x02 \x01(\t\x12\x32\n\x04kind\x18\x03 \x01(\x0e\x32$.voicehub.catalog.v1.LineageEdgeKind\"0\n\x11GetLineageRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x89\x01\n\x12GetLineageResponse\x12/\n\x05nodes\x18\x01 \x03(\x0b\x32 .voicehub.catalog.v1.LineageNode\x12/\n\x05\x65\x64ges\x18\x02 \x03(\x0b\x32 .voicehub.catalog.v1.LineageEdge\x12\x11\n\ttruncated\x18\x03 \x01(\x08*\x95\x01\n\x0bLineageKind\x12\x1c\n\x18LINEAGE_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17LINEAGE_KIND_REPOSITORY\x10\x01\x12\x18\n\x14LINEAGE_KIND_VERSION\x10\x02\x12\x15\n\x11LINEAGE_KIND_BASE\x10\x03\x12\x1a\n\x16LINEAGE_KIND_TOMBSTONE\x10\x04*\xe6\x01\n\x0fLineageEdgeKind\x12!\n\x1dLINEAGE_EDGE_KIND_UNSPECIFIED\x10\x00\x12\x1c\n\x18LINEAGE_EDGE_KIND_PARENT\x10\x01\x12\x1b\n\x17LINEAGE_EDGE_KIND_MERGE\x10\x02\x12\x1a\n\x16LINEAGE_EDGE_KIND_FORK\x10\x03\x12\x1a\n\x16LINEAGE_EDGE_KIND_BASE\x10\x04\x12\x1f\n\x1bLINEAGE_EDGE_KIND_DISTILLED\x10\x05\x12\x1c\n\x18LINEAGE_EDGE_KIND_ORIGIN\x10\x06\x32\xb0\x02\n\x0b\x46orkService\x12i\n\x0e\x46orkRepository\x12*.voicehub.catalog.v1.ForkRepositoryRequest\x1a+.voicehub.catalog.v1.ForkRepositoryResponse\x12W\n\x08SyncFork\x12$.voicehub.catalog.v1.SyncForkRequest\x1a%.voicehub.catalog.v1.SyncForkResponse\x12]\n\nGetLineage\x12&.voicehub.catalog.v1.GetLineageRequest\x1a\'.voicehub.catalog.v1.GetLineageResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'services.stubs.voicehub.catalog.v1.forks_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LINEAGEKIND']._serialized_start=1018
-  _globals['_LINEAGEKIND']._serialized_end=1167
-  _globals['_LINEAGEEDGEKIND']._serialized_start=1170
-  _globals['_LINEAGEEDGEKIND']._serialized_end=1400
+  _globals['_LINEAGEKIND']._serialized_start=1034
+  _globals['_LINEAGEKIND']._serialized_end=1183
+  _globals['_LINEAGEEDGEKIND']._serialized_start=1186
+  _globals['_LINEAGEEDGEKIND']._serialized_end=1416
   _globals['_FORKREPOSITORYREQUEST']._serialized_start=157
   _globals['_FORKREPOSITORYREQUEST']._serialized_end=312
   _globals['_FORKREPOSITORYRESPONSE']._serialized_start=314
@@ -47,13 +47,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SYNCFORKRESPONSE']._serialized_start=454
   _globals['_SYNCFORKRESPONSE']._serialized_end=526
   _globals['_LINEAGENODE']._serialized_start=529
-  _globals['_LINEAGENODE']._serialized_end=727
-  _globals['_LINEAGEEDGE']._serialized_start=729
-  _globals['_LINEAGEEDGE']._serialized_end=825
-  _globals['_GETLINEAGEREQUEST']._serialized_start=827
-  _globals['_GETLINEAGEREQUEST']._serialized_end=875
-  _globals['_GETLINEAGERESPONSE']._serialized_start=878
-  _globals['_GETLINEAGERESPONSE']._serialized_end=1015
-  _globals['_FORKSERVICE']._serialized_start=1403
-  _globals['_FORKSERVICE']._serialized_end=1707
+  _globals['_LINEAGENODE']._serialized_end=743
+  _globals['_LINEAGEEDGE']._serialized_start=745
+  _globals['_LINEAGEEDGE']._serialized_end=841
+  _globals['_GETLINEAGEREQUEST']._serialized_start=843
+  _globals['_GETLINEAGEREQUEST']._serialized_end=891
+  _globals['_GETLINEAGERESPONSE']._serialized_start=894
+  _globals['_GETLINEAGERESPONSE']._serialized_end=1031
+  _globals['_FORKSERVICE']._serialized_start=1419
+  _globals['_FORKSERVICE']._serialized_end=1723
 # @@protoc_insertion_point(module_scope)

@@ -204,6 +204,7 @@ class LineageNode(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     REFS_FIELD_NUMBER: _builtins.int
+    ERASED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Of a version or repository; of a base its digest."""
     kind: Global___LineageKind.ValueType
@@ -211,6 +212,8 @@ class LineageNode(_message.Message):
     name: _builtins.str
     author: _builtins.str
     message: _builtins.str
+    erased: _builtins.bool
+    """The version was erased by its maker: only its place in the graph is left."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp: ...
     @_builtins.property
@@ -228,10 +231,11 @@ class LineageNode(_message.Message):
         message: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         refs: _abc.Iterable[_builtins.str] | None = ...,
+        erased: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "create_time", b"create_time", "id", b"id", "kind", b"kind", "message", b"message", "name", b"name", "owner", b"owner", "refs", b"refs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["author", b"author", "create_time", b"create_time", "erased", b"erased", "id", b"id", "kind", b"kind", "message", b"message", "name", b"name", "owner", b"owner", "refs", b"refs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -35,7 +35,10 @@ class Notice(_message.Message):
     READ_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     kind: _builtins.str
-    """version | comment | issue | issue-comment | issue-closed | pull-request | take-down | restored | appeal-answered"""
+    """version | comment | issue | issue-comment | issue-closed | pull-request | take-down | restored | appeal-answered |
+    forced-move | version-erased | pull-comment | pull-review | pull-closed | transfer-offered | transfer-accepted |
+    transfer-declined | role
+    """
     owner: _builtins.str
     name: _builtins.str
     subject: _builtins.str
