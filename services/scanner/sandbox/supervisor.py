@@ -91,8 +91,9 @@ class Supervisor:
         return errno.EACCES
 
     def _record(self, name: str, detail: str) -> None:
-        self.attempts.append(Attempt(name, detail))
-        if len(self.attempts) >= MAX_ATTEMPTS:
+        if len(self.attempts) < MAX_ATTEMPTS:
+            self.attempts.append(Attempt(name, detail))
+        else:  # it dies when the kernel comes to it; until then it may try on
             self._give_up()
 
 
