@@ -20,6 +20,7 @@ from services.common.runtime import open_house
 from services.gateway.bootstrap import MIGRATIONS, make_hub
 from services.gateway.rest.app import create_app
 from services.gateway.tests.conftest import GENEROUS
+from services.gateway.uploads import Uploads
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from voicehub import Client, home
 from voicehub.cli.main import cli
@@ -39,6 +40,7 @@ class Door:
     url: str
     catalog: Hub
     folder: Path
+    uploads: Uploads
 
     def client(self, name: str) -> Client:
         """Somebody with an account."""
@@ -80,7 +82,7 @@ def door(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     server = make_server("127.0.0.1", 0, create_app(parts), threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield Door(f"http://127.0.0.1:{server.server_port}", hub, tmp_path)
+    yield Door(f"http://127.0.0.1:{server.server_port}", hub, tmp_path, parts.uploads)
     server.shutdown()
     thread.join()
     parts.clients.close()
