@@ -13,7 +13,7 @@ from voicehub.client import Client
 from voicehub.errors import NotFound, Quarantined
 from voicehub.models import Upload, Version
 from voicehub.names import VoiceName, parse_name
-from voicehub.pushing import Part, card_with, declaration_of, parse_part, prompt_entry, read_yaml
+from voicehub.pushing import Part, card_with, declaration_of, parse_part, prompt_entry, read_yaml, require_settings
 
 
 @click.command()
@@ -93,6 +93,7 @@ def _upload(context: Context, client: Client, parts: Sequence[Part]) -> list[tup
     for part in parts:
         if not part.path.is_file():
             raise NotFound(f"There is no file {part.path}.", hint="Check the path.")
+        require_settings(part)
     with context.out.transfer(", ".join(part.path.name for part in parts)) as on_bytes:
         uploads = client.upload_all([part.path for part in parts], on_bytes)
     return list(zip(parts, uploads, strict=True))

@@ -85,6 +85,17 @@ def test_scan_gives_the_reports_and_the_exit_code_of_voicescan(tmp_path: Path) -
     assert "malicious" in told
 
 
+def test_weights_without_their_settings_are_refused_before_they_travel(hub: Hub) -> None:
+    nano = GOLDEN.parents[3] / "gptsovits" / "bases" / "nano"
+    refused = _run("push", "a/b", f"s1={nano / 's1.safetensors'}", *DECLARED, "--hub", hub.url)
+    assert refused.exit_code == 4
+    assert "config" in refused.stderr
+    assert ".ckpt" in refused.stderr
+    assert not hub.requests
+    told = _run("scan", str(nano / "s2.safetensors")).stdout
+    assert "without the settings" in told
+
+
 def test_search_prints_hits_and_says_no_with_one(hub: Hub) -> None:
     repository = {"owner": "ann", "name": "tale", "stars": 3}
     hub.json["/v1/search"] = {"items": [{"repository": repository, "language": "en"}], "total": 1, "understood": {}}
