@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import httpx
 import pytest
 from click.testing import CliRunner
 from werkzeug.serving import make_server
@@ -71,6 +72,12 @@ class Door:
         assert done.exit_code == code, done.output
         return json.loads(done.stdout) if done.stdout.strip() else None
 
+    def told(self, *arguments: str) -> str:
+        """What a command of whoever logged in last tells people."""
+        done = CliRunner().invoke(cli, [*arguments, "--hub", self.url])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
 
 @pytest.fixture
 def door(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
@@ -117,6 +124,25 @@ def test_from_a_fork_to_a_merge_on_the_command_line(door: Door) -> None:
     lineage = door.run("rest-bob", "lineage", "rest-ann/tale", "--svg", str(picture))
     assert {node["kind"] for node in lineage["nodes"]} == {"repository", "version"}
     assert ElementTree.parse(picture).getroot().tag.endswith("svg")
+
+
+def test_a_pull_request_shows_its_text_its_threads_and_its_sounds(door: Door) -> None:
+    ann = door.client("rest-ann3")
+    one = door.push(ann, "rest-ann3/tale")
+    door.push(ann, "rest-ann3/tale", ref="calmer", onto=one)
+    asked = ("rest-ann3/tale@calmer", "--into", "rest-ann3/tale", "-t", "Calmer", "--body", "No more shouting.")
+    door.run("rest-ann3", "pr", "open", *asked)
+    digest = ann.version(f"rest-ann3/tale@{one}").files[0].object.digest
+    comment = ("pr", "comment", "rest-ann3/tale", "1")
+    thread = door.run("rest-ann3", *comment, "Hear the end.", "--sound", one, digest)["thread"]
+    assert door.run("rest-ann3", *comment, "I do.", "--thread", thread[:20])["thread"] == thread
+    assert door.run("rest-ann3", *comment, "And I.", "--thread", "f" * 8, code=2)["error"]
+    shown = door.told("pr", "show", "rest-ann3/tale", "1")
+    assert "No more shouting." in shown
+    assert thread in shown
+    (sound,) = [line.split()[-1] for line in shown.splitlines() if "♪" in line]
+    heard = ann.object("rest-ann3/tale", one, digest)
+    assert httpx.get(sound).content == heard
 
 
 def test_names_roles_and_owners_on_the_command_line(door: Door) -> None:
