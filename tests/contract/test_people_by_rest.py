@@ -145,6 +145,28 @@ def test_a_pull_request_shows_its_text_its_threads_and_its_sounds(door: Door) ->
     assert httpx.get(sound).content == heard
 
 
+def test_an_issue_shows_its_labels(door: Door) -> None:
+    ann = door.client("rest-ann4")
+    door.push(ann, "rest-ann4/tale")
+    door.run("rest-ann4", "issue", "open", "rest-ann4/tale", "Lisps")
+    door.run("rest-ann4", "issue", "label", "rest-ann4/tale", "1", "sound", "urgent")
+    assert "labels: sound, urgent" in door.told("issue", "show", "rest-ann4/tale", "1")
+
+
+def test_a_push_that_is_refused_says_what_to_add_on_the_command_line(door: Door) -> None:
+    door.client("rest-ann5")
+    ckpt, pth = door.folder / "a.ckpt", door.folder / "a.pth"
+    for path in (ckpt, pth):
+        path.write_bytes(b"weights")
+    declared = ("--source", "mine", "--license", "CC0-1.0", "--consent", "self")
+    bare = door.run("rest-ann5", "push", "rest-ann5/tale", str(ckpt), str(pth), *declared, code=4)
+    assert bare["fields"] == {"card.languages": "is missing"}
+    assert "--card" in bare["hint"]
+    assert "--language" in bare["hint"]
+    half = door.run("rest-ann5", "push", "rest-ann5/tale", str(ckpt), "--language", "en", *declared, code=4)
+    assert "at least one prompt" not in half["hint"]
+
+
 def test_names_roles_and_owners_on_the_command_line(door: Door) -> None:
     cyd = door.client("rest-cyd")
     ann = door.client("rest-ann2")

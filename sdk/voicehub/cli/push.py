@@ -15,6 +15,9 @@ from voicehub.models import Upload, Version
 from voicehub.names import VoiceName, parse_name
 from voicehub.pushing import Part, card_with, declaration_of, parse_part, prompt_entry, read_yaml, require_settings
 
+SPOKEN = ("en", "zh", "yue", "ja", "ko")
+"""The languages in which a prompt can be read."""
+
 
 @click.command()
 @click.argument("voice")
@@ -22,7 +25,7 @@ from voicehub.pushing import Part, card_with, declaration_of, parse_part, prompt
 @click.option("--card", type=click.Path(path_type=Path), help="voice.yaml: languages, tags, description, declaration.")
 @click.option("--prompt", type=click.Path(path_type=Path), multiple=True, help="A wav/flac, or a feature file.")
 @click.option("--prompt-text", default="", help="What is said in the prompt.")
-@click.option("--prompt-language", default="", help="Its language: en, zh, yue, ja, ko.")
+@click.option("--prompt-language", type=click.Choice(SPOKEN, case_sensitive=False), help="Its language.")
 @click.option("--language", multiple=True, help="A language the voice speaks (BCP 47); several are possible.")
 @click.option("--tag", multiple=True, help="A tag; several are possible.")
 @click.option("--source", default="", help="Declaration: where the speech comes from.")
