@@ -97,6 +97,15 @@ def test_weights_without_their_settings_are_refused_before_they_travel(hub: Hub)
     assert "without the settings" in told
 
 
+def test_who_erases_an_account_is_told_what_becomes_of_organisations(hub: Hub) -> None:
+    hub.json["/v1/me"] = {"name": "bob"}
+    asked = _run("account", "erase", "--hub", hub.url, input="nobody\n")
+    assert asked.exit_code == 2
+    for words in (_run("account", "erase", "--help").stdout, asked.stderr):
+        assert "greatest role" in words
+        assert "dissolved" in words
+
+
 def test_info_tells_origin_and_archiving_in_one_language(hub: Hub) -> None:
     described = {"description_en": "A calm reader.", "description_zh": "平静的朗读者。"}
     hub.json["/v1/repos/bob/tale/versions/main"] = {"id": "a" * 32, "state": "published", **described}
