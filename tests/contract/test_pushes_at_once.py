@@ -64,6 +64,23 @@ def test_who_finds_a_file_being_put_away_waits_for_that(door: Door, tmp_path: Pa
     assert len(pauses) == 3
 
 
+def test_of_two_pushes_of_the_same_files_onto_one_version_one_wins(door: Door, tmp_path: Path) -> None:
+    one = door.push(door.client("racer"), "racer/tale")
+    files = [tmp_path / "new.ckpt", tmp_path / "new.pth"]
+    for number, path in enumerate(files):
+        path.write_bytes(random.Random(number).randbytes(SIZE))
+        _begun(door, path)
+    options = ["--onto", one, "--no-wait", "--language", "en", "--source", "mine", "--license", "CC0-1.0"]
+    options += ["--consent", "self", "--hub", door.url, "--json"]
+    command = [sys.executable, "-m", "voicehub.cli.main", "push", "racer/tale", *map(str, files), *options]
+    pushes = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = sorted((push.communicate(timeout=120)[0], push.returncode) for push in pushes)
+    assert sorted(code for _, code in said) == [0, 4], said
+    (won,) = [json.loads(out) for out, code in said if code == 0]
+    (lost,) = [json.loads(out) for out, code in said if code == 4]
+    assert lost["fields"]["tip"] == won["id"]
+
+
 def _begun(door: Door, path: Path) -> str:
     """The id of an upload of which the hub has nothing yet, noted as by a push that was stopped."""
     login = home.resolve(door.url)
@@ -77,7 +94,7 @@ def _begun(door: Door, path: Path) -> str:
         uploads.upload_file(Transport(login.url, login.token), path, stop)
     except KeyboardInterrupt:
         assert seen == [0]
-    (note,) = (home.home() / "uploads").glob("*.json")
+    note = max((home.home() / "uploads").glob("*.json"), key=lambda found: found.stat().st_mtime_ns)
     return str(json.loads(note.read_text())["id"])
 
 
