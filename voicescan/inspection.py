@@ -159,7 +159,7 @@ def _safetensors(view: memoryview, entry: str) -> Inspection:
             return Inspection("safetensors", read.findings, identity=Identity("features", ""))
         checkpoint = from_safetensors(view, entry)
         if identify(checkpoint.stored, checkpoint.config).kind == "unknown":
-            note = found("not-auditionable", Place(entry), "it holds plain arrays, no voice model")
+            note = found("no-model", Place(entry), "it holds arrays without the settings (`config`) of a model")
             sick = check_numbers(read.tensors, entry)
             return Inspection("safetensors", (*read.findings, note, *sick), identity=Identity("arrays", ""))
         return _model(checkpoint, "safetensors", entry)
@@ -182,7 +182,7 @@ def _pickle_or_text(view: memoryview, entry: str) -> Inspection:
 def _bare(view: memoryview, entry: str) -> Inspection:
     """A pickle without a container: harmless if it is plain data, but no model; storages must come along."""
     parsed = read_whole(bytes(view[: MAX_PICKLE + 1]), entry)
-    note = found("not-auditionable", Place(entry), "it is a bare saved object, no voice model")
+    note = found("no-model", Place(entry), "it is a bare saved object")
     away = [found("storage-missing", Place(entry), f"storage {key}") for key in list(storages_in(parsed.value))[:8]]
     return Inspection("pickle", (*parsed.findings, *away, note))
 

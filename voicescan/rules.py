@@ -206,6 +206,11 @@ RULES: dict[str, Rule] = {
         "无法从内容判断文件类型：{detail}。",
     ),
     "unreadable-file": Rule("unreadable", "The file cannot be read: {detail}.", "无法读取文件：{detail}。"),
+    "no-model": Rule(
+        "note",
+        "The file is harmless, but no voice model: {detail}. A hub does not take it as stage 1 or stage 2.",
+        "文件无害，但不是声音模型：{detail}。站点不接受将其作为第一阶段或第二阶段文件。",
+    ),
     "not-auditionable": Rule(
         "note",
         "The file is stored and delivered, but cannot be spoken here: {detail}.",

@@ -73,7 +73,7 @@ def remember(url: str, digest: str, parts: Parts) -> None:
     """Keeps what a file consists of; the oldest files are forgotten."""
     folder = _folder(url)
     write_private(folder / f"{digest}.json", json.dumps(parts))
-    files = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    files = sorted(folder.glob("*.json"), key=_age)
     for old in files[:-MOST_FILES]:
         old.unlink(missing_ok=True)
 
@@ -106,6 +106,14 @@ def _kept(url: str) -> Iterator[tuple[str, list[tuple[str, int, int]]]]:
             yield path.stem, [(str(d), int(start), int(size)) for d, start, size in json.loads(path.read_text("utf-8"))]
         except (OSError, ValueError, TypeError):
             path.unlink(missing_ok=True)
+
+
+def _age(path: Path) -> int:
+    """When it was written, in ns; 0 for one that another process has just forgotten."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def _folder(url: str) -> Path:

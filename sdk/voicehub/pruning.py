@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicehub.cache import Cache
+from voicehub.errors import NotFound
 from voicehub.models import Version
 from voicehub.names import VoiceName
 
@@ -53,7 +54,11 @@ def prune(
     """Removes `voices`, versions that no ref names, and all objects, deltas and parts that nothing needs then.
 
     Objects and parts younger than `young` seconds stay.
+
+    Raises:
+        NotFound: one of `voices` is not in the cache; nothing is removed then.
     """
+    _check_held(cache, voices)
     gone = [(voice, one) for voice, one in cache.versions() if _unwanted(cache, voice, voices)]
     names = {voice.ref: voice for voice, _ in gone}
     needed = {digest for _, one in cache.versions() if one.id not in names for digest in _digests(one)}
@@ -66,6 +71,16 @@ def prune(
         for path in files:
             path.unlink(missing_ok=True)
     return Pruned(tuple(map(str, names.values())), len(files), freed)
+
+
+def _check_held(cache: Cache, voices: Collection[VoiceName]) -> None:
+    here = [voice for voice, _ in cache.versions()]
+    absent = [one for one in voices if not any(_names(cache, one, voice) for voice in here)]
+    if absent:
+        raise NotFound(
+            f"{', '.join(map(str, absent))} is not in the cache.",
+            hint="Nothing was removed; voicehub cache ls prints what is here.",
+        )
 
 
 def _held(cache: Cache, voice: VoiceName, one: Version, sizes: dict[str, int], users: dict[str, int]) -> Held:
@@ -85,11 +100,12 @@ def _refs(cache: Cache, voice: VoiceName) -> tuple[str, ...]:
 
 
 def _unwanted(cache: Cache, voice: VoiceName, voices: Collection[VoiceName]) -> bool:
-    named = any(
-        (one.owner, one.name) == (voice.owner, voice.name) and one.ref in ("", voice.ref, *_refs(cache, voice))
-        for one in voices
-    )
-    return named or not _refs(cache, voice)
+    return any(_names(cache, one, voice) for one in voices) or not _refs(cache, voice)
+
+
+def _names(cache: Cache, one: VoiceName, voice: VoiceName) -> bool:
+    """Whether `one` means the held version `voice`."""
+    return (one.owner, one.name) == (voice.owner, voice.name) and one.ref in ("", voice.ref, *_refs(cache, voice))
 
 
 def _loose(cache: Cache, needed: set[str]) -> Iterator[Path]:

@@ -44,7 +44,7 @@ def pull(
 
     Raises:
         Quarantined: the scan refused the version: nobody can pull it.
-        NotFound: the version has no such form.
+        NotFound: the version has no such form, is not scanned yet, or was erased.
     """
     _check_state(name, version)
     form = form or ("onnx" if version.bundle else "safetensors")
@@ -62,6 +62,8 @@ def _check_state(name: VoiceName, version: Version) -> None:
     if version.state == "quarantined":
         reasons = "; ".join(f.message_en for f in version.findings[:3]) or version.verdict
         raise Quarantined(f"{name} is quarantined: {reasons}", hint="Ask its owner for a clean version.")
+    if version.state == "erased":
+        raise NotFound(f"{name} was erased.", hint="Pull another version: voicehub log prints them.")
     if version.state in UNSCANNED:
         raise NotFound(f"{name} is not scanned yet.", hint="Try again in a moment.")
 

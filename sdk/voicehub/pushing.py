@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from voicehub.models import Declaration
 ROLES = ("s1", "s2", "prompt", "lexicon")
 BY_SUFFIX = {".ckpt": "s1", ".pth": "s2"}
 CARD_BYTES = 1 << 20
+HEADER_BYTES = 64 << 20
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,28 @@ def parse_part(text: str) -> Part:
     if known is None:
         raise UsageError(f"What is {path.name}? Its ending does not say.", hint=f"Write s1={path} or s2={path}.")
     return Part(known, path)
+
+
+def require_settings(part: Part) -> None:
+    """Refuses a safetensors model without its settings, before anything is sent: no network is built without them.
+
+    Raises:
+        Refused: the header names no `config`. What is no such header is left to the scan.
+    """
+    if part.role not in ("s1", "s2") or part.path.suffix.lower() != ".safetensors":
+        return
+    try:
+        with part.path.open("rb") as file:
+            header = json.loads(file.read(min(int.from_bytes(file.read(8), "little"), HEADER_BYTES)))
+    except (OSError, ValueError, RecursionError):
+        return
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    if not (isinstance(metadata, dict) and metadata.get("config")):
+        raise Refused(
+            f"{part.path.name} holds weights without the settings (`config`) of their model.",
+            hint="Push the .ckpt and the .pth of the voice (voicehub pull --format original writes them), "
+            "or write its config as JSON into the metadata of the file.",
+        )
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -21,8 +21,8 @@ LATER_TRIES = 9
 """How often one that did answer before is asked again: it may be restarting a service (about 15 s in all)."""
 SECONDS, CONNECT_SECONDS = 60.0, 5.0
 BUSY = (502, 503, 504)
-UNDER_WAY = b"IDEMPOTENCY_IN_FLIGHT"
-"""The reason in the answer to a repeated request whose first try has not ended."""
+UNDER_WAY = (b"IDEMPOTENCY_IN_FLIGHT", b"UPLOAD_BUSY")
+"""The reasons in answers to a request that another one stands in the way of, until that has ended."""
 
 
 class Transport:
@@ -165,8 +165,8 @@ class Transport:
 
 
 def _asks_for_patience(response: httpx.Response) -> bool:
-    """A part of the hub is away, or an earlier try of the same request is still being worked on."""
-    under_way = response.status_code == httpx.codes.CONFLICT and UNDER_WAY in response.content
+    """A part of the hub is away, or another request (perhaps an earlier try of this one) has to end first."""
+    under_way = response.status_code == httpx.codes.CONFLICT and any(why in response.content for why in UNDER_WAY)
     return response.status_code in BUSY or under_way
 
 

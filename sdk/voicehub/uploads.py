@@ -20,6 +20,8 @@ from voicehub.transport import Transport
 
 PIECE_BYTES = 4 << 20
 PARALLEL = 4
+MOST_WAITS = 12
+"""How often another request to the same upload is waited for, about 15 s each, while no byte comes of it."""
 OnBytes = Callable[[int, int], None]
 """Called with the bytes done and the bytes in all."""
 
@@ -34,6 +36,7 @@ def upload_file(transport: Transport, path: Path, on_bytes: OnBytes = ignore_pro
     Raises:
         Unreadable: the file cannot be read or is empty.
         DigestMismatch: the hub received other bytes.
+        Conflict: another process sends the same file and does not get on.
     """
     source = _Source.open(path)
     note = home() / "uploads" / f"{source.key(transport.url)}.json"
@@ -41,10 +44,7 @@ def upload_file(transport: Transport, path: Path, on_bytes: OnBytes = ignore_pro
     write_private(note, json.dumps({"id": upload.id}))
     on_bytes(upload.offset, source.size)
     parts = given.parts_of(path)
-    known = given.copies(transport.url, parts)
-    while upload.offset < source.size:
-        upload = _advance(transport, source, upload, known)
-        on_bytes(upload.offset, source.size)
+    upload = _sent(transport, source, upload, given.copies(transport.url, parts), on_bytes)
     note.unlink(missing_ok=True)
     if upload.digest and upload.digest != source.digest():
         raise DigestMismatch(f"{path.name} changed on its way to the hub.", hint="Send it again.")
@@ -114,8 +114,23 @@ def _resumed(transport: Transport, note: Path) -> Upload | None:
     try:
         identifier = str(json.loads(note.read_text(encoding="utf-8"))["id"])
         return decode(Upload, transport.json("GET", f"/v1/uploads/{identifier}"))
-    except (OSError, ValueError, KeyError, NotFound):
+    except (OSError, ValueError, KeyError, NotFound, Conflict):
         return None
+
+
+def _sent(transport: Transport, source: _Source, upload: Upload, known: list[given.Copy], on_bytes: OnBytes) -> Upload:
+    """The upload with all bytes, some of which another process may send: two pushes share a file that both have."""
+    waits = 0
+    while upload.offset < source.size:
+        before, upload = upload.offset, _advance(transport, source, upload, known)
+        waits = waits + 1 if upload.offset == before else 0
+        if waits > MOST_WAITS:
+            raise Conflict(
+                f"Another process has been sending {source.path.name} and does not get on.",
+                hint="End the other push, then push again: what has arrived is kept.",
+            )
+        on_bytes(upload.offset, source.size)
+    return upload
 
 
 def _advance(transport: Transport, source: _Source, upload: Upload, known: list[given.Copy]) -> Upload:
@@ -127,13 +142,21 @@ def _advance(transport: Transport, source: _Source, upload: Upload, known: list[
         part = {"offset": at, "digest": here.digest, "start": here.start + skipped, "size": here.size - skipped}
         try:
             return _standing(transport.json("POST", f"/v1/uploads/{upload.id}/copies", body=part), upload, source)
-        except Conflict:  # a copy whose answer got lost
-            return _standing(transport.json("GET", f"/v1/uploads/{upload.id}"), upload, source)
+        except Conflict:  # a copy whose answer got lost, or somebody else's
+            return _asked(transport, upload)
         except (NotFound, Refused):  # an older hub, or one that has tidied up
             given.forget(transport.url, here.digest)
             known[:] = [copy for copy in known if copy.digest != here.digest]
     until = min((copy.offset for copy in known if copy.offset > at), default=source.size)
     return _send_piece(transport, source, upload, min(PIECE_BYTES, until - at))
+
+
+def _asked(transport: Transport, upload: Upload) -> Upload:
+    """How far the hub is; no further, as far as we know, while another process has it put the file away."""
+    try:
+        return decode(Upload, transport.json("GET", f"/v1/uploads/{upload.id}"))
+    except Conflict:
+        return upload
 
 
 def _standing(answer: dict[str, object], upload: Upload, source: _Source) -> Upload:
@@ -146,6 +169,6 @@ def _send_piece(transport: Transport, source: _Source, upload: Upload, size: int
         answer = transport.json(
             "PATCH", f"/v1/uploads/{upload.id}", content=source.piece(upload.offset, size), headers=headers
         )
-    except Conflict:  # a piece arrived whose answer got lost: ask how far the hub is
-        answer = transport.json("GET", f"/v1/uploads/{upload.id}")
+    except Conflict:  # a piece arrived whose answer got lost, or another process sends the same file
+        return _asked(transport, upload)
     return _standing(answer, upload, source)

@@ -72,12 +72,18 @@ class Uploads:
         return self._rows.create(account, filename, size, MOST_OPEN)
 
     def get(self, account: str, upload_id: str) -> Upload:
-        """Where an upload stands, finished here if a crash came between its last byte and its digest; NotFound."""
+        """Where an upload stands, finished here if a crash came between its last byte and its digest.
+
+        Raises:
+            NotFound: there is none of that id.
+            Conflict: another request is about to finish it.
+        """
         upload = self._rows.get(account, upload_id)
         if upload.digest or upload.offset < upload.size:
             return upload
         with self._alone(upload_id):
-            return self._finish(upload)
+            upload = self._rows.get(account, upload_id)  # who was about to finish it may have done so meanwhile
+            return upload if upload.digest else self._finish(upload)
 
     def forget(self, account: str) -> None:
         """Removes what has arrived of unfinished uploads of an account that is about to be erased."""
@@ -146,7 +152,11 @@ class Uploads:
     def _alone(self, upload_id: str) -> Iterator[None]:
         with self._lock:
             if upload_id in self._busy:
-                raise Conflict("Another request writes to this upload.", hint="Wait until it has ended, then go on.")
+                raise Conflict(
+                    "Another request writes to this upload.",
+                    hint="Wait until it has ended, then go on.",
+                    reason="UPLOAD_BUSY",
+                )
             self._busy.add(upload_id)
         try:
             yield

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import httpx
 import pytest
 from click.testing import CliRunner
 from werkzeug.serving import make_server
@@ -20,6 +21,7 @@ from services.common.runtime import open_house
 from services.gateway.bootstrap import MIGRATIONS, make_hub
 from services.gateway.rest.app import create_app
 from services.gateway.tests.conftest import GENEROUS
+from services.gateway.uploads import Uploads
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from voicehub import Client, home
 from voicehub.cli.main import cli
@@ -39,6 +41,7 @@ class Door:
     url: str
     catalog: Hub
     folder: Path
+    uploads: Uploads
 
     def client(self, name: str) -> Client:
         """Somebody with an account."""
@@ -69,6 +72,12 @@ class Door:
         assert done.exit_code == code, done.output
         return json.loads(done.stdout) if done.stdout.strip() else None
 
+    def told(self, *arguments: str) -> str:
+        """What a command of whoever logged in last tells people."""
+        done = CliRunner().invoke(cli, [*arguments, "--hub", self.url])
+        assert done.exit_code == 0, done.output
+        return done.stdout
+
 
 @pytest.fixture
 def door(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
@@ -80,7 +89,7 @@ def door(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     server = make_server("127.0.0.1", 0, create_app(parts), threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
-    yield Door(f"http://127.0.0.1:{server.server_port}", hub, tmp_path)
+    yield Door(f"http://127.0.0.1:{server.server_port}", hub, tmp_path, parts.uploads)
     server.shutdown()
     thread.join()
     parts.clients.close()
@@ -115,6 +124,47 @@ def test_from_a_fork_to_a_merge_on_the_command_line(door: Door) -> None:
     lineage = door.run("rest-bob", "lineage", "rest-ann/tale", "--svg", str(picture))
     assert {node["kind"] for node in lineage["nodes"]} == {"repository", "version"}
     assert ElementTree.parse(picture).getroot().tag.endswith("svg")
+
+
+def test_a_pull_request_shows_its_text_its_threads_and_its_sounds(door: Door) -> None:
+    ann = door.client("rest-ann3")
+    one = door.push(ann, "rest-ann3/tale")
+    door.push(ann, "rest-ann3/tale", ref="calmer", onto=one)
+    asked = ("rest-ann3/tale@calmer", "--into", "rest-ann3/tale", "-t", "Calmer", "--body", "No more shouting.")
+    door.run("rest-ann3", "pr", "open", *asked)
+    digest = ann.version(f"rest-ann3/tale@{one}").files[0].object.digest
+    comment = ("pr", "comment", "rest-ann3/tale", "1")
+    thread = door.run("rest-ann3", *comment, "Hear the end.", "--sound", one, digest)["thread"]
+    assert door.run("rest-ann3", *comment, "I do.", "--thread", thread[:20])["thread"] == thread
+    assert door.run("rest-ann3", *comment, "And I.", "--thread", "f" * 8, code=2)["error"]
+    shown = door.told("pr", "show", "rest-ann3/tale", "1")
+    assert "No more shouting." in shown
+    assert thread in shown
+    (sound,) = [line.split()[-1] for line in shown.splitlines() if "♪" in line]
+    heard = ann.object("rest-ann3/tale", one, digest)
+    assert httpx.get(sound).content == heard
+
+
+def test_an_issue_shows_its_labels(door: Door) -> None:
+    ann = door.client("rest-ann4")
+    door.push(ann, "rest-ann4/tale")
+    door.run("rest-ann4", "issue", "open", "rest-ann4/tale", "Lisps")
+    door.run("rest-ann4", "issue", "label", "rest-ann4/tale", "1", "sound", "urgent")
+    assert "labels: sound, urgent" in door.told("issue", "show", "rest-ann4/tale", "1")
+
+
+def test_a_push_that_is_refused_says_what_to_add_on_the_command_line(door: Door) -> None:
+    door.client("rest-ann5")
+    ckpt, pth = door.folder / "a.ckpt", door.folder / "a.pth"
+    for path in (ckpt, pth):
+        path.write_bytes(b"weights")
+    declared = ("--source", "mine", "--license", "CC0-1.0", "--consent", "self")
+    bare = door.run("rest-ann5", "push", "rest-ann5/tale", str(ckpt), str(pth), *declared, code=4)
+    assert bare["fields"] == {"card.languages": "is missing"}
+    assert "--card" in bare["hint"]
+    assert "--language" in bare["hint"]
+    half = door.run("rest-ann5", "push", "rest-ann5/tale", str(ckpt), "--language", "en", *declared, code=4)
+    assert "at least one prompt" not in half["hint"]
 
 
 def test_names_roles_and_owners_on_the_command_line(door: Door) -> None:

@@ -11,6 +11,11 @@ from voicehub import home
 from voicehub.cli.context import Context, command
 from voicehub.errors import UsageError
 
+ORGANISATIONS = (
+    "Of an organisation without another administrator, the member with the greatest role becomes one; "
+    "an organisation without other members is dissolved, and its voices are erased too."
+)
+
 
 @click.command()
 @click.argument("name")
@@ -46,11 +51,13 @@ def account() -> None:
 def erase(context: Context, name: str, password: str | None) -> int:
     """Erase your account for good, with its voices, recordings and batches, here and in forks.
 
-    What you wrote to others stays, as by a removed account.
+    What you wrote to others stays, as by a removed account. An organisation without another administrator is led by
+    its member with the greatest role from then on; one without other members is dissolved, and its voices go too.
     """
     with context.client() as client:
         me = client.me().name
         if not name:
+            click.echo(ORGANISATIONS, err=True)
             name = str(click.prompt(f"This erases {me} and all its voices. Write its name to go on", err=True))
         if name != me:
             raise UsageError(f"You are {me}, not {name!r}.", hint="Nothing was erased.")

@@ -24,7 +24,7 @@ def show(context: Context) -> None:
     folder = Cache()
     versions = held_versions(folder)
     context.out.answer({"folder": str(folder.folder), "versions": versions})
-    rows = [[one.voice, one.version[:12], ", ".join(one.refs), _mb(one.size), _mb(one.own)] for one in versions]
+    rows = [[one.voice, one.version, ", ".join(one.refs), _mb(one.size), _mb(one.own)] for one in versions]
     context.out.table(["voice", "version", "refs", "size", "only here"], rows)
     context.out.say(f"{len(versions)} versions in {folder.folder}")
 

@@ -54,6 +54,8 @@ def show(context: Context, voice: str, number: int) -> None:
         comments = list(client.community.issue_comments(voice, number))
     context.out.answer({"issue": found, "comments": comments})
     context.out.say(f"#{found.number} {found.title}  ({found.state}, by {found.author})")
+    if found.labels:
+        context.out.say(f"  labels: {', '.join(found.labels)}")
     for line in filter(None, [found.body, *(f"{one.author}: {one.text}" for one in comments)]):
         context.out.say(f"  {line}")
 

@@ -9,11 +9,12 @@ import click
 
 from voicehub.cli.context import Context, command
 from voicehub.client import Client
-from voicehub.collaboration import Pull
+from voicehub.collaboration import Pull, Remark
 from voicehub.errors import Refused, UsageError
 from voicehub.names import VoiceName, parse_name
 
 PACE_SECONDS = 1.0
+ID_LENGTH = 32
 _MARKS = {"passed": "✓", "pending": "…", "failed": "✗"}
 
 
@@ -68,13 +69,12 @@ def show(context: Context, voice: str, number: int) -> None:
         reviews, remarks = client.pulls.reviews(voice, number), client.pulls.remarks(voice, number)
     context.out.answer({"pull": pull, "reviews": reviews, "remarks": remarks})
     _tell(context, parse_name(voice), pull)
+    for line in pull.body.strip().splitlines():
+        context.out.say(f"    {line}")
     for review in reviews:
-        context.out.say(f"  {review.author} {review.verdict} {review.version[-8:]}: {review.text}".rstrip(": "))
+        context.out.say(f"  {review.author} {review.verdict} {review.version}: {review.text}".rstrip(": "))
     for remark in remarks:
-        indent = "  " if remark.thread == remark.id else "    "
-        settled = " (settled)" if remark.resolved else ""
-        sound = f" ♪ {remark.snippet.version}" if remark.snippet else ""
-        context.out.say(f"{indent}[{remark.id[-8:]}] {remark.author}: {remark.text}{sound}{settled}")
+        _tell_remark(context, f"{client.url}{parse_name(voice).path}", remark)
 
 
 @pr.command()
@@ -98,13 +98,14 @@ def review(context: Context, voice: str, number: int, approve: bool, text: str) 
 @click.argument("voice")
 @click.argument("number", type=int)
 @click.argument("text")
-@click.option("--thread", default="", help="Id of the thread to answer in (default: a new one).")
+@click.option("--thread", default="", help="Id of the thread to answer in, or its beginning (default: a new one).")
 @click.option("--sound", nargs=2, default=None, metavar="REF DIGEST", help="A sample or prompt to hear with it.")
 @command
 def comment(context: Context, voice: str, number: int, text: str, thread: str, sound: tuple[str, str] | None) -> None:
     """Say TEXT about pull request NUMBER into VOICE."""
     version, digest = sound or ("", "")
     with context.client() as client:
+        thread = _thread(client, voice, number, thread)
         said = client.pulls.say(voice, number, text, thread=thread, version=version, digest=digest)
     context.out.answer(said)
     context.out.say(f"✓ Said, in thread {said.thread}.")
@@ -156,6 +157,35 @@ def close(context: Context, voice: str, number: int) -> None:
         done = client.pulls.close(voice, number)
     context.out.answer(done)
     context.out.say(f"✓ Pull request {number} is closed.")
+
+
+def _thread(client: Client, voice: str, number: int, given: str) -> str:
+    """The id of the thread that `given` begins; `given` itself if it is whole or empty.
+
+    Raises:
+        UsageError: no thread begins so, or several do.
+    """
+    if not given or len(given) == ID_LENGTH:
+        return given
+    threads = {remark.thread for remark in client.pulls.remarks(voice, number)}
+    found = [thread for thread in threads if thread.startswith(given)]
+    if len(found) != 1:
+        raise UsageError(
+            f"{len(found) or 'No'} threads begin with {given!r}.",
+            hint=f"voicehub pr show {voice} {number} prints their ids.",
+        )
+    return found[0]
+
+
+def _tell_remark(context: Context, repository: str, remark: Remark) -> None:
+    """What somebody said, with the address of its sound; `repository` is the address of the voice."""
+    opens = remark.thread == remark.id
+    lead = f"  [{remark.id}] " if opens else "    "
+    settled = " (settled)" if remark.resolved else ""
+    context.out.say(f"{lead}{remark.author}: {remark.text}{settled}")
+    if remark.snippet:
+        sound = remark.snippet
+        context.out.say(f"    ♪ {repository}/versions/{sound.version}/objects/{sound.object.digest}")
 
 
 def _settled(context: Context, client: Client, voice: str, pull: Pull) -> Pull:

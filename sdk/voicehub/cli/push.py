@@ -13,7 +13,10 @@ from voicehub.client import Client
 from voicehub.errors import NotFound, Quarantined
 from voicehub.models import Upload, Version
 from voicehub.names import VoiceName, parse_name
-from voicehub.pushing import Part, card_with, declaration_of, parse_part, prompt_entry, read_yaml
+from voicehub.pushing import Part, card_with, declaration_of, parse_part, prompt_entry, read_yaml, require_settings
+
+SPOKEN = ("en", "zh", "yue", "ja", "ko")
+"""The languages in which a prompt can be read."""
 
 
 @click.command()
@@ -22,7 +25,7 @@ from voicehub.pushing import Part, card_with, declaration_of, parse_part, prompt
 @click.option("--card", type=click.Path(path_type=Path), help="voice.yaml: languages, tags, description, declaration.")
 @click.option("--prompt", type=click.Path(path_type=Path), multiple=True, help="A wav/flac, or a feature file.")
 @click.option("--prompt-text", default="", help="What is said in the prompt.")
-@click.option("--prompt-language", default="", help="Its language: en, zh, yue, ja, ko.")
+@click.option("--prompt-language", type=click.Choice(SPOKEN, case_sensitive=False), help="Its language.")
 @click.option("--language", multiple=True, help="A language the voice speaks (BCP 47); several are possible.")
 @click.option("--tag", multiple=True, help="A tag; several are possible.")
 @click.option("--source", default="", help="Declaration: where the speech comes from.")
@@ -93,6 +96,7 @@ def _upload(context: Context, client: Client, parts: Sequence[Part]) -> list[tup
     for part in parts:
         if not part.path.is_file():
             raise NotFound(f"There is no file {part.path}.", hint="Check the path.")
+        require_settings(part)
     with context.out.transfer(", ".join(part.path.name for part in parts)) as on_bytes:
         uploads = client.upload_all([part.path for part in parts], on_bytes)
     return list(zip(parts, uploads, strict=True))

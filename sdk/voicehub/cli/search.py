@@ -83,10 +83,12 @@ def _row(hit: Hit) -> list[str]:
 
 
 def _describe(repository: Repository, version: Version) -> list[str]:
+    archived = ", archived: nobody writes to it" if repository.archived else ""
+    upstream = f"{repository.upstream_owner}/{repository.upstream_name}"
     lines = [
-        f"{repository.owner}/{repository.name}  {version.id}  {version.state}  {repository.visibility}",
-        f"  {version.description_zh}",
-        f"  {version.description_en}",
+        f"{repository.owner}/{repository.name}  {version.id}  {version.state}  {repository.visibility}{archived}",
+        f"  {version.description_en or version.description_zh}",
+        f"  forked from {upstream}" if repository.upstream_name else "",
         f"  family {version.family or 'not known yet'}, base {version.card.get('base', 'not stated')}",
         f"  source {version.declaration.source}, licence {version.declaration.license}, "
         f"consent {version.declaration.consent}",

@@ -12,6 +12,7 @@ from voicehub.cli.main import cli
 from voicehub.models import File, ObjectRef, Tensor, Version
 from voicehub.names import parse_name
 from voicehub.pruning import held, prune
+from voicehub.tests.hub import Hub
 
 
 def _keep(cache: Cache, name: str, identifier: str, *contents: bytes) -> None:
@@ -65,6 +66,35 @@ def test_a_named_voice_goes_whole(cache: Cache) -> None:
     prune(cache, [parse_name("ann/voice")], young=0)
     assert _blobs(cache) == {b"other" * 100}
     assert [one.voice for one in held(cache)] == ["bob/other"]
+
+
+def test_ids_are_printed_whole_for_they_are_refs(cache: Cache) -> None:
+    listed = CliRunner().invoke(cli, ["cache", "ls"]).stdout
+    gone = CliRunner().invoke(cli, ["cache", "prune", f"bob/other@{'c' * 32}"])
+    assert "c" * 32 in listed
+    assert gone.exit_code == 0
+    assert "bob/other" not in {one.voice for one in held(cache)}
+
+
+def test_what_is_not_here_cannot_be_pruned_and_nothing_goes(cache: Cache) -> None:
+    before = _blobs(cache)
+    for absent in ("bob/nope", "bob/other@v9"):
+        refused = CliRunner().invoke(cli, ["cache", "prune", "ann/voice", absent])
+        assert refused.exit_code == 1
+        assert f"{absent} is not in the cache" in refused.stderr
+    assert len(held(cache)) == 3
+    assert _blobs(cache) == before
+
+
+@pytest.mark.parametrize("form", ["onnx", "safetensors", "original"])
+def test_an_erased_version_is_said_to_be_and_leaves_nothing(hub: Hub, tmp_path: Path, form: str) -> None:
+    identifier = "d" * 32
+    hub.json[f"/v1/repos/bob/gone/versions/{identifier}"] = {"id": identifier, "state": "erased"}
+    hub.json["/v1/bases"] = {"items": []}
+    refused = CliRunner().invoke(cli, ["pull", f"bob/gone@{identifier}", "--format", form, "--hub", hub.url])
+    assert refused.exit_code == 1
+    assert "was erased" in refused.stderr
+    assert not held(Cache())
 
 
 def test_bases_and_young_files_stay(cache: Cache) -> None:

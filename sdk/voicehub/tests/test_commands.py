@@ -43,6 +43,7 @@ def test_light_import_needs_no_heavy_package() -> None:
         (("info", "nonsense"), 2),
         (("--hub", "x"), 2),
         (("push", "a/b", "weights.bin", *DECLARED), 2),
+        (("push", "a/b", "x.pth", "--prompt-language", "xx", *DECLARED), 2),
         (("push", "a/b", "x.pth"), 4),
         (("push", "a/b", "absent.pth", *DECLARED), 1),
         (("push", "a/b", "x.pth", "--card", "absent.yaml"), 5),
@@ -83,6 +84,41 @@ def test_scan_gives_the_reports_and_the_exit_code_of_voicescan(tmp_path: Path) -
     told = _run("scan", str(clean), str(junk), str(bad)).stdout
     assert [line[0] for line in told.splitlines() if not line.startswith(" ")] == ["✓", "✗", "✗"]
     assert "malicious" in told
+
+
+def test_weights_without_their_settings_are_refused_before_they_travel(hub: Hub) -> None:
+    nano = GOLDEN.parents[3] / "gptsovits" / "bases" / "nano"
+    refused = _run("push", "a/b", f"s1={nano / 's1.safetensors'}", *DECLARED, "--hub", hub.url)
+    assert refused.exit_code == 4
+    assert "config" in refused.stderr
+    assert ".ckpt" in refused.stderr
+    assert not hub.requests
+    told = _run("scan", str(nano / "s2.safetensors")).stdout
+    assert "without the settings" in told
+
+
+def test_who_erases_an_account_is_told_what_becomes_of_organisations(hub: Hub) -> None:
+    hub.json["/v1/me"] = {"name": "bob"}
+    asked = _run("account", "erase", "--hub", hub.url, input="nobody\n")
+    assert asked.exit_code == 2
+    for words in (_run("account", "erase", "--help").stdout, asked.stderr):
+        assert "greatest role" in words
+        assert "dissolved" in words
+
+
+def test_info_tells_origin_and_archiving_in_one_language(hub: Hub) -> None:
+    described = {"description_en": "A calm reader.", "description_zh": "平静的朗读者。"}
+    hub.json["/v1/repos/bob/tale/versions/main"] = {"id": "a" * 32, "state": "published", **described}
+    hub.json["/v1/bases"] = {"items": []}
+    plain = {"owner": "bob", "name": "tale"}
+    hub.json["/v1/repos/bob/tale"] = plain
+    told = _run("info", "bob/tale", "--hub", hub.url).stdout
+    assert "A calm reader." in told
+    assert not any(word in told for word in ("平静", "forked", "archived"))
+    hub.json["/v1/repos/bob/tale"] = {**plain, "archived": True, "upstream_owner": "ann", "upstream_name": "tale"}
+    told = _run("info", "bob/tale", "--hub", hub.url).stdout
+    assert "forked from ann/tale" in told
+    assert "archived" in told
 
 
 def test_search_prints_hits_and_says_no_with_one(hub: Hub) -> None:

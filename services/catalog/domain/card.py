@@ -65,7 +65,8 @@ def check_card(card: Mapping[str, Any], declaration: Declaration, prompts: Itera
     if found:
         raise Unprocessable(
             "The card of the voice is not valid.",
-            hint="Correct the named fields in voice.yaml and push again.",
+            hint="Correct the named fields in the card and push again: voicehub push --card voice.yaml, "
+            "or --language, --tag, --prompt-text and --prompt-language.",
             reason="CARD_REFUSED",
             fields=found,
         )

@@ -42,6 +42,11 @@ def test_a_card_takes_what_was_declared() -> None:
         ({"languages": ["not a tag"]}, "card.languages[0]", "must be a BCP 47 language tag such as en, zh or yue"),
         ({"languages": ["en"], "age": 60}, "card.age", "must be one of: child, teen, young, middle, senior"),
         ({"languages": ["en"], "prompts": [{}]}, "card.prompts[0].file", "is missing"),
+        (
+            {"languages": ["en"], "prompts": [{"file": "a.wav", "language": "xx"}]},
+            "card.prompts[0].language",
+            "must be one of: en, zh, yue, ja, ko",
+        ),
         ({"languages": ["en"], "tags": "warm"}, "card.tags", "must be of type array"),
         ({"languages": ["en"], "emotion": []}, "card", "has unknown keys (emotion); did you mean 'emotions'?"),
     ],

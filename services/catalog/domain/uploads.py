@@ -36,7 +36,7 @@ def check_uploads(uploads: Sequence[Upload]) -> None:
     if fields:
         raise Unprocessable(
             "The files of this push do not make a voice.",
-            hint="Push one stage-1 file (.ckpt), one stage-2 file (.pth) and at least one prompt.",
+            hint="Push one stage-1 file (.ckpt) and one stage-2 file (.pth); to be heard, a voice needs a prompt too.",
             reason="FILES_REFUSED",
             fields=fields,
         )

@@ -14,6 +14,7 @@ import soundfile
 from blake3 import blake3
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
+from safetensors.numpy import save
 
 from services.common.objects import Area, ObjectStore, open_store
 from services.scanner.sandbox import Sandbox
@@ -123,6 +124,8 @@ def test_prompts_come_in_many_containers(objects: ObjectStore, sandbox: Sandbox,
         ("lexicon", b"!!python/object/apply:os.system ['true']", "document"),
         ("driver", b"x", "role"),
         ("s2", b"", "unreadable-file"),
+        ("s1", save({"model.weight": np.zeros(4, np.float32)}), "kind"),
+        ("s2", save({"model.weight": np.zeros(4, np.float32)}), "no-model"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_a_reason(
@@ -131,6 +134,7 @@ def test_what_cannot_be_read_is_refused_with_a_reason(
     completed = StaticScanner(objects, sandbox).scan(pushed(objects, (role, "x.bin", content)))
     assert completed.verdict != "clean"
     assert rule in {finding.rule for finding in completed.findings}
+    assert any(finding.severity != "info" for finding in completed.findings), "nobody is told why"
 
 
 def test_a_lexicon_is_written_anew(objects: ObjectStore, sandbox: Sandbox) -> None:

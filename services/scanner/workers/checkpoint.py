@@ -27,16 +27,19 @@ def main(argument: Mapping[str, Any], channel: Channel) -> None:
 def _checkpoint(upload: Upload) -> None:
     inspection = inspect(open_view(upload.path), upload.filename)
     verdict = verdict_of(inspection.findings)
-    if verdict != "clean" or inspection.checkpoint is None:
-        upload.verdict("unreadable" if verdict == "clean" else verdict, inspection.findings)
+    if verdict != "clean":
+        upload.verdict(verdict, inspection.findings)
         return
-    rebuilt = rebuild(inspection.checkpoint)
-    stage = rebuilt.identity.kind
-    if stage not in ("s1", "s2"):
+    rebuilt = rebuild(inspection.checkpoint) if inspection.checkpoint else None
+    stage = rebuilt.identity.kind if rebuilt else ""
+    if rebuilt is None or stage not in ("s1", "s2"):
         upload.refuse(
             "kind",
-            "This is no stage-1 or stage-2 model of GPT-SoVITS; push the .ckpt and the .pth of a voice.",
-            "该文件不是 GPT-SoVITS 的第一阶段或第二阶段模型；请上传声音的 .ckpt 与 .pth 文件。",
+            "This is no stage-1 or stage-2 model of GPT-SoVITS with its settings; push the .ckpt and the .pth of a "
+            "voice (voicehub pull --format original writes them).",
+            "该文件不是带有配置的 GPT-SoVITS 第一阶段或第二阶段模型；请上传声音的 .ckpt 与 .pth 文件"
+            "（可用 voicehub pull --format original 导出）。",
+            inspection.findings,
         )
         return
     config = {**rebuilt.config, "extra": rebuilt.extra} if rebuilt.extra else rebuilt.config

@@ -20,20 +20,11 @@ class Upload:
 
     def verdict(self, verdict: str, findings: tuple[Finding, ...] = (), **more: Any) -> None:
         """Sends a verdict with its findings and what more is known."""
-        told = [
-            {
-                "rule": f.rule,
-                "place": f"{self.filename}: {f.place}",
-                "severity": _SEVERITIES[f.severity],
-                "message_en": f.message_en,
-                "message_zh": f.message_zh,
-            }
-            for f in findings
-        ]
+        told = [self._told(finding) for finding in findings]
         self.channel.send({"kind": "verdict", "verdict": verdict, "findings": told, **more})
 
-    def refuse(self, rule: str, english: str, chinese: str) -> None:
-        """Sends the verdict `unreadable` for one reason of ours."""
+    def refuse(self, rule: str, english: str, chinese: str, more: tuple[Finding, ...] = ()) -> None:
+        """Sends the verdict `unreadable` for one reason of ours, and what else was found."""
         finding = {
             "rule": rule,
             "place": self.filename,
@@ -41,7 +32,16 @@ class Upload:
             "message_en": english,
             "message_zh": chinese,
         }
-        self.channel.send({"kind": "verdict", "verdict": "unreadable", "findings": [finding]})
+        self.channel.send({"kind": "verdict", "verdict": "unreadable", "findings": [finding, *map(self._told, more)]})
+
+    def _told(self, finding: Finding) -> dict[str, str]:
+        return {
+            "rule": finding.rule,
+            "place": f"{self.filename}: {finding.place}",
+            "severity": _SEVERITIES[finding.severity],
+            "message_en": finding.message_en,
+            "message_zh": finding.message_zh,
+        }
 
     def file(self, folder: str, ending: str, content: bytes) -> None:
         """Sends the verdict `clean` and a rebuilt file named like the upload."""
