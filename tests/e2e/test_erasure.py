@@ -70,7 +70,9 @@ def test_a_version_is_erased_by_the_command_and_by_rest(
     mine = {"Authorization": f"Bearer {house.token(creator)}"}
     erased = httpx.delete(f"{address}/{one['id']}", headers=mine)
     assert (done["state"], erased.status_code, erased.json()["state"]) == ("erased", 200, "erased")
-    assert httpx.delete(f"{address}/{one['id']}", headers=mine).json() == erased.json(), "once more changes nothing"
+    again = httpx.delete(f"{address}/{one['id']}", headers=mine).json()
+    assert again == {**erased.json(), "refs": []}, "once more changes nothing, no ref either"
+    assert {(ref["owner"], ref["ref"]) for ref in erased.json()["refs"]} >= {("creator", "main")}
 
     assert everywhere() == {404}
     assert spoken(two["id"]) in (404, 422)
