@@ -116,10 +116,15 @@ def free(session: Session, row: VersionRow) -> None:
     for table in (UploadRow, *SERVED):
         session.execute(delete(table).where(table.version_id == row.id))
     for area, digest in sorted(objects):
-        if session.get(FreedRow, (area.value, digest)) is None:
-            session.add(FreedRow(area=area.value, digest=digest, create_time=now()))
+        release(session, area, digest)
     row.free_time, row.uploads = now(), []
     session.flush()
+
+
+def release(session: Session, area: Area, digest: str) -> None:
+    """Lets an object be removed once nothing needs it; let go of already, it stays so."""
+    if session.get(FreedRow, (area.value, digest)) is None:
+        session.add(FreedRow(area=area.value, digest=digest, create_time=now()))
 
 
 def _of(session: Session, table: type[UploadRow | TensorRow | FileRow | DeltaRow], version_id: str) -> list[str]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from services.catalog import collecting
 from services.catalog.collaboration import erasing, ownership
 from services.catalog.community.tables import (
     DecisionRow,
@@ -36,7 +37,6 @@ from services.catalog.store.access_tables import (
 from services.catalog.store.pull_tables import PullRequestRow, RemarkRow, ReviewRow
 from services.catalog.store.tables import (
     CommentRow,
-    FreedRow,
     IdempotencyRow,
     PullRow,
     RefRow,
@@ -100,8 +100,7 @@ def forget(session: Session, account: str, pseudonym: str, uploads: Iterable[str
     for column in SIGNED:
         session.execute(update(column.class_).where(column == account).values({column.key: pseudonym}))
     for digest in uploads:
-        if session.get(FreedRow, (Area.QUARANTINE.value, digest)) is None:
-            session.add(FreedRow(area=Area.QUARANTINE.value, digest=digest, create_time=now()))
+        collecting.release(session, Area.QUARANTINE, digest)
 
 
 def _discard(session: Session, account: str) -> None:

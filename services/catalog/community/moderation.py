@@ -15,7 +15,7 @@ from services.catalog.domain.roles import Role
 from services.catalog.domain.texts import checked_text
 from services.catalog.domain.visibility import require_account
 from services.catalog.paging import Page
-from services.catalog.store import access, repositories
+from services.catalog.store import people, repositories
 from services.catalog.store.access_tables import MemberRow
 from services.catalog.store.tables import ReportRow, RepositoryRow, VersionRow
 from services.common import outbox
@@ -88,7 +88,7 @@ def decide(session: Session, moderator: str, report_id: str, take_down: bool, no
 def appeal(session: Session, account: str, takedown_id: str, text: str) -> TakedownRow:
     """What the owner says against a take-down, once; NotFound for anybody else."""
     row = _takedown(session, takedown_id)
-    if not _leads(session, repositories.by_id(session, row.repository_id).owner, account):
+    if account not in people.leaders(session, repositories.by_id(session, row.repository_id).owner):
         raise _missing()
     if row.end_time is not None or row.appeal_state != NO_APPEAL:
         raise Conflict("There is nothing more to be said to this take-down.", reason="APPEAL_CLOSED", hint="")
@@ -112,7 +112,7 @@ def decide_takedown(session: Session, moderator: str, takedown_id: str, restore:
         _hide(session, repository, False)
     kind = "restored" if restore else "appeal-answered"
     happened = Happened(kind, f"{kind}:{row.id}", row.id, row.answer)
-    notices.tell_only(session, repository, happened, _owners(session, repository))
+    notices.tell_only(session, repository, happened, people.leaders(session, repository.owner))
     return row
 
 
@@ -129,22 +129,11 @@ def takedowns(
     return [(row, repository) for row, repository in rows]
 
 
-def _leads(session: Session, owner: str, account: str) -> bool:
-    """Whether the account is the owner, or leads the organisation that is."""
-    return owner == account or access.member_role(session, owner, account) >= Role.ADMIN
-
-
 def _check_disinterested(session: Session, repository: RepositoryRow, moderator: str) -> None:
-    if _leads(session, repository.owner, moderator):
+    if moderator in people.leaders(session, repository.owner):
         raise Forbidden(
             "This is about a voice of your own.", hint="Another moderator decides about it.", reason="OWN_VOICE"
         )
-
-
-def _owners(session: Session, repository: RepositoryRow) -> set[str]:
-    """Whom a take-down is told to: the owner, or those who lead the organisation."""
-    led = select(MemberRow.account).where(MemberRow.organisation == repository.owner, MemberRow.role >= Role.ADMIN)
-    return {repository.owner, *session.scalars(led)}
 
 
 def _in_state(state: str) -> ColumnElement[bool]:
@@ -159,7 +148,7 @@ def _take_down(session: Session, moderator: str, repository: RepositoryRow, reas
     session.add(row)
     _hide(session, repository, True)
     happened = Happened("take-down", f"take-down:{row.id}", row.id, reason)
-    notices.tell_only(session, repository, happened, _owners(session, repository))
+    notices.tell_only(session, repository, happened, people.leaders(session, repository.owner))
     log(session, moderator, "takedown", f"{repository.owner}/{repository.name}", reason)
 
 

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from services.catalog import collecting
 from services.catalog.domain.road import DOWNLOADABLE, State
 from services.catalog.store import repositories, versions
-from services.catalog.store.tables import FreedRow, TensorRow, VersionRow
+from services.catalog.store.tables import TensorRow, VersionRow
 from services.catalog.transfer.chains import DEPTH, Step
 from services.catalog.transfer.tables import DeltaRow
-from services.common.clock import now
 from services.common.identity import Identity
 from services.common.objects import Area
 
@@ -29,7 +29,7 @@ def keep(session: Session, version_id: str, parent_id: str, steps: Iterable[Step
     gone = VersionRow.id.in_([version_id, parent_id]) & VersionRow.free_time.is_not(None)
     if session.scalars(select(VersionRow.id).where(gone).limit(1)).one_or_none() is not None:
         for digest in {step.digest for step in steps}:
-            session.merge(FreedRow(area=Area.SERVED.value, digest=digest, create_time=now()))
+            collecting.release(session, Area.SERVED, digest)
         return
     session.add_all(
         DeltaRow(

@@ -26,9 +26,7 @@ _ACCOUNT = record({"name": text(39), "create_time": {"type": "string", "format":
 _ME = record({"name": text(39), "create_time": {"type": "string", "format": "date-time"}, "admin": {"type": "boolean"}})
 _SIGN_UP = record({"name": text(39, pattern=NAME_PATTERN), "password": text(PASSWORD_MAX, least=PASSWORD_MIN)})
 _LOG_IN = record({"name": text(39), "password": text(PASSWORD_MAX)})
-_ERASE = record(
-    {"name": text(39, note="Your own, as a confirmation."), "password": text(PASSWORD_MAX)},
-)
+_ERASE = record({"name": text(39, note="Your own, as a confirmation."), "password": text(PASSWORD_MAX)})
 _ERASED = record({"pseudonym": text(39)})
 _SESSION: Schema = record({"token": text(64), "account": text(39), "expire_time": {"type": "string"}})
 
