@@ -39,6 +39,8 @@ class Accounts:
         self._measure(queue, now)
         ended = [r for r in queue.ledger.reservations.values() if r.job not in busy and self._world.is_over(r, now)]
         over = [r.job for r in ended if await self._is_free(r)]
+        if len(over) < len(ended):  # no watch tells of pods: the next pass asks again
+            self._world.dirty_queues.add(name)
         ledger = queue.ledger.release(over, now, queue.shares.half_life)
         chosen: list[Reservation] = []
         if not (queue.held or queue.deleting or queue.rules.kueue):

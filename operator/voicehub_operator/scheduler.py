@@ -17,6 +17,7 @@ from functools import partial
 from voicehub_operator import metrics
 from voicehub_operator.accounts import Accounts
 from voicehub_operator.api import Api, ApiError
+from voicehub_operator.domain.ledger import Reservation
 from voicehub_operator.domain.lifecycle import Act, Step
 from voicehub_operator.domain.names import KIND_LABEL
 from voicehub_operator.domain.training import Training
@@ -105,7 +106,11 @@ class Scheduler:
         for training, step in steps.values():
             if training.status.phase is None and step.act is Act.NOTHING:
                 self._hand_out(training, step)  # who is new hears so at once, whatever the ledgers take
-        await self._settle(steps)
+        try:
+            await self._settle(steps)
+        except REACH:
+            self.world.dirty.update(steps)  # nothing of it was handed out: the next pass looks again
+            raise
         for training, step in steps.values():
             self._hand_out(training, step)
         metrics.PASS.observe(time.perf_counter() - begin)
@@ -142,12 +147,10 @@ class Scheduler:
         queues, self.world.dirty_queues = self.world.dirty_queues, set()
         for name in sorted(queues):
             try:
-                chosen = await self._accounts.settle(name, self._busy)
-            except ApiError as error:
-                if not (error.conflict or error.status == 404):
-                    raise
-                await self._accounts.reread(name)
-                continue
+                chosen = await self._settled(name)
+            except REACH:
+                self.world.dirty_queues |= queues
+                raise
             for one in chosen:
                 training = self.world.trainings.get(one.job)
                 self.world.line(name).remove(one.job)
@@ -155,6 +158,15 @@ class Scheduler:
                     self.world.dirty_queues.add(name)
                     continue
                 steps[one.job] = (training, self.world.step(training, time.time(), one))
+
+    async def _settled(self, queue: str) -> list[Reservation]:
+        try:
+            return await self._accounts.settle(queue, self._busy)
+        except ApiError as error:
+            if not (error.conflict or error.status == 404):
+                raise
+            await self._accounts.reread(queue)
+            return []
 
     def _hand_out(self, training: Training, step: Step) -> None:
         if step.act is not Act.NOTHING or step.remove:

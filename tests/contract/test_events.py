@@ -63,6 +63,18 @@ def test_each_group_gets_everything_and_only_its_topics(bus: EventBus) -> None:
     both.close()
 
 
+def test_polls_shorter_than_a_group_takes_to_form_are_enough(bus: EventBus) -> None:
+    sent = event(1)
+    bus.publish([sent])
+    for group in ("a", "b", "c"):
+        consumer = bus.consumer(group, ["scans"])
+        deadline = time.monotonic() + PATIENCE / 3
+        while not (found := consumer.poll(limit=1, timeout=0.002)):
+            assert time.monotonic() < deadline, "the group gives its only member nothing"
+        assert found[0].event == sent
+        consumer.close()
+
+
 def test_a_group_goes_on_where_it_committed(bus: EventBus) -> None:
     sent = [event(n) for n in range(4)]
     bus.publish(sent)

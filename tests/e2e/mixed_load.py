@@ -65,6 +65,14 @@ class MixedLoad:
             for thread in threads:
                 thread.join()
 
+    def goes_on(self, writes: int, patience: float) -> None:
+        """Until so many writes were acknowledged; TimeoutError after `patience` seconds."""
+        deadline = time.monotonic() + patience
+        while self.ledger.acknowledged() < writes:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.ledger.acknowledged()} of {writes} writes, {self.ledger.refusals}")
+            time.sleep(0.1)
+
     def client(self, number: str = "audit") -> Client:
         """For one thread."""
         return Client(self._url, self._token, cache=self._home / f"cache-{number}")

@@ -49,7 +49,7 @@ class KafkaMember:
     def poll(self, limit: int, timeout: float) -> Sequence[Delivery]:
         """Deliveries in the order of each partition, oldest first between them."""
         self._consumer.resume(*self._consumer.paused())
-        batches = self._consumer.poll(timeout_ms=int(timeout * 1000), max_records=limit)
+        batches = self._polled(int(timeout * 1000), limit)
         self._watch.lost.clear()
         records = sorted((r for batch in batches.values() for r in batch), key=lambda r: (r.timestamp, r.offset))
         return [Delivery(event_of(r, self._topic(r)), r.partition << _OFFSET_BITS | r.offset) for r in records]
@@ -69,7 +69,7 @@ class KafkaMember:
     def keep(self) -> bool:
         """Polls with all partitions paused; what the group gives us meanwhile waits for the next `poll`."""
         self._consumer.pause(*self._consumer.assignment())
-        batches = self._consumer.poll(timeout_ms=KEEP_MS, max_records=1)
+        batches = self._polled(KEEP_MS, 1)
         for partition, records in batches.items():  # of a partition that came to us just now
             self._consumer.seek(partition, records[0].offset)
         return not self._watch.lost
@@ -87,19 +87,33 @@ class KafkaMember:
         """Leaves the group at once."""
         self._consumer.close(autocommit=False)
 
+    def _polled(self, timeout_ms: int, limit: int) -> Any:
+        """One poll of the library, which forgets a join begun for changed metadata when a poll ends before it does.
+
+        Such a member would wait for partitions until the group changes again. Java's client had the same fault
+        (KAFKA-9815); the cure is its: the wish to join stays until the join is over.
+        """
+        batches = self._consumer.poll(timeout_ms=timeout_ms, max_records=limit)
+        if self._watch.joining:
+            self._consumer._coordinator.request_rejoin()
+        return batches
+
     def _topic(self, record: Any) -> str:
         return str(record.topic).removeprefix(f"{self._place.name}.")
 
 
 class _Watch(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Remembers which partitions went away."""
+    """Remembers which partitions went away, and whether a join has begun that is not over."""
 
     def __init__(self) -> None:
         self.lost: set[TopicPartition] = set()
+        self.joining = False
 
     def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         """The group takes them back, to give them to somebody, perhaps to us."""
         self.lost.update(revoked)
+        self.joining = True
 
     def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         """The position is the group's, so that even what comes back to us comes from there."""
+        self.joining = False
