@@ -1,15 +1,25 @@
-"""The judged set is fair: large, of many kinds, and not written in the words of the lexicon."""
+"""The judged sets are fair: large, of many kinds, and not written in the words of the lexicon."""
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from opencc import OpenCC
 
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.reading import Reader
 from services.catalog.search.tokens import clauses
-from tests.relevance.generate import Query, generate
+from tests.relevance.generate import HERE, Query, generate
 
 KINDS = {"zh-hans", "zh-hant", "yue", "en", "mixed", "typo", "pinyin", "long", "slang"}
+NAMES = ("", "other_", "third_")
+PARTS = ("tune", "report")
 LEAST_UNKNOWN = 0.3
 
 
@@ -25,14 +35,54 @@ def unknown_share(queries: list[Query]) -> float:
     return sum(not (r.facets or r.piece in lexicon.suggests or [*lexicon.spoken_of(r.piece)]) for r in read) / len(read)
 
 
-def test_the_set_is_large_and_of_many_kinds() -> None:
-    made = generate()
+@pytest.mark.parametrize("name", NAMES)
+def test_the_set_is_large_and_of_many_kinds(name: str) -> None:
+    made = generate(name)
     assert len(made.records) >= 3000
     assert len(made.queries) >= 150
-    for part in ("tune", "report"):
+    for part in PARTS:
         kinds = Counter(query.kind for query in made.queries if query.part == part)
         assert kinds.keys() == KINDS
         assert min(kinds.values()) >= 5, kinds
+
+
+def test_the_set_is_the_same_bytes_every_time(tmp_path: Path) -> None:
+    """In a process of its own, where words hash otherwise."""
+    command = [sys.executable, "-m", "tests.relevance.generate", str(tmp_path / "there"), "third_"]
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONHASHSEED": "7"})
+    for part in PARTS:
+        generate("third_").write(tmp_path / "here", part)
+    there = {path.name: path.read_bytes() for path in (tmp_path / "there").iterdir()}
+    assert there.keys() == {"records.jsonl", "queries-tune.jsonl", "queries-report.jsonl"}
+    assert there == {path.name: path.read_bytes() for path in (tmp_path / "here").iterdir()}
+
+
+def words(query: Query) -> frozenset[str]:
+    """The words of a request, whatever their order and script."""
+    return frozenset(OpenCC("t2s").convert(query.text.lower()).split())
+
+
+def test_the_parts_of_the_third_set_share_no_request_and_no_topic() -> None:
+    """One intent in several scripts stands in one part, so that tuning on it tells nothing of the other."""
+    tune, report = ([query for query in generate("third_").queries if query.part == part] for part in PARTS)
+    assert not {words(query) for query in tune} & {words(query) for query in report}
+    assert not topics(tune) & topics(report)
+    assert min(len(topics(tune)), len(topics(report))) >= 10
+
+
+def topics(queries: list[Query]) -> set[str]:
+    """What the requests want to be spoken of."""
+    return {value for query in queries for key, value in query.facts if key == "topic"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_fact_that_is_asked_for_is_one_that_voices_have(name: str) -> None:
+    """A misspelt fact would only lower grades, and nobody would see it."""
+    prose = yaml.safe_load((HERE / f"{name}prose.yaml").read_text(encoding="utf-8"))
+    known = {(key, value) for key in ("lang", "timbre", "style", "emotion", "topic") for value in prose[key]}
+    known |= {fact for person in prose["person"] for fact in zip(("gender", "age"), person.split("-"), strict=True)}
+    asked = {fact for query in generate(name).queries for fact in query.facts}
+    assert asked <= known
 
 
 def test_the_reporting_part_is_not_written_in_the_lexicon_s_words() -> None:

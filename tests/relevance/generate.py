@@ -1,10 +1,14 @@
-"""Relevance sets, the same bytes every time: `python -m tests.relevance.generate FOLDER [other_]`. 3,200 voices each.
+"""Relevance sets, the same bytes every time: `python -m tests.relevance.generate FOLDER [other_ | third_]`. 3,200
+voices each.
 
 The prose of the records and the texts of the queries are hand-written (`prose.yaml`, `queries.tsv`) and were written
 before the search was tuned; some of the queries are for tuning, the others only for reporting. When the lexicon grew,
 the reporting part got more: facts told by a scene or a comparison and by no name for them, and requests that name their
 facts among the circumstances of a project. `other_` is a second set, by another style of prose, other topics and
 languages, written after the lexicon and without looking at it; both parts of its queries ask for the same topics.
+`third_` was written without looking at the search, and from the format and the names of facts of the other two alone:
+cards and requests as a hub's creators and users write them, half by a profession, a comparison, a scene or slang. Its
+two parts share no phrases and no topics, so that what is learnt from one does not show in the other.
 
 A voice has hidden facts (language, gender, age, timbres, styles, emotions, topics); each stands in its field, in the
 prose, or in both.
