@@ -11,6 +11,7 @@ import pytest
 
 from voicehub_operator.accounts import Accounts
 from voicehub_operator.api import Api, ApiError
+from voicehub_operator.domain.names import QUEUE_FINALIZER
 from voicehub_operator.lease import Lease
 from voicehub_operator.places import Places
 from voicehub_operator.pods import Pods
@@ -22,7 +23,8 @@ from voicehub_operator.world import World
 
 def queue(version: int = 1, *holding: str) -> dict[str, Any]:
     return {
-        "metadata": {"name": "gpu", "uid": "q", "resourceVersion": str(version), "generation": 1},
+        "metadata": {"name": "gpu", "uid": "q", "resourceVersion": str(version), "generation": 1,
+                     "finalizers": [QUEUE_FINALIZER] if holding else []},
         "spec": {"quota": 4},
         "status": {
             "observedGeneration": 1, "waiting": 0,
