@@ -151,12 +151,16 @@ class Client:
         answer = self.transport.json("GET", f"{parse_name(name).version_path}/report", params=params)
         return dict(answer)
 
-    def search(self, query: str, *, size: int = 20, cursor: str = "", order: str = "relevance") -> SearchPage:
+    def search(
+        self, query: str, *, size: int = 20, cursor: str = "", order: str = "relevance", forks: bool = False
+    ) -> SearchPage:
         """Voices by words in Chinese or English: language, age, gender, manner, name, tags.
 
-        `order` is relevance, newest, stars, downloads or mos.
+        `order` is relevance, newest, stars, downloads or mos. Of a family of forks only the best is a hit, which says
+        how many it stands for, unless `forks` asks for all.
         """
-        params = {"q": query, "size": size, "cursor": cursor, "order": order}
+        shown = "all" if forks else "collapsed"
+        params = {"q": query, "size": size, "cursor": cursor, "order": order, "forks": shown}
         return decode(SearchPage, self.transport.json("GET", "/v1/search", params=params))
 
     def similar(self, name: str | VoiceName, query: str = "") -> tuple[Hit, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from services.gateway.tests.conftest import PASSWORD
+from services.stubs.voicehub.catalog.v1 import catalog_pb2
 from services.stubs.voicehub.trainer.v1 import trainer_pb2
 from tests.browser.conftest import Site
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 60_000
 WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+BOX = re.compile("What should it sound like|想要什么样的声音")
 HOSTILE = '<img src=x onerror="window.broken=1">好听'
 UNLABELLED = """() => [...document.querySelectorAll('input, select, textarea, button, audio, progress, meter')]
   .filter((e) => !(e.labels?.length || e.getAttribute('aria-label') || e.textContent.trim()))
@@ -98,16 +101,51 @@ def test_every_view_in_both_languages_and_widths(page: Page, site: Site, languag
 
 def test_search_by_keyboard_and_change_of_language(page: Page, site: Site) -> None:
     page.goto(site.url)
-    page.get_by_role("searchbox").fill("English male narrator")
+    page.get_by_role("combobox", name=BOX).fill("English male narrator")
     page.keyboard.press("Enter")
     chip = page.get_by_text("language: en")
     expect(chip).to_be_visible()
     chip.click()
-    expect(page.get_by_role("searchbox")).to_have_value("male narrator")
+    expect(page.get_by_role("combobox", name=BOX)).to_have_value("male narrator")
     page.get_by_role("button", name="中文").click()
     expect(page.get_by_role("button", name="搜索")).to_be_visible()
     page.reload()
     expect(page.get_by_role("button", name="搜索")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("page", "narrow", "male", "order", "folded", "every"),
+    [
+        ({"locale": "en-GB", "viewport": WIDE}, "Narrow down", "male", "Most stars", "forks not shown: 1", "every fork"),
+        ({"locale": "zh-CN", "viewport": NARROW}, "缩小范围", "男", "星标最多", "未显示的分叉：1", "所有分叉"),
+    ],
+    indirect=["page"],
+)
+def test_a_search_is_suggested_narrowed_sorted_and_unfolded(
+    page: Page, site: Site, narrow: str, male: str, order: str, folded: str, every: str
+) -> None:
+    page.goto(site.url)
+    box = page.get_by_role("combobox", name=BOX)
+    box.press_sequentially("male")
+    expect(page.locator("datalist option")).to_have_count(2)
+    assert [one.get_attribute("value") for one in page.locator("datalist option").all()] == ["male…", "male narrator"]
+    box.press("Enter")
+    expect(page.locator("li.hit")).to_have_count(1)
+    marked = page.locator(".hit mark")
+    if narrow.isascii():
+        expect(marked).to_have_text("Middle-aged")
+    page.get_by_text(narrow).click()
+    _look(page, f"search-narrowed-{narrow}")
+    page.get_by_role("link", name=f"{male} · 2").click()
+    expect(box).to_have_value("male gender:male")
+    page.get_by_label(re.compile("What comes first|排序")).select_option(order)
+    expect(page).to_have_url(re.compile("order=stars"))
+    page.get_by_role("link", name=folded).click()
+    expect(page.locator("li.hit")).to_have_count(2)
+    asked = [one for one in site.world.requests if isinstance(one, catalog_pb2.SearchVoicesRequest)][-1]
+    assert (asked.query, asked.order, asked.forks) == ("male gender:male", "stars", True)
+    page.get_by_role("link", name=f"{every} ×").click()
+    expect(page.locator("li.hit")).to_have_count(1)
 
 
 def test_star_comment_and_audition(page: Page, site: Site) -> None:
@@ -199,4 +237,4 @@ def test_what_does_not_exist_is_said_with_a_way_on(page: Page, site: Site) -> No
     page.goto(f"{site.url}/#/voices/anna/nothing")
     expect(page.get_by_role("alert")).to_contain_text("private voice exists only for its owner")
     page.goto(f"{site.url}/#/voices/%ff")
-    expect(page.get_by_role("searchbox")).to_be_visible()
+    expect(page.get_by_role("combobox", name=BOX)).to_be_visible()

@@ -18,16 +18,19 @@ from voicehub.models import Hit, Repository, Version
     type=click.Choice(["relevance", "newest", "stars", "downloads", "mos"]),
     help="What comes first.",
 )
+@click.option("--forks", is_flag=True, help="Every fork, not only the best of each family.")
 @click.option("--explain", is_flag=True, help="Tell what each part of the query added to a hit's score.")
 @command
-def search(context: Context, query: tuple[str, ...], size: int, order: str, explain: bool) -> int:
+def search(context: Context, query: tuple[str, ...], size: int, order: str, forks: bool, explain: bool) -> int:
     """Find voices by words in Chinese or English: 粤语 老年 男性, English male narrator. Exit code 1: none found."""
     with context.client() as client:
-        page = client.search(" ".join(query), size=size, order=order)
+        page = client.search(" ".join(query), size=size, order=order, forks=forks)
     context.out.answer(page)
     understood = ", ".join(f"{k}: {v}" for k, v in page.understood.items())
     context.out.note(f"{page.total} found" + (f" ({understood})" if understood else ""))
     context.out.table(["VOICE", "STARS", "LANGUAGE", "DESCRIPTION"], [_row(hit) for hit in page.items])
+    if folded := sum(hit.forks for hit in page.items):
+        context.out.note(f"{folded} forks of these are not shown; --forks shows them")
     for hit in page.items if explain else ():
         parts = ", ".join(f"{part} {value:.3f}" for part, value in hit.explanation.items())
         context.out.say(f"{hit.repository.owner}/{hit.repository.name}: {hit.score:.3f} = {parts}")

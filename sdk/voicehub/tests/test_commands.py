@@ -127,6 +127,11 @@ def test_search_prints_hits_and_says_no_with_one(hub: Hub) -> None:
     result = _run("search", "tale", "--hub", hub.url)
     assert result.exit_code == 0
     assert "ann/tale" in result.stdout
+    assert "forks" not in result.stdout + result.stderr
+    hub.json["/v1/search"]["items"][0]["forks"] = 2
+    assert "2 forks of these are not shown; --forks shows them" in _run("search", "tale", "--hub", hub.url).stderr
+    _run("search", "tale", "--forks", "--hub", hub.url)
+    assert "forks=all" in hub.requests[-1][1]
     hub.json["/v1/search"] = {"items": [], "total": 0, "understood": {}}
     assert _run("search", "tale", "--hub", hub.url, "--json").exit_code == 1
 

@@ -221,7 +221,7 @@ class Catalog(catalog_grpc.CatalogServiceServicer):
     def SuggestQueries(
         self, request: catalog.SuggestQueriesRequest, context: grpc.ServicerContext
     ) -> catalog.SuggestQueriesResponse:
-        return catalog.SuggestQueriesResponse(suggestions=[f"{request.prefix}…"])
+        return catalog.SuggestQueriesResponse(suggestions=[f"{request.prefix}…", f"{request.prefix} narrator"])
 
     def ListSimilarVoices(
         self, request: catalog.ListSimilarVoicesRequest, context: grpc.ServicerContext
@@ -277,7 +277,15 @@ class Catalog(catalog_grpc.CatalogServiceServicer):
         if not request.query:
             return catalog.SearchVoicesResponse(hits=hits, total=len(hits))
         chip = catalog.Chip(key="language", value="en", without="male narrator")
-        return catalog.SearchVoicesResponse(hits=hits, total=len(hits), understood={"language": "en"}, chips=[chip])
+        facets = [catalog.FacetCount(key="gender", value="male", count=len(hits))]
+        self.world.requests.append(request)
+        if not request.forks:
+            hits = hits[:1]
+            hits[0].forks = 1
+        hits[0].highlights.append(hits[0].description_en.split(" ")[0])
+        return catalog.SearchVoicesResponse(
+            hits=hits, total=len(hits), understood={"language": "en"}, chips=[chip], facets=facets
+        )
 
     def SetStar(self, request: catalog.SetStarRequest, context: grpc.ServicerContext) -> catalog.SetStarResponse:
         self.world.repository(request.owner, request.name)

@@ -20,34 +20,35 @@ async function show() {
   leaving = new AbortController();
   const { signal } = leaving;
   const place = h("div");
-  const [page = "", ...rest] = parts();
+  const [path, options = ""] = location.hash.split("?", 2);
+  const [page = "", ...rest] = parts(path);
   frame(page);
   fill(view, place);
   try {
-    await open(page, rest, place, signal);
+    await open(page, rest, new URLSearchParams(options), place, signal);
   } catch (error) {
     if (!signal.aborted) fill(place, problemCard(error));
   }
 }
 
-/** The parts of the address; one that cannot be decoded shows the front page. */
-function parts() {
+/** The parts of the address; one that cannot be decoded shows the front page. @param {string} path */
+function parts(path) {
   try {
-    return location.hash.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+    return path.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
   } catch {
     return [""];
   }
 }
 
-/** @param {string} page @param {string[]} rest @param {HTMLElement} place @param {AbortSignal} signal */
-async function open(page, rest, place, signal) {
+/** @param {string} page @param {string[]} rest @param {URLSearchParams} options @param {HTMLElement} place @param {AbortSignal} signal */
+async function open(page, rest, options, place, signal) {
   const home = () => { location.hash = "#/mine"; };
   if (page === "voices") return voiceView(place, rest[0] || "", rest[1] || "", rest[2], signal);
   if (page === "jobs") return jobView(place, rest[0] || "", signal);
   if (page === "make") return makeView(place);
   if (page === "mine") return mineView(place);
   if (page === "login" || page === "signup") return entryView(place, page, home);
-  return searchView(place, rest.join("/"));
+  return searchView(place, rest.join("/"), options);
 }
 
 /** The parts around the view, in the language of the moment. @param {string} page */
