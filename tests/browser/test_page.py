@@ -116,7 +116,14 @@ def test_search_by_keyboard_and_change_of_language(page: Page, site: Site) -> No
 @pytest.mark.parametrize(
     ("page", "narrow", "male", "order", "folded", "every"),
     [
-        ({"locale": "en-GB", "viewport": WIDE}, "Narrow down", "male", "Most stars", "forks not shown: 1", "every fork"),
+        (
+            {"locale": "en-GB", "viewport": WIDE},
+            "Narrow down",
+            "male",
+            "Most stars",
+            "forks not shown: 1",
+            "every fork",
+        ),
         ({"locale": "zh-CN", "viewport": NARROW}, "缩小范围", "男", "星标最多", "未显示的分叉：1", "所有分叉"),
     ],
     indirect=["page"],
