@@ -106,7 +106,7 @@ def free(session: Session, row: VersionRow) -> None:
     """The version keeps its place in the graph, as a tombstone, and has no object any more.
 
     Deltas that begin at it are of no use either: nobody can have what they apply to from here.
-    Samples stay: what was spoken may be, byte for byte, a take of somebody's batch, which inference keeps.
+    Samples are let go of by inference: what was spoken may be, byte for byte, a take of somebody's batch.
     """
     objects = {(Area.QUARANTINE, digest) for digest in _of(session, UploadRow, row.id)}
     objects |= {(Area.SERVED, digest) for table in SERVED for digest in _of(session, table, row.id)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from google.protobuf.message import Message
 from sqlalchemy import select
@@ -59,9 +59,9 @@ def quarantined(session: Session, repository: RepositoryRow, version: VersionRow
     _say(session, "versions", version.id, payload)
 
 
-def erased(session: Session, version: VersionRow) -> None:
-    """Whoever keeps something of a version forgets it."""
-    _say(session, "versions", version.id, events_pb2.VersionErased(version_id=version.id))
+def erased(session: Session, version: VersionRow, samples: Iterable[str]) -> None:
+    """Whoever keeps something of a version forgets it; `samples` are digests of audio that was spoken by it alone."""
+    _say(session, "versions", version.id, events_pb2.VersionErased(version_id=version.id, samples=samples))
 
 
 def starred(session: Session, repository: RepositoryRow, account: str, is_starred: bool) -> None:

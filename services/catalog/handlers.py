@@ -110,6 +110,12 @@ def auditioned(session: Session, version: VersionRow, fact: AuditionsCompleted) 
     repositories.mark_stale(session, version.repository_id)
 
 
+def _forget_late(session: Session, version: VersionRow, fact: AuditionsCompleted) -> None:
+    """It was erased while its samples were spoken."""
+    made = [one.object.digest for one in fact.auditions]
+    events.erased(session, version, versions.samples_alone(session, version.id, made))
+
+
 def _name(message: type[Message]) -> str:
     return str(message.DESCRIPTOR.full_name)
 
@@ -123,6 +129,8 @@ def _effect(session: Session, fact: M, apply: Callable[[Session, VersionRow, M],
     if version is None:
         log.warning("an event names a version that is not here", extra={"version": fact.version_id})
         return
+    if isinstance(fact, AuditionsCompleted) and version.state == State.ERASED:
+        _forget_late(session, version, fact)
     if version.free_time is not None:
         return  # nobody holds it any more: what is found out about it now is of no use
     silent = version.not_auditionable

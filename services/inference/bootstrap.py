@@ -22,7 +22,7 @@ def bootstrap(house: House) -> Parts:
     base = speaking.shipped.digest if speaking.shipped else ""
     exporter = Exporter(house.objects, settings.objects_url, speaking.registry, base)
     shards = [batches.shards.subscription()] if settings.speaks_batches else []
-    handlers = Handlers(house.database, exporter, Auditions(house.objects, synthesizer))
+    handlers = Handlers(house.database, house.objects, exporter, Auditions(house.objects, synthesizer))
     service = InferenceService(speaking.voices, synthesizer, speaking.bases)
 
     def register(server: grpc.Server) -> None:

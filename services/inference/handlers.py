@@ -7,10 +7,12 @@ from sqlalchemy.orm import Session
 
 from services.common.database import Database
 from services.common.events import Event, make_event
+from services.common.objects import Area, ObjectStore
 from services.common.outbox import record
 from services.common.subscriptions import Effect, Subscription
 from services.inference import messages, store
 from services.inference.auditions import Auditions
+from services.inference.batches import store as batches
 from services.inference.exporter import Exporter
 from services.stubs.voicehub.catalog.v1 import events_pb2, moderation_pb2
 from services.stubs.voicehub.inference.v1 import inference_pb2
@@ -22,8 +24,9 @@ SOURCE = "inference"
 class Handlers:
     """The subscriptions of inference."""
 
-    def __init__(self, database: Database, exporter: Exporter, auditions: Auditions) -> None:
-        self._database, self._exporter, self._auditions = database, exporter, auditions
+    def __init__(self, database: Database, objects: ObjectStore, exporter: Exporter, auditions: Auditions) -> None:
+        self._database, self._objects = database, objects
+        self._exporter, self._auditions = exporter, auditions
 
     def subscriptions(self) -> list[Subscription]:
         """Groups of their own: samples of one voice hold up neither the export of the next nor a take-down."""
@@ -81,9 +84,13 @@ class Handlers:
         return lambda session: store.withdraw(session, version_id)
 
     def erased(self, event: Event) -> Effect:
-        """As of a quarantined one, nothing of the voice is kept."""
-        version_id = event.parse(events_pb2.VersionErased).version_id
-        return lambda session: store.withdraw(session, version_id)
+        """As of a quarantined one; of its samples only what is also a take of a batch is kept."""
+        fact = event.parse(events_pb2.VersionErased)
+        for digest in fact.samples:
+            with self._database.write() as session:  # no take is recorded meanwhile
+                if not batches.needed_elsewhere(session, "", digest):
+                    self._objects.delete(Area.SERVED, digest)
+        return lambda session: store.withdraw(session, fact.version_id)
 
     def _export(self, scan: scanner_pb2.StaticScanCompleted) -> Effect:
         export = self._exporter.export(scan)

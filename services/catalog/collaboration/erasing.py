@@ -58,10 +58,11 @@ def wipe(session: Session, row: VersionRow, account: str) -> list[Fallen]:
     row.message, row.training_job, row.verdict, row.family = "", "", "", ""
     row.card, row.figures, row.configs, row.requires = {}, {}, {}, {}
     row.declaration = {**row.declaration, "source": "erased"}
+    samples = versions.samples_alone(session, row.id, [one.digest for one in versions.samples_of(session, row.id)])
     for table in SAID:
         session.execute(delete(table).where(table.version_id == row.id))
     collecting.free(session, row)
-    events.erased(session, row)
+    events.erased(session, row, samples)
     for repository_id in dict.fromkeys([row.repository_id, *(one.repository_id for one in fallen)]):
         repositories.mark_stale(session, repository_id)
     _tell(session, row, fallen, account)

@@ -11,6 +11,7 @@ from typing import Protocol
 from sqlalchemy.orm import Session
 
 from services.catalog import events
+from services.catalog.domain.road import State
 from services.catalog.store import versions
 from services.catalog.store.pull_tables import EvaluationRow
 from services.common.clock import now
@@ -43,8 +44,11 @@ def ask(session: Session, version_id: str, evaluator: Evaluator = by_event) -> N
 
 def record(session: Session, told: pb.Evaluation) -> None:
     """Keeps how a version was judged; the last report stands."""
-    if versions.get(session, told.version) is None:
+    version = versions.get(session, told.version)
+    if version is None:
         raise NotFound("There is no such version.", hint="Report the id of the event.", reason="VERSION_NOT_FOUND")
+    if version.state == State.ERASED:
+        return  # while it was judged
     row = session.get(EvaluationRow, told.version)
     if row is None:
         row = EvaluationRow(version_id=told.version, create_time=now())

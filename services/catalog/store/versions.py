@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -99,6 +99,13 @@ def has_bundle(session: Session, version_id: str) -> bool:
     """Whether the version has an ONNX bundle."""
     query = select(FileRow).where(FileRow.version_id == version_id, FileRow.kind == BUNDLE).limit(1)
     return session.scalars(query).first() is not None
+
+
+def samples_alone(session: Session, version_id: str, digests: Iterable[str]) -> list[str]:
+    """Those of the digests that are no samples of another version."""
+    wanted = set(digests)
+    others = select(SampleRow.digest).where(SampleRow.digest.in_(wanted), SampleRow.version_id != version_id)
+    return sorted(wanted - set(session.scalars(others)))
 
 
 def samples_of(session: Session, version_id: str) -> Sequence[SampleRow]:

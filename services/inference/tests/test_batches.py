@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -20,14 +20,18 @@ from sqlalchemy import select
 from gptsovits.audio.containers import CONTAINERS
 from gptsovits.runtime.label import read_label
 from services.common.errors import VoiceHubError, from_rpc
-from services.common.events import Event, open_bus
+from services.common.events import Event, make_event, open_bus
 from services.common.objects import Area
 from services.common.tables import dead_letters, outbox
 from services.inference import store
+from services.inference.auditions import Auditions
 from services.inference.domain.voices import Voice
 from services.inference.domain.wishes import Form, Wish
+from services.inference.exporter import Exporter
+from services.inference.handlers import Handlers
 from services.inference.tests.batching import Batching, Engines, batching
 from services.inference.tests.speaking import VERSION, export_nano
+from services.stubs.voicehub.catalog.v1.events_pb2 import VersionErased
 from services.stubs.voicehub.common.v1.charges_pb2 import ReservationClosed
 from services.stubs.voicehub.inference.v1 import batch_pb2 as pb
 
@@ -173,6 +177,20 @@ def test_cancel_keeps_what_is_done_and_resume_does_the_rest(hub: Batching) -> No
     assert done.items() <= {take.number: take.audio.digest for take in hub.takes(stub, made.id)}.items()
     assert refusal(lambda: stub.ResumeBatch(pb.ResumeBatchRequest(id=made.id))).reason == "BATCH_FINISHED"
     _nothing_is_parked(hub)
+
+
+def test_samples_of_an_erased_version_go_but_not_a_take_that_sounds_the_same(hub: Batching) -> None:
+    hub.subscriber.start()
+    stub = hub.as_account("ann")
+    batch = hub.ended(stub, create(hub, hub.plan(*LINES)).id)
+    take = hub.takes(stub, batch.id)[0].audio.digest
+    sample = hub.objects.put(Area.SERVED, [b"a sample"]).digest
+    unused = cast("Exporter", None), cast("Auditions", None)
+    fact = VersionErased(version_id="e" * 32, samples=[sample, take])
+    Handlers(hub.database, hub.objects, *unused).erased(make_event("versions", "e" * 32, fact, "catalog"))
+    there = set(hub.objects.digests(Area.SERVED))
+    assert sample not in there
+    assert take in there
 
 
 def test_a_deleted_batch_takes_along_what_no_other_made(hub: Batching) -> None:

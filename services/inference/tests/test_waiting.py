@@ -42,7 +42,7 @@ class Place:
         shelf = Shelf(objects, self.registry, folder / "voices")
         exporter = Exporter(objects, f"file://{folder}/objects", self.registry)
         synthesizer = Synthesizer(shelf, Line(Capacity()), Provenance(folder / "provenance"))
-        self.handlers = Handlers(self.database, exporter, Auditions(objects, synthesizer))
+        self.handlers = Handlers(self.database, objects, exporter, Auditions(objects, synthesizer))
 
     def apply(self, effect: Effect | None) -> None:
         assert effect is not None

@@ -13,13 +13,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.orm import Session
+
 from gptsovits.judge.sentences import sentences_of
 from services.common import outbox
 from services.common.clock import now
 from services.common.database import Database
 from services.common.errors import Unavailable, Unprocessable, VoiceHubError
 from services.common.events import make_event
-from services.common.objects import Area
+from services.common.objects import Area, ObjectStore
 from services.common.objects.port import chunks_of
 from services.stubs.voicehub.trainer.v1.evaluation_pb2 import EvaluationCompleted
 from services.trainer.evaluation import store
@@ -124,9 +126,17 @@ class EvaluationRunner:
     def _end(self, evaluation: Evaluation) -> None:
         ended = replace(evaluation, end_time=now())
         with self._database.write() as session:
-            store.save(session, ended)
+            if not store.save(session, ended):
+                forget(session, self._hub.objects, ended)  # the version was erased meanwhile
+                return
             payload = EvaluationCompleted(evaluation=to_message(ended))
             outbox.record(session, make_event("training", ended.version_id, payload, "trainer"))
+
+
+def forget(session: Session, objects: ObjectStore, evaluation: Evaluation) -> None:
+    """Removes the audio that was judged, within a transaction that writes: no evaluation is stored meanwhile."""
+    for digest in store.audio_alone(session, evaluation.version_id, evaluation):
+        objects.delete(Area.SERVED, digest)
 
 
 def _of_few(tools: Mapping[str, str], count: int) -> dict[str, str]:

@@ -13,12 +13,13 @@ from services.common.ids import new_id
 from services.common.rpc import caller
 from services.common.subscriptions import Effect, Subscription
 from services.stubs.voicehub.catalog.v1.collaboration_events_pb2 import EvaluationRequested
+from services.stubs.voicehub.catalog.v1.events_pb2 import VersionErased
 from services.stubs.voicehub.trainer.v1 import evaluation_pb2 as pb
 from services.stubs.voicehub.trainer.v1 import evaluation_pb2_grpc
 from services.trainer.evaluation import store
 from services.trainer.evaluation.domain import Evaluation, State, differences
 from services.trainer.evaluation.messages import to_message
-from services.trainer.evaluation.runner import EvaluationRunner
+from services.trainer.evaluation.runner import EvaluationRunner, forget
 from services.trainer.evaluation.speaking import Hub, language_of
 
 # ruff: noqa: N802 - the contract's names
@@ -62,9 +63,10 @@ class EvaluationService(evaluation_pb2_grpc.EvaluationServiceServicer):
         return pb.CompareEvaluationsResponse(base=to_message(base), head=to_message(head), differences=found)
 
     def subscription(self) -> Subscription:
-        """What pull requests ask for."""
-        asked = str(EvaluationRequested.DESCRIPTOR.full_name)
-        return Subscription("trainer-evaluations", {("community", asked): self._requested})
+        """What pull requests ask for, and versions of which nothing shall be left."""
+        asked, erased = (str(one.DESCRIPTOR.full_name) for one in (EvaluationRequested, VersionErased))
+        handlers = {("community", asked): self._requested, ("versions", erased): self._erased}
+        return Subscription("trainer-evaluations", handlers)
 
     def _requested(self, event: Event) -> Effect:
         fact = event.parse(EvaluationRequested)
@@ -73,6 +75,16 @@ class EvaluationService(evaluation_pb2_grpc.EvaluationServiceServicer):
             queue(session, fact.version_id, fact.owner, fact.name)
 
         self._runner.wake()
+        return effect
+
+    def _erased(self, event: Event) -> Effect:
+        version_id = event.parse(VersionErased).version_id
+
+        def effect(session: Session) -> None:
+            for one in store.of_version(session, version_id):
+                forget(session, self._hub.objects, one)
+            store.forget(session, version_id)
+
         return effect
 
     def _last(self, owner: str, name: str, ref: str) -> Evaluation:

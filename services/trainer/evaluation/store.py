@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select, update
+from sqlalchemy import Row, Text, cast, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from services.trainer.evaluation.domain import Evaluation, Sentence, State
@@ -19,9 +19,29 @@ def add(session: Session, evaluation: Evaluation) -> None:
     session.execute(insert(evaluations).values(**_columns(evaluation)))
 
 
-def save(session: Session, evaluation: Evaluation) -> None:
-    """Writes what became of one."""
-    session.execute(update(evaluations).where(evaluations.c.id == evaluation.id).values(**_columns(evaluation)))
+def save(session: Session, evaluation: Evaluation) -> bool:
+    """Writes what became of one; False if it is not there any more."""
+    changed = update(evaluations).where(evaluations.c.id == evaluation.id).values(**_columns(evaluation))
+    return bool(session.execute(changed.returning(evaluations.c.id)).first())
+
+
+def of_version(session: Session, version_id: str) -> Sequence[Evaluation]:
+    """All of a version."""
+    query = select(evaluations).where(evaluations.c.version_id == version_id)
+    return [_evaluation(row) for row in session.execute(query)]
+
+
+def audio_alone(session: Session, version_id: str, evaluation: Evaluation) -> list[str]:
+    """Digests of the audio of an evaluation that no other version's sounds exactly like."""
+    spoken = cast(evaluations.c.sentences, Text)
+    others = select(evaluations.c.id).where(evaluations.c.version_id != version_id)
+    digests = [sentence.digest for sentence in evaluation.sentences if sentence.digest]
+    return [one for one in digests if not session.execute(others.where(spoken.contains(one)).limit(1)).first()]
+
+
+def forget(session: Session, version_id: str) -> None:
+    """Removes those of a version."""
+    session.execute(delete(evaluations).where(evaluations.c.version_id == version_id))
 
 
 def last(session: Session, version_id: str, *, failed_too: bool = True) -> Evaluation | None:

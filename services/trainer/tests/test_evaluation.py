@@ -5,19 +5,28 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 import soundfile
+from sqlalchemy import select
 
 from gptsovits.judge.sentences import sentences_of
 from gptsovits.pipeline.tests.speech import RATE, speech_like
 from services.common.clock import now
 from services.common.database import Database
+from services.common.events import make_event
+from services.common.identity import Signer
 from services.common.migrations import upgrade
+from services.common.objects import Area, open_store
+from services.common.tables import outbox
+from services.stubs.voicehub.catalog.v1.events_pb2 import VersionErased
 from services.trainer.evaluation import store
 from services.trainer.evaluation.domain import Evaluation, Sentence, State, differences
-from services.trainer.evaluation.service import queue
+from services.trainer.evaluation.runner import EvaluationRunner
+from services.trainer.evaluation.service import EvaluationService, queue
+from services.trainer.evaluation.speaking import Hub
 from services.trainer.evaluation.worker import judge
 from services.trainer.tests.conftest import MIGRATIONS
 
@@ -70,6 +79,36 @@ def test_a_version_has_one_evaluation_and_another_one_only_when_that_failed(tmp_
         assert second.id != first.id
         store.save(session, replace(second, state=State.SUCCEEDED, sentences=(Sentence("s", mos=2.0),)))
         assert queue(session, "v", "ana", "voice").figures == {"mos": 2.0}
+    database.engine.dispose()
+
+
+def test_of_an_erased_version_no_audio_is_kept_that_another_one_lacks(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'trainer.sqlite'}")
+    upgrade(database, MIGRATIONS)
+    objects = open_store(f"file://{tmp_path / 'objects'}")
+    own, shared, late = (objects.put(Area.SERVED, [b"RIFF %d" % n]).digest for n in range(3))
+    hub = Hub("", "", cast("Signer", None), objects)
+    runner = EvaluationRunner(database, hub, tmp_path / "judging")
+    subscription = EvaluationService(database, hub, runner).subscription()
+    with database.write() as session:
+        gone, other = queue(session, "gone", "ana", "voice"), queue(session, "other", "ana", "voice")
+        for one, digests in ((gone, (own, shared)), (other, (shared,))):
+            sentences = tuple(Sentence("s", digest=digest) for digest in digests)
+            store.save(session, replace(one, state=State.SUCCEEDED, sentences=sentences))
+    fact = VersionErased(version_id="gone")
+    handler = subscription.handlers["versions", str(VersionErased.DESCRIPTOR.full_name)]
+    effect = handler(make_event("versions", "gone", fact, "catalog"))
+    assert effect is not None
+    with database.write() as session:
+        effect(session)
+        assert store.last(session, "gone") is None
+        assert store.last(session, "other") is not None
+    assert set(objects.digests(Area.SERVED)) == {shared, late}
+    runner._end(replace(gone, state=State.SUCCEEDED, sentences=(Sentence("s", digest=late),)))  # was under way
+    assert set(objects.digests(Area.SERVED)) == {shared}
+    with database.read() as session:
+        assert store.last(session, "gone") is None
+        assert session.execute(select(outbox)).first() is None
     database.engine.dispose()
 
 

@@ -27,7 +27,7 @@ from services.stubs.voicehub.catalog.v1 import catalog_pb2 as voicehub_dot_catal
 from services.stubs.voicehub.common.v1 import common_pb2 as voicehub_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n voicehub/catalog/v1/events.proto\x12\x13voicehub.catalog.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a!voicehub/catalog/v1/catalog.proto\x1a\x1fvoicehub/common/v1/common.proto\"\xa8\x01\n\rVersionPushed\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x04 \x01(\t\x12/\n\x05\x66iles\x18\x05 \x03(\x0b\x32 .voicehub.common.v1.UploadedFile\x12%\n\x04\x63\x61rd\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\"Y\n\x10VersionPublished\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x14\n\x0c\x61uditionable\x18\x04 \x01(\x08\"#\n\rVersionErased\x12\x12\n\nversion_id\x18\x01 \x01(\t\"E\n\x12VersionQuarantined\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"L\n\x11RepositoryStarred\x12\x15\n\rrepository_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x0f\n\x07starred\x18\x03 \x01(\x08\"V\n\x0e\x43ommentCreated\x12\x15\n\rrepository_id\x18\x01 \x01(\t\x12-\n\x07\x63omment\x18\x02 \x01(\x0b\x32\x1c.voicehub.catalog.v1.Comment\"o\n\rVoiceTooClose\x12\x15\n\rrepository_id\x18\x01 \x01(\t\x12\x12\n\nversion_id\x18\x02 \x01(\t\x12\x1f\n\x17protected_repository_id\x18\x03 \x01(\t\x12\x12\n\nsimilarity\x18\x04 \x01(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n voicehub/catalog/v1/events.proto\x12\x13voicehub.catalog.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a!voicehub/catalog/v1/catalog.proto\x1a\x1fvoicehub/common/v1/common.proto\"\xa8\x01\n\rVersionPushed\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x04 \x01(\t\x12/\n\x05\x66iles\x18\x05 \x03(\x0b\x32 .voicehub.common.v1.UploadedFile\x12%\n\x04\x63\x61rd\x18\x06 \x01(\x0b\x32\x17.google.protobuf.Struct\"Y\n\x10VersionPublished\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x14\n\x0c\x61uditionable\x18\x04 \x01(\x08\"4\n\rVersionErased\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\x0f\n\x07samples\x18\x02 \x03(\t\"E\n\x12VersionQuarantined\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\"L\n\x11RepositoryStarred\x12\x15\n\rrepository_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\x12\x0f\n\x07starred\x18\x03 \x01(\x08\"V\n\x0e\x43ommentCreated\x12\x15\n\rrepository_id\x18\x01 \x01(\t\x12-\n\x07\x63omment\x18\x02 \x01(\x0b\x32\x1c.voicehub.catalog.v1.Comment\"o\n\rVoiceTooClose\x12\x15\n\rrepository_id\x18\x01 \x01(\t\x12\x12\n\nversion_id\x18\x02 \x01(\t\x12\x1f\n\x17protected_repository_id\x18\x03 \x01(\t\x12\x12\n\nsimilarity\x18\x04 \x01(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,13 +39,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VERSIONPUBLISHED']._serialized_start=326
   _globals['_VERSIONPUBLISHED']._serialized_end=415
   _globals['_VERSIONERASED']._serialized_start=417
-  _globals['_VERSIONERASED']._serialized_end=452
-  _globals['_VERSIONQUARANTINED']._serialized_start=454
-  _globals['_VERSIONQUARANTINED']._serialized_end=523
-  _globals['_REPOSITORYSTARRED']._serialized_start=525
-  _globals['_REPOSITORYSTARRED']._serialized_end=601
-  _globals['_COMMENTCREATED']._serialized_start=603
-  _globals['_COMMENTCREATED']._serialized_end=689
-  _globals['_VOICETOOCLOSE']._serialized_start=691
-  _globals['_VOICETOOCLOSE']._serialized_end=802
+  _globals['_VERSIONERASED']._serialized_end=469
+  _globals['_VERSIONQUARANTINED']._serialized_start=471
+  _globals['_VERSIONQUARANTINED']._serialized_end=540
+  _globals['_REPOSITORYSTARRED']._serialized_start=542
+  _globals['_REPOSITORYSTARRED']._serialized_end=618
+  _globals['_COMMENTCREATED']._serialized_start=620
+  _globals['_COMMENTCREATED']._serialized_end=706
+  _globals['_VOICETOOCLOSE']._serialized_start=708
+  _globals['_VOICETOOCLOSE']._serialized_end=819
 # @@protoc_insertion_point(module_scope)
