@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import click
 
 from voicehub.cli.context import Context, command
-from voicehub.models import Hit, Repository, Version
+from voicehub.models import Comment, Hit, Repository, Version
 
 
 @click.command()
@@ -69,14 +71,26 @@ def star(context: Context, voice: str, remove: bool) -> None:
 
 @click.command()
 @click.argument("voice")
-@click.argument("text")
+@click.argument("text", required=False)
 @command
-def comment(context: Context, voice: str, text: str) -> None:
-    """Say TEXT about VOICE."""
+def comment(context: Context, voice: str, text: str | None) -> None:
+    """List what was said about VOICE, newest first, or say TEXT about it."""
     with context.client() as client:
+        if text is None:
+            _list_comments(context, client.comments(voice))
+            return
         said = client.comment(voice, text)
     context.out.answer(said)
     context.out.say("✓ Said.")
+
+
+def _list_comments(context: Context, comments: Sequence[Comment]) -> None:
+    context.out.answer(comments)
+    for one in comments:
+        when = f"{one.create_time:%Y-%m-%d %H:%M}" if one.create_time else ""
+        context.out.say(f"{one.author}  {when}\n  {one.text}")
+    if not comments:
+        context.out.note("nobody has said anything yet")
 
 
 def _row(hit: Hit) -> list[str]:

@@ -136,6 +136,17 @@ def test_search_prints_hits_and_says_no_with_one(hub: Hub) -> None:
     assert _run("search", "tale", "--hub", hub.url, "--json").exit_code == 1
 
 
+def test_comments_are_listed_where_nothing_is_said(hub: Hub) -> None:
+    hub.json["/v1/repos/ann/tale/comments"] = {"items": []}
+    assert "nobody has said anything yet" in _run("comment", "ann/tale", "--hub", hub.url).stderr
+    said = {"id": "1", "author": "bob", "text": "好听 [red]!", "create_time": "2026-01-02T03:04:05Z"}
+    hub.json["/v1/repos/ann/tale/comments"] = {"items": [said]}
+    assert _run("comment", "ann/tale", "--hub", hub.url).stdout == "bob  2026-01-02 03:04\n  好听 [red]!\n"
+    listed = json.loads(_run("comment", "ann/tale", "--hub", hub.url, "--json").stdout)
+    assert [(one["author"], one["text"]) for one in listed] == [("bob", "好听 [red]!")]
+    assert {command for command, *_ in hub.requests} == {"GET"}
+
+
 def test_a_name_that_is_not_there_or_of_another_kind_is_not_deleted(hub: Hub) -> None:
     hub.json["/v1/repos/bo/mine/refs"] = {"items": [{"name": "v1", "kind": "tag", "tip": "0" * 32}]}
     for arguments, code, told in (
