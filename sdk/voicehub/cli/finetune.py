@@ -55,8 +55,8 @@ def finetune(
     with context.client() as client:
         version = client.version(source)
         declaration = _declared(version, said, recorded, options)
-        fork = _fork(context, client, source, options)
         upload = _upload(context, client, source, said, recorded, options)
+        fork = _fork(context, client, source, options)  # not before there is something to learn from
         card = {name: version.card[name] for name in KEPT if version.card.get(name)}
         job = client.train(
             fork.name, upload, transcript(said), options["language"], declaration, card=card,

@@ -147,6 +147,17 @@ def test_comments_are_listed_where_nothing_is_said(hub: Hub) -> None:
     assert {command for command, *_ in hub.requests} == {"GET"}
 
 
+def test_a_fine_tune_forks_nothing_before_there_is_something_to_learn_from(hub: Hub, tmp_path: Path) -> None:
+    declaration = {"source": "own", "license": "CC0-1.0", "consent": "self"}
+    hub.json["/v1/repos/ann/tale/versions/main"] = {"id": "a" * 32, "state": "published", "declaration": declaration}
+    hub.json["/v1/me"] = {"name": "bob"}
+    said = ("--source", "me", "--consent", "self", "--hub", hub.url)
+    result = _run("finetune", "ann/tale", "--recording", str(tmp_path / "absent.wav"), *said)
+    assert result.exit_code == 1
+    assert "There is no file" in result.stderr
+    assert {command for command, *_ in hub.requests} == {"GET"}
+
+
 def test_a_name_that_is_not_there_or_of_another_kind_is_not_deleted(hub: Hub) -> None:
     hub.json["/v1/repos/bo/mine/refs"] = {"items": [{"name": "v1", "kind": "tag", "tip": "0" * 32}]}
     for arguments, code, told in (
