@@ -46,9 +46,15 @@ class Access:
         body = {"new_owner": new_owner}
         return decode(Transfer, self._transport.json("PUT", f"{parse_name(name).path}/transfer", body=body))
 
-    def offers(self) -> list[Transfer]:
-        """What is offered to you."""
-        return [decode(Transfer, item) for item in self._transport.json("GET", "/v1/transfers")["items"]]
+    def offers(self, *, made: bool = False) -> list[Transfer]:
+        """What is offered to you; or, `made`, what you have offered and nobody has answered yet."""
+        params = {"made": "true"} if made else {}
+        found = self._transport.json("GET", "/v1/transfers", params=params)
+        return [decode(Transfer, item) for item in found["items"]]
+
+    def withdraw(self, name: str | VoiceName) -> None:
+        """Takes an offer back; no error if there was none."""
+        self._transport.request("DELETE", f"{parse_name(name).path}/transfer")
 
     def answer(self, transfer: str, *, accept: bool) -> None:
         """Accepts or declines an offer."""

@@ -79,14 +79,18 @@ def transfer(context: Context, voice: str, new_owner: str) -> None:
 @repo.command()
 @click.option("--accept", default="", metavar="ID", help="Take an offer.")
 @click.option("--decline", default="", metavar="ID", help="Decline an offer.")
+@click.option("--made", is_flag=True, help="List what you have offered instead.")
+@click.option("--withdraw", default="", metavar="VOICE", help="Take your offer of VOICE back.")
 @command
-def offers(context: Context, accept: str, decline: str) -> None:
-    """List what is offered to you, or answer an offer."""
+def offers(context: Context, accept: str, decline: str, made: bool, withdraw: str) -> None:
+    """List what is offered to you, answer an offer, or take your own back."""
     with context.client() as client:
+        if withdraw:
+            client.access.withdraw(withdraw)
         for identifier, taken in ((accept, True), (decline, False)):
             if identifier:
                 client.access.answer(identifier, accept=taken)
-        found = client.access.offers()
+        found = client.access.offers(made=made or bool(withdraw))
     context.out.answer(found)
     context.out.table(
         ["OFFER", "VOICE", "FROM", "TO"], [[o.id, f"{o.owner}/{o.name}", o.by, o.new_owner] for o in found]

@@ -147,6 +147,13 @@ def test_comments_are_listed_where_nothing_is_said(hub: Hub) -> None:
     assert {command for command, *_ in hub.requests} == {"GET"}
 
 
+def test_offers_that_one_has_made_are_listed(hub: Hub) -> None:
+    offer = {"id": "1", "owner": "ann", "name": "tale", "by": "ann", "new_owner": "bob"}
+    hub.json["/v1/transfers"] = {"items": [offer]}
+    assert "ann/tale" in _run("repo", "offers", "--made", "--hub", hub.url).stdout
+    assert [path for _, path, _ in hub.requests] == ["/v1/transfers?made=true"]
+
+
 def test_a_fine_tune_forks_nothing_before_there_is_something_to_learn_from(hub: Hub, tmp_path: Path) -> None:
     declaration = {"source": "own", "license": "CC0-1.0", "consent": "self"}
     hub.json["/v1/repos/ann/tale/versions/main"] = {"id": "a" * 32, "state": "published", "declaration": declaration}

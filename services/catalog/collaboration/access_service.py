@@ -85,10 +85,11 @@ class AccessService(access_pb2_grpc.AccessServiceServicer):
     def ListTransfers(
         self, request: pb.ListTransfersRequest, context: grpc.ServicerContext
     ) -> pb.ListTransfersResponse:
-        """Offers that wait for the caller."""
+        """Offers that wait for the caller, or that the caller's side made."""
         account = require_account(rpc.caller())
+        offers = people.transfers_from if request.made else people.transfers_to
         with self._database.read() as session:
-            found = [messages.transfer(session, one) for one in people.transfers_to(session, account)]
+            found = [messages.transfer(session, one) for one in offers(session, account)]
         return pb.ListTransfersResponse(transfers=found)
 
     def AnswerTransfer(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from services.catalog.domain.roles import Role
 from services.catalog.store import repositories
 from services.catalog.store.access_tables import CollaboratorRow, MemberRow, OrganisationRow, TransferRow
+from services.catalog.store.tables import RepositoryRow
 
 
 def collaborators(session: Session, repository_id: str) -> Sequence[CollaboratorRow]:
@@ -82,6 +83,17 @@ def leaders(session: Session, owner: str) -> set[str]:
 
 def transfers_to(session: Session, account: str) -> Sequence[TransferRow]:
     """Offers to an account and to the organisations that it administers."""
-    led = select(MemberRow.organisation).where(MemberRow.account == account, MemberRow.role == Role.ADMIN)
-    query = select(TransferRow).where(or_(TransferRow.new_owner == account, TransferRow.new_owner.in_(led)))
+    query = select(TransferRow).where(_is(TransferRow.new_owner, account))
     return session.scalars(query.order_by(TransferRow.id)).all()
+
+
+def transfers_from(session: Session, account: str) -> Sequence[TransferRow]:
+    """Offers of repositories of an account and of the organisations that it administers."""
+    query = select(TransferRow).join(RepositoryRow, RepositoryRow.id == TransferRow.repository_id)
+    return session.scalars(query.where(_is(RepositoryRow.owner, account)).order_by(TransferRow.id)).all()
+
+
+def _is(owner: InstrumentedAttribute[str], account: str) -> ColumnElement[bool]:
+    """The account itself, or an organisation that it administers."""
+    led = select(MemberRow.organisation).where(MemberRow.account == account, MemberRow.role == Role.ADMIN)
+    return or_(owner == account, owner.in_(led))

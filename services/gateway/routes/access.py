@@ -5,7 +5,7 @@ from __future__ import annotations
 from services.gateway.clients import ask
 from services.gateway.domain.credentials import NAME_PATTERN, Scope
 from services.gateway.rest.messages import to_json
-from services.gateway.rest.route import Answer, Call, Reply, Resource
+from services.gateway.rest.route import Answer, Call, Parameter, Reply, Resource
 from services.gateway.rest.schema import choice, listing, record, reference, text
 from services.stubs.voicehub.catalog.v1 import access_pb2 as access
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as catalog
@@ -15,6 +15,7 @@ ROLE = choice("read", "triage", "write", "maintain", "admin")
 _REPO = "/v1/repos/{owner}/{name}"
 _GRANT, _TRANSFER = reference(access.Grant.DESCRIPTOR), reference(access.Transfer.DESCRIPTOR)
 _OFFER = record({"new_owner": text(39, pattern=NAME_PATTERN, note="An account or an organisation.")})
+_MADE = Parameter("made", choice("true", "false"), note="What you have offered, instead of what is offered to you.")
 _REPOSITORY = reference(catalog.Repository.DESCRIPTOR)
 
 
@@ -83,11 +84,17 @@ def withdraw_transfer(call: Call, owner: str, name: str) -> Reply:
 
 
 @resource.route(
-    "GET", "/v1/transfers", "List offers", Answer(200, record({"items": listing(_TRANSFER)})), scope=Scope.READ
+    "GET",
+    "/v1/transfers",
+    "List offers",
+    Answer(200, record({"items": listing(_TRANSFER)})),
+    parameters=(_MADE,),
+    scope=Scope.READ,
 )
 def list_transfers(call: Call) -> Reply:
-    """Repositories offered to you, or to an organisation that you administer."""
-    found = ask(call.hub.clients.access.ListTransfers, access.ListTransfersRequest())
+    """Repositories offered to you, or to an organisation that you administer; or by you and by these."""
+    request = access.ListTransfersRequest(made=call.query.get("made") == "true")
+    found = ask(call.hub.clients.access.ListTransfers, request)
     return Reply({"items": [to_json(one) for one in found.transfers]})
 
 

@@ -52,6 +52,9 @@ def test_a_transfer_is_accepted_by_the_receiver(hub: Hub) -> None:
     missing = refusal(access(hub, "cyd").AnswerTransfer, answer)
     assert (missing.http_status, missing.hint) == (404, "List them: voicehub repo offers.")
     assert [t.name for t in access(hub, "bob").ListTransfers(access_pb2.ListTransfersRequest()).transfers] == ["given"]
+    own = access_pb2.ListTransfersRequest(made=True)
+    assert [t.new_owner for t in access(hub, "ann").ListTransfers(own).transfers] == ["bob"]
+    assert not access(hub, "bob").ListTransfers(own).transfers
     moved = access(hub, "bob").AnswerTransfer(answer).repository
     assert (moved.owner, moved.role) == ("bob", "admin")
     assert (look(hub, "ann", "ann", "given").owner, look(hub, "ann", "ann", "given").role) == ("bob", "write")

@@ -27,7 +27,7 @@ from services.stubs.voicehub.catalog.v1 import catalog_pb2 as voicehub_dot_catal
 from services.stubs.voicehub.common.v1 import common_pb2 as voicehub_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n voicehub/catalog/v1/access.proto\x12\x13voicehub.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicehub/catalog/v1/catalog.proto\x1a\x1fvoicehub/common/v1/common.proto\"&\n\x05Grant\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\"7\n\x18ListCollaboratorsRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"N\n\x19ListCollaboratorsResponse\x12\x31\n\rcollaborators\x18\x01 \x03(\x0b\x32\x1a.voicehub.catalog.v1.Grant\"`\n\x16SetCollaboratorRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12)\n\x05grant\x18\x03 \x01(\x0b\x32\x1a.voicehub.catalog.v1.Grant\"D\n\x17SetCollaboratorResponse\x12)\n\x05grant\x18\x01 \x01(\x0b\x32\x1a.voicehub.catalog.v1.Grant\"I\n\x19RemoveCollaboratorRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\"\x1c\n\x1aRemoveCollaboratorResponse\"H\n\x17RenameRepositoryRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08new_name\x18\x03 \x01(\t\"O\n\x18RenameRepositoryResponse\x12\x33\n\nrepository\x18\x01 \x01(\x0b\x32\x1f.voicehub.catalog.v1.Repository\"I\n\x18\x41rchiveRepositoryRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x61rchived\x18\x03 \x01(\x08\"P\n\x19\x41rchiveRepositoryResponse\x12\x33\n\nrepository\x18\x01 \x01(\x0b\x32\x1f.voicehub.catalog.v1.Repository\"6\n\x17\x44\x65leteRepositoryRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x1a\n\x18\x44\x65leteRepositoryResponse\"\x83\x01\n\x08Transfer\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\tnew_owner\x18\x04 \x01(\t\x12\n\n\x02\x62y\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"F\n\x14OfferTransferRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tnew_owner\x18\x03 \x01(\t\"H\n\x15OfferTransferResponse\x12/\n\x08transfer\x18\x01 \x01(\x0b\x32\x1d.voicehub.catalog.v1.Transfer\"\x16\n\x14ListTransfersRequest\"I\n\x15ListTransfersResponse\x12\x30\n\ttransfers\x18\x01 \x03(\x0b\x32\x1d.voicehub.catalog.v1.Transfer\"5\n\x15\x41nswerTransferRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x08\"M\n\x16\x41nswerTransferResponse\x12\x33\n\nrepository\x18\x01 \x01(\x0b\x32\x1f.voicehub.catalog.v1.Repository\"[\n\x0cOrganisation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04role\x18\x03 \x01(\t\")\n\x19\x43reateOrganisationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"U\n\x1a\x43reateOrganisationResponse\x12\x37\n\x0corganisation\x18\x01 \x01(\x0b\x32!.voicehub.catalog.v1.Organisation\"I\n\x18ListOrganisationsRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.voicehub.common.v1.PageRequest\"j\n\x19ListOrganisationsResponse\x12\x38\n\rorganisations\x18\x01 \x03(\x0b\x32!.voicehub.catalog.v1.Organisation\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"*\n\x12ListMembersRequest\x12\x14\n\x0corganisation\x18\x01 \x01(\t\"B\n\x13ListMembersResponse\x12+\n\x07members\x18\x01 \x03(\x0b\x32\x1a.voicehub.catalog.v1.Grant\"S\n\x10SetMemberRequest\x12\x14\n\x0corganisation\x18\x01 \x01(\t\x12)\n\x05grant\x18\x02 \x01(\x0b\x32\x1a.voicehub.catalog.v1.Grant\">\n\x11SetMemberResponse\x12)\n\x05grant\x18\x01 \x01(\x0b\x32\x1a.voicehub.catalog.v1.Grant\"<\n\x13RemoveMemberRequest\x12\x14\n\x0corganisation\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\"\x16\n\x14RemoveMemberResponse2\xf9\x07\n\rAccessService\x12r\n\x11ListCollaborators\x12-.voicehub.catalog.v1.ListCollaboratorsRequest\x1a..voicehub.catalog.v1.ListCollaboratorsResponse\x12l\n\x0fSetCollaborator\x12+.voicehub.catalog.v1.SetCollaboratorRequest\x1a,.voicehub.catalog.v1.SetCollaboratorResponse\x12u\n\x12RemoveCollaborator\x12..voicehub.catalog.v1.RemoveCollaboratorRequest\x1a/.voicehub.catalog.v1.RemoveCollaboratorResponse\x12o\n\x10RenameRepository\x12,.voicehub.catalog.v1.RenameRepositoryRequest\x1a-.voicehub.catalog.v1.RenameRepositoryResponse\x12r\n\x11\x41rchiveRepository\x12-.voicehub.catalog.v1.ArchiveRepositoryRequest\x1a..voicehub.catalog.v1.ArchiveRepositoryResponse\x12o\n\x10\x44\x65leteRepository\x12,.voicehub.catalog.v1.DeleteRepositoryRequest\x1a-.voicehub.catalog.v1.DeleteRepositoryResponse\x12\x66\n\rOfferTransfer\x12).voicehub.catalog.v1.OfferTransferRequest\x1a*.voicehub.catalog.v1.OfferTransferResponse\x12\x66\n\rListTransfers\x12).voicehub.catalog.v1.ListTransfersRequest\x1a*.voicehub.catalog.v1.ListTransfersResponse\x12i\n\x0e\x41nswerTransfer\x12*.voicehub.catalog.v1.AnswerTransferRequest\x1a+.voicehub.catalog.v1.AnswerTransferResponse2\xa3\x04\n\x13OrganisationService\x12u\n\x12\x43reateOrganisation\x12..voicehub.catalog.v1.CreateOrganisationRequest\x1a/.voicehub.catalog.v1.CreateOrganisationResponse\x12r\n\x11ListOrganisations\x12-.voicehub.catalog.v1.ListOrganisationsRequest\x1a..voicehub.catalog.v1.ListOrganisationsResponse\x12`\n\x0bListMembers\x12\'.voicehub.catalog.v1.ListMembersRequest\x1a(.voicehub.catalog.v1.ListMembersResponse\x12Z\n\tSetMember\x12%.voicehub.catalog.v1.SetMemberRequest\x1a&.voicehub.catalog.v1.SetMemberResponse\x12\x63\n\x0cRemoveMember\x12(.voicehub.catalog.v1.RemoveMemberRequest\x1a).voicehub.catalog.v1.RemoveMemberResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n voicehub/catalog/v1/access.proto\x12\x13voicehub.catalog.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a!voicehub/catalog/v1/catalog.proto\x1a\x1fvoicehub/common/v1/common.proto\"&\n\x05Grant\x12\x0f\n\x07\x61\x63\x63ount\x18\x01 \x01(\t\x12\x0c\n\x04role\x18\x02 \x01(\t\"7\n\x18ListCollaboratorsRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"N\n\x19ListCollaboratorsResponse\x12\x31\n\rcollaborators\x18\x01 \x03(\x0b\x32\x1a.voicehub.catalog.v1.Grant\"`\n\x16SetCollaboratorRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12)\n\x05grant\x18\x03 \x01(\x0b\x32\x1a.voicehub.catalog.v1.Grant\"D\n\x17SetCollaboratorResponse\x12)\n\x05grant\x18\x01 \x01(\x0b\x32\x1a.voicehub.catalog.v1.Grant\"I\n\x19RemoveCollaboratorRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\t\"\x1c\n\x1aRemoveCollaboratorResponse\"H\n\x17RenameRepositoryRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08new_name\x18\x03 \x01(\t\"O\n\x18RenameRepositoryResponse\x12\x33\n\nrepository\x18\x01 \x01(\x0b\x32\x1f.voicehub.catalog.v1.Repository\"I\n\x18\x41rchiveRepositoryRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x10\n\x08\x61rchived\x18\x03 \x01(\x08\"P\n\x19\x41rchiveRepositoryResponse\x12\x33\n\nrepository\x18\x01 \x01(\x0b\x32\x1f.voicehub.catalog.v1.Repository\"6\n\x17\x44\x65leteRepositoryRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\"\x1a\n\x18\x44\x65leteRepositoryResponse\"\x83\x01\n\x08Transfer\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05owner\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x11\n\tnew_owner\x18\x04 \x01(\t\x12\n\n\x02\x62y\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"F\n\x14OfferTransferRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tnew_owner\x18\x03 \x01(\t\"H\n\x15OfferTransferResponse\x12/\n\x08transfer\x18\x01 \x01(\x0b\x32\x1d.voicehub.catalog.v1.Transfer\"$\n\x14ListTransfersRequest\x12\x0c\n\x04made\x18\x01 \x01(\x08\"I\n\x15ListTransfersResponse\x12\x30\n\ttransfers\x18\x01 \x03(\x0b\x32\x1d.voicehub.catalog.v1.Transfer\"5\n\x15\x41nswerTransferRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x02 \x01(\x08\"M\n\x16\x41nswerTransferResponse\x12\x33\n\nrepository\x18\x01 \x01(\x0b\x32\x1f.voicehub.catalog.v1.Repository\"[\n\x0cOrganisation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\x0b\x63reate_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04role\x18\x03 \x01(\t\")\n\x19\x43reateOrganisationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"U\n\x1a\x43reateOrganisationResponse\x12\x37\n\x0corganisation\x18\x01 \x01(\x0b\x32!.voicehub.catalog.v1.Organisation\"I\n\x18ListOrganisationsRequest\x12-\n\x04page\x18\x01 \x01(\x0b\x32\x1f.voicehub.common.v1.PageRequest\"j\n\x19ListOrganisationsResponse\x12\x38\n\rorganisations\x18\x01 \x03(\x0b\x32!.voicehub.catalog.v1.Organisation\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"*\n\x12ListMembersRequest\x12\x14\n\x0corganisation\x18\x01 \x01(\t\"B\n\x13ListMembersResponse\x12+\n\x07members\x18\x01 \x03(\x0b\x32\x1a.voicehub.catalog.v1.Grant\"S\n\x10SetMemberRequest\x12\x14\n\x0corganisation\x18\x01 \x01(\t\x12)\n\x05grant\x18\x02 \x01(\x0b\x32\x1a.voicehub.catalog.v1.Grant\">\n\x11SetMemberResponse\x12)\n\x05grant\x18\x01 \x01(\x0b\x32\x1a.voicehub.catalog.v1.Grant\"<\n\x13RemoveMemberRequest\x12\x14\n\x0corganisation\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\t\"\x16\n\x14RemoveMemberResponse2\xf9\x07\n\rAccessService\x12r\n\x11ListCollaborators\x12-.voicehub.catalog.v1.ListCollaboratorsRequest\x1a..voicehub.catalog.v1.ListCollaboratorsResponse\x12l\n\x0fSetCollaborator\x12+.voicehub.catalog.v1.SetCollaboratorRequest\x1a,.voicehub.catalog.v1.SetCollaboratorResponse\x12u\n\x12RemoveCollaborator\x12..voicehub.catalog.v1.RemoveCollaboratorRequest\x1a/.voicehub.catalog.v1.RemoveCollaboratorResponse\x12o\n\x10RenameRepository\x12,.voicehub.catalog.v1.RenameRepositoryRequest\x1a-.voicehub.catalog.v1.RenameRepositoryResponse\x12r\n\x11\x41rchiveRepository\x12-.voicehub.catalog.v1.ArchiveRepositoryRequest\x1a..voicehub.catalog.v1.ArchiveRepositoryResponse\x12o\n\x10\x44\x65leteRepository\x12,.voicehub.catalog.v1.DeleteRepositoryRequest\x1a-.voicehub.catalog.v1.DeleteRepositoryResponse\x12\x66\n\rOfferTransfer\x12).voicehub.catalog.v1.OfferTransferRequest\x1a*.voicehub.catalog.v1.OfferTransferResponse\x12\x66\n\rListTransfers\x12).voicehub.catalog.v1.ListTransfersRequest\x1a*.voicehub.catalog.v1.ListTransfersResponse\x12i\n\x0e\x41nswerTransfer\x12*.voicehub.catalog.v1.AnswerTransferRequest\x1a+.voicehub.catalog.v1.AnswerTransferResponse2\xa3\x04\n\x13OrganisationService\x12u\n\x12\x43reateOrganisation\x12..voicehub.catalog.v1.CreateOrganisationRequest\x1a/.voicehub.catalog.v1.CreateOrganisationResponse\x12r\n\x11ListOrganisations\x12-.voicehub.catalog.v1.ListOrganisationsRequest\x1a..voicehub.catalog.v1.ListOrganisationsResponse\x12`\n\x0bListMembers\x12\'.voicehub.catalog.v1.ListMembersRequest\x1a(.voicehub.catalog.v1.ListMembersResponse\x12Z\n\tSetMember\x12%.voicehub.catalog.v1.SetMemberRequest\x1a&.voicehub.catalog.v1.SetMemberResponse\x12\x63\n\x0cRemoveMember\x12(.voicehub.catalog.v1.RemoveMemberRequest\x1a).voicehub.catalog.v1.RemoveMemberResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -67,37 +67,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OFFERTRANSFERRESPONSE']._serialized_start=1210
   _globals['_OFFERTRANSFERRESPONSE']._serialized_end=1282
   _globals['_LISTTRANSFERSREQUEST']._serialized_start=1284
-  _globals['_LISTTRANSFERSREQUEST']._serialized_end=1306
-  _globals['_LISTTRANSFERSRESPONSE']._serialized_start=1308
-  _globals['_LISTTRANSFERSRESPONSE']._serialized_end=1381
-  _globals['_ANSWERTRANSFERREQUEST']._serialized_start=1383
-  _globals['_ANSWERTRANSFERREQUEST']._serialized_end=1436
-  _globals['_ANSWERTRANSFERRESPONSE']._serialized_start=1438
-  _globals['_ANSWERTRANSFERRESPONSE']._serialized_end=1515
-  _globals['_ORGANISATION']._serialized_start=1517
-  _globals['_ORGANISATION']._serialized_end=1608
-  _globals['_CREATEORGANISATIONREQUEST']._serialized_start=1610
-  _globals['_CREATEORGANISATIONREQUEST']._serialized_end=1651
-  _globals['_CREATEORGANISATIONRESPONSE']._serialized_start=1653
-  _globals['_CREATEORGANISATIONRESPONSE']._serialized_end=1738
-  _globals['_LISTORGANISATIONSREQUEST']._serialized_start=1740
-  _globals['_LISTORGANISATIONSREQUEST']._serialized_end=1813
-  _globals['_LISTORGANISATIONSRESPONSE']._serialized_start=1815
-  _globals['_LISTORGANISATIONSRESPONSE']._serialized_end=1921
-  _globals['_LISTMEMBERSREQUEST']._serialized_start=1923
-  _globals['_LISTMEMBERSREQUEST']._serialized_end=1965
-  _globals['_LISTMEMBERSRESPONSE']._serialized_start=1967
-  _globals['_LISTMEMBERSRESPONSE']._serialized_end=2033
-  _globals['_SETMEMBERREQUEST']._serialized_start=2035
-  _globals['_SETMEMBERREQUEST']._serialized_end=2118
-  _globals['_SETMEMBERRESPONSE']._serialized_start=2120
-  _globals['_SETMEMBERRESPONSE']._serialized_end=2182
-  _globals['_REMOVEMEMBERREQUEST']._serialized_start=2184
-  _globals['_REMOVEMEMBERREQUEST']._serialized_end=2244
-  _globals['_REMOVEMEMBERRESPONSE']._serialized_start=2246
-  _globals['_REMOVEMEMBERRESPONSE']._serialized_end=2268
-  _globals['_ACCESSSERVICE']._serialized_start=2271
-  _globals['_ACCESSSERVICE']._serialized_end=3288
-  _globals['_ORGANISATIONSERVICE']._serialized_start=3291
-  _globals['_ORGANISATIONSERVICE']._serialized_end=3838
+  _globals['_LISTTRANSFERSREQUEST']._serialized_end=1320
+  _globals['_LISTTRANSFERSRESPONSE']._serialized_start=1322
+  _globals['_LISTTRANSFERSRESPONSE']._serialized_end=1395
+  _globals['_ANSWERTRANSFERREQUEST']._serialized_start=1397
+  _globals['_ANSWERTRANSFERREQUEST']._serialized_end=1450
+  _globals['_ANSWERTRANSFERRESPONSE']._serialized_start=1452
+  _globals['_ANSWERTRANSFERRESPONSE']._serialized_end=1529
+  _globals['_ORGANISATION']._serialized_start=1531
+  _globals['_ORGANISATION']._serialized_end=1622
+  _globals['_CREATEORGANISATIONREQUEST']._serialized_start=1624
+  _globals['_CREATEORGANISATIONREQUEST']._serialized_end=1665
+  _globals['_CREATEORGANISATIONRESPONSE']._serialized_start=1667
+  _globals['_CREATEORGANISATIONRESPONSE']._serialized_end=1752
+  _globals['_LISTORGANISATIONSREQUEST']._serialized_start=1754
+  _globals['_LISTORGANISATIONSREQUEST']._serialized_end=1827
+  _globals['_LISTORGANISATIONSRESPONSE']._serialized_start=1829
+  _globals['_LISTORGANISATIONSRESPONSE']._serialized_end=1935
+  _globals['_LISTMEMBERSREQUEST']._serialized_start=1937
+  _globals['_LISTMEMBERSREQUEST']._serialized_end=1979
+  _globals['_LISTMEMBERSRESPONSE']._serialized_start=1981
+  _globals['_LISTMEMBERSRESPONSE']._serialized_end=2047
+  _globals['_SETMEMBERREQUEST']._serialized_start=2049
+  _globals['_SETMEMBERREQUEST']._serialized_end=2132
+  _globals['_SETMEMBERRESPONSE']._serialized_start=2134
+  _globals['_SETMEMBERRESPONSE']._serialized_end=2196
+  _globals['_REMOVEMEMBERREQUEST']._serialized_start=2198
+  _globals['_REMOVEMEMBERREQUEST']._serialized_end=2258
+  _globals['_REMOVEMEMBERRESPONSE']._serialized_start=2260
+  _globals['_REMOVEMEMBERRESPONSE']._serialized_end=2282
+  _globals['_ACCESSSERVICE']._serialized_start=2285
+  _globals['_ACCESSSERVICE']._serialized_end=3302
+  _globals['_ORGANISATIONSERVICE']._serialized_start=3305
+  _globals['_ORGANISATIONSERVICE']._serialized_end=3852
 # @@protoc_insertion_point(module_scope)

@@ -387,12 +387,17 @@ Global___OfferTransferResponse: _TypeAlias = OfferTransferResponse  # noqa: Y015
 class ListTransfersRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    MADE_FIELD_NUMBER: _builtins.int
+    made: _builtins.bool
+    """Offers of repositories that the caller, or an organisation that the caller administers, owns; else those to them."""
     def __init__(
         self,
+        *,
+        made: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["made", b"made"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -404,9 +409,7 @@ class ListTransfersResponse(_message.Message):
 
     TRANSFERS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def transfers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Transfer]:
-        """Offers to the caller and to organisations that the caller administers."""
-
+    def transfers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Transfer]: ...
     def __init__(
         self,
         *,
