@@ -10,6 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from services.common import settings
+from services.common.memory import keep_freed, share_arenas
 from services.common.runtime import House, Parts, run
 from services.inference.speaking import Speaking
 
@@ -27,4 +28,6 @@ def bootstrap(house: House) -> Parts:
 
 
 if __name__ == "__main__":
+    share_arenas()
+    keep_freed()
     raise SystemExit(run(settings.load("inference"), Path(__file__).parent / "migrations", bootstrap))

@@ -1,4 +1,4 @@
-"""Threads share their heaps."""
+"""Threads share their heaps, and a process keeps what it frees."""
 
 from __future__ import annotations
 
@@ -39,4 +39,30 @@ def test_many_threads_have_few_heaps() -> None:
         return int(done.stdout)
 
     assert heaps("own") > 4
-    assert heaps("shared") <= 2
+    assert heaps("shared") == 1
+
+
+ROUNDS = """
+import resource, sys
+from services.common.memory import keep_freed
+if sys.argv[1] == "kept":
+    assert keep_freed()
+def once():
+    return [bytearray(3 << 20) for _ in range(8)]
+once()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(20):
+    once()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it is glibc that gives memory back")
+def test_what_was_freed_is_there_for_the_next_request() -> None:
+    def faults(way: str) -> int:
+        done = subprocess.run([sys.executable, "-c", ROUNDS, way], capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+    pages = 20 * 8 * (3 << 20) // 4096
+    assert faults("given back") > pages / 2
+    assert faults("kept") < pages / 20
