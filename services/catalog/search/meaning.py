@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from services.catalog.search.lexicon import STRONG, Facet, Lexicon, Units
+from services.catalog.search.lexicon import STRONG, Facet, Lexicon, Units, doubled
 from services.catalog.search.words import WordTable
 
 KEYS = ("timbre", "emotion", "style", "age", "persona")
@@ -60,7 +60,8 @@ def meanings(lexicon: Lexicon, words: WordTable) -> Meanings:
     """The meanings of a lexicon's terms."""
     rows: dict[Facet, list[NDArray[np.float32]]] = {}
     for term, facets in lexicon.terms.items():
-        direction = words.vector(term) if len(facets) == 1 and facets[0].key in KEYS else None
+        single = len(facets) == 1 and facets[0].key in KEYS and not doubled(term)
+        direction = words.vector(term) if single else None
         if direction is not None:
             rows.setdefault(facets[0], []).append(direction)
     kept = {facet: found for facet, found in rows.items() if len(found) >= NEAREST}

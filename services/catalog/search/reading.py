@@ -8,7 +8,7 @@ from functools import cache
 from itertools import groupby
 from threading import Lock
 
-from services.catalog.search.lexicon import Facet, Lexicon, Units
+from services.catalog.search.lexicon import Facet, Lexicon, Units, doubled
 from services.catalog.search.phonetics import LONGEST, Phonetics, phonetics, toned
 from services.catalog.search.spelling import Speller, speller
 from services.catalog.search.tokens import is_single
@@ -161,7 +161,7 @@ def _reader(lexicon: Lexicon) -> Reader:
     variants = {
         (*term[:place], "", *term[place + 1 :]): term
         for term in lexicon.terms
-        if len(term) >= _VARIANT_LEAST and all(is_single(unit) for unit in term)
+        if len(term) >= _VARIANT_LEAST and not doubled(term) and all(is_single(unit) for unit in term)
         for place in range(len(term))
     }
     return Reader(lexicon, words, phonetics(lexicon, words), speller(lexicon, words), variants)

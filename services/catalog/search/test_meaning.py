@@ -163,3 +163,25 @@ def test_a_denial_ends_with_what_is_denied(text: str, denied: set[str]) -> None:
     query = understand(text, LEXICON)
     assert {facet.value for facet in query.without} == denied
     assert query.facets
+
+
+def test_a_denial_ends_before_what_it_is_said_of() -> None:
+    assert Facet("gender", "female") in understand("不带口音的女声", LEXICON).facets
+    assert Facet("timbre", "hoarse") in understand("不要沙哑的女声", LEXICON).without
+
+
+def test_a_feeling_said_twice_is_that_feeling() -> None:
+    assert Facet("emotion", "happy") in understand("开开心心", LEXICON).facets
+
+
+def test_a_short_name_is_no_slip_for_a_rare_word() -> None:
+    assert understand("loki", LEXICON).facets == frozenset()
+
+
+@pytest.mark.parametrize("text", ["a man around fifty", "woman in her forties", "年近五十", "50多岁", "五十上下"])
+def test_round_ages_are_ages(text: str) -> None:
+    assert Facet("age", "middle") in understand(text, LEXICON).facets
+
+
+def test_a_hint_may_be_typed_by_its_sound() -> None:
+    assert understand("bingqilin", LEXICON).text == (tuple("冰淇淋"),)
