@@ -45,7 +45,7 @@ class Reader:
 
     def read(self, clause: Sequence[str]) -> list[Reading]:
         """The readings of one statement, in order; words that say nothing are left out."""
-        mended = tuple(unit for part in self._parts(clause) for unit in part)
+        mended = self.mended(clause)
         found: list[Reading] = []
         run: list[str] = []
         for piece, facets, denied in self.lexicon.readings(mended, self.words.han):
@@ -61,6 +61,10 @@ class Reader:
             elif not known:
                 found.append(Reading(piece))
         return found + self._text(run)
+
+    def mended(self, clause: Sequence[str]) -> Units:
+        """A statement with what was typed by its sound in characters, and without slips."""
+        return tuple(unit for part in self._parts(clause) for unit in part)
 
     def _parts(self, clause: Sequence[str]) -> Iterator[Units]:
         """The statement with sounds written as characters and slips mended."""
