@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from services.catalog.search.lexicon_data import load
 from services.catalog.search.meaning import DIRECTION, KEYS, LEAST, MEANINGS, direction, parts
 from services.catalog.search.words import load_words
 
-Matrix = sparse.csr_matrix
+Matrix = Any  # a sparse matrix of scipy, which has no types
 RIDGE, ROUNDS, FOLDS = 0.2, 60, 4
 SMALLEST = 0.02  # a weight that is never larger is left out
 Phrases = dict[Units, frozenset[Facet]]
