@@ -33,6 +33,9 @@ _WHO = {
     **dict.fromkeys(("he's", "he is", "he was", "man of", "boy of", "gentleman of"), "male"),
     **dict.fromkeys(("she's", "she is", "she was", "woman of", "girl of", "lady of"), "female"),
 }  # fmt: skip
+_ABOUT = ("around", "about", "nearly", "almost", "over", "past")
+_PEOPLE = {"man": "male", "gentleman": "male", "guy": "male", "woman": "female", "lady": "female"}
+_ROUND_LEAST = 2  # tens; "over ten" mostly counts something else
 _BARE_LEAST = 4  # smaller numbers mostly count something else
 _SHORT_TENS = {2: "廿", 3: "卅"}
 
@@ -49,6 +52,21 @@ def spellings(years: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str]]
                 yield f"{text} years of age", name
                 yield f"aged {text}", name
             yield f"{number} 岁", name
+            yield from ((text, name) for text in _about(number))
+
+
+def _about(number: int) -> Iterator[str]:
+    """Round ages told by and large, by words that count nothing else: "in her fifties", 七十上下, 50 多岁."""
+    tens, ones = divmod(number, 10)
+    if ones or tens < _ROUND_LEAST:
+        return
+    decade = _TENS[tens].removesuffix("y") + "ies"
+    yield from (f"{when} {decade}" for when in ("early", "mid", "late", "his", "her", "their"))
+    yield from (f"{word} {_TENS[tens]}" for word in ("pushing", "approaching"))
+    yield from (f"{number}{odd}岁" for odd in "多来几")
+    for text in (*(start for start in _chinese(number) if start.endswith("十")), str(number)):
+        yield from (f"{before}{text}" for before in ("年近", "年过", "年届"))
+        yield from (f"{text}{after}" for after in ("上下", "开外"))
 
 
 def numbers(years: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str]]:
@@ -64,6 +82,9 @@ def sentences(years: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str, 
         for number in range(max(first, _BARE_LEAST), last + 1):
             for text in (str(number), _english(number)):
                 yield from ((f"{who} {text}", name, gender) for who, gender in _WHO.items())
+            if number % 10 == 0:
+                told = ((f"{who} {about}", gender) for who, gender in _PEOPLE.items() for about in _ABOUT)
+                yield from ((f"{words} {_TENS[number // 10]}", name, gender) for words, gender in told if number >= 20)
 
 
 def _chinese(number: int) -> Iterator[str]:

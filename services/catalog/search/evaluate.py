@@ -21,11 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from services.catalog.search.finding import find
+from services.catalog.search.lexicon import Lexicon
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import SearchIndex, Viewer, open_index, rebuild
 from services.catalog.search.query import understand
+from services.catalog.search.reading import Reader
 from services.catalog.search.record import SearchRecord
-from services.catalog.search.tokens import units
+from services.catalog.search.tokens import clauses, units
 
 TOP, DEEP = 10, 50
 K1, B = 1.2, 0.75
@@ -93,6 +95,23 @@ def rankings(index: SearchIndex, queries: Sequence[Judged]) -> dict[str, list[st
         query.id: [hit.id for hit in find(index, lexicon, understand(query.text, lexicon), Viewer(), DEEP).hits]
         for query in queries
     }
+
+
+def unknown(queries: Sequence[Judged], lexicon: Lexicon) -> float:
+    """The share of the words of all queries that the lexicon does not know: no name, hint, topic, nor without meaning.
+
+    Words are cut as the search cuts them, after what was typed by its sound or with a slip was read.
+    """
+    reader = Reader.of(lexicon)
+    strange = whole = 0
+    for clause in (clause for query in queries for clause in clauses(query.text)):
+        mended, start = reader.mended(clause), 0
+        about = {n for at, phrase in lexicon.spoken_of(mended) for n in range(at, at + len(phrase))}
+        for piece, _ in lexicon.segments(mended, reader.words.han):
+            whole += 1
+            strange += not lexicon.knows(piece) and about.isdisjoint(range(start, start + len(piece)))
+            start += len(piece)
+    return round(strange / max(whole, 1), 4)
 
 
 def bm25(records: Sequence[SearchRecord], queries: Sequence[Judged]) -> dict[str, list[str]]:
@@ -199,9 +218,13 @@ def _means(pairs: Sequence[tuple[float, float]]) -> dict[str, Any]:
 
 
 def evaluate(index: SearchIndex, records: Sequence[SearchRecord], queries: Sequence[Judged]) -> dict[str, Any]:
-    """The figures of the search on an index filled with the records, with those of BM25 under `bm25`."""
+    """The figures of the search on an index filled with the records, with those of BM25 under `bm25`.
+
+    `unknown` is the share of the queries' words that the lexicon does not know.
+    """
     rebuild(index, records)
-    return {**measure(rankings(index, queries), queries), "bm25": measure(bm25(records, queries), queries)}
+    found = measure(rankings(index, queries), queries)
+    return {**found, "bm25": measure(bm25(records, queries), queries), "unknown": unknown(queries, load())}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -229,7 +252,7 @@ def table(figures: Mapping[str, Any]) -> str:
     for name, ours, base in rows:
         line = f"{name:<12}{ours['queries']:>8}{ours['ndcg@10']:>9.3f}{ours['recall@50']:>11.3f}"
         lines.append(f"{line}{base['ndcg@10']:>11.3f}{base['recall@50']:>13.3f}")
-    return "\n".join(lines)
+    return "\n".join([*lines, f"words that the lexicon does not know: {figures['unknown']:.0%}"])
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ LOOSE = "?"  # marks a facet that a prose only suggests
 PERSON = ("age", "gender", "persona")
 GENDERS = frozenset("男女")
 STRONG = ("lang", "gender", "age")  # a voice of another value is another voice
+ATTRIBUTIVE = frozenset({("的",), ("嘅",)})  # what stands before them is of what follows
 DENIED_WITHIN = 8  # units between a sign of denial and what it denies
 Units = tuple[str, ...]
 
@@ -161,6 +162,7 @@ class Lexicon:
         """The segments of one statement, each with whether it is denied; who listens is of no age and no gender."""
         since = DENIED_WITHIN + 1
         before: Units = ()
+        something = False  # stood after the sign of denial
         keys: set[str] = set()  # of what was denied: another key is another thing, unless it is joined
         for piece, facets in self.segments(clause, words):
             if before in self.towards:
@@ -170,9 +172,12 @@ class Lexicon:
             yield piece, facets, denied
             before = piece
             if piece in self.negations:
-                since, keys = 0, set()
+                since, keys, something = 0, set(), False
+            elif piece in ATTRIBUTIVE and something and not keys:
+                since = DENIED_WITHIN + 1  # 不带口音的女声 denies the accent, not the woman
             else:
                 since += len(piece)
+                something = something or piece not in self.stopwords or len(piece) > 1
             if denied:
                 keys |= {facet.key for facet in facets}
 
@@ -283,6 +288,11 @@ NEITHER = Facet("gender", "neutral")
 
 def _bare(facet: Facet) -> Facet:
     return Facet(facet.key, facet.value.removeprefix(MARK))
+
+
+def doubled(piece: Units) -> bool:
+    """Whether a word is one of two characters, each of them twice, as 开开心心 is."""
+    return len(piece) == 4 and piece[0] == piece[1] != piece[2] == piece[3]
 
 
 def weak(piece: Units) -> bool:

@@ -1,4 +1,4 @@
-"""Reading the lexicon's data: `lexicon.yaml` (names of facets and signs), `hints.yaml` and `topics.yaml`."""
+"""Reading the lexicon's data: `lexicon.yaml` (names and signs), `hints.yaml`, `scenes.yaml` and `topics.yaml`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import yaml
 
 from services.catalog.search.ages import numbers, sentences, spellings
 from services.catalog.search.lexicon import MARK, TOPIC, Facet, Lexicon, Units
-from services.catalog.search.tokens import units
+from services.catalog.search.tokens import is_single, units
 
 HERE = Path(__file__).parent
-FILES = ("lexicon.yaml", "hints.yaml", "topics.yaml")
+FILES = ("lexicon.yaml", "hints.yaml", "scenes.yaml", "topics.yaml")
 Meanings = dict[Units, tuple[Facet, ...]]
 
 
@@ -23,11 +23,12 @@ Meanings = dict[Units, tuple[Facet, ...]]
 def load(folder: Path = HERE) -> Lexicon:
     """Reads the lexicon of a folder."""
     raw = [(folder / name).read_bytes() for name in FILES]
-    data, hints, topics = (yaml.load(one, yaml.CSafeLoader) for one in raw)
+    data, hints, scenes, topics = (yaml.load(one, yaml.CSafeLoader) for one in raw)
     terms = _terms(data)
     stopwords, affirmations = _words(data["stopwords"]), _words(data["affirmations"])
     negations = _words(data["negations"]) - terms.keys()
-    suggests = _suggests([*data["suggest"], *hints], frozenset(terms) | stopwords | negations)
+    taken = frozenset(terms) | stopwords | negations
+    suggests = _suggests([*data["suggest"], *hints, *scenes], taken)
     about = _topics(topics)
     broader = {
         Facet(key, value): (Facet(key, f"{MARK}{wide}"),)
@@ -77,7 +78,16 @@ def _terms(data: Mapping[str, Any]) -> Meanings:
         terms.setdefault(units(text), (Facet("age", name),))
     for text, name, gender in sentences(data["years"]):
         terms.setdefault(units(text), (Facet("age", name), *([Facet("gender", gender)] if gender else [])))
-    return _with_plurals(terms)
+    return _with_plurals(_doubled(terms) | terms)
+
+
+def _doubled(words: Meanings) -> Meanings:
+    """Feelings and sounds of two characters, each twice: 开开心心 is 开心."""
+    return {
+        (word[0], word[0], word[1], word[1]): facets
+        for word, facets in words.items()
+        if len(word) == 2 and is_single(word[0]) and is_single(word[1]) and facets[0].key in ("emotion", "timbre")
+    }
 
 
 def _suggests(entries: Sequence[Mapping[str, Any]], taken: frozenset[Units]) -> Meanings:

@@ -10,11 +10,12 @@ from functools import cache
 from pypinyin import lazy_pinyin
 from ToJyutping import get_jyutping_list
 
-from services.catalog.search.lexicon import Lexicon, Units
+from services.catalog.search.lexicon import Lexicon, Units, doubled
 from services.catalog.search.tokens import is_single
 from services.catalog.search.words import WordTable
 
 MIN_KEY = 4  # letters; shorter sounds name too much
+HINT_KEY = 6  # likewise of a hint or a topic
 LONGEST = 6  # typed syllables of one word
 _DIGITS = re.compile(r"\d")
 _LETTERS = re.compile(r"[a-zü]+\d?")
@@ -36,18 +37,22 @@ class Phonetics:
 
     Attributes:
         known: sound → the lexicon's word for it, in pinyin and in jyutping.
+        hinted: sound → its word for a topic or a hint likewise.
         syllables: sound of one character → that character, for those that are terms by themselves.
         common: pinyin → the most frequent ordinary word of that sound.
     """
 
     known: Mapping[str, Units]
+    hinted: Mapping[str, Units]
     syllables: Mapping[str, Units]
     common: Mapping[str, Units]
 
     def term(self, typed: Sequence[str]) -> Units | None:
         """The lexicon's word that was typed by its sound, in one piece or in several; None if there is none."""
         key = _key(typed)
-        return self.known.get(key) if len(key) >= MIN_KEY else None
+        if found := self.known.get(key) if len(key) >= MIN_KEY else None:
+            return found
+        return self.hinted.get(key) if len(key) >= HINT_KEY else None
 
     def word(self, typed: Sequence[str]) -> Units | None:
         """The ordinary word that was typed by its pinyin."""
@@ -85,15 +90,27 @@ def phonetics(lexicon: Lexicon, words: WordTable) -> Phonetics:
     syllables: dict[str, Units] = {}
     silent: dict[str, Units] = {}
     for term in [*lexicon.terms, *lexicon.stopwords]:
-        if not all(is_single(unit) for unit in term):
+        if doubled(term) or not all(is_single(unit) for unit in term):
             continue
         target = (silent if term in lexicon.stopwords else known) if len(term) > 1 else syllables
         for sounds in (pinyin(term), _jyutping(term)):
             for key in {"".join(sounds), "".join(sounds).replace("v", "u")}:
                 target.setdefault(key, term)
     return Phonetics(
-        {**silent, **known}, {key: syllables[key] for key in ("nan", "nv", "nu") if key in syllables}, words.sounds
+        {**silent, **known},
+        _hinted(lexicon),
+        {key: syllables[key] for key in ("nan", "nv", "nu") if key in syllables},
+        words.sounds,
     )
+
+
+def _hinted(lexicon: Lexicon) -> dict[str, Units]:
+    found: dict[str, Units] = {}
+    for word in (*lexicon.topics, *lexicon.suggests):
+        if len(word) > 1 and all(is_single(unit) for unit in word):
+            for sounds in (pinyin(word), _jyutping(word)):
+                found.setdefault("".join(sounds), word)
+    return found
 
 
 def toned(unit: str) -> bool:

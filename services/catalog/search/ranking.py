@@ -90,7 +90,7 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     options = [(piece, _options(piece, lexicon, words)) for piece in (*plain, *query.phrases)]
     asked = {a.phrase for _, found in options for a in found if a.phrase}
     counts, total = frequencies(list(asked | {stems(units(run)) for run in query.runs}))
-    meant = meanings(lexicon, words)
+    meant = meanings(words)
     texts = [_text_clause(piece, found, meant, counts, total) for piece, found in options]
     texts += _together([piece for piece in plain if not counts.get(stems(piece), 0)], meant)
     hints = [Clause(f"hint {h.value}", HINT_WEIGHT, (Alternative(1.0, facet=h),)) for h in sorted(query.hints)]

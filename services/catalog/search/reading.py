@@ -8,7 +8,7 @@ from functools import cache
 from itertools import groupby
 from threading import Lock
 
-from services.catalog.search.lexicon import Facet, Lexicon, Units
+from services.catalog.search.lexicon import Facet, Lexicon, Units, doubled
 from services.catalog.search.phonetics import LONGEST, Phonetics, phonetics, toned
 from services.catalog.search.spelling import Speller, speller
 from services.catalog.search.tokens import is_single
@@ -45,7 +45,7 @@ class Reader:
 
     def read(self, clause: Sequence[str]) -> list[Reading]:
         """The readings of one statement, in order; words that say nothing are left out."""
-        mended = tuple(unit for part in self._parts(clause) for unit in part)
+        mended = self.mended(clause)
         found: list[Reading] = []
         run: list[str] = []
         for piece, facets, denied in self.lexicon.readings(mended, self.words.han):
@@ -61,6 +61,10 @@ class Reader:
             elif not known:
                 found.append(Reading(piece))
         return found + self._text(run)
+
+    def mended(self, clause: Sequence[str]) -> Units:
+        """A statement with what was typed by its sound in characters, and without slips."""
+        return tuple(unit for part in self._parts(clause) for unit in part)
 
     def _parts(self, clause: Sequence[str]) -> Iterator[Units]:
         """The statement with sounds written as characters and slips mended."""
@@ -161,7 +165,7 @@ def _reader(lexicon: Lexicon) -> Reader:
     variants = {
         (*term[:place], "", *term[place + 1 :]): term
         for term in lexicon.terms
-        if len(term) >= _VARIANT_LEAST and all(is_single(unit) for unit in term)
+        if len(term) >= _VARIANT_LEAST and not doubled(term) and all(is_single(unit) for unit in term)
         for place in range(len(term))
     }
     return Reader(lexicon, words, phonetics(lexicon, words), speller(lexicon, words), variants)

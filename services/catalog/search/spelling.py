@@ -33,10 +33,15 @@ class Speller:
     ranks: Mapping[str, int]
 
     def mend(self, typed: str) -> str:
-        """The word of the lexicon that was meant; the same if it is right, short, or like none of them."""
+        """The word of the lexicon that was meant; the same if it is right, short, or like none of them.
+
+        What is as short as `loki` is near to many words: a slip for an ordinary one, swapped letters, or a name.
+        """
         if not _spelled(typed) or self._right(typed):
             return typed
-        return next(iter(self._nearest(typed, self.terms, 2 if len(typed) >= LONG else 1)), typed)
+        found = self._nearest(typed, self.terms, 2 if len(typed) >= LONG else 1)
+        likely = (w for w in found if len(typed) > SHORTEST or w in self.ranks or sorted(w) == sorted(typed))
+        return next(likely, typed)
 
     def slips(self, typed: str) -> tuple[str, ...]:
         """The commoner words of the lexicon that a correct word is one slip away from: `wether` may mean weather."""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.search.evaluate import Judged, main, measure, ndcg, recall
+from services.catalog.search.evaluate import Judged, main, measure, ndcg, recall, unknown
+from services.catalog.search.lexicon_data import load
 
 
 def test_ndcg_is_one_for_the_best_order_and_less_for_another() -> None:
@@ -29,6 +30,11 @@ def test_figures_are_means_over_queries_and_by_class() -> None:
     }
 
 
+def test_the_share_of_unknown_words_is_counted_in_words() -> None:
+    queries = [Judged("1", "粤语 老年 饮茶", "", {}), Judged("2", "zorblaxian", "", {})]
+    assert unknown(queries, load()) == 0.25
+
+
 def test_incomplete_records_are_found_by_their_prose(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     records = [
         {"id": 1, "description_zh": "七十岁的老先生，讲广东话", "tags": None, "emotions": None, "mos": None},
@@ -44,4 +50,4 @@ def test_incomplete_records_are_found_by_their_prose(tmp_path: Path, capsys: pyt
     figures = json.loads(capsys.readouterr().out)
     assert figures["ndcg@10"] == 1.0
     assert figures["bm25"]["ndcg@10"] < 1.0
-    assert set(figures) == {"ndcg@10", "recall@50", "queries", "classes", "bm25"}
+    assert set(figures) == {"ndcg@10", "recall@50", "queries", "classes", "bm25", "unknown"}

@@ -11,11 +11,14 @@ import pytest
 from services.catalog.search.finding import find
 from services.catalog.search.lexicon import LOOSE, Facet
 from services.catalog.search.lexicon_data import load
+from services.catalog.search.meaning import meanings
 from services.catalog.search.port import SearchIndex, Viewer, open_index, rebuild
 from services.catalog.search.query import understand
 from services.catalog.search.reading import Reader
 from services.catalog.search.record import SearchRecord, facets_of
 from services.catalog.search.senses import senses
+from services.catalog.search.tokens import units
+from services.catalog.search.words import load_words
 
 LEXICON = load()
 BASE = SearchRecord("id", "v", "fixtures", "plain", private=False, created=datetime(2026, 1, 1, tzinfo=UTC))
@@ -163,3 +166,42 @@ def test_a_denial_ends_with_what_is_denied(text: str, denied: set[str]) -> None:
     query = understand(text, LEXICON)
     assert {facet.value for facet in query.without} == denied
     assert query.facets
+
+
+def test_a_denial_ends_before_what_it_is_said_of() -> None:
+    assert Facet("gender", "female") in understand("不带口音的女声", LEXICON).facets
+    assert Facet("timbre", "hoarse") in understand("不要沙哑的女声", LEXICON).without
+
+
+def test_a_feeling_said_twice_is_that_feeling() -> None:
+    assert Facet("emotion", "happy") in understand("开开心心", LEXICON).facets
+
+
+def test_a_short_name_is_no_slip_for_a_rare_word() -> None:
+    assert understand("loki", LEXICON).facets == frozenset()
+
+
+@pytest.mark.parametrize("text", ["a man around fifty", "woman in her forties", "年近五十", "50多岁", "五十上下"])
+def test_round_ages_are_ages(text: str) -> None:
+    assert Facet("age", "middle") in understand(text, LEXICON).facets
+
+
+@pytest.mark.parametrize(
+    ("text", "facet"),
+    [
+        ("糖浆里泡过的桃子", Facet("timbre", "sweet")),
+        ("drowned in maple fudge", Facet("timbre", "sweet")),
+        ("吞了一筐木炭渣", Facet("timbre", "hoarse")),
+    ],
+)
+def test_what_nobody_listed_is_guessed_by_its_parts(text: str, facet: Facet) -> None:
+    assert not LEXICON.knows(units(text))
+    assert max(meanings(load_words()).near(units(text)), key=lambda told: told[1])[0] == facet
+
+
+def test_what_says_nothing_of_a_voice_is_not_guessed_at() -> None:
+    assert not meanings(load_words()).near(units("周五下午的仓库盘点"))
+
+
+def test_a_hint_may_be_typed_by_its_sound() -> None:
+    assert understand("bingqilin", LEXICON).text == (tuple("冰淇淋"),)
