@@ -21,6 +21,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from tools.requirements import Listed, not_runnable
+from tools.scratch import scratch
 
 RESULTS = Path("build/tests")
 AT_ONCE = 2
@@ -78,10 +79,12 @@ def run_suite(suite: Suite, left_out: Sequence[Listed]) -> Outcome:
     report = RESULTS / f"{suite.name}.xml"
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", *paths, *suite.arguments, f"--junitxml={report}", "--durations=5"]
+    command += ["--override-ini=tmp_path_retention_policy=failed"]  # what has passed gives its room back
     command += [f"--deselect={one.id}" for one in left_out]
     begin = time.monotonic()
-    with (RESULTS / f"{suite.name}.log").open("w") as said:
-        code = subprocess.run(command, env=_environment(), stdout=said, stderr=said, check=False).returncode
+    with (RESULTS / f"{suite.name}.log").open("w") as said, scratch(suite.name) as place:
+        environment = {**_environment(), **place}
+        code = subprocess.run(command, env=environment, stdout=said, stderr=said, check=False).returncode
     outcome = Outcome(suite, time.monotonic() - begin)
     _count(outcome, report, code)
     return outcome
