@@ -21,13 +21,13 @@ _NAME = re.compile(r"voicehub-tests-(\d+)-\w+")
 
 
 @contextmanager
-def scratch(suite: str, folder: Path = MEMORY) -> Iterator[Mapping[str, str]]:
-    """What the environment of the suite says about it; nothing where there is no room, or TMPDIR says another place.
+def scratch(suite: str, folder: Path = MEMORY, *, allowed: bool = True) -> Iterator[Mapping[str, str]]:
+    """What the environment of the suite says about it; nothing if not `allowed`, without room, or if TMPDIR is set.
 
     It is removed at the end, but for what a failed test leaves to be looked at: that stays until the next run.
     """
     _remove_left(folder)
-    if "TMPDIR" in os.environ or not has_room(folder):
+    if not allowed or "TMPDIR" in os.environ or not has_room(folder):
         yield {}
         return
     own = folder / f"voicehub-tests-{os.getpid()}-{suite}"

@@ -30,12 +30,17 @@ HOME_PACKAGES = ("services", "gptsovits", "voicescan", "sdk", "operator", "tools
 
 @dataclass(frozen=True)
 class Suite:
-    """A name, where its tests are, and how many seconds it may take on two cores."""
+    """A name, where its tests are, and how many seconds it may take on two cores.
+
+    Attributes:
+        in_memory: whether its tests may write there; not where they write gigabytes.
+    """
 
     name: str
     budget: int
     paths: tuple[str, ...]
     arguments: tuple[str, ...] = ()
+    in_memory: bool = True
 
     def existing(self) -> list[str]:
         """The paths in which there is a test."""
@@ -49,7 +54,7 @@ SUITES = (
     Suite("engines", 1800, ("tests/engines",)),
     Suite("security", 700, ("tests/security",)),
     Suite("browser", 300, ("tests/browser",)),
-    Suite("cluster", 900, ("tests/cluster",)),
+    Suite("cluster", 900, ("tests/cluster",), in_memory=False),  # the images of the hub
 )
 
 
@@ -82,7 +87,7 @@ def run_suite(suite: Suite, left_out: Sequence[Listed]) -> Outcome:
     command += ["--override-ini=tmp_path_retention_policy=failed"]  # what has passed gives its room back
     command += [f"--deselect={one.id}" for one in left_out]
     begin = time.monotonic()
-    with (RESULTS / f"{suite.name}.log").open("w") as said, scratch(suite.name) as place:
+    with (RESULTS / f"{suite.name}.log").open("w") as said, scratch(suite.name, allowed=suite.in_memory) as place:
         environment = {**_environment(), **place}
         code = subprocess.run(command, env=environment, stdout=said, stderr=said, check=False).returncode
     outcome = Outcome(suite, time.monotonic() - begin)
