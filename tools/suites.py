@@ -48,14 +48,15 @@ class Suite:
 
 
 SUITES = (
-    Suite("unit", 700, HOME_PACKAGES),
-    Suite("contract", 240, ("tests/contract",)),
-    Suite("e2e", 1800, ("tests/e2e",)),
-    Suite("engines", 1800, ("tests/engines",)),
-    Suite("security", 700, ("tests/security",)),
-    Suite("browser", 300, ("tests/browser",)),
-    Suite("cluster", 900, ("tests/cluster",), in_memory=False),  # the images of the hub
+    Suite("unit", 650, HOME_PACKAGES),
+    Suite("contract", 130, ("tests/contract",)),
+    Suite("e2e", 1400, ("tests/e2e",)),
+    Suite("engines", 1380, ("tests/engines",)),
+    Suite("security", 370, ("tests/security",)),
+    Suite("browser", 60, ("tests/browser",)),
+    Suite("cluster", 810, ("tests/cluster",), in_memory=False),  # the images of the hub
 )
+"""Two at a time, the budgets are 40 minutes in all."""
 
 
 @dataclass
