@@ -31,7 +31,7 @@ def pod(folder: Path) -> list[str | Path]:
     shown, result = folder.parent, folder / errand.RESULT
     user = ["--unshare-user", "--uid", "61184", "--gid", "61184", "--unshare-pid", "--unshare-net"]
     # Ours once more: a folder in memory lies below /dev, which is another one in there.
-    own = ["--ro-bind", shown, shown, "--bind", result, result]
+    own: list[str | Path] = ["--ro-bind", shown, shown, "--bind", result, result]
     return ["bwrap", *user, "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", *own, "--"]
 
 
