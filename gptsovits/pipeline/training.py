@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ def train(
         figures = {"loss": progress.loss, "seconds": progress.seconds}
         report(Progress("train", progress.epoch / max(progress.epochs, 1), message, figures))
 
-    settings = FinetuneSettings.quick() if request.quick else FinetuneSettings()
+    settings = settings_of(quick=request.quick)
     try:
         result = finetune(request.base, clips.train, folder, settings=settings, progress=told, cancelled=cancelled)
     except FinetuneError as error:
@@ -60,3 +61,10 @@ def train(
         raise Cancelled("The training was cancelled; resume it to go on.")
     facts = json.loads((result.folder / VOICE_FILE).read_text())
     return Tuned(result.folder, facts["config"], prompt_of(clips.train), result.epochs)
+
+
+def settings_of(*, quick: bool) -> FinetuneSettings:
+    """Those of the request; `VOICEHUB_FINETUNE_STEPS` are an epoch's updates where the road is tried, not the voice."""
+    settings = FinetuneSettings.quick() if quick else FinetuneSettings()
+    steps = int(os.environ.get("VOICEHUB_FINETUNE_STEPS", "0"))
+    return replace(settings, steps=steps) if steps else settings

@@ -8,14 +8,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from voicehub.cache import MANIFEST, Cache
 from voicehub.client import Client
 from voicehub.errors import VoiceHubError
 from voicehub.models import Base
 from voicehub.names import VoiceName, parse_name
-from voicehub.saying import Speaker
+
+if TYPE_CHECKING:
+    from voicehub.saying import Speaker
 
 State = Literal["ok", "missing", "optional"]
 EXTRAS = {
@@ -85,6 +87,8 @@ def check_speech(cache: Cache, samples: Path, bases: Sequence[Base] = ()) -> Ite
 
     A base has no voice of its own: where no voice on this machine speaks one of its languages, that is said.
     """
+    from voicehub.saying import Speaker
+
     spoken: set[str] = set()
     for name in pulled_voices(cache):
         try:

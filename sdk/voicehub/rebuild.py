@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from voicehub.errors import Missing, NotFound, Unreadable
 from voicehub.models import Tensor, Version
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 BlobPath = Callable[[str], Path]
 STAGES = ("s1", "s2")
@@ -61,6 +61,8 @@ def stage_tensors(version: Version, stage: str, blob: BlobPath) -> dict[str, NDA
 
 
 def _array(tensor: Tensor, blob: BlobPath) -> NDArray[Any]:
+    import numpy as np  # late: most commands start without it, a quarter sooner
+
     try:
         flat = np.frombuffer(blob(tensor.digest).read_bytes(), np.dtype(tensor.dtype).newbyteorder("<"))
         return flat.reshape(tensor.shape)

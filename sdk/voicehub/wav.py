@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from voicehub.errors import Missing, UsageError
 
-Wave = NDArray[np.float32]
+if TYPE_CHECKING:
+    from voicehub.saying import Wave
+
 FORMATS = {".wav": "wav", ".flac": "flac", ".mp3": "mp3", ".opus": "opus", ".ogg": "opus", ".pcm": "pcm"}
 """The format that an ending names."""
 
@@ -26,6 +26,8 @@ def write(path: Path, wave: Wave, sample_rate: int, voice: str, *, raw: bool = F
         raise UsageError(f"{path.name} does not end in {', '.join(endings)}.", hint=hint)
     path.parent.mkdir(parents=True, exist_ok=True)
     if raw:
+        import numpy as np
+
         np.save(path, wave, allow_pickle=False)
         return
     from gptsovits.audio import encoding

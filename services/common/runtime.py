@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,13 +97,13 @@ def run(settings: Settings, migration_scripts: Path, bootstrap: Callable[[House]
     bound = settings.outbox_bound
     server = rpc.make_server(address, house.verifier, parts.register, parts.names, bound, parts.workers, settings.tls)
     readiness = Readiness({**engine_checks(house.database, house.objects), **parts.needed})
-    runners: list[Relay | Sampler | Subscriber | Readiness] = [
+    subscribers = [Subscriber(one, house.database, house.bus) for one in parts.subscriptions]
+    runners: list[Relay | Sampler | Readiness] = [
         readiness,
         Relay(house.database, house.bus),
         Sampler(house.database, house.bus, [s.name for s in parts.subscriptions]),
-        *(Subscriber(s, house.database, house.bus) for s in parts.subscriptions),
     ]
-    for runner in runners:
+    for runner in (*runners, *subscribers):
         runner.start()
     parts.start()
     metrics.watch_disk(settings.data)
@@ -116,6 +117,13 @@ def run(settings: Settings, migration_scripts: Path, bootstrap: Callable[[House]
             break
     server.stop(grace=5).wait()
     parts.stop()
+    _stop_all(subscribers)
     for runner in reversed(runners):
         runner.stop()
     return 0
+
+
+def _stop_all(subscribers: Sequence[Subscriber]) -> None:
+    """At the same time: each waits for its poll or its handler."""
+    with ThreadPoolExecutor(len(subscribers) or 1) as pool:
+        list(pool.map(Subscriber.stop, subscribers))

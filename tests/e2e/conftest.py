@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.golden import Recorded, recorded_files
-from tests.e2e.house import House, Person, open_house
+from tests.e2e.house import FEW_STEPS, House, Person, open_house
 
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """One hub for all tests that do not break it."""
-    with open_house(tmp_path_factory.mktemp("house")) as running:
+    with open_house(tmp_path_factory.mktemp("house"), environment=FEW_STEPS) as running:
         yield running
 
 

@@ -16,6 +16,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 VOICEHUB = (sys.executable, "-m", "voicehub.cli.main")
 PATIENCE = 420.0
+FEW_STEPS = {"VOICEHUB_FINETUNE_STEPS": "4"}
+"""For trainings that are only to go their whole road; what a voice has learned is judged by test_words and the demo."""
 DECLARED = ("--source", "made by a test", "--license", "CC0-1.0", "--consent", "public-domain")
 
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 from gptsovits.formats.checkpoint import read_voice_file
+from services.common.objects import Area, open_store
 from tests.e2e.golden import CHECKPOINTS, S1, Recorded
 from tests.e2e.house import DECLARED, ROOT, House, open_house
 
@@ -71,6 +72,8 @@ def test_a_voice_survives_the_loss_of_its_hub(tmp_path: Path, recorded: dict[str
         pushed = anna.ok("push", "anna/voice", *arguments, *DECLARED)
         assert pushed["state"] == "published"
         data = house.data
+        # Something that takes its time, so that half way is no moment.
+        open_store(f"file://{data / 'objects'}").put(Area.SERVED, [bytes(1 << 20)] * 128)
         kill_half_way(tmp_path / "backup", data)
         assert "going on with" in admin("backup", tmp_path / "backup", "--data", data)
         assert anna.ok("search", "voice")["items"], "the hub works on"

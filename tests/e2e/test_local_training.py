@@ -12,7 +12,7 @@ import soundfile
 from safetensors import safe_open
 
 from tests.e2e.eavesdropper import Eavesdropper, listening
-from tests.e2e.house import DECLARED, House, Person
+from tests.e2e.house import DECLARED, FEW_STEPS, House, Person
 from tools.demo.recording import TRANSCRIPT, find_source
 from voicehub import Client
 from voicehub.cache import Cache
@@ -56,7 +56,7 @@ def test_weights_travel_and_no_audio_byte_does(
     recording = find_source().recording
     words = tmp_path / "words.txt"
     words.write_text(TRANSCRIPT)
-    at_home = replace(creator, url=wire.url)
+    at_home = replace(creator, url=wire.url, environment={**creator.environment, **FEW_STEPS})
     at_home.ok("login", "creator", "--password", "creator-has-a-long-password")
     made = at_home.ok(
         "train",

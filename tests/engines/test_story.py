@@ -10,6 +10,7 @@ import pytest
 
 from gptsovits.judge.sentences import TEST_SENTENCES
 from services.common.objects import Area, open_store
+from tests.e2e.house import FEW_STEPS
 from tests.engines.elasticsearch import Elasticsearch
 from tests.engines.kafka import Kafka
 from tests.engines.postgresql import PostgreSQL
@@ -46,7 +47,7 @@ def test_the_story_of_the_demo_on_real_engines(
     shared = {server.setting: server.url for server in (own_postgresql, seaweedfs, triton)}
     engines = tmp_path / "engines.json"
     engines.write_text(json.dumps({"environment": {**shared, **own}}))
-    with open_stage(tmp_path / "stage", "--engines", str(engines)) as stage:
+    with open_stage(tmp_path / "stage", "--engines", str(engines), environment=FEW_STEPS) as stage:
         report = Story(stage, find_source(), tmp_path, quick=True, out=Output(), sentences=FEW).tell()
         held = [path for path in (stage.folder / "hub" / "objects").rglob("*") if path.is_file()]
     assert report["sentences"] == list(FEW)

@@ -1,5 +1,7 @@
 """What other scanners say of a file: one worker process per tool, asked path by path, replaced when it hangs or dies.
 
+All tools look at a file at the same time. One that computes over it for longer than its share of processor time ends.
+
 Run as ``python -m tests.security.opinions TOOL``: reads a path a line, answers ``flagged``, ``clean`` or ``no answer``.
 """
 
@@ -9,13 +11,16 @@ import contextlib
 import logging
 import os
 import select
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 TOOLS = ("picklescan", "modelscan", "fickling")
 _PATIENCE = 20.0
+_PROCESSOR_SECONDS = 6.0
+"""A file; twice what the slowest of those takes that come to an end at all."""
 
 
 def _picklescan() -> Callable[[str], str]:
@@ -69,6 +74,7 @@ def main(tool: str) -> None:
     ):
         answers.write("ready\n")
         for line in sys.stdin:
+            signal.setitimer(signal.ITIMER_PROF, _PROCESSOR_SECONDS)  # its signal ends the process
             try:
                 answers.write(ask(line.rstrip("\n")) + "\n")
             except Exception:  # noqa: BLE001 (foreign tools fail in every way; that is the answer)
@@ -82,16 +88,16 @@ class Opinion:
         self.tool = tool
         self._process: subprocess.Popen[bytes] | None = None
 
-    def ask(self, path: Path) -> str:
-        """What the tool says of the file: ``flagged``, ``clean``, or ``no answer`` (skipped, failed, hung)."""
+    def ask(self, path: Path) -> None:
+        """Gives it a file, of which `answer` then tells."""
         process = self._running()
         assert process.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # it has died, and will say nothing
             process.stdin.write(f"{path}\n".encode())
             process.stdin.flush()
-        except BrokenPipeError:
-            self.close()
-            return "no answer"
+
+    def answer(self) -> str:
+        """What the tool says of that file: ``flagged``, ``clean``, or ``no answer`` (skipped, failed, hung)."""
         answer = self._line(_PATIENCE)
         if not answer:
             self.close()
@@ -116,6 +122,13 @@ class Opinion:
             self._process.kill()
             self._process.communicate()
             self._process = None
+
+
+def ask_all(opinions: Sequence[Opinion], path: Path) -> dict[str, str]:
+    """What each says of the file, by tool."""
+    for opinion in opinions:
+        opinion.ask(path)
+    return {opinion.tool: opinion.answer() for opinion in opinions}
 
 
 if __name__ == "__main__":

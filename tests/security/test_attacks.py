@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -14,16 +15,58 @@ import pytest
 from tests.security.attacks.assembler import call, whole
 from tests.security.attacks.case import Case
 from tests.security.attacks.corpus import attacks
-from tests.security.opinions import TOOLS, Opinion
+from tests.security.opinions import TOOLS, Opinion, ask_all
 from voicescan import Report, scan
 
 _SECONDS = 2.0
 
 
-def _write(folder: Path, case: Case) -> Path:
-    path = folder / case.filename
-    path.write_bytes(case.content)
-    return path
+@dataclass(frozen=True)
+class Seen:
+    """A file of the corpus, where it lies, and what voicescan says of it.
+
+    Attributes:
+        case: without its content, which is kept on the disk only.
+        ends: of the content, by which files are told apart.
+        seconds: of processor time that the scan took.
+    """
+
+    case: Case
+    path: Path
+    size: int
+    ends: bytes
+    report: Report
+    seconds: float
+
+
+def _seen(folder: Path, corpus: Iterable[Case]) -> list[Seen]:
+    """Every file written, in a folder of its own, and scanned."""
+    found = []
+    for number, case in enumerate(corpus):
+        path = folder / str(number) / case.filename
+        path.parent.mkdir()
+        path.write_bytes(case.content)
+        start = time.process_time()
+        report = scan(path)
+        seconds, ends = time.process_time() - start, case.content[:4096] + case.content[-4096:]
+        found.append(Seen(replace(case, content=b""), path, len(case.content), ends, report, seconds))
+    return found
+
+
+@pytest.fixture(scope="module")
+def marker(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What every attack would make."""
+    return tmp_path_factory.mktemp("marker") / "marker"
+
+
+@pytest.fixture(scope="module")
+def attacked(marker: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Seen]:
+    return _seen(tmp_path_factory.mktemp("attacks"), attacks(marker))
+
+
+@pytest.fixture(scope="module")
+def honest(tmp_path_factory: pytest.TempPathFactory) -> list[Seen]:
+    return _seen(tmp_path_factory.mktemp("honest"), _benign())
 
 
 def _benign() -> Iterator[Case]:
@@ -46,25 +89,17 @@ def _judge(case: Case, report: Report) -> str | None:
 
 
 @pytest.mark.timeout(1800)
-def test_every_attack_is_refused_and_none_runs(tmp_path: Path) -> None:
-    marker = tmp_path / "marker"
-    families: Counter[str] = Counter()
-    contents: set[bytes] = set()
-    wrong: list[str] = []
-    for case in attacks(marker):
-        path = _write(tmp_path, case)
-        start = time.process_time()
-        verdict = _judge(case, scan(path))
-        spent = time.process_time() - start
-        path.unlink()
-        wrong += [verdict] if verdict else []
-        if spent > _SECONDS * max(1.0, len(case.content) / 1e6):
-            wrong.append(f"{case.family}/{case.name} took {spent:.1f} s")
-        families[case.family] += 1
-        contents.add(case.content[:4096] + case.content[-4096:])
+def test_every_attack_is_refused_and_none_runs(attacked: list[Seen], marker: Path) -> None:
+    families = Counter(seen.case.family for seen in attacked)
+    wrong = [said for seen in attacked if (said := _judge(seen.case, seen.report))]
+    wrong += [
+        f"{seen.case.family}/{seen.case.name} took {seen.seconds:.1f} s"
+        for seen in attacked
+        if seen.seconds > _SECONDS * max(1.0, seen.size / 1e6)
+    ]
     assert not wrong, "\n".join(wrong)
     assert sum(families.values()) >= 250
-    assert len(contents) >= 250
+    assert len({seen.ends for seen in attacked}) >= 250
     assert len(families) >= 15
     assert not marker.exists()
 
@@ -78,37 +113,32 @@ def test_payload_of_the_corpus_is_live(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(1800)
-def test_every_honest_file_is_clean(tmp_path: Path) -> None:
-    refused, count = [], 0
-    for case in _benign():
-        path = _write(tmp_path, case)
-        report = scan(path)
-        path.unlink()
-        count += 1
-        if report.verdict != "clean":
-            refused.append(
-                f"{case.family}/{case.name}: {[str(one.place) + one.message_en for one in report.findings[:2]]}"
-            )
+def test_every_honest_file_is_clean(honest: list[Seen]) -> None:
+    refused = [
+        f"{seen.case.family}/{seen.case.name}: {[str(one.place) + one.message_en for one in seen.report.findings[:2]]}"
+        for seen in honest
+        if seen.report.verdict != "clean"
+    ]
     assert not refused, "\n".join(refused)
-    assert count >= 200
+    assert len(honest) >= 200
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_beside_the_other_scanners(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_beside_the_other_scanners(
+    attacked: list[Seen], honest: list[Seen], marker: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """What picklescan, modelscan and fickling say of the same files in the same run: shown, never decisive."""
-    marker, opinions = tmp_path / "marker", [Opinion(tool) for tool in TOOLS]
+    opinions = [Opinion(tool) for tool in TOOLS]
     said: dict[str, Counter[str]] = {
         f"{kind} {tool}": Counter() for kind in ("attacks", "honest") for tool in ("voicescan", *TOOLS)
     }
     try:
-        for kind, corpus in (("attacks", attacks(marker)), ("honest", _benign())):
-            for case in corpus:
-                path = _write(tmp_path, case)
-                said[f"{kind} voicescan"]["clean" if scan(path).verdict == "clean" else "flagged"] += 1
-                for opinion in opinions:
-                    said[f"{kind} {opinion.tool}"][opinion.ask(path)] += 1
-                path.unlink()
+        for kind, corpus in (("attacks", attacked), ("honest", honest)):
+            for seen in corpus:
+                said[f"{kind} voicescan"]["clean" if seen.report.verdict == "clean" else "flagged"] += 1
+                for tool, answer in ask_all(opinions, seen.path).items():
+                    said[f"{kind} {tool}"][answer] += 1
     finally:
         for opinion in opinions:
             opinion.close()

@@ -72,12 +72,13 @@ class Stage:
 
 
 @contextmanager
-def open_stage(folder: Path, *options: str) -> Iterator[Stage]:
-    """A hub below `folder`, with further options of `voicehub up`, stopped at the end."""
+def open_stage(folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[Stage]:
+    """A hub below `folder`, with further options of `voicehub up` and settings, stopped at the end."""
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "launcher.log").open("w") as log:
         command = [*VOICEHUB, "up", "--data", str(folder / "hub"), *options, "--json"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=_clean(os.environ))
+        settings = {**_clean(os.environ), **(environment or {})}
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=settings)
         try:
             yield Stage(folder, _address(process, folder))
         finally:

@@ -1,4 +1,7 @@
-"""Chinese written by its sound: pinyin (`yueyu`, `lao nian`, `yue4yu3`) and jyutping (`jyut6 jyu5`), tones ignored."""
+"""Chinese written by its sound: pinyin (`yueyu`, `lao nian`, `yue4yu3`) and jyutping (`jyut6 jyu5`), tones ignored.
+
+The dictionaries of both take a second to read: they are imported when they are asked first, and no start waits for it.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-
-from pypinyin import lazy_pinyin
-from ToJyutping import get_jyutping_list
 
 from services.catalog.search.lexicon import Lexicon, Units, doubled
 from services.catalog.search.tokens import is_single
@@ -23,10 +23,14 @@ _LETTERS = re.compile(r"[a-zü]+\d?")
 
 def pinyin(text: Sequence[str]) -> tuple[str, ...]:
     """The toneless pinyin syllable of each Han character; ü is written v."""
+    from pypinyin import lazy_pinyin
+
     return tuple(lazy_pinyin("".join(text), errors="ignore"))
 
 
 def _jyutping(text: Sequence[str]) -> tuple[str, ...]:
+    from ToJyutping import get_jyutping_list
+
     found = get_jyutping_list("".join(text))
     return tuple(_DIGITS.sub("", syllable or "") for _, syllable in found)
 

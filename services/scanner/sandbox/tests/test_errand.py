@@ -28,9 +28,11 @@ def folder(tmp_path: Path) -> Path:
 
 def pod(folder: Path) -> list[str | Path]:
     """Not root, no network, a read-only root, one folder to write."""
-    result = folder / errand.RESULT
+    shown, result = folder.parent, folder / errand.RESULT
     user = ["--unshare-user", "--uid", "61184", "--gid", "61184", "--unshare-pid", "--unshare-net"]
-    return ["bwrap", *user, "--ro-bind", "/", "/", "--bind", result, result, "--proc", "/proc", "--dev", "/dev", "--"]
+    # Ours once more: a folder in memory lies below /dev, which is another one in there.
+    own: list[str | Path] = ["--ro-bind", shown, shown, "--bind", result, result]
+    return ["bwrap", *user, "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", *own, "--"]
 
 
 def travel(folder: Path, tmp_path: Path, probe: str, **argument: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
