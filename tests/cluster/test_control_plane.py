@@ -61,7 +61,7 @@ def test_a_privileged_pod_is_refused(control_plane: ControlPlane, namespace: str
 
 def test_jobs_share_the_fake_gpus(control_plane: ControlPlane, namespace: str, fake_nodes: FakeNodes) -> None:
     assert len(fake_nodes.names) == 20
-    control_plane.apply(*(job(namespace, f"two-{number:02d}", 2, runs_for="2000ms") for number in range(44)))
+    control_plane.apply(*(job(namespace, f"two-{number:02d}", 2, runs_for="5000ms") for number in range(44)))
     deadline, most = time.monotonic() + PATIENCE, 0
     while True:
         pods = control_plane.get("pods", "-n", namespace)["items"]
