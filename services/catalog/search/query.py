@@ -30,6 +30,7 @@ KEYS = {
     "owner": "owner",
 }
 NUMBERS = ("stars", "mos", "downloads")
+UNSAID = {Facet("commercial", "no"): Facet("commercial", "yes")}  # a voice says only that it may be used
 ALTERNATIVES = frozenset({"gender", "age"})
 _PIECE = re.compile(
     r'(?P<minus>-)?(?:(?P<key>[a-z]+)[::](?P<value>"[^"]*"|\S+)|"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))', re.IGNORECASE
@@ -179,6 +180,8 @@ class _Builder:
         if key not in KEYS:
             return False
         facet = wanted(self.lexicon, KEYS[key], value)
+        if facet in UNSAID:
+            facet, minus = UNSAID[facet], not minus
         (self.without if minus else self.required).add(facet)
         return True
 
@@ -186,7 +189,7 @@ class _Builder:
 def wanted(lexicon: Lexicon, key: str, value: str) -> Facet:
     """The facet that `key:value` names."""
     if key == "license":
-        return Facet(key, (canonical_license(value) or value).lower())
+        return Facet(key, (canonical_license("-".join(value.split())) or value).lower())
     return lexicon.canonical(key, value)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from services.catalog.search.lexicon import Lexicon
+from services.catalog.search.lexicon import Lexicon, Units
 from services.catalog.search.port import SearchIndex, Viewer
 from services.catalog.search.query import joined
 from services.catalog.search.tokens import fold, is_single
@@ -29,4 +29,10 @@ def suggestions(index: SearchIndex, lexicon: Lexicon, typed: str, viewer: Viewer
 @cache
 def _terms(lexicon: Lexicon) -> tuple[str, ...]:
     """Terms in the order of the lexicon, which names the usual word of a value first."""
-    return tuple(dict.fromkeys(joined(term) for term in lexicon.terms if len(term) > 1 or not is_single(term[0])))
+    terms = (term for term in lexicon.terms if not _is_plural(term, lexicon))
+    return tuple(dict.fromkeys(joined(term) for term in terms if len(term) > 1 or not is_single(term[0])))
+
+
+def _is_plural(term: Units, lexicon: Lexicon) -> bool:
+    """Whether a term is another with an s: understood, but no word to propose ("warm elderlys")."""
+    return term[-1].endswith("s") and lexicon.terms.get((*term[:-1], term[-1][:-1])) == lexicon.terms[term]

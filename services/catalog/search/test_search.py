@@ -244,6 +244,17 @@ def test_suggestions_are_terms_and_public_names(index: SearchIndex) -> None:
     assert suggestions(index, LEXICON, "cantata", Viewer()) == []
     assert suggestions(index, LEXICON, "cantata", Viewer("ann")) == ["ann/cantata"]
     assert "粤语 老年" in suggestions(index, LEXICON, "粤语 老", Viewer())
+    for typed in ("warm eld", "re", "narr"):  # what is understood with an s is no word to propose: "elderlys"
+        said = [text.split()[-1] for text in suggestions(index, LEXICON, typed, Viewer()) if "/" not in text]
+        assert said
+        assert not [word for word in said if word.endswith("s")]
+
+
+def test_a_licence_is_named_with_spaces_and_its_opposite_of_commercial_use_by_no(index: SearchIndex) -> None:
+    assert found(index, 'license:"CC BY 4.0"') == found(index, "license:cc-by-4.0") == ["english-reader"]
+    assert "english-angry" in found(index, "commercial:no")
+    assert found(index, "commercial:no") == found(index, "-commercial:yes")
+    assert found(index, "-commercial:no") == found(index, "commercial:yes") == ["english-reader"]
 
 
 def test_one_of_a_family_of_forks_stands_for_the_others() -> None:

@@ -83,6 +83,8 @@ def test_push(gateway: Gateway) -> None:
     refused = gateway.json("POST", VERSION, without, token)
     assert refused.status_code == 400
     assert "declaration" in refused.get_json()["detail"]
+    misspelt = gateway.json("POST", VERSION, body | {"massage": "first"}, token)
+    assert misspelt.get_json()["detail"] == "body has unknown properties: massage."
 
 
 def test_only_own_and_complete_uploads_can_be_pushed(gateway: Gateway) -> None:
