@@ -222,6 +222,9 @@ def test_the_real_openai_client(voiced: Gateway, address: str) -> None:
     spoken = client.audio.speech.create(model="voicehub", voice="anna/narrator#happy", input="Hello", instructions="x")
     assert spoken.read() == wav()
     assert (asked(voiced).format, asked(voiced).utterance.prompt) == ("mp3", "happy")
+    assert asked(voiced).delivery == asked(voiced).DELIVERY_CHUNKS
+    client.audio.speech.create(model="voicehub", voice="anna/narrator", input="Hello", response_format="flac")
+    assert asked(voiced).delivery == asked(voiced).DELIVERY_FILE
     with client.audio.speech.with_streaming_response.create(
         model="voicehub", voice={"id": "anna/narrator"}, input="Hello", response_format="pcm", speed=1.5
     ) as streaming:
