@@ -243,7 +243,9 @@ def test_suggestions_are_terms_and_public_names(index: SearchIndex) -> None:
     assert "fixtures/canton-boy" in suggestions(index, LEXICON, "canton-b", Viewer())
     assert suggestions(index, LEXICON, "cantata", Viewer()) == []
     assert suggestions(index, LEXICON, "cantata", Viewer("ann")) == ["ann/cantata"]
-    assert "粤语 老年" in suggestions(index, LEXICON, "粤语 老", Viewer())
+    for typed, told in (("粤语 老", "粤语 老年"), ("laon", "老年"), ("yuey", "粤语"), ("old jyut", "old 粤语")):
+        assert told in suggestions(index, LEXICON, typed, Viewer())
+    assert not [text for text in suggestions(index, LEXICON, "man", Viewer()) if "four" in text or "4" in text]
     for typed in ("warm eld", "re", "narr"):  # what is understood with an s is no word to propose: "elderlys"
         said = [text.split()[-1] for text in suggestions(index, LEXICON, typed, Viewer()) if "/" not in text]
         assert said
