@@ -20,6 +20,7 @@ from services.catalog.domain.declaration import canonical_license
 from services.catalog.search.record import SearchRecord
 
 GRADE_MOST = 3
+ID_MOST, NAME_MOST = 512, 1000  # bytes and characters; Elasticsearch keeps no longer ids, and no word of 32,766 bytes
 _UNDATED = datetime(2025, 1, 1, tzinfo=UTC)
 _MILLISECONDS = 1e11  # no time in seconds is as large before the year 5000
 _COUNT_MOST = 2**53  # exact as a double, which both engines keep
@@ -72,8 +73,8 @@ def record(raw: Mapping[str, Any], root: str) -> SearchRecord:
     return SearchRecord(
         id=str(raw["id"]),
         version=str(raw["id"]),
-        owner=_text(raw.get("owner")),
-        name=_text(raw.get("name")),
+        owner=_text(raw.get("owner"))[:NAME_MOST],
+        name=_text(raw.get("name"))[:NAME_MOST],
         private=False,
         created=_date(raw.get("created")),
         description_zh=_text(raw.get("description_zh")),
@@ -114,9 +115,10 @@ def _objects(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _id(one: Mapping[str, Any], place: str) -> str:
-    if found := _text(one.get("id")):
-        return found
-    raise Unreadable(f"{place}: the record has no id")
+    found = _text(one.get("id"))
+    if not 0 < len(found.encode()) <= ID_MOST:
+        raise Unreadable(f"{place}: the record has {'an id of more than 512 bytes' if found else 'no id'}")
+    return found
 
 
 def _grades(value: object, place: str) -> dict[str, float]:
@@ -147,7 +149,7 @@ def _text(value: object) -> str:
 def _fact(value: object) -> str:
     """A value, empty if it says that nothing is known."""
     text = " ".join(filter(None, map(_text, value))) if isinstance(value, list) else _text(value)
-    return "" if text.casefold() in _NOTHING else text
+    return "" if text.casefold() in _NOTHING else text[:NAME_MOST]
 
 
 def _facts(value: object, split: re.Pattern[str] = _SPLIT) -> tuple[str, ...]:

@@ -99,7 +99,8 @@ def test_each_query_counts_whatever_is_missing_of_it(tmp_path: Path) -> None:
 
 
 def test_odd_characters_stop_neither_reading_nor_the_index(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    lines = ['{"id": "a", "description_zh": "粤语\u2028老人\u0085", "name": "\\ud800\\u0000"}', '{"id": "b"}']
+    lines = ['{"id": "a", "description_zh": "粤语\u2028老人\u0085", "name": "\\ud800\\u0000"}']
+    lines.append(json.dumps({"id": "b", "name": "x" * 40_000, "tags": ["y" * 40_000], "description_zh": "好" * 40_000}))
     (tmp_path / "r.jsonl").write_text("\n".join(lines), encoding="utf-8")
     texts = ["粤语", "", None, "\ud800\u0000", '"', "-", 'NEAR( OR * -""', "lang: mos:>x stars:>=1e999", "x" * 100_000]
     rows = [{"id": n, "text": text, "class": "奇", "relevant": {"a": 3, "gone": 1}} for n, text in enumerate(texts)]
@@ -116,6 +117,7 @@ def test_odd_characters_stop_neither_reading_nor_the_index(tmp_path: Path, capsy
         (b'{"id": "a"}\n{"id": ', b"", "sqlite:///{}/i", "r.jsonl, line 2"),
         (b'{"id": "a"}\n[1]', b"", "sqlite:///{}/i", "r.jsonl, line 2"),
         (b'{"name": "a"}', b"", "sqlite:///{}/i", "no id"),
+        (b'{"id": "' + b"a" * 513 + b'"}', b"", "sqlite:///{}/i", "512 bytes"),
         (b"\xff\xfe{", b"", "sqlite:///{}/i", "UTF-8"),
         (b"", b'{"id": 1, "relevant": {"a": "good"}}', "sqlite:///{}/i", "grade of 'a'"),
         (b"", b'{"id": 1, "relevant": {"a": 4000}}', "sqlite:///{}/i", "0 to 3"),
