@@ -124,6 +124,7 @@ def test_odd_characters_stop_neither_reading_nor_the_index(tmp_path: Path, capsy
         (b"", b'{"id": 1, "relevant": "a"}', "sqlite:///{}/i", "relevant"),
         (None, b"", "sqlite:///{}/i", "r.jsonl"),
         (b"", b"", "http://127.0.0.1:9200", "elasticsearch://host"),
+        (b"", b"", "elasticsearch://127.0.0.1:9/Bad", "small letters"),
         (b"", b"", "sqlite:///{}/q.jsonl", "not a database"),
     ],
 )
