@@ -30,7 +30,6 @@ KEYS = {
     "owner": "owner",
 }
 NUMBERS = ("stars", "mos", "downloads")
-UNSAID = {Facet("commercial", "no"): Facet("commercial", "yes")}  # a voice says only that it may be used
 ALTERNATIVES = frozenset({"gender", "age"})
 _PIECE = re.compile(
     r'(?P<minus>-)?(?:(?P<key>[a-z]+)[::](?P<value>"[^"]*"|\S+)|"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))', re.IGNORECASE
@@ -180,8 +179,6 @@ class _Builder:
         if key not in KEYS:
             return False
         facet = wanted(self.lexicon, KEYS[key], value)
-        if facet in UNSAID:
-            facet, minus = UNSAID[facet], not minus
         (self.without if minus else self.required).add(facet)
         return True
 

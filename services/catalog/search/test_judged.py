@@ -41,6 +41,24 @@ def test_a_field_that_says_nothing_leaves_the_fact_to_the_prose(tmp_path: Path, 
 
 
 @pytest.mark.parametrize(
+    ("told", "known"),
+    [
+        ("采用 CC-BY-NC-4.0，声音甜", {"license:cc-by-nc-4.0", "commercial:no"}),
+        ("An old man. Licensed CC BY 4.0.", {"license:cc-by-4.0", "commercial:yes"}),
+        ("CC0, take it", {"license:cc0-1.0", "commercial:yes"}),
+        ("female, not for commercial use", {"commercial:no"}),
+        ("可商用的播音腔", {"commercial:yes"}),
+    ],
+)
+def test_a_licence_is_read_from_the_prose_only_where_no_field_says_it(
+    tmp_path: Path, told: str, known: set[str]
+) -> None:
+    assert facets(tmp_path, [{"id": "a", "description_en": told}])[0] >= known
+    stated = facets(tmp_path, [{"id": "a", "description_en": told, "license": "LicenseRef-mine"}])[0]
+    assert not any(one.startswith(("commercial:", "license:cc")) for one in stated)
+
+
+@pytest.mark.parametrize(
     ("language", "codes"),
     [
         ("cmn", ["zh"]), ("zh-CN", ["zh"]), ("zh_Hans_CN", ["zh"]), ("ZH", ["zh"]), ("zho", ["zh"]), ("普通話", ["zh"]),
