@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -34,23 +34,6 @@ OPENAI = {"model": "voicehub", "input": "Hello", "voice": "anna/narrator"}
 def voiced(gateway: Gateway) -> Gateway:
     gateway.world.add_voice("anna", "narrator")
     return gateway
-
-
-@pytest.fixture
-def address(voiced: Gateway) -> Iterator[str]:
-    """The gateway on a real socket, by the real server."""
-    listener = server.listen("127.0.0.1:0")
-    host, port = listener.getsockname()
-    running = server.Server(create_app(voiced.hub), lambda: None)
-    worker = server.Worker(1, 0, [listener], running, 0, running.cfg, server.QuietLogger(running.cfg))
-    worker.is_parent_alive = lambda: True
-    worker.init_signals = lambda: None
-    thread = threading.Thread(target=worker.init_process, daemon=True)
-    thread.start()
-    yield f"http://{host}:{port}"
-    voiced.world.waiting.set()
-    worker.alive = False
-    thread.join(10)
 
 
 def asked(gateway: Gateway) -> inference.SynthesizeStreamRequest:
