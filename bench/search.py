@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from services.catalog.search import evaluate
+from services.catalog.search import judged
 from services.catalog.search.finding import find, planned
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import SearchIndex, Viewer, open_index, rebuild
@@ -52,7 +52,7 @@ CLIENTS = (1, 8, 32)
 def voices(count: int) -> Iterator[SearchRecord]:
     """So many voices, always the same."""
     chance = np.random.default_rng(7)
-    kinds = [evaluate.record(raw, str(raw["id"])) for raw in generate().records]
+    kinds = [judged.record(raw, str(raw["id"])) for raw in generate().records]
     for number in range(count):
         kind, turn = kinds[number % len(kinds)], number // len(kinds)
         vector = chance.standard_normal(DIMENSIONS, dtype=np.float32)

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Iterator
-from typing import BinaryIO, Protocol
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 import soundfile
@@ -19,6 +19,10 @@ from gptsovits.audio.containers import Container
 from gptsovits.audio.dsp import Floats, pcm16
 from gptsovits.audio.tags import write_tag
 from gptsovits.runtime.label import aigc, wav_head
+
+STREAMED: Mapping[str, Mapping[str, Any]] = {"mp3": {"bitrate_mode": "CONSTANT", "compression_level": 0.6}}
+"""How a stream is encoded that never gets the head with its length: where all frames are as long as the first, readers
+compute it. Of a variable rate they took half: libsndfile and players stopped, or showed the end, in the middle."""
 
 
 class Encoder(Protocol):
@@ -107,7 +111,8 @@ class _Encoded:
         self._name, self._label = container.name, label_text(produce_id)
         self._sink, self._labelled = _Sink(), False
         major, subtype = container.kind
-        self._file = soundfile.SoundFile(self._sink, "w", rate, 1, subtype, format=major)
+        more = STREAMED.get(container.name, {})
+        self._file = soundfile.SoundFile(self._sink, "w", rate, 1, subtype, format=major, **more)
 
     def push(self, wave: Floats) -> bytes:
         self._file.write(pcm16(np.asarray(wave, np.float32)))

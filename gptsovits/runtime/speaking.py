@@ -13,14 +13,17 @@ from gptsovits.errors import MissingInput
 from gptsovits.runtime.bert import BertFeatures
 from gptsovits.runtime.prompt import Conditioning
 from gptsovits.runtime.sampling import Floats, Sampling, Tokens
-from gptsovits.runtime.timing import WordTime, word_times
+from gptsovits.runtime.timing import MARKS, WordTime, word_times
 from gptsovits.runtime.voice import Voice
 from gptsovits.text import phonemize
 from gptsovits.text.cutting import pieces as text_pieces
 from gptsovits.text.lexicon import Lexicon
-from gptsovits.text.sequence import WordSpan
+from gptsovits.text.sequence import TextError, WordSpan
+from gptsovits.text.symbols import UNKNOWN
 
 PAUSE_SECONDS = 0.3
+SILENT = MARKS | {UNKNOWN, "停"}
+"""Phones that say nothing; the last stands for what Korean cannot read."""
 
 
 @dataclass(frozen=True)
@@ -148,14 +151,22 @@ def read_pieces(
 ) -> Iterator[Piece]:
     """The pieces of a text, cut by ``method``; each is read when it is asked for, so that long texts take no space.
 
+    A piece of nothing but words that the language cannot read (Chinese in a text called English) is left out.
+
     Raises:
-        TextError: there is nothing to speak, or the language cannot be read here.
+        TextError: there is nothing to speak, not a word can be read, or the language cannot be read here.
     """
+    unread, spoken = "", False
     for part in text_pieces(text, language, method):
         sequence = phonemize(part, language, lexicon, guard_short=True)
-        if sequence.ids:
+        if sequence.unspoken and SILENT.issuperset(sequence.phones):
+            unread = unread or sequence.unspoken[0]
+        elif sequence.ids:
+            spoken = True
             features = None if bert is None else bert.of_sequence(sequence)
             yield Piece(part, np.array(sequence.ids, np.int64), features, sequence.words)
+    if unread and not spoken:
+        raise TextError(f"Nothing here can be read as {language!r}, not even {unread[:40]!r}; say its language.")
 
 
 text_frontend = frontend()

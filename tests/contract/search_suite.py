@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.catalog.search import evaluate
+from services.catalog.search import evaluate, judged
 from services.catalog.search.finding import find, planned
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import Change, Found, SearchIndex, Viewer, rebuild
@@ -196,8 +196,8 @@ class SearchContract:
     @pytest.mark.parametrize("name", LEAST_NDCG)
     def test_relevance_of_the_parts_that_nothing_was_tuned_on(self, index: SearchIndex, name: str) -> None:
         made = generate(name)
-        records = [evaluate.record(raw, str(raw["fork_of"] or raw["id"])) for raw in made.records]
-        queries = [evaluate.Judged(q.id, q.text, q.kind, made.grades[q.id]) for q in made.queries if q.part == "report"]
+        records = [judged.record(raw, str(raw["fork_of"] or raw["id"])) for raw in made.records]
+        queries = [judged.Judged(q.id, q.text, q.kind, made.grades[q.id]) for q in made.queries if q.part == "report"]
         figures = evaluate.evaluate(index, records, queries)
         print(evaluate.table(figures))
         assert figures["ndcg@10"] >= LEAST_NDCG[name], figures

@@ -118,6 +118,14 @@ def test_what_has_come_of_a_stream_can_be_heard_already(container: Container) ->
     assert len(heard) > 0.7 * 30_000 * rate / 32_000
 
 
+@pytest.mark.parametrize("own", [16_000, 32_000, 44_100])
+def test_a_streamed_mp3_is_as_long_for_who_computes_its_length(own: int) -> None:
+    parts, rate = in_parts(CONTAINERS["mp3"], own)
+    samples, told = soundfile.read(io.BytesIO(b"".join(parts)))
+    assert told == rate
+    assert SECONDS <= len(samples) / rate < SECONDS + 0.25  # and frames of the encoder before and after
+
+
 def _label(content: bytes, container: Container) -> str | None:
     if container.name == "wav":
         found = read_label(content)

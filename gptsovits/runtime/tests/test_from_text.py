@@ -17,7 +17,7 @@ from gptsovits.runtime.sampling import Sampling, seeded_race
 from gptsovits.runtime.speaking import text_frontend
 from gptsovits.runtime.tests.conftest import GOLDEN, BundleOf
 from gptsovits.runtime.voice import Voice, frames_at_speed
-from gptsovits.text import phonemize
+from gptsovits.text import TextError, phonemize
 
 FILE = "tiny_v2_e8_s128.pth"
 
@@ -57,3 +57,16 @@ def test_runtime_equals_torch_from_a_wav_and_a_sentence(
         np.testing.assert_allclose(
             wave, engine.decode(wanted, piece.phones, expected.ge, 0.5, noise, speed), atol=2e-4
         )
+
+
+@pytest.mark.parametrize(("text", "language"), [("你好", "en"), ("你好。今天天气不错，出去走。", "en"), ("漢字", "ko")])
+def test_a_text_of_which_no_word_can_be_read_is_refused_and_not_spoken_as_a_pause(text: str, language: str) -> None:
+    with pytest.raises(TextError, match="can be read as"):
+        text_frontend(text, language)
+
+
+def test_words_that_can_be_read_are_spoken_among_others_that_cannot() -> None:
+    text = "This is the first sentence. 你好今天天气很好我们去散步吧。This is the second one."
+    pieces = text_frontend(text, "en")
+    assert len(pieces) == 2
+    assert [word.text for piece in pieces for word in piece.words if word.text.isalpha()][-2:] == ["second", "one"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from services.common.errors import Unavailable
 
 ALIAS = "voicehub"
 SECONDS, FILLING_SECONDS = 5.0, 60.0
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _BUSY = (408, 429, 502, 503, 504)
 
 
@@ -52,8 +54,11 @@ class Connection:
 
 
 def connect(url: str) -> tuple[Connection, str]:
-    """The connection and the alias that a URL names; nothing is sent yet."""
+    """The connection and the alias that a URL names; nothing is sent yet. ValueError for no name of an index."""
     parts = urlsplit(url)
+    alias = parts.path.strip("/") or ALIAS
+    if not _NAME.fullmatch(alias):
+        raise ValueError(f"VOICEHUB_SEARCH_URL: {alias!r} names no index; use small letters, digits, - and _")
     scheme = "https" if parts.scheme.endswith("+https") else "http"
     credentials, _, hosts = parts.netloc.rpartition("@")
     user, _, password = credentials.partition(":")
@@ -62,7 +67,7 @@ def connect(url: str) -> tuple[Connection, str]:
         basic_auth=(unquote(user), unquote(password)) if user else None,
         max_retries=0,  # who searches is told at once; what was not applied is applied by the next search
     )
-    return Connection(client), parts.path.strip("/") or ALIAS
+    return Connection(client), alias
 
 
 def lost() -> IndexLost:

@@ -3,7 +3,8 @@
 How well the search finds what people judged relevant: nDCG@10 (gain 2^grade - 1, discount log2(rank + 1)) and recall@50
 (the share of all relevant records that are among the first 50), over all queries and by class. A plain BM25 over the
 same words, characters and nothing else, is measured beside it. The records go into an index of their own at URL, which
-is emptied first. Any field of a record may be missing, null or empty.
+is emptied first. Any field of a record but its id may be missing, null or empty. Exit codes: 0, or 2 with one line that
+says which file, line or engine is wrong.
 """
 
 from __future__ import annotations
@@ -11,16 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import re
+import sqlite3
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from services.catalog.search.finding import find
+from services.catalog.search.judged import Judged, read_queries, read_records
 from services.catalog.search.lexicon import Lexicon
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import SearchIndex, Viewer, open_index, rebuild
@@ -28,42 +28,10 @@ from services.catalog.search.query import understand
 from services.catalog.search.reading import Reader
 from services.catalog.search.record import SearchRecord
 from services.catalog.search.tokens import clauses, units
+from services.common.errors import VoiceHubError
 
 TOP, DEEP = 10, 50
 K1, B = 1.2, 0.75
-_UNDATED = datetime(2025, 1, 1, tzinfo=UTC)
-_SPLIT = re.compile(r"[,;|、，；]")
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A query with the grades (1 to 3) of the records that are relevant to it."""
-
-    id: str
-    text: str
-    kind: str
-    grades: Mapping[str, int]
-
-
-def read_records(path: Path) -> list[SearchRecord]:
-    """The records of a JSON lines file."""
-    raw = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    parents = {str(one["id"]): _text(one.get("fork_of")) for one in raw}
-    return [record(one, _root(str(one["id"]), parents)) for one in raw]
-
-
-def read_queries(path: Path) -> list[Judged]:
-    """The judged queries of a JSON lines file."""
-    raw = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    return [
-        Judged(
-            str(one["id"]),
-            _text(one.get("text")),
-            _text(one.get("class")) or "all",
-            {str(id_): int(grade) for id_, grade in (one.get("relevant") or {}).items() if int(grade) > 0},
-        )
-        for one in raw
-    ]
 
 
 def measure(rankings: Mapping[str, Sequence[str]], queries: Sequence[Judged]) -> dict[str, Any]:
@@ -77,13 +45,13 @@ def measure(rankings: Mapping[str, Sequence[str]], queries: Sequence[Judged]) ->
     return {**_means(everything), "classes": {kind: _means(pairs) for kind, pairs in sorted(figures.items())}}
 
 
-def ndcg(ranked: Sequence[str], grades: Mapping[str, int]) -> float:
+def ndcg(ranked: Sequence[str], grades: Mapping[str, float]) -> float:
     """Normalised discounted cumulative gain of the first ten."""
     ideal = _gain(sorted(grades.values(), reverse=True))
     return _gain([grades.get(id_, 0) for id_ in ranked]) / ideal
 
 
-def recall(ranked: Sequence[str], grades: Mapping[str, int]) -> float:
+def recall(ranked: Sequence[str], grades: Mapping[str, float]) -> float:
     """The share of the relevant among the first fifty."""
     return len(set(ranked[:DEEP]) & grades.keys()) / len(grades)
 
@@ -137,74 +105,11 @@ def bm25(records: Sequence[SearchRecord], queries: Sequence[Judged]) -> dict[str
     return found
 
 
-def record(raw: Mapping[str, Any], root: str) -> SearchRecord:
-    """A record of the set; `root` is the id at the root of its forks."""
-    language = raw.get("language") or raw.get("languages")
-    return SearchRecord(
-        id=str(raw["id"]),
-        version=str(raw["id"]),
-        owner=_text(raw.get("owner")),
-        name=_text(raw.get("name")),
-        private=False,
-        created=_date(raw.get("created")),
-        description_zh=_text(raw.get("description_zh")),
-        description_en=_text(raw.get("description_en")),
-        tags=_texts(raw.get("tags")),
-        languages=_texts(language),
-        gender=_text(raw.get("gender")),
-        age=_text(raw.get("age")),
-        persona=_text(raw.get("persona")),
-        emotions=_texts(raw.get("emotions")),
-        styles=_texts(raw.get("styles")),
-        timbres=_texts(raw.get("timbres")),
-        license=_text(raw.get("license")),
-        mos=_number(raw.get("mos")),
-        stars=int(_number(raw.get("stars")) or 0),
-        downloads=int(_number(raw.get("downloads")) or 0),
-        family=root,
-    )
-
-
-def _root(id_: str, parents: Mapping[str, str]) -> str:
-    seen = {id_}
-    while (parent := parents.get(id_, "")) and parent not in seen:
-        id_ = parent
-        seen.add(id_)
-    return id_
-
-
-def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    values = value if isinstance(value, list | tuple) else _SPLIT.split(_text(value))
-    return tuple(text for one in values if (text := _text(one)))
-
-
-def _number(value: object) -> float | None:
-    try:
-        number = float(_text(value))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _date(value: object) -> datetime:
-    try:
-        if isinstance(value, int | float):
-            return datetime.fromtimestamp(value, UTC)
-        date = datetime.fromisoformat(_text(value))
-    except (ValueError, OverflowError, OSError):
-        return _UNDATED
-    return date if date.tzinfo else date.replace(tzinfo=UTC)
-
-
 def _everything(record: SearchRecord) -> str:
     return " ".join((record.title, record.prose, *record.languages, record.gender, record.age, record.license))
 
 
-def _gain(grades: Sequence[int]) -> float:
+def _gain(grades: Sequence[float]) -> float:
     return math.fsum((2.0**grade - 1) / math.log2(rank + 2) for rank, grade in enumerate(grades[:TOP]))
 
 
@@ -235,13 +140,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--engine", required=True, help="sqlite:///PATH or elasticsearch://HOST:PORT/PREFIX")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     chosen = parser.parse_args(arguments)
-    index = open_index(chosen.engine)
     try:
-        figures = evaluate(index, read_records(chosen.records), read_queries(chosen.queries))
+        figures = run(chosen.records, chosen.queries, chosen.engine)
+    except (OSError, ValueError, sqlite3.Error, VoiceHubError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    print(json.dumps(figures) if chosen.json else table(figures))
+    return 0
+
+
+def run(records: Path, queries: Path, engine: str) -> dict[str, Any]:
+    """The figures of two files on an engine, which is touched only when both could be read."""
+    voices, judged = read_records(records), read_queries(queries)
+    known = {voice.id for voice in voices}
+    lost = sorted({id_ for query in judged for id_ in query.grades} - known)
+    if lost:
+        sys.stderr.write(f"{len(lost)} graded ids are in no record and count as not found, e.g. {lost[0]}\n")
+    index = open_index(engine)
+    try:
+        return evaluate(index, voices, judged)
     finally:
         index.close()
-    print(json.dumps(figures, ensure_ascii=False) if chosen.json else table(figures))
-    return 0
 
 
 def table(figures: Mapping[str, Any]) -> str:

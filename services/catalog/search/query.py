@@ -186,7 +186,7 @@ class _Builder:
 def wanted(lexicon: Lexicon, key: str, value: str) -> Facet:
     """The facet that `key:value` names."""
     if key == "license":
-        return Facet(key, (canonical_license(value) or value).lower())
+        return Facet(key, (canonical_license("-".join(value.split())) or value).lower())
     return lexicon.canonical(key, value)
 
 

@@ -11,6 +11,7 @@ from services.catalog.search.lexicon import LOOSE, Facet, Lexicon
 from services.catalog.search.tokens import stems, units
 
 SINGLE_VALUED = ("gender", "age")
+TERMS = ("license", "commercial")
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,7 @@ def stated(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
     ):
         found |= {lexicon.canonical(key, value) for value in values if value}
     if record.license:
-        found.add(Facet("license", record.license.lower()))
-    if licenses().get(record.license):
-        found.add(Facet("commercial", "yes"))
+        found |= _terms_of(record.license)
     return frozenset(found | {f for tag in record.languages for f in _language(tag, lexicon)})
 
 
@@ -88,9 +87,11 @@ def facets_of(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
     """Stated facets, and those that the tags and the prose name where the fields leave room."""
     fields = stated(record, lexicon)
     taken = {key for key in (*SINGLE_VALUED, "lang") if any(f.key == key for f in fields)}
+    taken |= set(TERMS if record.license else ())
     values = (record.persona, *record.emotions, *record.styles, *record.timbres)
     prose = " | ".join((record.description_zh, record.description_en, record.name, *record.tags, *values))
-    found = fields | {f for f in lexicon.facets(prose) if f.key not in taken and f.key != "commercial"}
+    found = fields | {f for f in lexicon.facets(prose) if f.key not in taken}
+    found |= {use for f in found - fields if f.key == "license" for use in _terms_of(f.value)}
     closed = {f.key for f in fields} | {key for key in SINGLE_VALUED if any(f.key == key for f in found)}
     likely = {f for f in lexicon.suggested(prose) if f.key not in closed and f not in found}
     return lexicon.widened(found | lexicon.told(prose) | {Facet(f.key, f"{LOOSE}{f.value}") for f in likely})
@@ -104,6 +105,13 @@ def text_of(record: SearchRecord) -> str:
 def title_of(record: SearchRecord) -> str:
     """Owner and name likewise."""
     return " ".join(stems(units(f"{record.owner} {record.name}")))
+
+
+def _terms_of(license_id: str) -> set[Facet]:
+    """A licence, and whether it permits commercial use where that is known."""
+    permits = {name.lower(): commercial for name, commercial in licenses().items()}.get(license_id.lower())
+    use = set() if permits is None else {Facet("commercial", "yes" if permits else "no")}
+    return {Facet("license", license_id.lower()), *use}
 
 
 def _language(tag: str, lexicon: Lexicon) -> set[Facet]:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.search.evaluate import Judged, main, measure, ndcg, recall, unknown
+from services.catalog.search.evaluate import main, measure, ndcg, recall, unknown
+from services.catalog.search.judged import Judged
 from services.catalog.search.lexicon_data import load
 
 

@@ -243,7 +243,20 @@ def test_suggestions_are_terms_and_public_names(index: SearchIndex) -> None:
     assert "fixtures/canton-boy" in suggestions(index, LEXICON, "canton-b", Viewer())
     assert suggestions(index, LEXICON, "cantata", Viewer()) == []
     assert suggestions(index, LEXICON, "cantata", Viewer("ann")) == ["ann/cantata"]
-    assert "粤语 老年" in suggestions(index, LEXICON, "粤语 老", Viewer())
+    for typed, told in (("粤语 老", "粤语 老年"), ("laon", "老年"), ("yuey", "粤语"), ("old jyut", "old 粤语")):
+        assert told in suggestions(index, LEXICON, typed, Viewer())
+    assert not [text for text in suggestions(index, LEXICON, "man", Viewer()) if "four" in text or "4" in text]
+    for typed in ("warm eld", "re", "narr"):  # what is understood with an s is no word to propose: "elderlys"
+        said = [text.split()[-1] for text in suggestions(index, LEXICON, typed, Viewer()) if "/" not in text]
+        assert said
+        assert not [word for word in said if word.endswith("s")]
+
+
+def test_licences_and_commercial_use_are_words_too(index: SearchIndex) -> None:
+    assert found(index, 'license:"CC BY 4.0"') == found(index, "license:cc-by-4.0") == ["english-reader"]
+    for text in ("commercial:no", "不可商用", "non-commercial"):
+        assert found(index, text) == ["english-angry"]
+    assert found(index, "commercial:yes") == found(index, "可商用") == found(index, "CC BY 4.0") == ["english-reader"]
 
 
 def test_one_of_a_family_of_forks_stands_for_the_others() -> None:

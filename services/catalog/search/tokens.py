@@ -13,8 +13,8 @@ _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _KANA_HANGUL = r"\u3040-\u30ff\uac00-\ud7af"
 _UNIT = re.compile(rf"[{_HAN}{_KANA_HANGUL}]|[^\W_{_HAN}{_KANA_HANGUL}]+")
 _SINGLE = re.compile(rf"[{_HAN}{_KANA_HANGUL}]")
-# Where one statement ends: what is denied before it is not denied after it.
-_CLAUSE = re.compile(r"[,;.!?:|，。；：！？、\n]+|\bbut\b|\bhowever\b|而是|但是|不过")
+# Where one statement ends: what is denied before it is not denied after it. The point of "CC BY 4.0" ends none.
+_CLAUSE = re.compile(r"[,;!?:|，。；：！？、\n]+|(?<!\d)\.|\.(?!\d)|\bbut\b|\bhowever\b|而是|但是|不过")
 _ENDINGS = ("ings", "ing", "ies", "ed", "es", "s")
 
 

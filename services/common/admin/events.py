@@ -32,8 +32,7 @@ def show(data: Path | None, service: str | None, history: bool, as_json: bool) -
     """List events that were parked after their last attempt."""
     if history and service:
         raise click.UsageError("The topics know subscriptions, not services: leave --service out.")
-    chosen = [service] if service else SERVICES
-    parked = _history(data) if history else [letter for name in chosen for letter in _letters(data, name)]
+    parked = _history(data) if history else _parked(data, service)
     if as_json:
         click.echo(json.dumps(parked, ensure_ascii=False))
         return
@@ -50,10 +49,9 @@ def show(data: Path | None, service: str | None, history: bool, as_json: bool) -
 def replay_parked(data: Path | None, service: str | None, only: str | None) -> None:
     """Send parked events again to the subscription that could not handle them."""
     sent = 0
-    for name in [service] if service else SERVICES:
-        if database := _database(data, name):
-            with database.write() as session:
-                sent += len(replay(session, only))
+    for database in _started(data, service).values():
+        with database.write() as session:
+            sent += len(replay(session, only))
     if only and not sent:
         raise click.ClickException(f"No parked event {only}; see voicehub-admin events dead-letters.")
     click.echo(f"{sent} events sent again; they are handled when the service runs.")
@@ -92,16 +90,20 @@ def _history(data: Path | None) -> list[dict[str, Any]]:
     ]
 
 
-def _database(data: Path | None, service: str) -> Database | None:
-    """The database of a service that has started once."""
-    database = Database(settings_at(service, data).database_url)
-    return database if inspect(database.engine).has_table(dead_letters.name) else None
+def _started(data: Path | None, service: str | None) -> dict[str, Database]:
+    """The databases of the services, or of one, that have started once: a folder without any is no hub's."""
+    databases = {name: Database(settings_at(name, data).database_url) for name in ([service] if service else SERVICES)}
+    started = {name: one for name, one in databases.items() if inspect(one.engine).has_table(dead_letters.name)}
+    if not started:
+        raise click.ClickException("This hub has not started yet: voicehub up, or --data with the folder of another.")
+    return started
 
 
-def _letters(data: Path | None, service: str) -> Iterator[dict[str, Any]]:
-    database = _database(data, service)
-    if database is None:
-        return
+def _parked(data: Path | None, service: str | None) -> list[dict[str, Any]]:
+    return [letter for name, database in _started(data, service).items() for letter in _letters(name, database)]
+
+
+def _letters(service: str, database: Database) -> Iterator[dict[str, Any]]:
     with database.read() as session:
         for row in session.execute(select(dead_letters).order_by(dead_letters.c.time)).mappings():
             shown = {key: row[key] for key in ("subscription", "event_id", "topic", "key", "type", "reason")}

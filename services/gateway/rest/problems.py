@@ -99,6 +99,11 @@ def unforeseen(number: str) -> Response:
     )
 
 
+def of_status(status: int) -> Response:
+    """The usual problem of a status."""
+    return problem(status, *_HINTS.get(status, _HINTS[400]))
+
+
 def from_http(error: HTTPException) -> Response:
     """The problem of what Flask refused on its own."""
     status = error.code or 400
@@ -139,7 +144,7 @@ def _torn_body(_: Exception) -> Response:
 
 
 def _late_body(_: Exception) -> Response:
-    return problem(408, *_HINTS[408])
+    return of_status(408)
 
 
 def _unexpected(error: Exception) -> Response:

@@ -160,10 +160,20 @@ def _sentence(error: ValidationError) -> str:
         "enum": f"must be one of {limit}",
         "required": "lacks "
         + ", ".join(str(n) for n in (limit if isinstance(limit, list) else []) if n not in _keys(error)),
-        "additionalProperties": "has unknown properties",
-        "pattern": f"must match {error.schema.get('pattern') if isinstance(error.schema, dict) else ''}",
+        "additionalProperties": f"has unknown properties: {', '.join(_unknown(error))}",
+        "pattern": f"must match {_of(error, 'pattern')}{f' ({note})' if (note := _of(error, 'description')) else ''}",
     }
     return sentences.get(str(error.validator), "is not valid")
+
+
+def _of(error: ValidationError, key: str) -> Any:
+    return error.schema.get(key) if isinstance(error.schema, dict) else None
+
+
+def _unknown(error: ValidationError) -> list[str]:
+    """The keys of an object that its schema does not name: the first three, each cut."""
+    known = _of(error, "properties") or {}
+    return [name[:64] for name in _keys(error) if name not in known][:3]
 
 
 def _keys(error: ValidationError) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from werkzeug.wrappers import Response
 
 from services.gateway.limits import THREADS
-from services.gateway.rest.problems import problem
+from services.gateway.rest.problems import of_status, problem
 
 log = logging.getLogger(__name__)
 SOCKET_SECONDS = 30
@@ -99,7 +99,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """Answers a request that could not be parsed."""
         if req is None or isinstance(exc, errors.ParseException | TimeoutError | BlockingIOError):
             log.info("a request was not HTTP", extra={"detail": str(exc)[:200]})
-            answer = problem(_STATUS.get(type(exc), 400), "The request is not valid HTTP.", "Use an HTTP/1.1 client.")
+            status = _STATUS.get(type(exc))
+            no_http = "The request is not valid HTTP.", "Use an HTTP/1.1 client."
+            answer = of_status(status) if status else problem(400, *no_http)
         else:
             log.error("a request failed", exc_info=exc)
             answer = problem(500, "The hub failed.", "Tell the operator.", reason="HUB_FAILED")

@@ -17,6 +17,8 @@ from services.gateway.routes import speaking
 
 resource = Resource("openai")
 PCM_RATE = 24_000
+WHOLE = ("flac",)
+"""Sent when it is complete, for most of its readers want to know its length first (libsndfile refuses one without)."""
 _TYPES = {
     400: "invalid_request_error",
     401: "authentication_error",
@@ -60,7 +62,7 @@ ERROR = ErrorShape(_error, {"type": "object", "properties": {"error": FREE_OBJEC
     "POST",
     "/v1/audio/speech",
     "Speak a text (OpenAI)",
-    Answer(200, media="audio/*", note="Audio as it is made, or server-sent events `speech.audio.delta` and `.done`."),
+    Answer(200, media="audio/*", note="As it is made (FLAC: complete), or events `speech.audio.delta` and `.done`."),
     body=_NEW,
     repeatable=True,
     errors=ERROR,
@@ -76,8 +78,10 @@ def create_speech(call: Call) -> Response:
             f"The format {form!r} is not made here.", hint=f"Use one of {known}.", fields={"response_format": known}
         )
     said = speaking.utterance(call, speaking.voice_name(voice), body["input"], "", speed=body.get("speed", 1.0), seed=0)
-    speech = speaking.speech(call, said, form, speaking.CHUNKS, PCM_RATE if form == "pcm" else 0)
-    return events_answer(speech, _events) if body.get("stream_format") == "sse" else audio_answer(speech)
+    events = body.get("stream_format") == "sse"
+    delivery = speaking.FILE if form in WHOLE and not events else speaking.CHUNKS
+    speech = speaking.speech(call, said, form, delivery, PCM_RATE if form == "pcm" else 0)
+    return events_answer(speech, _events) if events else audio_answer(speech)
 
 
 def _events(speech: Speech) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from services.common.runtime import open_house
 from services.gateway.bootstrap import MIGRATIONS, make_hub
 from services.gateway.hub import Hub
 from services.gateway.passwords import Passwords
+from services.gateway.rest import server
 from services.gateway.rest.app import create_app
 from services.gateway.tests.upstreams import World, serve
 
@@ -94,3 +96,20 @@ def gateway(fresh: Path, tmp_path: Path) -> Iterator[Gateway]:
     hub.clients.close()
     server.stop(None)
     house.database.engine.dispose()
+
+
+@pytest.fixture
+def address(gateway: Gateway) -> Iterator[str]:
+    """The gateway on a real socket, by the real server."""
+    listener = server.listen("127.0.0.1:0")
+    host, port = listener.getsockname()
+    running = server.Server(create_app(gateway.hub), lambda: None)
+    worker = server.Worker(1, 0, [listener], running, 0, running.cfg, server.QuietLogger(running.cfg))
+    worker.is_parent_alive = lambda: True
+    worker.init_signals = lambda: None
+    thread = threading.Thread(target=worker.init_process, daemon=True)
+    thread.start()
+    yield f"http://{host}:{port}"
+    gateway.world.waiting.set()
+    worker.alive = False
+    thread.join(10)

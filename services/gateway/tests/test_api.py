@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -83,6 +84,8 @@ def test_push(gateway: Gateway) -> None:
     refused = gateway.json("POST", VERSION, without, token)
     assert refused.status_code == 400
     assert "declaration" in refused.get_json()["detail"]
+    misspelt = gateway.json("POST", VERSION, body | {"massage": "first"}, token)
+    assert misspelt.get_json()["detail"] == "body has unknown properties: massage."
 
 
 def test_only_own_and_complete_uploads_can_be_pushed(gateway: Gateway) -> None:
@@ -237,3 +240,17 @@ def test_the_page_is_guarded(gateway: Gateway) -> None:
     assert b"<script>" not in page.data
     assert gateway.client.get("/page/js/main.js").mimetype == "text/javascript"
     assert gateway.client.get("/page/%2e%2e/package.json").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "told"),
+    [
+        ("q=" + "a" * 9000, {}, (414, "Shorten the query.")),
+        ("q=a", {"X-Long": "a" * 20_000}, (431, "Send fewer or shorter headers.")),
+    ],
+)
+def test_what_is_too_long_for_the_server_is_told_as_such(
+    address: str, query: str, headers: dict[str, str], told: tuple[int, str]
+) -> None:
+    answer = httpx.get(f"{address}/v1/search?{query}", headers=headers)
+    assert (answer.status_code, answer.json()["hint"]) == told

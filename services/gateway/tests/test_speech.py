@@ -7,7 +7,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -34,23 +34,6 @@ OPENAI = {"model": "voicehub", "input": "Hello", "voice": "anna/narrator"}
 def voiced(gateway: Gateway) -> Gateway:
     gateway.world.add_voice("anna", "narrator")
     return gateway
-
-
-@pytest.fixture
-def address(voiced: Gateway) -> Iterator[str]:
-    """The gateway on a real socket, by the real server."""
-    listener = server.listen("127.0.0.1:0")
-    host, port = listener.getsockname()
-    running = server.Server(create_app(voiced.hub), lambda: None)
-    worker = server.Worker(1, 0, [listener], running, 0, running.cfg, server.QuietLogger(running.cfg))
-    worker.is_parent_alive = lambda: True
-    worker.init_signals = lambda: None
-    thread = threading.Thread(target=worker.init_process, daemon=True)
-    thread.start()
-    yield f"http://{host}:{port}"
-    voiced.world.waiting.set()
-    worker.alive = False
-    thread.join(10)
 
 
 def asked(gateway: Gateway) -> inference.SynthesizeStreamRequest:
@@ -222,6 +205,9 @@ def test_the_real_openai_client(voiced: Gateway, address: str) -> None:
     spoken = client.audio.speech.create(model="voicehub", voice="anna/narrator#happy", input="Hello", instructions="x")
     assert spoken.read() == wav()
     assert (asked(voiced).format, asked(voiced).utterance.prompt) == ("mp3", "happy")
+    assert asked(voiced).delivery == asked(voiced).DELIVERY_CHUNKS
+    client.audio.speech.create(model="voicehub", voice="anna/narrator", input="Hello", response_format="flac")
+    assert asked(voiced).delivery == asked(voiced).DELIVERY_FILE
     with client.audio.speech.with_streaming_response.create(
         model="voicehub", voice={"id": "anna/narrator"}, input="Hello", response_format="pcm", speed=1.5
     ) as streaming:

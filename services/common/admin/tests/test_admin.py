@@ -40,6 +40,12 @@ def test_a_parked_event_is_listed_with_its_reason(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("command", ["dead-letters", "replay"])
+def test_a_folder_without_a_hub_has_no_parked_events_to_count(tmp_path: Path, command: str) -> None:
+    result = CliRunner().invoke(main, ["events", command, "--data", str(tmp_path)])
+    assert (result.exit_code, "has not started" in result.output) == (1, True)
+
+
 def dead_letters(data: Path, *more: str) -> str:
     return CliRunner().invoke(main, ["events", "dead-letters", "--data", str(data), "--json", *more]).output
 
