@@ -49,6 +49,11 @@ class Hub:
         with self._counted:
             assert self._counted.wait_for(lambda: self.sent_bytes >= count, seconds), "nothing more was asked for"
 
+    def sent_since(self, before: int, count: int) -> int:
+        """Bytes sent since then, at least `count`: the server counts after it has written, a client may read before."""
+        self.wait_until_sent(before + count, 10.0)
+        return self.sent_bytes - before
+
     def add(self, data: bytes) -> str:
         digest = blake3(data).hexdigest()
         self.objects[digest] = data
