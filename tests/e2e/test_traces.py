@@ -50,12 +50,14 @@ def push(house: House, collector: Collector, prompt: Path, card: Path) -> list[S
     assert pushed["state"] == "published"
     root = collector.until(lambda spans: [s for s in spans if s.name == PUSH], PATIENCE)[0]
 
-    def ends(spans: list[Seen]) -> bool:
-        names = {(s.service, s.name) for s in spans if s.trace == root.trace}
-        return {("inference", "create synthesis"), ("catalog", "process synthesis")} <= names
+    def ended(spans: list[Seen]) -> list[Seen]:
+        """The trace, once its end and every parent are there: what a handler sent may arrive before the handler."""
+        here = [span for span in spans if span.trace == root.trace]
+        names, ids = {(span.service, span.name) for span in here}, {span.id for span in here}
+        whole = {("inference", "create synthesis"), ("catalog", "process synthesis")} <= names
+        return here if whole and sum(span.parent not in ids for span in here) == 1 else []
 
-    collector.until(ends, PATIENCE)
-    return [span for span in collector.spans() if span.trace == root.trace]
+    return collector.until(ended, PATIENCE)
 
 
 def assert_whole(trace: list[Seen]) -> None:
