@@ -48,11 +48,11 @@ class Suite:
 
 
 SUITES = (
-    Suite("unit", 650, HOME_PACKAGES),
+    Suite("unit", 700, HOME_PACKAGES),
     Suite("contract", 130, ("tests/contract",)),
-    Suite("e2e", 1400, ("tests/e2e",)),
-    Suite("engines", 1380, ("tests/engines",)),
-    Suite("security", 370, ("tests/security",)),
+    Suite("e2e", 1300, ("tests/e2e",)),
+    Suite("engines", 1300, ("tests/engines",)),
+    Suite("security", 380, ("tests/security",)),
     Suite("browser", 60, ("tests/browser",)),
     Suite("cluster", 810, ("tests/cluster",), in_memory=False),  # the images of the hub
 )
