@@ -49,7 +49,7 @@ class Suite:
 
 SUITES = (
     Suite("unit", 700, HOME_PACKAGES),
-    Suite("contract", 130, ("tests/contract",)),
+    Suite("contract", 150, ("tests/contract",)),
     Suite("e2e", 1300, ("tests/e2e",)),
     Suite("engines", 1300, ("tests/engines",)),
     Suite("security", 380, ("tests/security",)),
