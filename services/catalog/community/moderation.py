@@ -5,18 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from services.catalog.community import notices
 from services.catalog.community.notices import Happened
 from services.catalog.community.tables import DecisionRow, ModerationLogRow, ModeratorRow, TakedownRow
-from services.catalog.domain.roles import Role
 from services.catalog.domain.texts import checked_text
 from services.catalog.domain.visibility import require_account
 from services.catalog.paging import Page
 from services.catalog.store import people, repositories
-from services.catalog.store.access_tables import MemberRow
 from services.catalog.store.tables import ReportRow, RepositoryRow, VersionRow
 from services.common import outbox
 from services.common.clock import now
@@ -123,8 +121,7 @@ def takedowns(
     query = select(TakedownRow, RepositoryRow).join(RepositoryRow, RepositoryRow.id == TakedownRow.repository_id)
     query = query.where(TakedownRow.sequence < page.before)
     if not every:
-        led = select(MemberRow.organisation).where(MemberRow.account == account, MemberRow.role >= Role.ADMIN)
-        query = query.where(or_(RepositoryRow.owner == account, RepositoryRow.owner.in_(led)))
+        query = query.where(people.led_by(RepositoryRow.owner, account))
     rows = session.execute(query.order_by(TakedownRow.sequence.desc()).limit(page.size + 1))
     return [(row, repository) for row, repository in rows]
 

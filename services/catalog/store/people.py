@@ -83,17 +83,17 @@ def leaders(session: Session, owner: str) -> set[str]:
 
 def transfers_to(session: Session, account: str) -> Sequence[TransferRow]:
     """Offers to an account and to the organisations that it administers."""
-    query = select(TransferRow).where(_is(TransferRow.new_owner, account))
+    query = select(TransferRow).where(led_by(TransferRow.new_owner, account))
     return session.scalars(query.order_by(TransferRow.id)).all()
 
 
 def transfers_from(session: Session, account: str) -> Sequence[TransferRow]:
     """Offers of repositories of an account and of the organisations that it administers."""
     query = select(TransferRow).join(RepositoryRow, RepositoryRow.id == TransferRow.repository_id)
-    return session.scalars(query.where(_is(RepositoryRow.owner, account)).order_by(TransferRow.id)).all()
+    return session.scalars(query.where(led_by(RepositoryRow.owner, account)).order_by(TransferRow.id)).all()
 
 
-def _is(owner: InstrumentedAttribute[str], account: str) -> ColumnElement[bool]:
+def led_by(owner: InstrumentedAttribute[str], account: str) -> ColumnElement[bool]:
     """The account itself, or an organisation that it administers."""
     led = select(MemberRow.organisation).where(MemberRow.account == account, MemberRow.role == Role.ADMIN)
     return or_(owner == account, owner.in_(led))

@@ -135,7 +135,7 @@ class EvaluationRunner:
 
 def forget(session: Session, objects: ObjectStore, evaluation: Evaluation) -> None:
     """Removes the audio that was judged, within a transaction that writes: no evaluation is stored meanwhile."""
-    for digest in store.audio_alone(session, evaluation.version_id, evaluation):
+    for digest in store.audio_alone(session, evaluation):
         objects.delete(Area.SERVED, digest)
 
 

@@ -31,10 +31,10 @@ def of_version(session: Session, version_id: str) -> Sequence[Evaluation]:
     return [_evaluation(row) for row in session.execute(query)]
 
 
-def audio_alone(session: Session, version_id: str, evaluation: Evaluation) -> list[str]:
+def audio_alone(session: Session, evaluation: Evaluation) -> list[str]:
     """Digests of the audio of an evaluation that no other version's sounds exactly like."""
     spoken = cast(evaluations.c.sentences, Text)
-    others = select(evaluations.c.id).where(evaluations.c.version_id != version_id)
+    others = select(evaluations.c.id).where(evaluations.c.version_id != evaluation.version_id)
     digests = [sentence.digest for sentence in evaluation.sentences if sentence.digest]
     return [one for one in digests if not session.execute(others.where(spoken.contains(one)).limit(1)).first()]
 
