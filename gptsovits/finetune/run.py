@@ -67,7 +67,8 @@ def finetune(
     """Tunes the base in folder ``base`` to the speaker of ``clips`` and writes the voice to ``out``.
 
     Called again with the same arguments after a kill or a cancellation it goes on after the last whole epoch, and
-    ends with the same weights as an uninterrupted run on the same machine. Raises :class:`FinetuneError` when there
+    ends with the same weights as an uninterrupted run on the same machine; what comes after a fine-tune may be killed
+    too, so its state stays in ``out`` until the caller removes the folder. Raises :class:`FinetuneError` when there
     is too little speech. ``cancelled`` is asked between updates.
     """
     seconds = sum(clip.seconds for clip in clips)
@@ -83,7 +84,6 @@ def finetune(
     elapsed = time.monotonic() - task.began
     progress(Progress(_CHOICE, task.epochs, task.epochs, 0.0, elapsed))
     _write(out, task.base, clips, settings, candidates, chosen)
-    task.state.remove()
     return FinetuneResult(out, task.epochs, elapsed, chosen, tuple(candidates))
 
 

@@ -48,10 +48,6 @@ class SavedState:
         torch.set_rng_state(content["torch"])
         return int(content["epoch"]), content["tensors"], float(content["seconds"])
 
-    def remove(self) -> None:
-        """Forgets the state."""
-        self._path.unlink(missing_ok=True)
-
 
 def _words(source: np.random.Generator) -> dict[str, str | int]:
     state = source.bit_generator.state

@@ -62,10 +62,14 @@ class Runner:
         self._thread = threading.Thread(target=self._run, name="trainer-runner", daemon=True)
 
     def start(self) -> None:
-        """Queues again what a crash interrupted and starts taking jobs."""
+        """Queues again what a crash interrupted, removes what it left, and starts taking jobs."""
         with self._database.write() as session:
             for job in store.in_state(session, State.RUNNING):
                 store.requeue(session, job)
+            left = [one for one in self._folder.iterdir() if one.is_dir()] if self._folder.is_dir() else []
+            over = [one for one in left if (found := store.find(session, one.name)) and found.state is State.SUCCEEDED]
+        for one in over:
+            shutil.rmtree(one, ignore_errors=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -200,4 +204,5 @@ class Runner:
     def _succeed(self, job: Job, version: str, report: Mapping[str, Any]) -> None:
         with self._database.write() as session:
             records.succeed(session, job.id, version, report)
+        shutil.rmtree(self._folder / job.id, ignore_errors=True)  # nobody's recording is kept longer than needed
         self.wake()

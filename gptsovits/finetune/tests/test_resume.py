@@ -55,6 +55,7 @@ def test_it_goes_on_after_the_last_whole_epoch_and_ends_with_the_same_weights(
     assert _tune(clips, tmp_path / "broken", stop_after=2) == [1, 2]
     assert not (tmp_path / "broken" / S1_FILE).exists()
     assert _tune(clips, tmp_path / "broken")[0] == 3
+    assert _tune(clips, tmp_path / "broken") == [4], "whatever ended what came after it, no epoch is trained again"
     for name in (S1_FILE, S2_FILE):
         one, other = (load_file(tmp_path / folder / name) for folder in ("whole", "broken"))
         assert all(torch.equal(one[key], other[key]) for key in one)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,10 @@ def _here(
             message="Trained on the creator's machine", private=options["private"], figures=made.figures,
         )  # fmt: skip
         version = follow(context, client, name, version.id)
-    return conclude(context, name, version)
+    code = conclude(context, name, version)
+    if code == 0:
+        shutil.rmtree(folder, ignore_errors=True)  # what a further try would have gone on with
+    return code
 
 
 def _transcript(given: str) -> str:

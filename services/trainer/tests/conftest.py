@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ WORKER = """
 import json, pathlib, sys, time
 folder = pathlib.Path(sys.argv[1])
 def say(**line): print(json.dumps(line), flush=True)
-with (folder / "starts").open("a") as file: file.write("x")
+with folder.with_suffix(".starts").open("a") as file: file.write("x")
 for epoch in range(3):
     say(step="train", fraction=(epoch + 1) / 3, message=f"epoch {epoch}", figures={"loss": 1.0 / (epoch + 1)})
 while (folder.parent / "wait").exists(): time.sleep(0.02)
@@ -64,6 +65,8 @@ class Trainer:
     runner: Runner
     recording: common_pb2.ObjectRef
     published: list[str]
+    another: Callable[[], Runner]
+    """A runner as this one's process would have after a new start."""
 
     def stub(self, account: str) -> trainer_pb2_grpc.TrainerServiceStub:
         """A stub that calls as `account`."""
@@ -123,7 +126,9 @@ def running_trainer(tmp_path: Path, reserve: Ask) -> Iterator[Trainer]:
     script.write_text(WORKER)
     jobs = tmp_path / "training"
     jobs.mkdir()
-    runner = Runner(house.database, house.objects, jobs, tmp_path / "bases", publish, (sys.executable, str(script)))
+    bases, command = tmp_path / "bases", (sys.executable, str(script))
+    another = partial(Runner, house.database, house.objects, jobs, bases, publish, command)
+    runner = another()
     charges = Charges(house.database, reserve, "training", "trainer")
     servicer = TrainerService(house.database, house.objects, runner, charges, no_version)
     server = rpc.make_server(
@@ -135,7 +140,9 @@ def running_trainer(tmp_path: Path, reserve: Ask) -> Iterator[Trainer]:
     relay = Relay(house.database, house.bus)
     relay.start()
     runner.start()
-    yield Trainer(address, keys, jobs, runner, common_pb2.ObjectRef(digest=info.digest, size=info.size), published)
+    yield Trainer(
+        address, keys, jobs, runner, common_pb2.ObjectRef(digest=info.digest, size=info.size), published, another
+    )
     (jobs / "wait").unlink(missing_ok=True)
     server.stop(None).wait()
     runner.stop()

@@ -39,7 +39,7 @@ def test_nothing_of_an_erased_account_is_trained_or_kept(trainer: Trainer) -> No
     jobs = trainer.folder
     (jobs / "wait").touch()
     running = trainer.stub("ann").CreateJob(trainer.request()).job.id
-    until((jobs / running / "starts").exists)
+    until((jobs / f"{running}.starts").exists)
     queued = trainer.stub("ann").CreateJob(trainer.request()).job.id
     other = trainer.stub("bob").CreateJob(trainer.request()).job.id
     erased(trainer, "ann")

@@ -82,7 +82,21 @@ def test_cancel_then_resume_finishes_the_job(trainer: Trainer) -> None:
     assert not trainer.published
     stub.ResumeJob(pb.ResumeJobRequest(id=job.id))
     assert watch(trainer, "ana", job.id)[-1].job.state == pb.JOB_STATE_SUCCEEDED
-    assert (trainer.folder / job.id / "starts").read_text() == "xx"
+    assert (trainer.folder / f"{job.id}.starts").read_text() == "xx"
+    assert not (trainer.folder / job.id).exists(), "nobody's recording stays where it was trained on"
+
+
+def test_what_a_killed_trainer_left_of_an_ended_job_goes_at_the_next_start(trainer: Trainer) -> None:
+    job = trainer.stub("ana").CreateJob(trainer.request()).job
+    assert watch(trainer, "ana", job.id)[-1].job.state == pb.JOB_STATE_SUCCEEDED
+    trainer.runner.stop()
+    for name in (job.id, "another"):
+        (trainer.folder / name).mkdir(exist_ok=True)
+    again = trainer.another()
+    again.start()
+    again.stop()
+    assert not (trainer.folder / job.id).exists()
+    assert (trainer.folder / "another").exists(), "the control: nothing is known of it"
 
 
 def test_a_failure_is_told_and_can_be_tried_again(trainer: Trainer) -> None:
