@@ -18,7 +18,7 @@ from services.common.database import Database
 from services.common.kubernetes import Kubernetes, KubernetesError
 from services.common.objects import Area, ObjectStore
 from services.common.subscriptions import Subscription
-from services.trainer import cluster_store, records, store
+from services.trainer import cluster_store, leavings, records, store
 from services.trainer.domain.jobs import Job, State
 from services.trainer.hearing import Hearing
 from services.trainer.news import News
@@ -73,12 +73,8 @@ class Cluster:
         self.wake()
 
     def forget(self, job_id: str) -> None:
-        """Its TrainingJob is cancelled by the next look; the last checkpoint goes now."""
+        """Its TrainingJob is cancelled by a next look, and what it has stored is removed."""
         self.wake()
-        with self._database.read() as session:
-            kept = cluster_store.find(session, job_id).checkpoint
-        if kept:
-            self._objects.delete(Area.QUARANTINE, kept)
 
     def subscriptions(self) -> Sequence[Subscription]:
         """Events of workers."""
@@ -87,6 +83,7 @@ class Cluster:
     def _run(self) -> None:
         while not self._stop.is_set():
             try:
+                leavings.remove(self._database, self._objects)
                 self._look()
             except Exception:  # edge of the thread: the cluster or the database comes back
                 log.exception("look at the cluster failed, trying again")
@@ -122,8 +119,10 @@ class Cluster:
             self._follow(job, work, resource)
 
     def _make(self, job: Job, work: cluster_store.Work) -> None:
-        order = json.dumps({**work_order(job), "recording": job.recording}, sort_keys=True).encode()
+        order = json.dumps({**work_order(job), "job": job.id, "recording": job.recording}, sort_keys=True).encode()
         request = self._objects.put(Area.QUARANTINE, [order])
+        with self._database.write() as session:
+            cluster_store.keep_object(session, job.id, request.digest, cluster_store.Kind.REQUEST)
         manifest = {
             "apiVersion": "voicehub.dev/v1alpha1",
             "kind": "TrainingJob",

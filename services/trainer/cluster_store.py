@@ -1,14 +1,34 @@
-"""What the trainer must remember of jobs in a cluster: which TrainingJob is theirs, and the last checkpoint."""
+"""What the trainer must remember of jobs in a cluster: which TrainingJob is theirs, and what was stored for them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from services.trainer.tables import cluster_work
+from services.trainer.tables import cluster_objects, cluster_work
+
+
+class Kind(StrEnum):
+    """What an object of a job is."""
+
+    REQUEST = "request"
+    CHECKPOINT = "checkpoint"
+    VOICE = "voice"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object of a job; a larger `sequence` is a later one."""
+
+    sequence: int
+    job_id: str
+    digest: str
+    kind: Kind
 
 
 @dataclass(frozen=True)
@@ -38,6 +58,26 @@ def forget(session: Session, job_id: str) -> None:
 def keep_checkpoint(session: Session, job_id: str, digest: str) -> None:
     """The last checkpoint of a job."""
     _set(session, job_id, checkpoint=digest)
+    keep_object(session, job_id, digest, Kind.CHECKPOINT)
+
+
+def keep_object(session: Session, job_id: str, digest: str, kind: Kind) -> None:
+    """Remembers that it was stored; said again, it is the latest."""
+    same = (cluster_objects.c.job_id == job_id) & (cluster_objects.c.digest == digest)
+    session.execute(delete(cluster_objects).where(same))
+    session.execute(insert(cluster_objects).values(job_id=job_id, digest=digest, kind=kind.value))
+
+
+def objects(session: Session) -> Sequence[Stored]:
+    """Of all jobs, oldest first."""
+    table = cluster_objects.c
+    rows = session.execute(select(cluster_objects).order_by(table.sequence))
+    return [Stored(row.sequence, row.job_id, row.digest, Kind(row.kind)) for row in rows]
+
+
+def drop_objects(session: Session, gone: Sequence[Stored]) -> None:
+    """Forgets that they were there."""
+    session.execute(delete(cluster_objects).where(cluster_objects.c.sequence.in_([one.sequence for one in gone])))
 
 
 def _set(session: Session, job_id: str, **values: Any) -> None:

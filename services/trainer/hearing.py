@@ -56,13 +56,23 @@ class Hearing:
         return effect
 
     def checkpointed(self, event: Event) -> Effect:
-        """Where a further attempt goes on; the older one is not needed any more."""
+        """Where a further attempt goes on."""
         said = event.parse(pb.WorkerCheckpointed)
         return partial(cluster_store.keep_checkpoint, job_id=said.job_id, digest=said.checkpoint.digest)
 
-    def finished(self, event: Event) -> Effect | None:
+    def finished(self, event: Event) -> Effect:
         """The voice is pushed for its owner; pushing twice makes one version."""
         said = event.parse(pb.WorkerFinished)
+        pushed = self._pushed(said)
+
+        def effect(session: Session) -> None:
+            cluster_store.keep_object(session, said.job_id, said.voice.digest, cluster_store.Kind.VOICE)
+            if pushed:
+                pushed(session)
+
+        return effect
+
+    def _pushed(self, said: pb.WorkerFinished) -> Effect | None:
         with self._database.read() as session:
             job = store.find(session, said.job_id)
         if job is None or job.state.ended:

@@ -56,3 +56,14 @@ cluster_work = Table(
     Column("uid", String(64), nullable=False),
     Column("checkpoint", String(64), nullable=False),
 )
+
+stored = MetaData()
+cluster_objects = Table(
+    "cluster_objects",
+    stored,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("job_id", String(32), nullable=False, index=True),
+    Column("digest", String(64), nullable=False, index=True),
+    Column("kind", String(16), nullable=False),
+)
+"""Everything that was put into the store for a job in a cluster, in the order in which that became known."""

@@ -14,6 +14,7 @@ import pytest
 from services.common import migrations
 from services.common.database import Database
 from services.common.events import open_bus
+from services.common.objects import Area
 from services.common.outbox import Relay
 from services.common.subscriptions import Subscriber
 from services.trainer.cluster import Cluster
@@ -31,7 +32,7 @@ POD = """
 import os, pathlib, sys
 from services.common.settings import load
 from services.trainer import pod
-pod.CHECKPOINT_SECONDS = 0.0
+pod.CHECKPOINT_SECONDS = pod.CHECKPOINT_REST = 0.0
 raise SystemExit(pod.main(load("trainer"), os.environ, pathlib.Path(os.environ["VOICEHUB_WORK"]) / "t", sys.argv[1:]))
 """
 
@@ -104,3 +105,17 @@ class TestCluster(TrainingContract):
         assert first == 0
         assert second in (2, 3)  # it may have been killed before it had stored the third
         assert place.steps(job_id)[-1] == "epoch 4"
+
+    def test_of_a_training_that_has_ended_only_the_recording_stays(self, place: Place) -> None:
+        def stored() -> set[str]:
+            return set(place.objects.digests(Area.QUARANTINE))
+
+        (place.told / "wait").touch()
+        job_id = place.queue()
+        recording = place.job(job_id).recording
+        wait_for(lambda: len(place.steps(job_id)) == 3, PATIENCE_SECONDS, "three epochs")
+        # The control: the request and one or two checkpoints.
+        wait_for(lambda: len(stored() - {recording}) in (2, 3), PATIENCE_SECONDS, lambda: str(stored()))
+        (place.told / "wait").unlink()
+        place.wait(job_id, State.SUCCEEDED)
+        wait_for(lambda: stored() == {recording}, PATIENCE_SECONDS, lambda: str(stored()))
