@@ -20,10 +20,13 @@ class Pods:
     def __init__(self, api: Api, places: Places) -> None:
         self._api, self._places = api, places
 
-    async def exit_code(self, job: str) -> int | None:
-        """Of the newest pod; None if none is left, or if it was disrupted (evicted, preempted, its node lost)."""
+    async def ended(self, job: str) -> tuple[int | None, str]:
+        """Exit code and last words (the termination message) of the newest pod.
+
+        No code if no pod is left, or if it was disrupted (evicted, preempted, its node lost).
+        """
         pods = sorted(await self._of(job), key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
-        return _code(pods[-1]) if pods else None
+        return _ended(pods[-1]) if pods else (None, "")
 
     async def clear(self, job: str) -> None:
         """Removes at once those pods whose time of grace is long over."""
@@ -44,9 +47,9 @@ class Pods:
         await self._api.delete(self._places.of("pods", pod["metadata"]["name"]), pod["metadata"]["uid"], grace)
 
 
-def _code(pod: Mapping[str, Any]) -> int | None:
+def _ended(pod: Mapping[str, Any]) -> tuple[int | None, str]:
     status = pod.get("status", {})
     disrupted = any(c["type"] == "DisruptionTarget" and c["status"] == "True" for c in status.get("conditions") or ())
     states = [one["state"] for one in status.get("containerStatuses") or ()]
     ended = [state["terminated"] for state in states if "terminated" in state]
-    return None if disrupted or not ended else int(ended[0]["exitCode"])
+    return (None, "") if disrupted or not ended else (int(ended[0]["exitCode"]), str(ended[0].get("message", "")))

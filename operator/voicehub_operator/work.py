@@ -53,7 +53,7 @@ class Work:
         if step.act is Act.DELETE:
             await self._api.delete(self._places.of("jobs", name))
         elif step.act is Act.ASK:
-            self._world.tell(name, await self._pods.exit_code(name))
+            self._world.tell(name, *await self._pods.ended(name))
             return self._again(training)
         elif step.act is Act.CLEAR:
             await self._pods.clear(name)

@@ -64,17 +64,17 @@ class World:
         else:
             child, known = Child.of(resource), self.jobs.get(name)
             if former and former.told and known and known["metadata"]["uid"] == meta["uid"]:
-                child = replace(child, exit_code=former.exit_code, told=True)
+                child = replace(child, exit_code=former.exit_code, words=former.words, told=True)
             self.jobs[name], self.children[name] = resource, child
         self.dirty.add(owner)
         if owner not in self.trainings:  # its training is gone; whoever counts its GPUs should look
             self.dirty_queues.update(self.queues)
 
-    def tell(self, job: str, exit_code: int | None) -> None:
-        """The exit code of a failed Job's pod is known now."""
+    def tell(self, job: str, exit_code: int | None, words: str) -> None:
+        """The exit code and the last words of a failed Job's pod are known now."""
         child = self.children.get(job)
         if child:
-            self.children[job] = replace(child, exit_code=exit_code, told=True)
+            self.children[job] = replace(child, exit_code=exit_code, words=words, told=True)
 
     def queue(self, resource: Resource, *, gone: bool = False) -> None:
         """A TrainingQueue was seen."""

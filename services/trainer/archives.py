@@ -6,22 +6,44 @@ import shutil
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import IO
 
 from services.common.objects import Area, ObjectInfo, ObjectStore
 from services.common.objects.port import chunks_of
 
 AREA = Area.QUARANTINE
 """Never served: a checkpoint and a voice that nobody has scanned yet."""
+PARTIAL = ".partial"
+"""The suffix under which a trainer writes what it then renames."""
+ATTEMPTS = 5
 
 
 def pack(objects: ObjectStore, folder: Path) -> ObjectInfo:
-    """Stores the files of a folder; the same files make the same object."""
+    """Stores the files of a folder; the same files make the same object.
+
+    Another process may be writing there: what it has not renamed into place yet (`*.partial`) is left out, and when a
+    file is gone that was there, the folder is read again. FileNotFoundError when that happens `ATTEMPTS` times.
+    """
     with tempfile.TemporaryFile() as file:
-        with tarfile.open(fileobj=file, mode="w") as archive:
-            for path in sorted(one for one in folder.rglob("*") if one.is_file()):
-                archive.add(path, str(path.relative_to(folder)), filter=_nameless)
+        for attempt in range(1, ATTEMPTS + 1):
+            file.seek(0)
+            file.truncate()
+            try:
+                _write(folder, file)
+                break
+            except FileNotFoundError:
+                if attempt == ATTEMPTS:
+                    raise
         file.seek(0)
         return objects.put(AREA, chunks_of(file))
+
+
+def _write(folder: Path, file: IO[bytes]) -> None:
+    with tarfile.open(fileobj=file, mode="w") as archive:
+        for path in sorted(one for one in folder.rglob("*") if one.is_file() and one.suffix != PARTIAL):
+            with path.open("rb") as content:  # once open it stays what it is, whatever takes its place
+                entry = archive.gettarinfo(arcname=str(path.relative_to(folder)), fileobj=content)
+                archive.addfile(_nameless(entry), content)
 
 
 def unpack(objects: ObjectStore, digest: str, folder: Path) -> None:

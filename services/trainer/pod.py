@@ -13,14 +13,17 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import Message
 
+from services.common.away import is_away
 from services.common.events import EventBus, make_event, open_bus
 from services.common.objects import Area, ObjectStore, open_store
 from services.common.objects.port import chunks_of
@@ -32,7 +35,10 @@ from services.trainer.archives import pack, unpack
 from services.trainer.domain.endings import REFUSED, TRY_AGAIN
 
 log = logging.getLogger(__name__)
-CHECKPOINT_SECONDS = 10.0
+CHECKPOINT_SECONDS, CHECKPOINT_REST = 10.0, 10.0
+"""How long after a checkpoint the next one may come, and at least how many times as long as it took."""
+AWAY_SECONDS, PATIENCE_SECONDS = 2.0, 900.0
+LAST_WORDS, LAST_WORDS_CHARACTERS = Path("/dev/termination-log"), 512
 WORKER = (sys.executable, "-m", "services.trainer.worker")
 
 
@@ -71,29 +77,26 @@ class Pod:
         self._order, self._objects, self._bus, self._folder, self._bases = order, objects, bus, folder, bases
         self._worker = tuple(worker)
         self._process: subprocess.Popen[str] | None = None
-        self._kept, self._kept_at = order.checkpoint, 0.0
-        self._ends = False
+        self._kept, self._due = order.checkpoint, 0.0
+        self._told = threading.Event()
 
     def run(self) -> int:
         """From the recording to the voice; answers the exit code."""
-        self._prepare()
+        self._insist(self._prepare)
         outcome = self._work()
         if "report" in outcome:
-            voice = pack(self._objects, self._folder / "voice")
-            said = pb.WorkerFinished(voice=common_pb2.ObjectRef(digest=voice.digest, size=voice.size), **self._whose())
-            said.report.update(outcome["report"])
-            self._say(said)
+            self._insist(partial(self._deliver, outcome["report"]))
             return 0
         if outcome.get("refused"):
-            self._say(pb.WorkerRefused(failure=str(outcome["failure"]), **self._whose()))
+            self._insist(partial(self._say, pb.WorkerRefused(failure=str(outcome["failure"]), **self._whose())))
             return REFUSED
-        self._keep()
-        log.warning("ended without a voice", extra={"failure": outcome.get("failure", ""), "told": self._ends})
+        self._insist(self._keep)
+        _last_words("told to end" if self._told.is_set() else str(outcome.get("cause", "its worker stopped")))
         return TRY_AGAIN
 
     def end(self, *_: object) -> None:
         """Told to end: the worker ends, and what it has trained is kept."""
-        self._ends = True
+        self._told.set()
         if self._process:
             self._process.terminate()
 
@@ -114,7 +117,7 @@ class Pod:
     def _work(self) -> dict[str, Any]:
         outcome: dict[str, Any] = {}
         self._process = subprocess.Popen([*self._worker, str(self._folder)], stdout=subprocess.PIPE, text=True)
-        if self._ends:
+        if self._told.is_set():
             self._process.terminate()
         assert self._process.stdout is not None
         for line in self._process.stdout:
@@ -122,23 +125,48 @@ class Pod:
             if "step" not in message:
                 outcome = message
                 continue
-            self._say(pb.WorkerProgressed(**message, **self._whose()))
-            if message["step"] == "train" and time.monotonic() - self._kept_at > CHECKPOINT_SECONDS:
-                self._keep()
+            try:
+                self._say(pb.WorkerProgressed(**message, **self._whose()))
+                if message["step"] == "train" and time.monotonic() > self._due:
+                    self._keep()
+            except Exception as error:  # edge: what is told on the way is no reason to end what goes on meanwhile
+                log.warning("progress or checkpoint lost, the next follows", exc_info=error)
         outcome["refused"] = self._process.wait() == REFUSED
         return outcome
 
+    def _insist(self, done: Callable[[], None]) -> None:
+        """Does what a training begins or ends with as soon as the engines that it needs are there.
+
+        Raises what is_away tells from other errors after `PATIENCE_SECONDS`, or at once when the pod is told to end.
+        """
+        until = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            try:
+                return done()
+            except Exception as error:
+                if not is_away(error) or self._told.is_set() or time.monotonic() > until:
+                    raise
+                log.warning("an engine is away, trying again", exc_info=error)
+                self._told.wait(AWAY_SECONDS)
+
+    def _deliver(self, report: Mapping[str, Any]) -> None:
+        voice = pack(self._objects, self._folder / "voice")
+        said = pb.WorkerFinished(voice=common_pb2.ObjectRef(digest=voice.digest, size=voice.size), **self._whose())
+        said.report.update(report)
+        self._say(said)
+
     def _keep(self) -> None:
-        """A checkpoint, if there is a new one. Its files are renamed into place, so each is whole."""
+        """A checkpoint, if there is a new one. The worker goes on meanwhile; it renames whole files into place."""
         tune = self._folder / "tune"
         if not tune.exists():
             return
+        begin = time.monotonic()
         stored = pack(self._objects, tune)
-        self._kept_at = time.monotonic()
+        self._due = time.monotonic() + max(CHECKPOINT_SECONDS, CHECKPOINT_REST * (time.monotonic() - begin))
         if stored.digest != self._kept:
-            self._kept = stored.digest
             checkpoint = common_pb2.ObjectRef(digest=stored.digest, size=stored.size)
             self._say(pb.WorkerCheckpointed(checkpoint=checkpoint, **self._whose()))
+            self._kept = stored.digest
 
     def _whose(self) -> dict[str, Any]:
         return {"job_id": self._order.job, "attempt": self._order.attempt}
@@ -157,9 +185,17 @@ def main(settings: Settings, environment: Mapping[str, str], folder: Path, worke
         return pod.run()
     except (OSError, KeyError) as error:
         log.error("attempt failed", exc_info=error)
+        _last_words(f"{type(error).__name__}: {error}")
         return TRY_AGAIN
     finally:
         bus.close()
+
+
+def _last_words(why: str) -> None:
+    """Where the kubelet reads why a container ended; the operator shows it in the status of the training."""
+    log.warning("ended without a voice", extra={"why": why})
+    if LAST_WORDS.exists():
+        LAST_WORDS.write_text(why[:LAST_WORDS_CHARACTERS], encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def main() -> int:
         return REFUSED
     except Exception as error:  # edge of the process: the log has it whole, the owner gets one sentence
         log.exception("training failed")
-        _say({"failure": f"Training failed: {error}. Resume the job to try again."})
+        _say({"failure": f"Training failed: {error}. Resume the job to try again.", "cause": str(error)})
         return 1
     _say({"report": report})
     return 0

@@ -64,6 +64,7 @@ class Release:
         said = [kubectl("get", "pods,jobs,trainingjobs,scanjobs", "-o", "wide", *where).stdout]
         said.append(kubectl("get", "events", "--field-selector=type=Warning", *where).stdout[-3000:])
         said.append(kubectl("logs", POD, "--all-containers", "--prefix", "--tail=15", *where).stdout[-6000:])
+        said.append(kubectl("logs", "-l", "voicehub.dev/kind=training", "--prefix", "--tail=30", *where).stdout[-6000:])
         return "\n".join(said)
 
     def _values(self) -> Mapping[str, Any]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
 
 from gptsovits.judge.sentences import TEST_SENTENCES
 from services.common.ids import new_id
+from services.trainer.domain.endings import TRY_AGAIN
 from tests.cluster.attempts import Thief, attempts
+from tests.cluster.looking import wait_for
 from tests.cluster.node import GPU
+from tests.cluster.operating import training
 from tests.cluster.real_cluster import RealCluster
 from tests.cluster.release import NAME, POD, Release, installed
 from tests.e2e.house import FEW_STEPS
@@ -65,11 +69,25 @@ def test_the_story_of_the_demo(release: Release, tmp_path: Path) -> None:
     told = json.dumps([training["status"], *(job["status"] for job in jobs)], indent=1)
     # A machine that is too busy may lose an attempt; the next one goes on. None may be made beside another.
     assert len(jobs) == training["status"]["attempt"], told
-    assert training["status"].get("failures", 0) == 0, told
+    assert training["status"].get("failures", 0) == 0, told + release.words()
     (job,) = [one for one in jobs if one["status"].get("succeeded")]
     (container,) = job["spec"]["template"]["spec"]["containers"]
     assert container["resources"]["limits"][GPU] == "1"
     assert job["status"]["succeeded"] == 1
+
+
+def test_a_training_that_failed_says_why(release: Release) -> None:
+    """What the kubelet keeps of the worker's last words, not only that its Job has failed."""
+    (name,) = [queue["metadata"]["name"] for queue in release.get("trainingqueues")["items"]]
+    missing = "0" * 64
+    work = json.dumps(training("lost-request", queue=name, retries=0, job="none", request=missing))
+    release.cluster.control_plane.kubectl("create", "-n", release.namespace, "-f", "-", given=work)
+
+    def status() -> dict[str, Any]:
+        return dict(release.get("trainingjob", "lost-request").get("status") or {})
+
+    wait_for(lambda: status().get("phase") == "Failed", 120, lambda: str(status()))
+    assert (status()["exitCode"], status()["message"]) == (TRY_AGAIN, f"KeyError: '{missing}'")
 
 
 def short_trainings(release: Release) -> None:

@@ -172,7 +172,7 @@ def _message(ending: Ending, child: Child | None) -> str:
     if ending is Ending.BAD_INPUT:
         code = child.exit_code if child else None
         return f"the worker refused its input (exit code {code}); correct it and train again"
-    return (child.message if child else "")[:512]
+    return ((child.words or child.message) if child else "")[:512]
 
 
 def _after(training: Training, status: Status, child: Child | None, rules: Rules, now: float) -> Step:

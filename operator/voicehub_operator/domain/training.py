@@ -151,7 +151,8 @@ class Child:
         failing: it has failed, and pods of it are still ending.
         outcome: "", "Complete" or "Failed"; with `reason` of the Job's condition.
         exit_code: of its last pod; None when none is left to tell.
-        told: whether the exit code was asked for.
+        words: the last ones of that pod.
+        told: whether exit code and words were asked for.
     """
 
     name: str
@@ -166,6 +167,7 @@ class Child:
     reason: str = ""
     message: str = ""
     exit_code: int | None = None
+    words: str = ""
     told: bool = False
 
     @classmethod

@@ -69,6 +69,15 @@ def test_bad_input_is_never_tried_again(code: int) -> None:
     assert (done.status.phase, done.status.reason, done.status.exit_code) == (Phase.FAILED, "BadInput", code)
 
 
+def test_the_last_words_of_a_pod_say_more_than_its_job() -> None:
+    child = replace(
+        CHILD, outcome="Failed", message="Job has reached the specified backoff limit", exit_code=1, told=True
+    )
+    assert step(at(RUNNING), child, HELD, RULES, NOW).status.message == "Job has reached the specified backoff limit"
+    child = replace(child, words="no room on the disk")
+    assert step(at(RUNNING), child, HELD, RULES, NOW).status.message == "no room on the disk"
+
+
 def test_other_failures_are_tried_again_with_backoff_and_a_limit() -> None:
     first = failed(1)
     assert (first.status.phase, first.status.attempt, first.status.retry) == (Phase.BACKOFF, 2, NOW + 10)

@@ -45,12 +45,13 @@ def test_the_end_of_a_former_resource_does_not_remove_its_successor() -> None:
     assert world.trainings["t"].uid == "new"
 
 
-def test_an_exit_code_that_was_asked_for_is_kept() -> None:
+def test_what_a_pod_was_asked_for_is_kept() -> None:
     world = World()
     world.job(job(1, **FAILED))
-    world.tell("t-1", 65)
+    world.tell("t-1", 65, "two voices")
     world.job(job(2, **FAILED))
-    assert (world.children["t-1"].exit_code, world.children["t-1"].told) == (65, True)
+    child = world.children["t-1"]
+    assert (child.exit_code, child.words, child.told) == (65, "two voices", True)
 
 
 def test_gpus_of_a_removed_training_are_free_when_its_job_has_ended() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,39 @@ def test_a_folder_comes_back(tmp_path: Path) -> None:
     unpack(objects, stored.digest, tmp_path / "back")
     found = {str(path.relative_to(tmp_path / "back")): path.read_bytes() for path in (tmp_path / "back").rglob("*.*")}
     assert found == {"prompts/one.wav": b"sound", "voice.yaml": b"name: one"}
+
+
+def test_a_folder_that_another_writes_in_is_packed_whole(tmp_path: Path) -> None:
+    """As a checkpoint is while the training goes on: its state is replaced, at the end other files take its place."""
+    objects = open_store(f"file://{tmp_path / 'objects'}")
+    states = [bytes([number]) * 300_000 for number in range(40)]
+    tune = tmp_path / "tune"
+    tune.mkdir()
+    (tune / "state.pt").write_bytes(states[0])
+    ended = threading.Event()
+
+    def train() -> None:
+        for number in range(400):
+            (tune / "state.partial").write_bytes(states[number % len(states)])
+            (tune / "state.partial").replace(tune / "state.pt")
+        (tune / "weights").write_bytes(b"the end")
+        (tune / "state.pt").unlink()
+        ended.set()
+
+    trains = threading.Thread(target=train)
+    trains.start()
+    packed = 0
+    while not ended.is_set():
+        stored = pack(objects, tune)
+        packed += 1
+        unpack(objects, stored.digest, tmp_path / str(packed))
+        found = {path.name: path.read_bytes() for path in (tmp_path / str(packed)).iterdir()}
+        assert "state.partial" not in found
+        assert "weights" in found or found["state.pt"] in states
+    trains.join()
+    assert packed > 5
+    unpack(objects, pack(objects, tune).digest, tmp_path / "last")
+    assert [path.name for path in (tmp_path / "last").iterdir()] == ["weights"]
 
 
 @pytest.mark.parametrize("name", ["../outside", "/tmp/outside", "link", "device"])
