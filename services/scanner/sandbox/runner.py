@@ -29,6 +29,7 @@ SYSTEM_LIBRARIES = ("/usr/lib", "/lib", "/lib64", "/etc/ld.so.cache")
 _FREE_UIDS = range(61184, 65520)
 _STDERR_TAIL = 8192
 _LISTENER_SECONDS = 60.0
+_KEEPER = (sys.executable, "-I", "-S", "-B", str(Path(__file__).resolve().with_name("keeper.py")))
 
 
 class Sandbox:
@@ -65,7 +66,7 @@ class _State:
 
 
 class _Run:
-    """One process behind the walls and its supervisor."""
+    """One process behind the walls, its supervisor, and its keeper, which ends all of it when the lifeline closes."""
 
     def __init__(self, job: Job, bubblewrap: str | None) -> None:
         self._job, self._state, self._started = job, _State(), time.monotonic()
@@ -84,15 +85,19 @@ class _Run:
             "result": result_write,
             "control": inside.fileno(),
         }
-        command = [_interpreter(), "-B", "-s", "-m", "services.scanner.sandbox.enter", json.dumps(order)]
+        command = [interpreter(), "-B", "-s", "-m", "services.scanner.sandbox.enter", json.dumps(order)]
         environment = _environment()
         if bubblewrap:
             command = outer.wrap(bubblewrap, command, readable, environment)
             self._state.walls["outer"] = "bubblewrap"
+        lifeline_read, lifeline = os.pipe()
+        self._lifeline: BinaryIO = os.fdopen(lifeline, "wb", buffering=0)
         self._process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            pass_fds=(result_write, inside.fileno()), start_new_session=True, cwd="/",
+            [*_KEEPER, str(lifeline_read), *command], env=environment,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+            pass_fds=(lifeline_read, result_write, inside.fileno()), start_new_session=True, cwd="/",
         )  # fmt: skip
+        os.close(lifeline_read)
         os.close(result_write)
         inside.close()
         self._result: BinaryIO = os.fdopen(result_read, "rb")
@@ -110,7 +115,7 @@ class _Run:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._kill("")
+        self._lifeline.close()
         self._process.wait()
         self._timer.cancel()
         self._result.close()
@@ -196,7 +201,7 @@ class _Run:
     def _kill(self, reason: str) -> None:
         if self._process.poll() is None:
             self._state.killed_for = self._state.killed_for or reason
-            os.killpg(self._process.pid, signal.SIGKILL)
+            self._lifeline.close()
 
 
 class TooMuch(Exception):
@@ -228,7 +233,7 @@ def code_folders() -> list[Path]:
     return sorted(folders)
 
 
-def _interpreter() -> str:
+def interpreter() -> str:
     """The running Python, named below one of the code folders even if its environment is reached by a link."""
     executable, prefix = Path(sys.executable), Path(sys.prefix)
     return str(prefix.resolve() / executable.relative_to(prefix) if executable.is_relative_to(prefix) else executable)
