@@ -15,10 +15,10 @@ from gptsovits.runtime.prompt import Conditioning
 from gptsovits.runtime.sampling import Floats, Sampling, Tokens
 from gptsovits.runtime.timing import MARKS, WordTime, word_times
 from gptsovits.runtime.voice import Voice
-from gptsovits.text import phonemize
+from gptsovits.text import phonemize, unreadable
 from gptsovits.text.cutting import pieces as text_pieces
 from gptsovits.text.lexicon import Lexicon
-from gptsovits.text.sequence import TextError, WordSpan
+from gptsovits.text.sequence import NothingReadable, WordSpan
 from gptsovits.text.symbols import UNKNOWN
 
 PAUSE_SECONDS = 0.3
@@ -154,7 +154,8 @@ def read_pieces(
     A piece of nothing but words that the language cannot read (Chinese in a text called English) is left out.
 
     Raises:
-        TextError: there is nothing to speak, not a word can be read, or the language cannot be read here.
+        NothingReadable: not a word can be read.
+        TextError: there is nothing to speak, or the language cannot be read here.
     """
     unread, spoken = "", False
     for part in text_pieces(text, language, method):
@@ -166,7 +167,17 @@ def read_pieces(
             features = None if bert is None else bert.of_sequence(sequence)
             yield Piece(part, np.array(sequence.ids, np.int64), features, sequence.words)
     if unread and not spoken:
-        raise TextError(f"Nothing here can be read as {language!r}, not even {unread[:40]!r}; say its language.")
+        raise NothingReadable(f"Nothing here can be read as {language!r}, not even {unread[:40]!r}; say its language.")
+
+
+def left_out(text: str, language: str, lexicon: Lexicon | None = None, method: str = "cut5") -> tuple[str, ...]:
+    """Words, each once, that speaking the text leaves out because the language cannot read them; before any sound.
+
+    Raises:
+        TextError: as `read_pieces`, but for a text of which not a word can be read.
+    """
+    parts = text_pieces(text, language, method)
+    return tuple(dict.fromkeys(word for part in parts for word in unreadable(part, language, lexicon)))
 
 
 text_frontend = frontend()
@@ -183,9 +194,7 @@ def _speak_group(
         seed = None if sampling.seed is None else sampling.seed + offset
         wave = np.zeros(0, np.float32)
         if len(codes):
-            wave = voice.decode(
-                codes, piece.phones, conditioning.ge, manner.noise_scale, speed=manner.speed, seed=seed
-            )
+            wave = voice.decode(codes, piece.phones, conditioning.ge, manner.noise_scale, speed=manner.speed, seed=seed)
         yield piece, codes, limited(wave)
 
 

@@ -2,12 +2,13 @@
 
 from gptsovits.text.cutting import cut, pieces
 from gptsovits.text.frontends import Language, languages
-from gptsovits.text.phonemizing import phonemize
+from gptsovits.text.phonemizing import phonemize, unreadable
 from gptsovits.text.segmentation import Segment, segment
-from gptsovits.text.sequence import PhonemeSequence, TextError, WordSpan
+from gptsovits.text.sequence import NothingReadable, PhonemeSequence, TextError, WordSpan
 
 __all__ = [
     "Language",
+    "NothingReadable",
     "PhonemeSequence",
     "Segment",
     "TextError",
@@ -17,4 +18,5 @@ __all__ = [
     "phonemize",
     "pieces",
     "segment",
+    "unreadable",
 ]

@@ -41,6 +41,17 @@ def phonemize(
     return result
 
 
+def unreadable(text: str, language: str, lexicon: Lexicon | None = None) -> tuple[str, ...]:
+    """What `phonemize` lists as unspoken, without making phones; arguments and errors are the same."""
+    return tuple(
+        word
+        for part in segment(text, mode_named(language))
+        for piece in lexicons.split(part.text, lexicon)
+        if piece.phones is None
+        for word in frontends.load(part.language).unreadable(piece.text)
+    )
+
+
 def _phonemize(text: str, language: str, lexicon: Lexicon | None) -> PhonemeSequence:
     mode = mode_named(language)
     segments = segment(text, mode)

@@ -12,6 +12,10 @@ class TextError(ValueError):
     """The text or the language cannot be handled; the message says what to do."""
 
 
+class NothingReadable(TextError):
+    """Not a word of the text can be read in this language."""
+
+
 @dataclass(frozen=True)
 class Spoken:
     """A piece of normalised text (a word, a character, a mark) with its phones."""

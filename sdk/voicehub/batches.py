@@ -73,6 +73,7 @@ class Take:
     seconds: float = 0.0
     error: str = ""
     words: tuple[Mapping[str, Any], ...] = ()
+    left_out: tuple[str, ...] = ()
     slot: Mapping[str, float] | None = None
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from voicehub import events, home, pulling
+from voicehub import events, home, pulling, spoken
 from voicehub.access import Access
 from voicehub.batches import Batches
 from voicehub.cache import Cache
@@ -35,6 +35,7 @@ from voicehub.names import VoiceName, parse_name
 from voicehub.pulls import Pulls
 from voicehub.pushing import Part
 from voicehub.refs import Refs
+from voicehub.spoken import Spoken
 from voicehub.transport import Transport
 from voicehub.uploads import OnBytes, ignore_progress, upload_all, upload_file
 
@@ -292,10 +293,17 @@ class Client:
         self, voice: str, text: str, language: str = "", *, seed: int = 0, speed: float = 1.0, format: str = "wav",  # noqa: A002 - the API's name
         ssml: bool = False, notice: bool = False,
     ) -> bytes:  # fmt: skip
+        """The file of `speech`."""
+        return self.speech(voice, text, language, seed, speed, format, ssml, notice).content
+
+    def speech(
+        self, voice: str, text: str, language: str = "", seed: int = 0, speed: float = 1.0, format: str = "wav",  # noqa: A002 - the API's name
+        ssml: bool = False, notice: bool = False,
+    ) -> Spoken:  # fmt: skip
         """A file (wav, flac, mp3, opus or pcm) that the hub speaks with `owner/name[@ref][#prompt]`, labelled."""
         body = {"voice": voice, "text": text, "seed": seed, "speed": speed, "format": format}
         body |= {"ssml": ssml, "notice": notice} | ({"language": language} if language else {})
-        return self.transport.request("POST", "/v1/synthesis", body=body, seconds=LONGEST_SPEECH).content
+        return spoken.of_response(self.transport.request("POST", "/v1/synthesis", body=body, seconds=LONGEST_SPEECH))
 
     def object(self, name: str | VoiceName, version: str, digest: str) -> bytes:
         """One object of a version, such as a sample."""

@@ -31,11 +31,15 @@ Wave = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Said:
-    """A float32 mono wave `(L,)`, its sample rate in Hz, and the semantic tokens of its pieces, one after another."""
+    """A float32 mono wave `(L,)`, its sample rate in Hz, and the semantic tokens of its pieces, one after another.
+
+    `left_out`: words of the text that the language has no sounds for.
+    """
 
     wave: Wave
     sample_rate: int
     tokens: tuple[int, ...]
+    left_out: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
@@ -87,14 +91,15 @@ class Speaker:
     def say(self, text: str, language: str = "", *, seed: int | None = None, speed: float = 1.0) -> Said:
         """Speaks a text; `language` defaults to the first of the card."""
         with engine():
-            from gptsovits.runtime.speaking import Manner, frontend, speak
+            from gptsovits.runtime.speaking import Manner, frontend, left_out, speak
 
             language = language or self._own_language()
             manner = Manner(sampling=self._sampling(seed), speed=speed)
-            reader = frontend(self._lexicons(), self._bert)
-            speech = speak(self._voice, text, language, self._conditioning, manner, reader)
+            lexicons = self._lexicons()
+            speech = speak(self._voice, text, language, self._conditioning, manner, frontend(lexicons, self._bert))
+            unread = left_out(text, language, lexicons.get(language.lower().removeprefix("all_")))
         tokens = tuple(int(c) for piece in speech.pieces for c in piece.codes)
-        return Said(np.asarray(speech.wave, np.float32), speech.sample_rate, tokens)
+        return Said(np.asarray(speech.wave, np.float32), speech.sample_rate, tokens, unread)
 
     def say_exactly(self, given: Exactly) -> Said:
         """Speaks recorded features: raw wave, before level, pause, 16 bit and label."""

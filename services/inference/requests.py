@@ -72,6 +72,7 @@ def _start(start: Start) -> pb.SynthesisStart:
         provenance=start.provenance,
         size=start.size,
         seconds=start.seconds,
+        left_out=start.left_out,
     )
 
 

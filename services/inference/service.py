@@ -42,7 +42,7 @@ class InferenceService(inference_pb2_grpc.InferenceServiceServicer):
             spoken = self._synthesizer.speak(voice, requests.wish(request), rpc.caller().account, called_off)
         except Cancelled as error:
             raise _nobody_there() from error
-        return inference_pb2.SynthesizeResponse(wav=spoken.wav, sample_rate=spoken.sample_rate, seconds=spoken.seconds)
+        return inference_pb2.SynthesizeResponse(**vars(spoken))
 
     def SynthesizeStream(  # noqa: N802 - the contract's name
         self, request: inference_pb2.SynthesizeStreamRequest, context: grpc.ServicerContext

@@ -27,7 +27,7 @@ from services.inference.domain.script import Script, Stretch
 from services.inference.domain.voices import Voice
 from services.inference.domain.wishes import Delivery, Form, Wish
 from services.inference.provenance import Provenance
-from services.inference.reading import read
+from services.inference.reading import read, unread
 from services.inference.shelf import OpenVoice, Shelf
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,10 @@ _TOKENS = Counter("voicehub_synthesis_tokens", "Tokens of stage 1")
 
 @dataclass(frozen=True)
 class Start:
-    """What is known before the first sound; ``size`` in bytes and ``seconds`` are 0 in a stream."""
+    """What is known before the first sound; ``size`` in bytes and ``seconds`` are 0 in a stream.
+
+    ``left_out`` are words of the text that the language has no sounds for.
+    """
 
     form: Form
     sample_rate: int
@@ -49,6 +52,7 @@ class Start:
     provenance: str
     size: int = 0
     seconds: float = 0.0
+    left_out: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -87,6 +91,7 @@ class Job:
     samples: int = 0
     own_rate: int = 0
     over: bool = False
+    left_out: tuple[str, ...] = ()
     words: list[WordTime] = field(default_factory=list)
 
     def streamed(self) -> Iterator[Ready]:
@@ -95,7 +100,7 @@ class Job:
         first = next(waves)
         rate = self.form.rate(self.own_rate)
         why = "none: a stream cannot be signed before it ends"
-        ready: Ready = [Start(self.form, rate, self.voice.version_id, why)]
+        ready: Ready = [Start(self.form, rate, self.voice.version_id, why, left_out=self.left_out)]
         coded = encoding.stream(_again(first, waves), self.own_rate, self.form.container, rate, self.voice.version_id)
         for block in coded:
             if block:
@@ -119,7 +124,8 @@ class Job:
             with provenance.signed(file, container, version, self.form.same_bytes) as (signed, how):
                 size = signed.seek(0, io.SEEK_END)
                 signed.seek(0)
-                ready: Ready = [Start(self.form, rate, version, how, size, seconds), tuple(self.words)]
+                start = Start(self.form, rate, version, how, size, seconds, self.left_out)
+                ready: Ready = [start, tuple(self.words)]
                 while block := signed.read(BLOCK):
                     yield [*ready, block]
                     ready = []
@@ -158,6 +164,7 @@ class Job:
         wish, spoken = self.wish, opened.engine.facts.languages
         language = wish.language or next((code for code in self.voice.languages if code in spoken), spoken[0])
         check_language(opened.engine, language)
+        self.left_out = unread(self.script, language, opened.lexicons, wish.cutting)
         manner = Manner(
             sampling=wish.ways.applied(opened.sampling, wish.seed),
             speed=wish.speed,

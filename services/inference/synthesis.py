@@ -29,11 +29,12 @@ for _how in ("finished", "cancelled", "refused", "failed"):
 
 @dataclass(frozen=True)
 class Recording:
-    """A complete WAV file with its label, its rate in Hz and its length in seconds."""
+    """A complete WAV file with its label, its rate in Hz, its length in seconds, and the words that it leaves out."""
 
     wav: bytes
     sample_rate: int
     seconds: float
+    left_out: tuple[str, ...] = ()
 
 
 class Synthesizer:
@@ -54,7 +55,7 @@ class Synthesizer:
         messages = list(self.stream(voice, wish, form, account, cancellation))
         start = next(message for message in messages if isinstance(message, Start))
         wav = b"".join(message for message in messages if isinstance(message, bytes))
-        return Recording(wav, start.sample_rate, start.seconds)
+        return Recording(wav, start.sample_rate, start.seconds, start.left_out)
 
     def timed(self, voice: Voice, wish: Wish, account: str) -> tuple[float, float]:
         """Speaks for the sake of the time: seconds of audio, seconds of work without waiting; errors as `stream`."""

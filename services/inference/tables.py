@@ -107,6 +107,8 @@ batch_takes = Table(
     # [[text, start, end]]
     Column("words", JSON, nullable=False),
     Column("error", Text, nullable=False),
+    # Words that the language has no sounds for.
+    Column("left_out", JSON, nullable=False, server_default="[]"),
     Index("batch_takes_shard", "batch_id", "state", "shard"),
     Index("batch_takes_sequence", "batch_id", "sequence"),
     Index("batch_takes_digest", "digest"),

@@ -14,10 +14,11 @@ from gptsovits.formats.checkpoint import read_voice_file
 from gptsovits.runtime.content import ContentEncoder
 from gptsovits.runtime.prompt import Prompt
 from gptsovits.runtime.sampling import Sampling, seeded_race
-from gptsovits.runtime.speaking import text_frontend
+from gptsovits.runtime.speaking import left_out, text_frontend
 from gptsovits.runtime.tests.conftest import GOLDEN, BundleOf
 from gptsovits.runtime.voice import Voice, frames_at_speed
 from gptsovits.text import TextError, phonemize
+from gptsovits.text import pieces as text_pieces
 
 FILE = "tiny_v2_e8_s128.pth"
 
@@ -54,9 +55,7 @@ def test_runtime_equals_torch_from_a_wav_and_a_sentence(
         frames = frames_at_speed(2 * len(tokens), speed)
         noise = np.random.default_rng(1).standard_normal((1, 32, frames)).astype(np.float32)
         wave = voice.decode(tokens, piece.phones, found.ge, 0.5, noise, speed)
-        np.testing.assert_allclose(
-            wave, engine.decode(wanted, piece.phones, expected.ge, 0.5, noise, speed), atol=2e-4
-        )
+        np.testing.assert_allclose(wave, engine.decode(wanted, piece.phones, expected.ge, 0.5, noise, speed), atol=2e-4)
 
 
 @pytest.mark.parametrize(("text", "language"), [("你好", "en"), ("你好。今天天气不错，出去走。", "en"), ("漢字", "ko")])
@@ -70,3 +69,27 @@ def test_words_that_can_be_read_are_spoken_among_others_that_cannot() -> None:
     pieces = text_frontend(text, "en")
     assert len(pieces) == 2
     assert [word.text for piece in pieces for word in piece.words if word.text.isalpha()][-2:] == ["second", "one"]
+    assert left_out(text, "en") == ("你好今天天气很好我们去散步吧",)
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "expected"),
+    [
+        ("Say 你好, and 你好 again; then Привет.", "en", ("你好", "Привет")),
+        ("今天天气很好。Hello world。Привет 大家好。", "zh", ("Привет",)),
+        ("안녕하세요 漢字 123.", "ko", ("漢字",)),
+        ("It costs 5 € at 3:30 p.m. — déjà vu!", "en", ()),
+    ],
+)
+def test_what_is_left_out_is_what_reading_finds_no_sounds_for(
+    text: str, language: str, expected: tuple[str, ...]
+) -> None:
+    assert left_out(text, language) == expected
+    assert dict.fromkeys(expected) == dict.fromkeys(
+        word for part in text_pieces(text, language) for word in phonemize(part, language).unspoken
+    )
+
+
+def test_a_word_that_the_lexicon_gives_sounds_is_not_left_out() -> None:
+    lexicon = {"你好": ("N", "IY1", "HH", "AW1")}
+    assert left_out("Say 你好, 再见.", "en", lexicon) == ("再见",)

@@ -108,6 +108,8 @@ def _followed(context: Context, batches: Batches, begun: Batch) -> Batch:
                 steps.update("speak", fraction, f"{last.done} of {last.total} takes, {last.seconds:,.0f} s of audio")
                 for take in (take for take in takes if take.error):
                     context.out.note(f"  ✗ line {take.number} ({take.line}), {take.voice}: {take.error}")
+                for take in (take for take in takes if take.left_out):
+                    context.out.left_out(take.left_out, f"line {take.number} ({take.line}), {take.voice}: ")
     except KeyboardInterrupt:
         context.out.note(f"The hub goes on with batch {begun.id}; the same command follows it again.")
         raise

@@ -114,6 +114,12 @@ def _upload(
             return client.upload(recorded, on_bytes)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "lines.wav"
-        path.write_bytes(recording(said, lambda text: client.synthesise(str(source), text, options["language"])))
+        path.write_bytes(recording(said, lambda text: _heard(context, client, source, text, options["language"])))
         with context.out.transfer(path.name) as on_bytes:
             return client.upload(path, on_bytes)
+
+
+def _heard(context: Context, client: Client, source: VoiceName, text: str, language: str) -> bytes:
+    spoken = client.speech(str(source), text, language)
+    context.out.left_out(spoken.left_out)
+    return spoken.content

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,6 +42,12 @@ class Output:
         """A line about what is going on, on standard error; nothing with `--json`."""
         if not self.as_json:
             self.errors.print(escape(text), style="dim")
+
+    def left_out(self, words: Sequence[str], where: str = "") -> None:
+        """A line on standard error about words that were not spoken, if there are any; nothing with `--json`."""
+        if words and not self.as_json:
+            said = f"! {where}not spoken, for this language has no sounds for it: {', '.join(words)}"
+            self.errors.print(escape(said), style="yellow")
 
     def answer(self, value: Any) -> None:
         """The answer for programs; nothing without `--json`."""

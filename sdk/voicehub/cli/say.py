@@ -67,11 +67,12 @@ def _on_hub(context: Context, name: VoiceName, text: str, options: dict[str, Any
     seed = 0 if options["seed"] is None else options["seed"]
     more = {"seed": seed, "speed": options["speed"], "ssml": options["ssml"], "notice": options["notice"]}
     with context.client() as client:
-        content = client.synthesise(voice, text, options["language"], format=form, **more)
+        heard = client.speech(voice, text, options["language"], format=form, **more)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(content)
-    context.out.say(f"✓ {len(content):,} bytes in {out}")
-    context.out.answer({"file": str(out), "format": form, "bytes": len(content)})
+    out.write_bytes(heard.content)
+    context.out.say(f"✓ {len(heard.content):,} bytes in {out}")
+    context.out.left_out(heard.left_out)
+    context.out.answer({"file": str(out), "format": form, "bytes": len(heard.content), "left_out": heard.left_out})
 
 
 def _open(context: Context, name: VoiceName, options: dict[str, Any]) -> Speaker:
@@ -103,11 +104,13 @@ def _deliver(context: Context, name: VoiceName, said: Said, out: Path | None, ra
         context.out.say(f"✓ {said.seconds:.2f} s in {out}")
     elif not context.out.as_json:
         wav.play(said.wave, said.sample_rate)
+    context.out.left_out(said.left_out)
     context.out.answer(
         {
             "file": str(out) if out else None,
             "sample_rate": said.sample_rate,
             "seconds": said.seconds,
             "tokens": said.tokens,
+            "left_out": said.left_out,
         }
     )

@@ -26,6 +26,7 @@ class Hub:
         """Take so many pieces without answering."""
         self.busy = 0
         self.json: dict[str, Any] = {}
+        self.not_spoken: list[str] = []
         self.events: list[list[str]] = []
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         self.sent_bytes = self.received_bytes = 0
@@ -105,12 +106,23 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             hub.requests.append((self.command, self.path, dict(self.headers.items())))
+            if self.path == "/v1/synthesis":
+                self._speech()
+                return
             if self.path.endswith("/copies"):
                 self._copy(self.path.split("/")[3], body)
                 return
             identifier = f"u{len(hub.uploads)}"
             hub.uploads[identifier] = (body["filename"], body["size"], bytearray())
             self._answer(201, {"id": identifier, "offset": 0})
+
+        def _speech(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "4")
+            if hub.not_spoken:
+                self.send_header("X-Left-Out", json.dumps(hub.not_spoken))
+            self.end_headers()
+            self.wfile.write(b"RIFF")
 
         def _copy(self, identifier: str, part: dict[str, Any]) -> None:
             whole = [data for _, size, data in hub.uploads.values() if len(data) == size]

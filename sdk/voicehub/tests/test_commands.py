@@ -154,6 +154,16 @@ def test_offers_that_one_has_made_are_listed(hub: Hub) -> None:
     assert [path for _, path, _ in hub.requests] == ["/v1/transfers?made=true"]
 
 
+def test_words_that_the_hub_does_not_speak_are_told_in_one_line(hub: Hub, tmp_path: Path) -> None:
+    command = ("say", "ann/tale", "Hello 你好 and Привет", "--on-hub", "-o", str(tmp_path / "x.wav"), "--hub", hub.url)
+    assert _run(*command).stderr == ""
+    hub.not_spoken = ["你好", "Привет"]
+    told = _run(*command)
+    assert told.exit_code == 0
+    assert told.stderr.splitlines() == ["! not spoken, for this language has no sounds for it: 你好, Привет"]
+    assert json.loads(_run(*command, "--json").stdout)["left_out"] == ["你好", "Привет"]
+
+
 def test_a_fine_tune_forks_nothing_before_there_is_something_to_learn_from(hub: Hub, tmp_path: Path) -> None:
     declaration = {"source": "own", "license": "CC0-1.0", "consent": "self"}
     hub.json["/v1/repos/ann/tale/versions/main"] = {"id": "a" * 32, "state": "published", "declaration": declaration}

@@ -14,6 +14,8 @@ from services.gateway.rest.problems import from_error
 from services.gateway.rest.speech import Speech
 from services.stubs.voicehub.inference.v1 import inference_pb2 as inference
 
+LEFT_OUT_IN_HEADER = 10
+"""Words: proxies take no long headers."""
 Events = Callable[[Speech], Iterator[bytes]]
 
 
@@ -38,7 +40,7 @@ def json_answer(speech: Speech) -> Response:
 
 
 def headers(start: inference.SynthesisStart) -> dict[str, str]:
-    """What is said of the audio beside it; the label is in ASCII."""
+    """What is said of the audio beside it; the label and the words that are not spoken are JSON in ASCII."""
     said = {
         "X-Sample-Rate": str(start.sample_rate),
         "X-Voice-Version": start.voice_version,
@@ -47,7 +49,11 @@ def headers(start: inference.SynthesisStart) -> dict[str, str]:
         "X-Provenance": start.provenance,
         "Cache-Control": "no-store",
     }
-    return said | ({"X-Audio-Seconds": f"{start.seconds:.3f}"} if start.size else {})
+    if start.size:
+        said["X-Audio-Seconds"] = f"{start.seconds:.3f}"
+    if start.left_out:
+        said["X-Left-Out"] = json.dumps(list(start.left_out[:LEFT_OUT_IN_HEADER]))
+    return said
 
 
 def words_of(part: inference.SynthesizeStreamResponse) -> list[dict[str, Any]]:
@@ -68,6 +74,7 @@ def start_of(start: inference.SynthesisStart) -> dict[str, Any]:
         "voice_version": start.voice_version,
         "label": json.loads(start.label),
         "provenance": start.provenance,
+        "left_out": list(start.left_out),
     }
 
 

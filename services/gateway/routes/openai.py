@@ -68,7 +68,10 @@ ERROR = ErrorShape(_error, {"type": "object", "properties": {"error": FREE_OBJEC
     errors=ERROR,
 )
 def create_speech(call: Call) -> Response:
-    """Works with OpenAI's own clients: `base_url` is this hub's `/v1`, `voice` is `owner/name[@ref][#prompt]`."""
+    """Works with OpenAI's own clients: `base_url` is this hub's `/v1`, `voice` is `owner/name[@ref][#prompt]`.
+
+    The header `X-Left-Out` lists words that are not spoken, for the language has no sounds for them.
+    """
     body = call.body
     voice = body["voice"] if isinstance(body["voice"], str) else body["voice"]["id"]
     form = body.get("response_format", "mp3")

@@ -44,7 +44,10 @@ _NEW = record(
     repeatable=True,
 )
 def create_synthesis(call: Call) -> Response:
-    """Headers tell sample rate, label (`X-AIGC`) and whether the file is signed (`X-Provenance`)."""
+    """Headers tell sample rate, label (`X-AIGC`) and whether the file is signed (`X-Provenance`).
+
+    Words that the language has no sounds for are left out, and listed (`X-Left-Out`, `left_out` in JSON and `start`).
+    """
     body, way = call.body, call.body.get("answer", "file")
     said = speaking.utterance(
         call,

@@ -68,13 +68,16 @@ _ANSWER = Answer(200, media="audio/*", note="Audio that says it is synthetic.")
 
 @resource.route("GET", "/tts", "Speak a text (GPT-SoVITS)", _ANSWER, parameters=_QUERY, errors=ERROR)
 def get_tts(call: Call) -> Response:
-    """The fields of GPT-SoVITS' `api_v2.py` in the query; failures are 400 with `message`."""
+    """The fields of GPT-SoVITS' `api_v2.py` in the query; failures are 400 with `message`.
+
+    The header `X-Left-Out` lists words that are not spoken, for the language has no sounds for them.
+    """
     return _spoken(call, Values(call.query))
 
 
 @resource.route("POST", "/tts", "Speak a text (GPT-SoVITS)", _ANSWER, body=_BODY, repeatable=True, errors=ERROR)
 def post_tts(call: Call) -> Response:
-    """The fields of GPT-SoVITS' `api_v2.py` as JSON; failures are 400 with `message`."""
+    """The fields of GPT-SoVITS' `api_v2.py` as JSON; failures are 400 with `message`, `X-Left-Out` as for GET."""
     return _spoken(call, Values(call.body))
 
 

@@ -78,6 +78,25 @@ def test_words_as_json_and_as_events(voiced: Gateway) -> None:
     assert broken[-1][1]["reason"] == "BROKE_OFF"
 
 
+@pytest.mark.parametrize(("path", "body"), [("/v1/synthesis", OWN), ("/tts", TTS), ("/v1/audio/speech", OPENAI)])
+def test_words_that_are_not_spoken_are_told_in_a_header(voiced: Gateway, path: str, body: dict[str, Any]) -> None:
+    field = "input" if "input" in body else "text"
+    answer = voiced.json("POST", path, {**body, field: "Hello 你好 and Привет"})
+    assert answer.status_code == 200
+    assert json.loads(answer.headers["X-Left-Out"]) == ["你好", "Привет"]
+    many = voiced.json("POST", path, {**body, field: " ".join("你" * n for n in range(1, 30))})
+    assert json.loads(many.headers["X-Left-Out"]) == ["你" * n for n in range(1, 11)]
+    assert "X-Left-Out" not in voiced.json("POST", path, body).headers
+
+
+def test_words_that_are_not_spoken_are_told_in_json_and_events(voiced: Gateway) -> None:
+    wish = {**OWN, "text": "Hello 你好"}
+    assert voiced.json("POST", "/v1/synthesis", {**wish, "answer": "json"}).get_json()["left_out"] == ["你好"]
+    streamed = events(voiced.json("POST", "/v1/synthesis", {**wish, "answer": "events"}).text)
+    assert streamed[0][1]["left_out"] == ["你好"]
+    assert voiced.json("POST", "/v1/synthesis", {**OWN, "answer": "json"}).get_json()["left_out"] == []
+
+
 def test_marked_up_text_is_passed_on(voiced: Gateway) -> None:
     voiced.json("POST", "/v1/synthesis", {**OWN, "text": "<speak>a</speak>", "ssml": True})
     assert asked(voiced).utterance.ssml

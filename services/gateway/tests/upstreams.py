@@ -403,6 +403,7 @@ class Inference(inference_grpc.InferenceServiceServicer):
                 provenance="c2pa" if whole else "none: a stream cannot be signed before it ends",
                 size=len(content) if whole else 0,
                 seconds=0.2 if whole else 0.0,
+                left_out=[word for word in said.split() if not word.isascii()],
             )
         )
         word = part(words=inference.SpokenWords(words=[inference.SpokenWord(text="hello", start=0.01, end=0.19)]))

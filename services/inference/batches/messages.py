@@ -77,6 +77,7 @@ def to_take(batch: Batch, take: Take, *, words: bool = True) -> pb.Take:
         state=_TAKE_STATES[take.state],
         seconds=spoken.seconds,
         error=spoken.error,
+        left_out=spoken.left_out,
     )
     if take.state is TakeState.DONE:
         made.audio.CopyFrom(ObjectRef(digest=spoken.digest, size=spoken.size))

@@ -25,6 +25,7 @@ class _Heard:
     seconds: float = 0.0
     waited: float = 0.0
     words: list[WordTime] = field(default_factory=list)
+    left_out: tuple[str, ...] = ()
 
 
 class TakeSpeaker:
@@ -44,7 +45,7 @@ class TakeSpeaker:
         words = tuple((word.text, round(word.start, 4), round(word.end, 4)) for word in heard.words)
         machine = time.monotonic() - since - heard.waited
         self._voice(batch, take)
-        return Spoken(kept.digest, kept.size, heard.seconds, words, machine)
+        return Spoken(kept.digest, kept.size, heard.seconds, words, machine, left_out=heard.left_out)
 
     def _voice(self, batch: Batch, take: Take) -> Voice:
         with self._database.read() as session:
@@ -74,7 +75,7 @@ def _audio(messages: Iterable[Message], heard: _Heard) -> Iterator[bytes]:
         if isinstance(message, bytes):
             yield message
         elif isinstance(message, Start):
-            heard.seconds = message.seconds
+            heard.seconds, heard.left_out = message.seconds, message.left_out
         elif isinstance(message, Facts):
             heard.waited = message.waited
         else:

@@ -84,7 +84,8 @@ def finish(session: Session, batch_id: str, take: Take, spoken: Spoken) -> bool:
     if session.execute(waits).first() is None:
         return False
     state = TakeState.FAILED if spoken.error else TakeState.DONE
-    values = {**vars(spoken), "words": [list(word) for word in spoken.words], "state": state.value}
+    lists = {"words": [list(word) for word in spoken.words], "left_out": list(spoken.left_out)}
+    values = {**vars(spoken), **lists, "state": state.value}
     sequence = store.change(session, batch_id)
     session.execute(update(batch_takes).where(*mine).values(**values, sequence=sequence))
     return True
@@ -180,11 +181,12 @@ def _row(batch: Batch, take: Take, shard: int) -> dict[str, Any]:
         "characters": take.characters,
         **vars(take.spoken),
         "words": [],
+        "left_out": [],
     }
 
 
 def _to_take(row: Row[Any]) -> Take:
     line = Line(row.line, row.text, row.line_language, "", row.seed, row.start, row.end)
     words = tuple((text, start, end) for text, start, end in row.words)
-    spoken = Spoken(row.digest, row.size, row.seconds, words, row.machine_seconds, row.error)
+    spoken = Spoken(row.digest, row.size, row.seconds, words, row.machine_seconds, row.error, tuple(row.left_out))
     return Take(row.voice, row.number, line, TakeState(row.state), row.sequence, spoken)

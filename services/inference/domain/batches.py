@@ -110,7 +110,10 @@ class Batch:
 
 @dataclass(frozen=True)
 class Spoken:
-    """What became of a take: an object with its ``words`` as (text, start, end), or an ``error``."""
+    """What became of a take: an object with its ``words`` as (text, start, end), or an ``error``.
+
+    ``left_out`` are words that the language has no sounds for.
+    """
 
     digest: str = ""
     size: int = 0
@@ -118,6 +121,7 @@ class Spoken:
     words: Sequence[tuple[str, float, float]] = ()
     machine_seconds: float = 0.0
     error: str = ""
+    left_out: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -227,6 +231,7 @@ def manifest_entry(batch: Batch, take: Take) -> Mapping[str, Any]:
             "size": spoken.size,
             "seconds": round(spoken.seconds, 4),
             "words": [{"text": text, "start": start, "end": end} for text, start, end in spoken.words],
+            "left_out": list(spoken.left_out),
         }
     if line.start is not None:
         entry |= {"start": line.start, "end": line.end, "overrun": round(take.overrun, 4)}

@@ -96,6 +96,16 @@ def test_every_line_by_every_voice_once(hub: Batching) -> None:
     _nothing_is_parked(hub)
 
 
+def test_words_that_a_voice_cannot_read_are_told_line_by_line(hub: Batching) -> None:
+    hub.subscriber.start()
+    stub, lines = hub.as_account("ann"), [*LINES[:1], {"id": "mixed", "text": "Line 你好 number two."}]
+    batch = hub.ended(stub, create(hub, hub.plan(*lines, language="en")).id)
+    assert [list(take.left_out) for take in hub.takes(stub, batch.id)] == [[], ["你好"]]
+    with zipfile.ZipFile(io.BytesIO(hub.content(batch.zip.digest))) as archive:
+        entries = [json.loads(line) for line in archive.read("manifest.jsonl").decode().splitlines()]
+    assert [(entry["line"], entry["left_out"]) for entry in entries] == [("n0", []), ("mixed", ["你好"])]
+
+
 def test_a_voice_that_is_quarantined_falls_silent_and_the_batch_ends(hub: Batching) -> None:
     stub = hub.as_account("ann")
     made = create(hub, hub.plan(*LINES, *({"id": f"m{n}", "text": "The tide was coming in."} for n in range(40))))

@@ -103,6 +103,32 @@ def test_a_stream_is_as_long_as_the_file_and_its_words_lie_in_its_sound(hub: Spe
     assert np.sqrt((inside**2).mean()) > 3 * np.sqrt((streamed[-3_200:] ** 2).mean())  # the end is a pause
 
 
+@pytest.mark.parametrize("delivery", ["FILE", "PIECES", "CHUNKS"])
+def test_words_that_cannot_be_read_are_told_before_the_first_sound(hub: Speaking, delivery: str) -> None:
+    stub, plain = hub.as_account("a"), "The tide was coming in. Nobody had seen the boat."
+    start, audio, words, _ = heard(
+        stub, asked("The tide 你好 was coming in. 再见。Nobody had seen the boat.", delivery=delivery)
+    )
+    assert list(start.left_out) == ["你好", "再见"]
+    assert [word.text for word in words if word.text.isalpha()] == plain.replace(".", "").split()
+    assert len(audio) > 16_000
+    assert not heard(stub, asked(plain, delivery=delivery))[0].left_out
+
+
+def test_a_marked_up_text_is_refused_only_if_no_stretch_can_be_read(hub: Speaking) -> None:
+    stub = hub.as_account("a")
+    partly = '<speak>你好。<break time="1s"/>The tide was coming in.</speak>'
+    assert list(heard(stub, asked(partly, ssml=True))[0].left_out) == ["你好"]
+    with pytest.raises(grpc.RpcError) as caught:
+        heard(stub, asked('<speak>你好。<break time="1s"/>再见。</speak>', ssml=True))
+    assert "can be read" in from_rpc(caught.value).message
+
+
+def test_one_message_tells_what_it_leaves_out(hub: Speaking) -> None:
+    wish = pb.SynthesizeRequest(version_id=VERSION, text="The tide 你好 was coming in.", language="en")
+    assert list(hub.as_account("a").Synthesize(wish, timeout=60).left_out) == ["你好"]
+
+
 @pytest.mark.parametrize("delivery", ["FILE", "CHUNKS"])
 def test_what_is_ready_at_once_comes_in_one_message_for_who_asks(hub: Speaking, delivery: str) -> None:
     stub, wish = hub.as_account("a"), asked("The tide was coming in.", delivery=delivery, seed=3)

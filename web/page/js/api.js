@@ -58,11 +58,14 @@ export async function call(method, path, body) {
 /** @param {string} path @returns {Promise<any>} */
 export const get = (path) => call("GET", path);
 
-/** Bytes of an object, for players: private voices need the token in a header. @param {string} path @param {unknown} [body] */
-export async function blob(path, body) {
+/** Bytes of an object, for players: private voices need the token in a header. @param {string} path */
+export const blob = async (path) => (await send("GET", path)).blob();
+
+/** A text spoken by the hub, and the words of it that are not spoken. @param {unknown} body @returns {Promise<{audio: Blob, leftOut: string[]}>} */
+export async function speech(body) {
   const json = { "Content-Type": "application/json", "Idempotency-Key": newKey() };
-  const response = body === undefined ? await send("GET", path) : await send("POST", path, JSON.stringify(body), json);
-  return response.blob();
+  const response = await send("POST", "/synthesis", JSON.stringify(body), json);
+  return { audio: await response.blob(), leftOut: JSON.parse(response.headers.get("X-Left-Out") || "[]") };
 }
 
 /** Sends a file as the body. @param {string} path @param {Blob} file @returns {Promise<any>} */

@@ -83,6 +83,7 @@ const TEXTS = {
   language: ["Language", "语言"],
   speak: ["Speak", "朗读"],
   speaking: ["Speaking …", "合成中……"],
+  leftOut: ["Not spoken, for this language has no sounds for it: {what}", "未朗读（此语言读不出）：{what}"],
   download: ["Save the WAV file", "保存 WAV 文件"],
   report: ["Report this voice", "举报此声音"],
   reportWhy: ["What is wrong with it?", "有什么问题？"],

@@ -1,6 +1,6 @@
 // One voice: hear it, know it, pull it, talk about it.
 
-import { Problem, blob, call, follow, get, session } from "../api.js";
+import { Problem, call, follow, get, session, speech } from "../api.js";
 import { add, field, fill, h, select } from "../dom.js";
 import { LANGUAGES, has, localised, t } from "../i18n.js";
 import { announce, attempt, baseLine, player, repoPath, stateBadge, tagList } from "../ui.js";
@@ -82,9 +82,11 @@ function auditionCard(repo, version) {
     attempt(place, button, async () => {
       fill(place, h("p.note", {}, t("speaking")));
       const voice = `${repo.owner}/${repo.name}@${version.id}`;
-      const url = URL.createObjectURL(await blob("/synthesis", { voice, text: text.value, language: language.value }));
+      const { audio, leftOut } = await speech({ voice, text: text.value, language: language.value });
+      const url = URL.createObjectURL(audio);
+      const told = leftOut.length ? h("p.note", {}, t("leftOut", { what: leftOut.join(", ") })) : null;
       const save = h("a", { href: url, download: `${repo.name}.wav` }, t("download"));
-      fill(place, h("audio", { controls: true, src: url, autoplay: true, "aria-label": t("audition") }), h("p.small", {}, save));
+      fill(place, h("audio", { controls: true, src: url, autoplay: true, "aria-label": t("audition") }), told, h("p.small", {}, save));
     });
   };
   const form = h("form", { onsubmit: submit }, field(t("text"), text), field(t("language"), language), h("div.row", {}, button), place);

@@ -267,6 +267,7 @@ class Take(_message.Message):
     WORDS_FIELD_NUMBER: _builtins.int
     ERROR_FIELD_NUMBER: _builtins.int
     SLOT_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     voice: _builtins.str
     version_id: _builtins.str
     number: _builtins.int
@@ -288,6 +289,10 @@ class Take(_message.Message):
     def slot(self) -> Global___Slot:
         """Of a subtitle."""
 
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Words of the text that are not spoken, for the language has no sounds for them."""
+
     def __init__(
         self,
         *,
@@ -304,10 +309,11 @@ class Take(_message.Message):
         words: _abc.Iterable[_inference_pb2.SpokenWord] | None = ...,
         error: _builtins.str = ...,
         slot: Global___Slot | None = ...,
+        left_out: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "slot", b"slot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "error", b"error", "file", b"file", "language", b"language", "line", b"line", "number", b"number", "seconds", b"seconds", "slot", b"slot", "state", b"state", "text", b"text", "version_id", b"version_id", "voice", b"voice", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["audio", b"audio", "error", b"error", "file", b"file", "language", b"language", "left_out", b"left_out", "line", b"line", "number", b"number", "seconds", b"seconds", "slot", b"slot", "state", b"state", "text", b"text", "version_id", b"version_id", "voice", b"voice", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from services.stubs.voicehub.common.v1 import common_pb2 as voicehub_dot_common_dot_v1_dot_common__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%voicehub/inference/v1/inference.proto\x12\x15voicehub.inference.v1\x1a\x1fvoicehub/common/v1/common.proto\"\xbe\x03\n\x11SynthesizeRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nversion_id\x18\x03 \x01(\t\x12\x31\n\x06\x62undle\x18\x04 \x03(\x0b\x32!.voicehub.inference.v1.BundleFile\x12\x30\n\x05\x66iles\x18\x05 \x03(\x0b\x32!.voicehub.inference.v1.BundleFile\x12H\n\x08requires\x18\x06 \x03(\x0b\x32\x36.voicehub.inference.v1.SynthesizeRequest.RequiresEntry\x12\x0c\n\x04text\x18\x07 \x01(\t\x12\x10\n\x08language\x18\x08 \x01(\t\x12\x0c\n\x04seed\x18\t \x01(\x03\x12\r\n\x05speed\x18\n \x01(\x01\x12\x0c\n\x04ssml\x18\x0b \x01(\x08\x12\x0e\n\x06prompt\x18\x0c \x01(\t\x12\x0e\n\x06notice\x18\r \x01(\x08\x12-\n\x06manner\x18\x0e \x01(\x0b\x32\x1d.voicehub.inference.v1.Manner\x1a/\n\rRequiresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd5\x01\n\x06Manner\x12\x12\n\x05top_k\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\x05top_p\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x18\n\x0btemperature\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x1f\n\x12repetition_penalty\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x12\n\x05pause\x18\x05 \x01(\x01H\x04\x88\x01\x01\x12\x0f\n\x07\x63utting\x18\x06 \x01(\tB\x08\n\x06_top_kB\x08\n\x06_top_pB\x0e\n\x0c_temperatureB\x15\n\x13_repetition_penaltyB\x08\n\x06_pause\"I\n\nBundleFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12-\n\x06object\x18\x02 \x01(\x0b\x32\x1d.voicehub.common.v1.ObjectRef\"G\n\x12SynthesizeResponse\x12\x0b\n\x03wav\x18\x01 \x01(\x0c\x12\x13\n\x0bsample_rate\x18\x02 \x01(\x05\x12\x0f\n\x07seconds\x18\x03 \x01(\x01\"\xbb\x02\n\x17SynthesizeStreamRequest\x12;\n\tutterance\x18\x01 \x01(\x0b\x32(.voicehub.inference.v1.SynthesizeRequest\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\x13\n\x0bsample_rate\x18\x03 \x01(\x05\x12I\n\x08\x64\x65livery\x18\x04 \x01(\x0e\x32\x37.voicehub.inference.v1.SynthesizeStreamRequest.Delivery\x12\x10\n\x08together\x18\x05 \x01(\x08\"a\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x11\n\rDELIVERY_FILE\x10\x01\x12\x13\n\x0f\x44\x45LIVERY_PIECES\x10\x02\x12\x13\n\x0f\x44\x45LIVERY_CHUNKS\x10\x03\"\x97\x02\n\x18SynthesizeStreamResponse\x12\x36\n\x05start\x18\x01 \x01(\x0b\x32%.voicehub.inference.v1.SynthesisStartH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12\x33\n\x05words\x18\x03 \x01(\x0b\x32\".voicehub.inference.v1.SpokenWordsH\x00\x12\x36\n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32%.voicehub.inference.v1.SynthesisFactsH\x00\x12=\n\x04more\x18\x05 \x03(\x0b\x32/.voicehub.inference.v1.SynthesizeStreamResponseB\x06\n\x04part\"\xa7\x01\n\x0eSynthesisStart\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x13\n\x0bsample_rate\x18\x02 \x01(\x05\x12\x15\n\rvoice_version\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12\x13\n\x0blabel_place\x18\x05 \x01(\t\x12\x12\n\nprovenance\x18\x06 \x01(\t\x12\x0c\n\x04size\x18\x07 \x01(\x03\x12\x0f\n\x07seconds\x18\x08 \x01(\x01\"?\n\x0bSpokenWords\x12\x30\n\x05words\x18\x01 \x03(\x0b\x32!.voicehub.inference.v1.SpokenWord\"6\n\nSpokenWord\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\x01\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x01\"U\n\x0eSynthesisFacts\x12\x0f\n\x07seconds\x18\x01 \x01(\x01\x12\x0e\n\x06tokens\x18\x02 \x01(\x03\x12\x12\n\ncharacters\x18\x03 \x01(\x03\x12\x0e\n\x06waited\x18\x04 \x01(\x01\"\xd1\x01\n\x04\x42\x61se\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x04 \x01(\t\x12\x11\n\tlanguages\x18\x05 \x03(\t\x12\x12\n\nquality_zh\x18\x06 \x01(\t\x12\x12\n\nquality_en\x18\x07 \x01(\t\x12\x0f\n\x07license\x18\x08 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\t \x01(\x08\x12\x30\n\x05\x66iles\x18\n \x03(\x0b\x32!.voicehub.inference.v1.BundleFile\"\x12\n\x10ListBasesRequest\"?\n\x11ListBasesResponse\x12*\n\x05\x62\x61ses\x18\x01 \x03(\x0b\x32\x1b.voicehub.inference.v1.Base\"\xa0\x03\n\x0f\x45xportCompleted\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x02 \x01(\t\x12\x31\n\x06\x62undle\x18\x03 \x03(\x0b\x32!.voicehub.inference.v1.BundleFile\x12\x18\n\x10not_auditionable\x18\x04 \x01(\t\x12\x30\n\x05\x66iles\x18\x05 \x03(\x0b\x32!.voicehub.inference.v1.BundleFile\x12\x46\n\x08requires\x18\x06 \x03(\x0b\x32\x34.voicehub.inference.v1.ExportCompleted.RequiresEntry\x12\x42\n\x06parity\x18\x07 \x03(\x0b\x32\x32.voicehub.inference.v1.ExportCompleted.ParityEntry\x1a/\n\rRequiresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0bParityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\">\n\x0e\x42\x61seRegistered\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x03 \x01(\t\"%\n\x0f\x45xportRequested\x12\x12\n\nversion_id\x18\x01 \x01(\t\"\\\n\x12\x41uditionsCompleted\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\x32\n\tauditions\x18\x02 \x03(\x0b\x32\x1f.voicehub.inference.v1.Audition\"j\n\x08\x41udition\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12-\n\x06object\x18\x03 \x01(\x0b\x32\x1d.voicehub.common.v1.ObjectRef\x12\x0f\n\x07seconds\x18\x04 \x01(\x01\x32\xcc\x02\n\x10InferenceService\x12\x61\n\nSynthesize\x12(.voicehub.inference.v1.SynthesizeRequest\x1a).voicehub.inference.v1.SynthesizeResponse\x12u\n\x10SynthesizeStream\x12..voicehub.inference.v1.SynthesizeStreamRequest\x1a/.voicehub.inference.v1.SynthesizeStreamResponse0\x01\x12^\n\tListBases\x12\'.voicehub.inference.v1.ListBasesRequest\x1a(.voicehub.inference.v1.ListBasesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%voicehub/inference/v1/inference.proto\x12\x15voicehub.inference.v1\x1a\x1fvoicehub/common/v1/common.proto\"\xbe\x03\n\x11SynthesizeRequest\x12\r\n\x05owner\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nversion_id\x18\x03 \x01(\t\x12\x31\n\x06\x62undle\x18\x04 \x03(\x0b\x32!.voicehub.inference.v1.BundleFile\x12\x30\n\x05\x66iles\x18\x05 \x03(\x0b\x32!.voicehub.inference.v1.BundleFile\x12H\n\x08requires\x18\x06 \x03(\x0b\x32\x36.voicehub.inference.v1.SynthesizeRequest.RequiresEntry\x12\x0c\n\x04text\x18\x07 \x01(\t\x12\x10\n\x08language\x18\x08 \x01(\t\x12\x0c\n\x04seed\x18\t \x01(\x03\x12\r\n\x05speed\x18\n \x01(\x01\x12\x0c\n\x04ssml\x18\x0b \x01(\x08\x12\x0e\n\x06prompt\x18\x0c \x01(\t\x12\x0e\n\x06notice\x18\r \x01(\x08\x12-\n\x06manner\x18\x0e \x01(\x0b\x32\x1d.voicehub.inference.v1.Manner\x1a/\n\rRequiresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd5\x01\n\x06Manner\x12\x12\n\x05top_k\x18\x01 \x01(\x05H\x00\x88\x01\x01\x12\x12\n\x05top_p\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x18\n\x0btemperature\x18\x03 \x01(\x01H\x02\x88\x01\x01\x12\x1f\n\x12repetition_penalty\x18\x04 \x01(\x01H\x03\x88\x01\x01\x12\x12\n\x05pause\x18\x05 \x01(\x01H\x04\x88\x01\x01\x12\x0f\n\x07\x63utting\x18\x06 \x01(\tB\x08\n\x06_top_kB\x08\n\x06_top_pB\x0e\n\x0c_temperatureB\x15\n\x13_repetition_penaltyB\x08\n\x06_pause\"I\n\nBundleFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12-\n\x06object\x18\x02 \x01(\x0b\x32\x1d.voicehub.common.v1.ObjectRef\"Y\n\x12SynthesizeResponse\x12\x0b\n\x03wav\x18\x01 \x01(\x0c\x12\x13\n\x0bsample_rate\x18\x02 \x01(\x05\x12\x0f\n\x07seconds\x18\x03 \x01(\x01\x12\x10\n\x08left_out\x18\x04 \x03(\t\"\xbb\x02\n\x17SynthesizeStreamRequest\x12;\n\tutterance\x18\x01 \x01(\x0b\x32(.voicehub.inference.v1.SynthesizeRequest\x12\x0e\n\x06\x66ormat\x18\x02 \x01(\t\x12\x13\n\x0bsample_rate\x18\x03 \x01(\x05\x12I\n\x08\x64\x65livery\x18\x04 \x01(\x0e\x32\x37.voicehub.inference.v1.SynthesizeStreamRequest.Delivery\x12\x10\n\x08together\x18\x05 \x01(\x08\"a\n\x08\x44\x65livery\x12\x18\n\x14\x44\x45LIVERY_UNSPECIFIED\x10\x00\x12\x11\n\rDELIVERY_FILE\x10\x01\x12\x13\n\x0f\x44\x45LIVERY_PIECES\x10\x02\x12\x13\n\x0f\x44\x45LIVERY_CHUNKS\x10\x03\"\x97\x02\n\x18SynthesizeStreamResponse\x12\x36\n\x05start\x18\x01 \x01(\x0b\x32%.voicehub.inference.v1.SynthesisStartH\x00\x12\x0f\n\x05\x61udio\x18\x02 \x01(\x0cH\x00\x12\x33\n\x05words\x18\x03 \x01(\x0b\x32\".voicehub.inference.v1.SpokenWordsH\x00\x12\x36\n\x05\x66\x61\x63ts\x18\x04 \x01(\x0b\x32%.voicehub.inference.v1.SynthesisFactsH\x00\x12=\n\x04more\x18\x05 \x03(\x0b\x32/.voicehub.inference.v1.SynthesizeStreamResponseB\x06\n\x04part\"\xb9\x01\n\x0eSynthesisStart\x12\x12\n\nmedia_type\x18\x01 \x01(\t\x12\x13\n\x0bsample_rate\x18\x02 \x01(\x05\x12\x15\n\rvoice_version\x18\x03 \x01(\t\x12\r\n\x05label\x18\x04 \x01(\t\x12\x13\n\x0blabel_place\x18\x05 \x01(\t\x12\x12\n\nprovenance\x18\x06 \x01(\t\x12\x0c\n\x04size\x18\x07 \x01(\x03\x12\x0f\n\x07seconds\x18\x08 \x01(\x01\x12\x10\n\x08left_out\x18\t \x03(\t\"?\n\x0bSpokenWords\x12\x30\n\x05words\x18\x01 \x03(\x0b\x32!.voicehub.inference.v1.SpokenWord\"6\n\nSpokenWord\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\r\n\x05start\x18\x02 \x01(\x01\x12\x0b\n\x03\x65nd\x18\x03 \x01(\x01\"U\n\x0eSynthesisFacts\x12\x0f\n\x07seconds\x18\x01 \x01(\x01\x12\x0e\n\x06tokens\x18\x02 \x01(\x03\x12\x12\n\ncharacters\x18\x03 \x01(\x03\x12\x0e\n\x06waited\x18\x04 \x01(\x01\"\xd1\x01\n\x04\x42\x61se\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x04 \x01(\t\x12\x11\n\tlanguages\x18\x05 \x03(\t\x12\x12\n\nquality_zh\x18\x06 \x01(\t\x12\x12\n\nquality_en\x18\x07 \x01(\t\x12\x0f\n\x07license\x18\x08 \x01(\t\x12\x0f\n\x07\x64\x65\x66\x61ult\x18\t \x01(\x08\x12\x30\n\x05\x66iles\x18\n \x03(\x0b\x32!.voicehub.inference.v1.BundleFile\"\x12\n\x10ListBasesRequest\"?\n\x11ListBasesResponse\x12*\n\x05\x62\x61ses\x18\x01 \x03(\x0b\x32\x1b.voicehub.inference.v1.Base\"\xa0\x03\n\x0f\x45xportCompleted\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x02 \x01(\t\x12\x31\n\x06\x62undle\x18\x03 \x03(\x0b\x32!.voicehub.inference.v1.BundleFile\x12\x18\n\x10not_auditionable\x18\x04 \x01(\t\x12\x30\n\x05\x66iles\x18\x05 \x03(\x0b\x32!.voicehub.inference.v1.BundleFile\x12\x46\n\x08requires\x18\x06 \x03(\x0b\x32\x34.voicehub.inference.v1.ExportCompleted.RequiresEntry\x12\x42\n\x06parity\x18\x07 \x03(\x0b\x32\x32.voicehub.inference.v1.ExportCompleted.ParityEntry\x1a/\n\rRequiresEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0bParityEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\">\n\x0e\x42\x61seRegistered\x12\x0e\n\x06\x64igest\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0e\n\x06\x66\x61mily\x18\x03 \x01(\t\"%\n\x0f\x45xportRequested\x12\x12\n\nversion_id\x18\x01 \x01(\t\"\\\n\x12\x41uditionsCompleted\x12\x12\n\nversion_id\x18\x01 \x01(\t\x12\x32\n\tauditions\x18\x02 \x03(\x0b\x32\x1f.voicehub.inference.v1.Audition\"j\n\x08\x41udition\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12-\n\x06object\x18\x03 \x01(\x0b\x32\x1d.voicehub.common.v1.ObjectRef\x12\x0f\n\x07seconds\x18\x04 \x01(\x01\x32\xcc\x02\n\x10InferenceService\x12\x61\n\nSynthesize\x12(.voicehub.inference.v1.SynthesizeRequest\x1a).voicehub.inference.v1.SynthesizeResponse\x12u\n\x10SynthesizeStream\x12..voicehub.inference.v1.SynthesizeStreamRequest\x1a/.voicehub.inference.v1.SynthesizeStreamResponse0\x01\x12^\n\tListBases\x12\'.voicehub.inference.v1.ListBasesRequest\x1a(.voicehub.inference.v1.ListBasesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -47,41 +47,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BUNDLEFILE']._serialized_start=762
   _globals['_BUNDLEFILE']._serialized_end=835
   _globals['_SYNTHESIZERESPONSE']._serialized_start=837
-  _globals['_SYNTHESIZERESPONSE']._serialized_end=908
-  _globals['_SYNTHESIZESTREAMREQUEST']._serialized_start=911
-  _globals['_SYNTHESIZESTREAMREQUEST']._serialized_end=1226
-  _globals['_SYNTHESIZESTREAMREQUEST_DELIVERY']._serialized_start=1129
-  _globals['_SYNTHESIZESTREAMREQUEST_DELIVERY']._serialized_end=1226
-  _globals['_SYNTHESIZESTREAMRESPONSE']._serialized_start=1229
-  _globals['_SYNTHESIZESTREAMRESPONSE']._serialized_end=1508
-  _globals['_SYNTHESISSTART']._serialized_start=1511
-  _globals['_SYNTHESISSTART']._serialized_end=1678
-  _globals['_SPOKENWORDS']._serialized_start=1680
-  _globals['_SPOKENWORDS']._serialized_end=1743
-  _globals['_SPOKENWORD']._serialized_start=1745
-  _globals['_SPOKENWORD']._serialized_end=1799
-  _globals['_SYNTHESISFACTS']._serialized_start=1801
-  _globals['_SYNTHESISFACTS']._serialized_end=1886
-  _globals['_BASE']._serialized_start=1889
-  _globals['_BASE']._serialized_end=2098
-  _globals['_LISTBASESREQUEST']._serialized_start=2100
-  _globals['_LISTBASESREQUEST']._serialized_end=2118
-  _globals['_LISTBASESRESPONSE']._serialized_start=2120
-  _globals['_LISTBASESRESPONSE']._serialized_end=2183
-  _globals['_EXPORTCOMPLETED']._serialized_start=2186
-  _globals['_EXPORTCOMPLETED']._serialized_end=2602
+  _globals['_SYNTHESIZERESPONSE']._serialized_end=926
+  _globals['_SYNTHESIZESTREAMREQUEST']._serialized_start=929
+  _globals['_SYNTHESIZESTREAMREQUEST']._serialized_end=1244
+  _globals['_SYNTHESIZESTREAMREQUEST_DELIVERY']._serialized_start=1147
+  _globals['_SYNTHESIZESTREAMREQUEST_DELIVERY']._serialized_end=1244
+  _globals['_SYNTHESIZESTREAMRESPONSE']._serialized_start=1247
+  _globals['_SYNTHESIZESTREAMRESPONSE']._serialized_end=1526
+  _globals['_SYNTHESISSTART']._serialized_start=1529
+  _globals['_SYNTHESISSTART']._serialized_end=1714
+  _globals['_SPOKENWORDS']._serialized_start=1716
+  _globals['_SPOKENWORDS']._serialized_end=1779
+  _globals['_SPOKENWORD']._serialized_start=1781
+  _globals['_SPOKENWORD']._serialized_end=1835
+  _globals['_SYNTHESISFACTS']._serialized_start=1837
+  _globals['_SYNTHESISFACTS']._serialized_end=1922
+  _globals['_BASE']._serialized_start=1925
+  _globals['_BASE']._serialized_end=2134
+  _globals['_LISTBASESREQUEST']._serialized_start=2136
+  _globals['_LISTBASESREQUEST']._serialized_end=2154
+  _globals['_LISTBASESRESPONSE']._serialized_start=2156
+  _globals['_LISTBASESRESPONSE']._serialized_end=2219
+  _globals['_EXPORTCOMPLETED']._serialized_start=2222
+  _globals['_EXPORTCOMPLETED']._serialized_end=2638
   _globals['_EXPORTCOMPLETED_REQUIRESENTRY']._serialized_start=497
   _globals['_EXPORTCOMPLETED_REQUIRESENTRY']._serialized_end=544
-  _globals['_EXPORTCOMPLETED_PARITYENTRY']._serialized_start=2557
-  _globals['_EXPORTCOMPLETED_PARITYENTRY']._serialized_end=2602
-  _globals['_BASEREGISTERED']._serialized_start=2604
-  _globals['_BASEREGISTERED']._serialized_end=2666
-  _globals['_EXPORTREQUESTED']._serialized_start=2668
-  _globals['_EXPORTREQUESTED']._serialized_end=2705
-  _globals['_AUDITIONSCOMPLETED']._serialized_start=2707
-  _globals['_AUDITIONSCOMPLETED']._serialized_end=2799
-  _globals['_AUDITION']._serialized_start=2801
-  _globals['_AUDITION']._serialized_end=2907
-  _globals['_INFERENCESERVICE']._serialized_start=2910
-  _globals['_INFERENCESERVICE']._serialized_end=3242
+  _globals['_EXPORTCOMPLETED_PARITYENTRY']._serialized_start=2593
+  _globals['_EXPORTCOMPLETED_PARITYENTRY']._serialized_end=2638
+  _globals['_BASEREGISTERED']._serialized_start=2640
+  _globals['_BASEREGISTERED']._serialized_end=2702
+  _globals['_EXPORTREQUESTED']._serialized_start=2704
+  _globals['_EXPORTREQUESTED']._serialized_end=2741
+  _globals['_AUDITIONSCOMPLETED']._serialized_start=2743
+  _globals['_AUDITIONSCOMPLETED']._serialized_end=2835
+  _globals['_AUDITION']._serialized_start=2837
+  _globals['_AUDITION']._serialized_end=2943
+  _globals['_INFERENCESERVICE']._serialized_start=2946
+  _globals['_INFERENCESERVICE']._serialized_end=3278
 # @@protoc_insertion_point(module_scope)

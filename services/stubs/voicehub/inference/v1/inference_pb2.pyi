@@ -194,20 +194,26 @@ class SynthesizeResponse(_message.Message):
     WAV_FIELD_NUMBER: _builtins.int
     SAMPLE_RATE_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     wav: _builtins.bytes
     """A complete WAV file with its AIGC label."""
     sample_rate: _builtins.int
     seconds: _builtins.float
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As `SynthesisStart.left_out`."""
+
     def __init__(
         self,
         *,
         wav: _builtins.bytes = ...,
         sample_rate: _builtins.int = ...,
         seconds: _builtins.float = ...,
+        left_out: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["sample_rate", b"sample_rate", "seconds", b"seconds", "wav", b"wav"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["left_out", b"left_out", "sample_rate", b"sample_rate", "seconds", b"seconds", "wav", b"wav"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -326,6 +332,7 @@ class SynthesisStart(_message.Message):
     PROVENANCE_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     media_type: _builtins.str
     sample_rate: _builtins.int
     voice_version: _builtins.str
@@ -339,6 +346,10 @@ class SynthesisStart(_message.Message):
     """Bytes of the whole file; 0 in a stream."""
     seconds: _builtins.float
     """Length of the whole file; 0 in a stream."""
+    @_builtins.property
+    def left_out(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Words of the text that are not spoken, for the language has no sounds for them: each once, the first hundred."""
+
     def __init__(
         self,
         *,
@@ -350,10 +361,11 @@ class SynthesisStart(_message.Message):
         provenance: _builtins.str = ...,
         size: _builtins.int = ...,
         seconds: _builtins.float = ...,
+        left_out: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "label_place", b"label_place", "media_type", b"media_type", "provenance", b"provenance", "sample_rate", b"sample_rate", "seconds", b"seconds", "size", b"size", "voice_version", b"voice_version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "label_place", b"label_place", "left_out", b"left_out", "media_type", b"media_type", "provenance", b"provenance", "sample_rate", b"sample_rate", "seconds", b"seconds", "size", b"size", "voice_version", b"voice_version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
