@@ -26,8 +26,8 @@ _NEW = record(
         "answer": {
             **choice("file", "json", "stream", "events"),
             "description": "`file`: the audio, complete and signed where the format allows it; `json`: the same in"
-            " Base64 with word times; `stream`: audio as it is made; `events`: server-sent events `start`, `audio`,"
-            " `words`, `done`.",
+            " Base64 with word times; `stream`: audio as it is made, whose head (WAV, FLAC) cannot state a length;"
+            " `events`: server-sent events `start`, `audio`, `words`, `done`.",
         },
         "ssml": {"type": "boolean", "description": "The text is `<speak>` with break, say-as, phoneme."},
         "notice": {"type": "boolean", "description": "A tone before it (1 s, -20 dBFS) says that it is synthetic."},

@@ -63,6 +63,12 @@ def wave_of(pcm: bytes) -> Floats:
     return np.asarray(np.frombuffer(pcm, "<i2") / 32768, np.float32)
 
 
+def samples_stated(flac: bytes) -> int:
+    """The total of STREAMINFO (RFC 9639, 8.2), 0 for unknown; the signature lies before the FLAC."""
+    place = flac.index(b"fLaC") + 18
+    return int.from_bytes(flac[place : place + 8], "big") & (1 << 36) - 1
+
+
 def counted(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
@@ -154,6 +160,14 @@ def test_streams_are_files(hub: Speaking, form: str) -> None:
     assert seconds == pytest.approx(facts.seconds, abs=0.2)
     assert start.provenance.startswith("none")
     assert "AIGC" in content[:2000].decode("latin-1")
+
+
+def test_a_whole_flac_states_its_length_also_signed_and_a_stream_cannot(hub: Speaking) -> None:
+    start, content, _, _ = heard(hub.as_account("a"), asked(form="flac", delivery="FILE"))
+    assert start.provenance == "c2pa"
+    assert samples_stated(content) == round(start.seconds * start.sample_rate)
+    assert soundfile.info(io.BytesIO(content)).frames == samples_stated(content)
+    assert samples_stated(heard(hub.as_account("a"), asked(form="flac"))[1]) == 0
 
 
 def test_marks_prompts_and_the_notice(hub: Speaking) -> None:
