@@ -7,11 +7,10 @@ import time
 from pathlib import Path
 
 import click
-from sqlalchemy import inspect
 
 from services.catalog.search.keeper import LOOK_SECONDS, ask
 from services.catalog.store.tables import RebuildRow
-from services.common.admin.place import settings_at
+from services.common.admin.place import database_at
 from services.common.database import Database
 
 
@@ -28,9 +27,7 @@ def rebuild(data: Path | None, wait: float) -> None:
 
     The running catalog does it. One that does not run does it when it starts.
     """
-    database = Database(settings_at("catalog", data).database_url)
-    if not inspect(database.engine).has_table(RebuildRow.__tablename__):
-        raise click.ClickException("This hub has not started yet: voicehub up.")
+    database = database_at("catalog", data, RebuildRow.__tablename__)
     asked = ask(database)
     deadline = time.monotonic() + wait
     pause = threading.Event()

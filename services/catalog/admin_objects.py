@@ -5,12 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from sqlalchemy import inspect
 
 from services.catalog.collecting import GRACE_SECONDS, Collector
 from services.catalog.store.tables import FreedRow
-from services.common.admin.place import settings_at
-from services.common.database import Database
+from services.common.admin.place import database_at, settings_at
 from services.common.objects import open_store
 
 
@@ -22,9 +20,6 @@ def group(data: Path | None, grace: float) -> None:
 
     The hub may run meanwhile; its catalog does the same once an hour.
     """
-    settings = settings_at("catalog", data)
-    database = Database(settings.database_url)
-    if not inspect(database.engine).has_table(FreedRow.__tablename__):
-        raise click.ClickException("This hub has not started yet: voicehub up.")
-    done = Collector(database, open_store(settings.objects_url), grace).collect()
+    database = database_at("catalog", data, FreedRow.__tablename__)
+    done = Collector(database, open_store(settings_at("catalog", data).objects_url), grace).collect()
     click.echo(f"✓ {done.versions} versions let go of, {done.objects} objects removed, {done.waiting} wait.")

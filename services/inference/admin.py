@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
-from services.common.admin.place import settings_at
-from services.common.database import Database
+from services.common.admin.place import found_database, settings_at
+from services.common.tables import outbox
 from services.inference.announcing import announce
 from services.inference.base_adding import add as add_bases
 from services.inference.base_sources import located
@@ -37,7 +37,8 @@ def add(sources: tuple[str, ...], data: Path | None, name: str, license_name: st
         added = add_bases(BaseRegistry(settings.bases), found, name, license_name)
     except BaseRefused as refused:
         raise click.ClickException(str(refused)) from refused
-    announce(Database(settings.database_url), added)
+    if database := found_database("inference", data, outbox.name):  # else no voice waits for them
+        announce(database, added)
     _print(added, as_json)
 
 

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import inspect
-
 from services.common.database import Database
 from services.common.events import make_event
 from services.common.outbox import record
-from services.common.tables import outbox
 from services.inference.registry import RegisteredBase
 from services.stubs.voicehub.inference.v1 import inference_pb2
 
 
 def announce(database: Database, bases: Iterable[RegisteredBase]) -> None:
-    """Puts the bases into the outbox of inference, whose relay publishes them now or when the hub starts.
-
-    A hub that never ran has no outbox and no voice that waits.
-    """
-    if not inspect(database.engine).has_table(outbox.name):
-        return
+    """Puts the bases into the outbox of inference, whose relay publishes them now or when the hub starts."""
     with database.write() as session:
         for base in bases:
             said = inference_pb2.BaseRegistered(digest=base.digest, kind=base.kind, family=base.family)

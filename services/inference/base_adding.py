@@ -92,7 +92,10 @@ def _scanned(path: Path) -> Checkpoint:
     if report.verdict != "clean":
         reasons = "; ".join(f"{f.message_en} ({f.rule}, {f.place})" for f in report.findings[:3])
         raise BaseRefused(f"{path} is {report.verdict}: {reasons}")
-    return read_checkpoint(path)
+    try:
+        return read_checkpoint(path)
+    except Refused as refused:  # harmless, and no model
+        raise BaseRefused(f"{path}: {refused}") from refused
 
 
 def _needs_torch(what: str) -> None:

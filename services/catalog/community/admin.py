@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 
 from services.catalog.community import moderation
 from services.catalog.community.tables import ModeratorRow
-from services.common.admin.place import settings_at
+from services.common.admin.place import database_at
 from services.common.clock import now
 from services.common.database import Database
 
@@ -58,7 +58,4 @@ def ls(data: Path | None) -> None:
 
 
 def _database(data: Path | None) -> Database:
-    database = Database(settings_at("catalog", data).database_url)
-    if not inspect(database.engine).has_table(ModeratorRow.__tablename__):
-        raise click.ClickException("This hub has not started yet: voicehub up.")
-    return database
+    return database_at("catalog", data, ModeratorRow.__tablename__)

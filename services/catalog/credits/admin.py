@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from sqlalchemy import func, inspect, select
+from sqlalchemy import func, select
 
 from services.catalog.credits import earning, ledger
 from services.catalog.credits.domain import wallet
 from services.catalog.credits.setting import prices
 from services.catalog.credits.tables import LedgerEntryRow, LedgerTransactionRow
-from services.common.admin.place import settings_at
+from services.common.admin.place import database_at
 from services.common.database import Database
 from services.common.errors import VoiceHubError
 
@@ -57,7 +57,4 @@ def check(data: Path | None) -> None:
 
 
 def _database(data: Path | None) -> Database:
-    database = Database(settings_at("catalog", data).database_url)
-    if not inspect(database.engine).has_table(LedgerTransactionRow.__tablename__):
-        raise click.ClickException("This hub has not started yet: voicehub up.")
-    return database
+    return database_at("catalog", data, LedgerTransactionRow.__tablename__)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import click
 
-from services.common.admin.place import settings_at
+from services.common.admin.place import database_at, settings_at
 from services.common.backup.errors import BackupError
 from services.common.backup.saving import back_up
 from services.common.backup.shelf import BackupFolder
 from services.common.settings import SERVICES
+from services.common.tables import outbox
 
 
 @click.command(name="backup")
@@ -23,6 +24,7 @@ def group(directory: Path, data: Path | None, fresh: bool) -> None:
     A second backup into the same folder copies only new objects. One that was interrupted is finished by calling this
     again. DIRECTORY then holds private keys: keep it as you keep them.
     """
+    database_at("catalog", data, outbox.name)
     settings = {service: settings_at(service, data) for service in SERVICES}
     try:
         cut = back_up(settings, BackupFolder(directory), lambda line: click.echo(f"  {line}"), fresh)

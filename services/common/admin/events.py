@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy import inspect, select
+from sqlalchemy import select
 
-from services.common.admin.place import settings_at
+from services.common.admin.place import bus_at, found_database, not_started
 from services.common.database import Database
-from services.common.events import open_bus
 from services.common.replay import replay
 from services.common.settings import SERVICES
 from services.common.tables import dead_letters
@@ -62,7 +61,7 @@ def replay_parked(data: Path | None, service: str | None, only: str | None) -> N
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show_lag(data: Path | None, as_json: bool) -> None:
     """List how many events each subscription has still to handle, by topic."""
-    bus = open_bus(settings_at(SERVICES[0], data).events_url)
+    bus = bus_at(SERVICES[0], data)
     lags = [{"group": g, "topic": t, "lag": lag} for (g, t), lag in sorted(bus.lags().items())]
     bus.close()
     if as_json:
@@ -73,7 +72,7 @@ def show_lag(data: Path | None, as_json: bool) -> None:
 
 
 def _history(data: Path | None) -> list[dict[str, Any]]:
-    bus = open_bus(settings_at(SERVICES[0], data).events_url)
+    bus = bus_at(SERVICES[0], data)
     letters = bus.parked()
     bus.close()
     return [
@@ -92,10 +91,10 @@ def _history(data: Path | None) -> list[dict[str, Any]]:
 
 def _started(data: Path | None, service: str | None) -> dict[str, Database]:
     """The databases of the services, or of one, that have started once: a folder without any is no hub's."""
-    databases = {name: Database(settings_at(name, data).database_url) for name in ([service] if service else SERVICES)}
-    started = {name: one for name, one in databases.items() if inspect(one.engine).has_table(dead_letters.name)}
+    names = [service] if service else SERVICES
+    started = {name: one for name in names if (one := found_database(name, data, dead_letters.name))}
     if not started:
-        raise click.ClickException("This hub has not started yet: voicehub up, or --data with the folder of another.")
+        raise not_started()
     return started
 
 

@@ -90,7 +90,6 @@ def test_the_operator_s_command_tells_the_hub_through_its_outbox(place: Place, t
     base = place.registry.register(base_folder(tmp_path / "fits", "fits", b"f"))
     announce(place.database, [base])
     assert place.said() == ["BaseRegistered"]
-    announce(Database(f"sqlite:///{tmp_path}/never-started.sqlite"), [base])
 
 
 def test_a_voice_that_is_quarantined_is_forgotten(place: Place) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from services.common.admin.main import main
-from services.common.admin.place import settings_at
+from services.common.admin.place import not_started, settings_at
 from services.common.database import Database
 from services.common.events import Event, make_event, open_bus
 from services.common.outbox import Relay
@@ -40,10 +41,34 @@ def test_a_parked_event_is_listed_with_its_reason(tmp_path: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("command", ["dead-letters", "replay"])
-def test_a_folder_without_a_hub_has_no_parked_events_to_count(tmp_path: Path, command: str) -> None:
-    result = CliRunner().invoke(main, ["events", command, "--data", str(tmp_path)])
-    assert (result.exit_code, "has not started" in result.output) == (1, True)
+@pytest.mark.parametrize(
+    "command",
+    [
+        "events dead-letters", "events dead-letters --history", "events replay", "events lag", "gc", "search rebuild",
+        "moderators ls", "moderators add bo", "credits check", "credits compute bo 5 --audit a", "backup {out}",
+    ],
+)  # fmt: skip
+def test_a_folder_without_a_hub_is_told_as_such_and_stays_as_it_is(tmp_path: Path, command: str) -> None:
+    data, out = tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    result = CliRunner().invoke(main, [*command.format(out=out).split(), "--data", str(data)])
+    assert (result.exit_code, result.output.splitlines()) == (1, [f"Error: {not_started().message}"])
+    assert not list(data.iterdir())
+    assert not out.exists()
+
+
+def test_a_base_may_be_added_before_the_first_start(tmp_path: Path) -> None:
+    nano = Path(str(files("gptsovits"))) / "bases" / "nano"
+    result = CliRunner().invoke(main, ["base", "add", str(nano), "--data", str(tmp_path)])
+    assert result.exit_code == 0, result.output
+    assert [path.name for path in tmp_path.iterdir()] == ["bases"]
+
+
+def test_a_file_that_is_no_model_is_no_base(tmp_path: Path) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("no model")
+    result = CliRunner().invoke(main, ["base", "add", str(note), "--data", str(tmp_path / "hub")])
+    assert (result.exit_code, result.output.startswith("Error: ")) == (1, True)
 
 
 def dead_letters(data: Path, *more: str) -> str:
