@@ -22,6 +22,8 @@ from services.gateway.rest.route import ErrorShape
 log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_SECONDS = 5
+_LAST = {"Connection": "close"}
+"""What is left of the body is read by nobody, so no other request can follow it."""
 _HINTS: Mapping[int, tuple[str, str]] = {
     400: ("The request cannot be read.", "Check it against /openapi.json."),
     404: ("There is nothing at this address.", "See /openapi.json for all addresses."),
@@ -109,7 +111,7 @@ def from_http(error: HTTPException) -> Response:
     status = error.code or 400
     detail, hint = _HINTS.get(status, _HINTS[400])
     kept = {name: value for name, value in error.get_headers() if name in ("Allow", "Content-Range")}
-    return problem(status, detail, hint, headers=kept)
+    return problem(status, detail, hint, headers=kept | (_LAST if status == 413 else {}))
 
 
 def reshaped(error: VoiceHubError | HTTPException, shape: ErrorShape) -> Response:
@@ -140,11 +142,12 @@ def _busy(error: Exception) -> Response:
 
 
 def _torn_body(_: Exception) -> Response:
-    return problem(400, "The body broke off or is not framed as its headers say.", "Send the whole body again.")
+    told = "The body broke off or is not framed as its headers say.", "Send the whole body again."
+    return problem(400, *told, headers=_LAST)
 
 
 def _late_body(_: Exception) -> Response:
-    return of_status(408)
+    return problem(408, *_HINTS[408], headers=_LAST)
 
 
 def _unexpected(error: Exception) -> Response:

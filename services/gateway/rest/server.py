@@ -11,6 +11,7 @@ import os
 import socket
 import struct
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,10 @@ log = logging.getLogger(__name__)
 SOCKET_SECONDS = 30
 BACKLOG = 1024
 GRACE_SECONDS = 5
+DRAIN_SECONDS, DRAIN_BYTES = 5.0, 64 << 20
+"""Of a body that nobody wanted."""
+SURELY_READ = 64 << 10
+"""Bytes of a body that the connection outlives, whether it was read or not."""
 _STATUS: dict[type[Exception], int] = {errors.LimitRequestLine: 414, errors.LimitRequestHeaders: 431}
 Wsgi = Callable[..., Any]
 
@@ -55,7 +60,7 @@ class Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Wsgi:
         """The WSGI application."""
-        return self._app
+        return _closing(self._app)
 
     def serve(self, listener: socket.socket) -> None:
         """Serves until SIGTERM or SIGINT, or until the parent process is gone."""
@@ -95,6 +100,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         """SIGINT ends as gracefully as SIGTERM."""
         self.handle_exit(sig, frame)
 
+    def _keepalive_after(self, conn: Any, keepalive: bool) -> bool:
+        """Takes in what is left of a body, within bounds, so that who sends all of it first still reads the answer."""
+        drained = conn.parser.finish_body(deadline=time.monotonic() + DRAIN_SECONDS, max_bytes=DRAIN_BYTES)
+        return bool(keepalive and drained)
+
     def handle_error(self, req: object, client: socket.socket, addr: object, exc: Exception) -> None:
         """Answers a request that could not be parsed."""
         if req is None or isinstance(exc, errors.ParseException | TimeoutError | BlockingIOError):
@@ -124,6 +134,25 @@ def listen(address: str) -> socket.socket:
     listener.bind((host.strip("[]"), int(port)))
     listener.listen(BACKLOG)
     return listener
+
+
+def _closing(app: Wsgi) -> Wsgi:
+    """Says `Connection: close` of answers behind which nothing can follow: large bodies that were refused unread.
+
+    Gunicorn drops what an application says of the connection, but closes it, and says so, when it is told here.
+    """
+
+    def serve(environ: dict[str, Any], start_response: Any) -> Any:
+        large = int(environ.get("CONTENT_LENGTH") or 0) > SURELY_READ
+
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            if (large and status >= "4") or ("Connection", "close") in headers:
+                start_response.__self__.force_close()
+            return start_response(status, headers, *more)
+
+        return app(environ, start)
+
+    return serve
 
 
 def _raw(answer: Response) -> bytes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
 from typing import Any
 
 import httpx
@@ -219,6 +221,29 @@ def test_bodies_of_the_wrong_kind(gateway: Gateway) -> None:
     large = gateway.client.post("/v1/accounts", data=b" " * (2 << 20), headers={"Content-Type": "application/json"})
     assert large.status_code == 413
     assert all(answer.get_json()["hint"] for answer in (form, packed, large))
+
+
+@pytest.mark.parametrize(("path", "status"), [("/v1/accounts", 413), ("/tts", 400), ("/v1/search/sound", 401)])
+def test_the_answer_to_a_body_that_is_too_large_is_the_last_of_its_connection(
+    address: str, path: str, status: int
+) -> None:
+    host, _, port = address.removeprefix("http://").rpartition(":")
+    head = f"POST {path} HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\n"
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(f"{head}Content-Length: 2\r\n\r\n{{}}".encode())
+        small = http.client.HTTPResponse(connection)
+        small.begin()
+        assert (small.status >= 400, small.headers["Connection"]) == (True, "keep-alive")
+        small.read()
+        connection.sendall(f"{head}Content-Length: {300 << 20}\r\n\r\n".encode() + bytes(1 << 20))
+        large = http.client.HTTPResponse(connection)
+        large.begin()
+        assert (large.status, large.headers["Connection"]) == (status, "close")
+        large.read()
+        assert connection.recv(1) == b""
+    json_ = {"Content-Type": "application/json"}
+    whole = httpx.post(f"{address}{path}", content=bytes(20 << 20), headers=json_)  # it sends all of it before it reads
+    assert (whole.status_code, whole.headers["Connection"]) == (status, "close")
 
 
 def test_a_service_that_is_away_is_503(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
