@@ -4,20 +4,23 @@ Two steps, so that neither races a push. First a version is let go of: its rows 
 `freed_objects`, in one transaction. Then each freed object is removed inside of a transaction that holds the queue of
 writers: a push looks for its uploads in such a transaction, too, so it either comes first, and the object is had again,
 or later, and is told to upload it again. Objects that another service has put and whose event is still on its way are
-young: nothing is removed that was put within the grace.
+young: nothing is removed that was put within the grace. Samples of a version that was let go of are removed by
+inference, which hears of it as of an erasure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from sqlalchemy import delete, or_, select
 from sqlalchemy.orm import Session
 
+from services.catalog import events
 from services.catalog.domain.road import State
-from services.catalog.store.tables import FileRow, FreedRow, HistoryRow, TensorRow, UploadRow, VersionRow
+from services.catalog.store import versions
+from services.catalog.store.tables import FileRow, FreedRow, HistoryRow, SampleRow, TensorRow, UploadRow, VersionRow
 from services.catalog.transfer.tables import DeltaRow
 from services.common.clock import now
 from services.common.database import Database
@@ -48,10 +51,12 @@ class Collector:
 
     def collect(self) -> Collected:
         """One round over everything."""
-        versions = 0
+        count = 0
         while freed := self._let_go():
-            versions += freed
-        return self._remove(versions)
+            count += freed
+        while self._let_go_of_samples():
+            pass
+        return self._remove(count)
 
     def _let_go(self) -> int:
         with self._database.read() as session:
@@ -63,7 +68,16 @@ class Collector:
                 free(session, row)
         return len(rows)
 
-    def _remove(self, versions: int) -> Collected:
+    def _let_go_of_samples(self) -> bool:
+        with self._database.read() as session:
+            if not _with_samples_for_nobody(session):
+                return False
+        with self._database.write() as session:
+            for row in _with_samples_for_nobody(session):
+                free_samples(session, row)
+        return True
+
+    def _remove(self, count: int) -> Collected:
         due, waiting = self._due()
         removed = 0
         for area, digest in due:
@@ -73,7 +87,7 @@ class Collector:
                 if needed or gone:
                     session.execute(delete(FreedRow).where(FreedRow.area == area, FreedRow.digest == digest))
             removed, waiting = removed + gone, waiting + (not needed and not gone)
-        return Collected(versions, removed, waiting)
+        return Collected(count, removed, waiting)
 
     def _due(self) -> tuple[Sequence[tuple[str, str]], int]:
         """The freed objects of which something is to be written, and how many wait: read without holding anybody up.
@@ -102,11 +116,16 @@ def _held_by_nobody(session: Session) -> Sequence[VersionRow]:
     return session.scalars(query.limit(BATCH)).all()
 
 
+def _with_samples_for_nobody(session: Session) -> Sequence[VersionRow]:
+    """Versions that were let go of and still list samples, a batch of them."""
+    listed = select(SampleRow.digest).where(SampleRow.version_id == VersionRow.id).exists()
+    return session.scalars(select(VersionRow).where(VersionRow.free_time.is_not(None), listed).limit(BATCH)).all()
+
+
 def free(session: Session, row: VersionRow) -> None:
     """The version keeps its place in the graph, as a tombstone, and has no object any more.
 
     Deltas that begin at it are of no use either: nobody can have what they apply to from here.
-    Samples are let go of by inference: what was spoken may be, byte for byte, a take of somebody's batch.
     """
     objects = {(Area.QUARANTINE, digest) for digest in _of(session, UploadRow, row.id)}
     objects |= {(Area.SERVED, digest) for table in SERVED for digest in _of(session, table, row.id)}
@@ -119,6 +138,22 @@ def free(session: Session, row: VersionRow) -> None:
         release(session, area, digest)
     row.free_time, row.uploads = now(), []
     session.flush()
+
+
+def free_samples(session: Session, row: VersionRow) -> None:
+    """Of a version that was let go of: who keeps something of it is told, with the samples that nothing else needs.
+
+    Inference removes them, for what was spoken may be, byte for byte, a take of somebody's batch. No push brings the
+    same bytes meanwhile: each sample says which version spoke it, and prompts are written anew.
+    """
+    spoken = versions.samples_alone(session, row.id, [one.digest for one in versions.samples_of(session, row.id)])
+    session.execute(delete(SampleRow).where(SampleRow.version_id == row.id))
+    say_erased(session, row, spoken)
+
+
+def say_erased(session: Session, row: VersionRow, spoken: Iterable[str]) -> None:
+    """Nothing is left of a version; of what it has `spoken`, that goes which no other version is made of."""
+    events.erased(session, row, [digest for digest in spoken if not _is_needed(session, Area.SERVED, digest)])
 
 
 def release(session: Session, area: Area, digest: str) -> None:

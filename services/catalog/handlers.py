@@ -13,7 +13,7 @@ from typing import TypeVar
 from google.protobuf.message import Message
 from sqlalchemy.orm import Session
 
-from services.catalog import events, likenesses
+from services.catalog import collecting, events, likenesses
 from services.catalog.collaboration import settling
 from services.catalog.domain.card import problems
 from services.catalog.domain.road import NOT_RUN, PASSED, Facts, State, may_become, state_of
@@ -111,9 +111,9 @@ def auditioned(session: Session, version: VersionRow, fact: AuditionsCompleted) 
 
 
 def _forget_late(session: Session, version: VersionRow, fact: AuditionsCompleted) -> None:
-    """It was erased while its samples were spoken."""
+    """It was erased, or let go of, while its samples were spoken."""
     made = [one.object.digest for one in fact.auditions]
-    events.erased(session, version, versions.samples_alone(session, version.id, made))
+    collecting.say_erased(session, version, versions.samples_alone(session, version.id, made))
 
 
 def _name(message: type[Message]) -> str:
@@ -129,9 +129,9 @@ def _effect(session: Session, fact: M, apply: Callable[[Session, VersionRow, M],
     if version is None:
         log.warning("an event names a version that is not here", extra={"version": fact.version_id})
         return
-    if isinstance(fact, AuditionsCompleted) and version.state == State.ERASED:
-        _forget_late(session, version, fact)
     if version.free_time is not None:
+        if isinstance(fact, AuditionsCompleted):
+            _forget_late(session, version, fact)
         return  # nobody holds it any more: what is found out about it now is of no use
     silent = version.not_auditionable
     apply(session, version, fact)

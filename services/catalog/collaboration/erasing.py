@@ -13,7 +13,7 @@ from itertools import groupby
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from services.catalog import collecting, events
+from services.catalog import collecting
 from services.catalog.community import notices
 from services.catalog.community.notices import Happened
 from services.catalog.domain.names import is_version_id
@@ -22,12 +22,12 @@ from services.catalog.domain.roles import Role
 from services.catalog.store import access, refs, repositories, versions
 from services.catalog.store.pull_tables import EvaluationRow
 from services.catalog.store.refs import Fallen
-from services.catalog.store.tables import FindingRow, LikenessRow, RepositoryRow, SampleRow, VersionRow
+from services.catalog.store.tables import FindingRow, LikenessRow, RepositoryRow, VersionRow
 from services.common.errors import Forbidden, Invalid, Unprocessable
 from services.common.identity import Identity
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 
-SAID = (SampleRow, FindingRow, EvaluationRow, LikenessRow)
+SAID = (FindingRow, EvaluationRow, LikenessRow)
 """What was found out about a version."""
 WHY = "This version was erased by its maker."
 
@@ -58,11 +58,10 @@ def wipe(session: Session, row: VersionRow, account: str) -> list[Fallen]:
     row.message, row.training_job, row.verdict, row.family = "", "", "", ""
     row.card, row.figures, row.configs, row.requires = {}, {}, {}, {}
     row.declaration = {**row.declaration, "source": "erased"}
-    samples = versions.samples_alone(session, row.id, [one.digest for one in versions.samples_of(session, row.id)])
     for table in SAID:
         session.execute(delete(table).where(table.version_id == row.id))
     collecting.free(session, row)
-    events.erased(session, row, samples)
+    collecting.free_samples(session, row)
     for repository_id in dict.fromkeys([row.repository_id, *(one.repository_id for one in fallen)]):
         repositories.mark_stale(session, repository_id)
     _tell(session, row, fallen, account)

@@ -32,8 +32,10 @@ from services.common.database import Database
 from services.common.identity import Identity
 from services.common.objects import Area, open_store
 from services.common.structs import to_struct
+from services.common.tables import outbox
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 from services.stubs.voicehub.catalog.v1 import pulls_pb2
+from services.stubs.voicehub.catalog.v1.events_pb2 import VersionErased
 from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.inference.v1 import inference_pb2
 from services.stubs.voicehub.scanner.v1 import scanner_pb2
@@ -137,6 +139,23 @@ class Inside:
         for apply, fact in facts:
             with self.database.write() as session:
                 handlers._effect(session, fact, apply)  # type: ignore[arg-type, type-var]
+
+    def auditioned(self, version: str, *digests: str) -> None:
+        """Inference has spoken samples."""
+        spoken = [
+            inference_pb2.Audition(text="你好", language="zh", object=common_pb2.ObjectRef(digest=digest))
+            for digest in digests
+        ]
+        fact = inference_pb2.AuditionsCompleted(version_id=version, auditions=spoken)
+        with self.database.write() as session:
+            handlers._effect(session, fact, handlers.auditioned)
+
+    def erased(self) -> list[tuple[str, list[str]]]:
+        """Versions of which the others are told that nothing is left, each with the samples that go, in order."""
+        kind = VersionErased.DESCRIPTOR.full_name
+        with self.database.read() as session:
+            said = session.scalars(select(outbox.c.data).where(outbox.c.type == kind).order_by(outbox.c.sequence))
+            return [(fact.version_id, list(fact.samples)) for fact in map(VersionErased.FromString, said)]
 
     def _serve(self, content: bytes) -> common_pb2.ObjectRef:
         info = self.objects.put(Area.SERVED, [content])

@@ -10,7 +10,7 @@ from sqlalchemy import event, select
 
 from services.catalog.collaboration.tests.inside import Inside, parts
 from services.catalog.collecting import Collected, Collector, free
-from services.catalog.store.tables import VersionRow
+from services.catalog.store.tables import SampleRow, VersionRow
 from services.catalog.tests.conftest import CARD, DECLARATION
 from services.catalog.transfer.chains import Step
 from services.catalog.transfer.store import keep
@@ -81,6 +81,38 @@ def test_a_push_of_what_was_collected_is_told_to_upload_it_again(tmp_path: Path)
     assert told.value.reason == "UPLOAD_MISSING"
     made(hub, "bob", "late", 3)
     assert Collector(hub.database, hub.objects, grace_seconds=0).collect() == Collected(0, 0, 0)
+
+
+def test_samples_of_a_version_that_nobody_holds_go_and_those_of_others_stay(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    kept, gone = made(hub, "ann", "kept", 1), made(hub, "ann", "gone", 2)
+    weights = blake3(parts(1)[1]).hexdigest()
+    own, shared, late = "a" * 64, "b" * 64, "c" * 64
+    hub.auditioned(kept, shared)
+    hub.auditioned(gone, own, shared, weights)
+    Collector(hub.database, hub.objects, grace_seconds=0).collect()
+    assert hub.erased() == [], "both are held"
+    delete(hub, "ann", "gone")
+    for _ in range(2):
+        Collector(hub.database, hub.objects, grace_seconds=0).collect()
+        assert hub.erased() == [(gone, [own])]
+    hub.auditioned(gone, late, shared)  # was spoken while it was let go of
+    assert hub.erased() == [(gone, [own]), (gone, [late])]
+    with hub.database.read() as session:
+        assert session.scalars(select(SampleRow.version_id)).all() == [kept]
+
+
+def test_samples_that_an_earlier_collection_left_behind_go_too(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    left, erased = made(hub, "ann", "left", 1), made(hub, "ann", "erased", 2)
+    hub.auditioned(left, "a" * 64)
+    hub.auditioned(erased, "b" * 64)
+    hub.ask("ann", hub.catalog.EraseVersion, pb.EraseVersionRequest(owner="ann", name="erased", version=erased))
+    delete(hub, "ann", "left")
+    with hub.database.write() as session:
+        free(session, session.scalars(select(VersionRow).where(VersionRow.id == left)).one())
+    Collector(hub.database, hub.objects, grace_seconds=0).collect()
+    assert hub.erased() == [(erased, ["b" * 64]), (left, ["a" * 64])]
 
 
 def deltas(hub: Inside, version: str, parent: str) -> list[str]:

@@ -5,19 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
 
-from services.catalog import handlers
 from services.catalog.collaboration.tests.inside import Inside
 from services.catalog.collecting import Collected, Collector
 from services.common.errors import Conflict
 from services.common.objects import Area
-from services.common.tables import outbox
 from services.stubs.voicehub.catalog.v1 import access_pb2, forks_pb2, pulls_pb2, refs_pb2, watching_pb2
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
-from services.stubs.voicehub.catalog.v1.events_pb2 import VersionErased
 from services.stubs.voicehub.common.v1 import common_pb2
-from services.stubs.voicehub.inference.v1 import inference_pb2
 
 
 def made(hub: Inside, owner: str, content: int, **more: str) -> str:
@@ -38,16 +33,6 @@ def asked(hub: Inside, author: str, owner: str, head: str, head_ref: str = "main
     )
     number = hub.ask(author, hub.pulls.OpenPull, request).pull.number
     return pulls_pb2.MergePullRequest(owner=owner, name="voice", number=number, expected_head=head)
-
-
-def auditioned(hub: Inside, version: str, *digests: str) -> None:
-    """Inference has spoken samples."""
-    spoken = [
-        inference_pb2.Audition(text="你好", language="zh", object=common_pb2.ObjectRef(digest=d)) for d in digests
-    ]
-    fact = inference_pb2.AuditionsCompleted(version_id=version, auditions=spoken)
-    with hub.database.write() as session:
-        handlers._effect(session, fact, handlers.auditioned)
 
 
 def erase(hub: Inside, owner: str, version: str) -> None:
@@ -126,18 +111,12 @@ def test_who_keeps_samples_is_told_which_of_them_no_other_version_has(tmp_path: 
     hub = Inside(tmp_path)
     one, two = made(hub, "ann", 1), made(hub, "ann", 2)
     own, shared, late = "a" * 64, "b" * 64, "c" * 64
-    auditioned(hub, one, own, shared)
-    auditioned(hub, two, shared)
+    hub.auditioned(one, own, shared)
+    hub.auditioned(two, shared)
     erase(hub, "ann", one)
-    auditioned(hub, one, late, shared)  # was spoken while the version was erased
-    auditioned(hub, two, shared)
-    with hub.database.read() as session:
-        facts = [
-            VersionErased.FromString(row.data)
-            for row in session.execute(select(outbox).order_by(outbox.c.sequence))
-            if row.type == VersionErased.DESCRIPTOR.full_name
-        ]
-    assert [(fact.version_id, list(fact.samples)) for fact in facts] == [(one, [own]), (one, [late])]
+    hub.auditioned(one, late, shared)  # was spoken while the version was erased
+    hub.auditioned(two, shared)
+    assert hub.erased() == [(one, [own]), (one, [late])]
 
 
 def test_a_branch_of_which_all_is_erased_has_a_history_of_tombstones(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ Global___VersionPublished: _TypeAlias = VersionPublished  # noqa: Y015
 
 @_typing.final
 class VersionErased(_message.Message):
-    """Topic `versions`: nothing of it is left but its place in the graph."""
+    """Topic `versions`: nothing of it is left but its place in the graph. Its maker erased it, or nobody holds it any more."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -100,7 +100,7 @@ class VersionErased(_message.Message):
     version_id: _builtins.str
     @_builtins.property
     def samples(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Digests of its samples that no other version has."""
+        """Digests of its samples that no other version has, or is made of."""
 
     def __init__(
         self,
