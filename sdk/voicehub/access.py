@@ -69,6 +69,10 @@ class Access:
         """A new organisation, led by you."""
         return decode(Organisation, self._transport.json("POST", "/v1/organisations", body={"name": name}))
 
+    def delete_organisation(self, name: str) -> None:
+        """Ends an organisation that owns nothing any more; Refused says what it still owns."""
+        self._transport.request("DELETE", f"/v1/organisations/{name}")
+
     def organisations(self) -> list[Organisation]:
         """Those that you belong to."""
         return [decode(Organisation, item) for item in self._transport.items("/v1/organisations")]

@@ -90,6 +90,21 @@ def test_stars_and_comments(creator: Person, developer: Person, recorded: dict[s
     assert developer.ok("star", "creator/liked", "--remove")["stars"] == 0
 
 
+def test_an_organisation_is_deleted_when_it_owns_nothing(creator: Person, developer: Person, card: Path) -> None:
+    creator.ok("org", "create", "quartet")
+    creator("push", "quartet/tune", S1, V2, "--card", card, *DECLARED)
+    refused = creator("org", "delete", "quartet", "--yes")
+    assert refused.code == 4
+    assert "quartet still owns a repository: quartet/tune" in refused.json["error"]
+    creator.ok("repo", "delete", "quartet/tune", "--yes")
+    assert developer("org", "delete", "quartet", "--yes").code == 1
+    assert creator.ok("org", "delete", "quartet", "--yes") == {"deleted": "quartet"}
+    assert creator("org", "delete", "quartet", "--yes").code == 1
+    assert "quartet" not in str(creator.ok("org", "ls"))
+    assert developer("org", "create", "quartet").code == 4
+    assert creator.ok("org", "create", "quartet")["role"] == "admin"
+
+
 def test_a_second_hub_on_the_same_folder_is_refused(house: House) -> None:
     answer = house.visitor()("up", "--data", house.data)
     assert answer.code == 2

@@ -128,6 +128,21 @@ def create_organisation(context: Context, name: str) -> None:
     context.out.say(f"✓ {name} is yours: push to {name}/….")
 
 
+@org.command(name="delete")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@command
+def delete_organisation(context: Context, name: str, yes: bool) -> int:
+    """Delete the organisation NAME, which owns no voice any more; nobody but you can have its name later."""
+    if not yes and not click.confirm(f"Delete the organisation {name} for good?", err=True):
+        return 1
+    with context.client() as client:
+        client.access.delete_organisation(name)
+    context.out.answer({"deleted": name})
+    context.out.say(f"✓ {name} is no organisation any more.")
+    return 0
+
+
 @org.command(name="ls")
 @command
 def list_organisations(context: Context) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
+from services.catalog.collaboration import ownership
 from services.catalog.community import notices
 from services.catalog.community.notices import Happened
-from services.catalog.domain.roles import Role, lacks, last_admin, role_from
+from services.catalog.domain.roles import Role, lacks, last_admin, role_from, still_owns
 from services.catalog.domain.visibility import require_account
 from services.catalog.store import access, people, repositories
 from services.catalog.store.access_tables import OrganisationRow
@@ -15,6 +16,8 @@ from services.common.errors import Conflict, Invalid, NotFound
 from services.common.identity import Identity
 from services.common.ids import new_id
 from services.stubs.voicehub.catalog.v1 import access_pb2 as pb
+
+MOST_NAMED = 10
 
 
 def set_collaborator(session: Session, identity: Identity, request: pb.SetCollaboratorRequest) -> Role:
@@ -83,6 +86,21 @@ def remove_member(session: Session, identity: Identity, request: pb.RemoveMember
     require_member(session, identity, request.organisation, Role.READ if leaves else Role.ADMIN)
     _check_led(session, request.organisation, request.account, Role.NONE)
     people.join(session, request.organisation, request.account, Role.NONE)
+
+
+def delete_organisation(session: Session, identity: Identity, name: str) -> None:
+    """Ends an organisation that owns nothing any more, and all memberships; offers to it are declined.
+
+    Raises:
+        Conflict: it owns repositories; those that were taken down count.
+    """
+    account = require_member(session, identity, name, Role.ADMIN)
+    owned = people.repositories_of(session, name)
+    if owned:
+        raise still_owns(name, owned[:MOST_NAMED], len(owned))
+    for offer in people.offers_to(session, name):
+        ownership.decline(session, offer, account)
+    people.dissolve(session, name)
 
 
 def _check_led(session: Session, organisation: str, account: str, later: Role) -> None:

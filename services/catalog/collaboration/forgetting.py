@@ -30,7 +30,6 @@ from services.catalog.store.access_tables import (
     CollaboratorRow,
     ErasedRow,
     MemberRow,
-    OrganisationRow,
     RedirectRow,
     TransferRow,
 )
@@ -128,5 +127,4 @@ def _dissolve(session: Session, organisation: str, account: str) -> None:
         if row.delete_time is None:
             ownership.discard(session, row, account)
         row.owner = account
-    session.execute(delete(MemberRow).where(MemberRow.organisation == organisation))
-    session.execute(delete(OrganisationRow).where(OrganisationRow.name == organisation))
+    people.dissolve(session, organisation)

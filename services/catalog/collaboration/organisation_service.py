@@ -61,3 +61,11 @@ class OrganisationService(access_pb2_grpc.OrganisationServiceServicer):
         with self._database.write() as session:
             access.remove_member(session, rpc.caller(), request)
         return pb.RemoveMemberResponse()
+
+    def DeleteOrganisation(
+        self, request: pb.DeleteOrganisationRequest, context: grpc.ServicerContext
+    ) -> pb.DeleteOrganisationResponse:
+        """Ends one that owns nothing any more."""
+        with self._database.write() as session:
+            access.delete_organisation(session, rpc.caller(), request.name)
+        return pb.DeleteOrganisationResponse()

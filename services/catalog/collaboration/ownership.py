@@ -84,11 +84,10 @@ def answer(session: Session, identity: Identity, request: pb.AnswerTransferReque
     if made is None or made not in people.transfers_to(session, account):
         raise NotFound("You have no such offer.", hint="List them: voicehub repo offers.", reason="TRANSFER_NOT_FOUND")
     row = repositories.by_id(session, made.repository_id)
-    session.delete(made)
     if not request.accepted:
-        declined = Happened("transfer-declined", f"transfer-declined:{made.id}", made.id, "was declined", account)
-        notices.tell_only(session, row, declined, [made.account])
+        decline(session, made, account)
         return None
+    session.delete(made)
     if access.role_of(session, Identity(made.account, "catalog"), row) < Role.ADMIN:
         raise Unprocessable(
             f"{made.account} may not give {row.owner}/{row.name} away any more.",
@@ -104,6 +103,14 @@ def answer(session: Session, identity: Identity, request: pb.AnswerTransferReque
     accepted = Happened("transfer-accepted", f"transfer-accepted:{made.id}", made.id, "has a new owner", account)
     notices.tell(session, row, accepted, [before, made.account])
     return row
+
+
+def decline(session: Session, made: TransferRow, account: str) -> None:
+    """Ends an offer; who made it is told."""
+    row = repositories.by_id(session, made.repository_id)
+    session.delete(made)
+    declined = Happened("transfer-declined", f"transfer-declined:{made.id}", made.id, "was declined", account)
+    notices.tell_only(session, row, declined, [made.account])
 
 
 def _move(session: Session, row: RepositoryRow, owner: str, name: str) -> None:

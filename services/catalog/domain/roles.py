@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import IntEnum
 
-from services.common.errors import Forbidden, Invalid, Unprocessable
+from services.common.errors import Conflict, Forbidden, Invalid, Unprocessable
 
 
 class Role(IntEnum):
@@ -68,6 +69,17 @@ def taken_down(owner: str, name: str) -> Forbidden:
         f"{owner}/{name} was taken down.",
         hint="Read why with `voicehub takedowns`; you may appeal once.",
         reason="TAKEN_DOWN",
+    )
+
+
+def still_owns(organisation: str, names: Sequence[str], count: int) -> Conflict:
+    """The answer to who would delete an organisation that owns `count` repositories, of which these are `names`."""
+    more = ", …" if count > len(names) else ""
+    what = "a repository" if count == 1 else f"{count} repositories"
+    return Conflict(
+        f"{organisation} still owns {what}: {', '.join(f'{organisation}/{name}' for name in names)}{more}.",
+        hint="Delete them or hand them on first: voicehub repo delete, voicehub repo transfer.",
+        reason="ORGANISATION_OWNS",
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, delete, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from services.catalog.domain.roles import Role
@@ -91,6 +91,24 @@ def transfers_from(session: Session, account: str) -> Sequence[TransferRow]:
     """Offers of repositories of an account and of the organisations that it administers."""
     query = select(TransferRow).join(RepositoryRow, RepositoryRow.id == TransferRow.repository_id)
     return session.scalars(query.where(led_by(RepositoryRow.owner, account)).order_by(TransferRow.id)).all()
+
+
+def offers_to(session: Session, owner: str) -> Sequence[TransferRow]:
+    """Offers to that owner alone."""
+    return session.scalars(select(TransferRow).where(TransferRow.new_owner == owner).order_by(TransferRow.id)).all()
+
+
+def repositories_of(session: Session, owner: str) -> Sequence[str]:
+    """Names of all that an owner has and has not deleted, whoever may see it."""
+    alive = RepositoryRow.delete_time.is_(None)
+    query = select(RepositoryRow.name).where(RepositoryRow.owner == owner, alive)
+    return session.scalars(query.order_by(RepositoryRow.name)).all()
+
+
+def dissolve(session: Session, organisation: str) -> None:
+    """Ends an organisation and its memberships."""
+    session.execute(delete(MemberRow).where(MemberRow.organisation == organisation))
+    session.execute(delete(OrganisationRow).where(OrganisationRow.name == organisation))
 
 
 def led_by(owner: InstrumentedAttribute[str], account: str) -> ColumnElement[bool]:

@@ -79,3 +79,12 @@ def remove_member(call: Call, organisation: str, account: str) -> Reply:
     request = access.RemoveMemberRequest(organisation=organisation, account=account)
     ask(call.hub.clients.organisations.RemoveMember, request)
     return Reply({})
+
+
+@resource.route("DELETE", _BASE + "/{organisation}", "Delete an organisation", Answer(204), scope=Scope.WRITE)
+def delete_organisation(call: Call, organisation: str) -> Reply:
+    """Needs admin; 409 names the repositories that it still owns. Only you can make one of its name again."""
+    request = access.DeleteOrganisationRequest(name=organisation)
+    ask(call.hub.clients.organisations.DeleteOrganisation, request)
+    call.hub.accounts.give_up(organisation, call.account)
+    return Reply({})

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from sqlalchemy import Row, delete, insert, select
+from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from services.common.clock import now
@@ -15,7 +15,7 @@ from services.common.errors import Conflict, NotFound
 from services.common.ids import new_id
 from services.gateway.domain.credentials import Scope, new_token, token_digest
 from services.gateway.store import audit, erasing
-from services.gateway.store.tables import ORGANISATION, accounts, administrators, tokens
+from services.gateway.store.tables import DELETED, ORGANISATION, accounts, administrators, tokens
 
 
 @dataclass(frozen=True)
@@ -69,19 +69,27 @@ class Accounts:
         return account
 
     def reserve(self, name: str, creator: str) -> None:
-        """Takes a name for an organisation; Conflict if it is taken, but not for whoever reserved it before."""
+        """Takes a name for an organisation; Conflict if it is taken, but not for who reserved or deleted it before."""
         values = {"name": name, "password_hash": ORGANISATION + creator, "create_time": now()}
         with self._database.write() as session:
             erasing.check_free(session, name)
             row = session.execute(select(accounts).where(accounts.c.name == name)).one_or_none()
-            if row is not None and row.password_hash != ORGANISATION + creator:
+            if row is not None and row.password_hash not in (ORGANISATION + creator, DELETED + creator):
                 raise Conflict(
                     f"The name {name} is taken.", hint="Choose another name.", reason="NAME_TAKEN",
                     fields={"name": "is taken"},
                 )  # fmt: skip
-            if row is None:
+            if row is None or row.password_hash == DELETED + creator:
+                session.execute(delete(accounts).where(accounts.c.name == name))
                 session.execute(insert(accounts).values(values))
                 audit.record(session, creator, "organisation.create", f"organisations/{name}")
+
+    def give_up(self, name: str, account: str) -> None:
+        """An organisation is no more, and nobody but who deleted it can have its name."""
+        with self._database.write() as session:
+            mine = accounts.c.name == name, accounts.c.password_hash.startswith(ORGANISATION)
+            session.execute(update(accounts).where(*mine).values(password_hash=DELETED + account))
+            audit.record(session, account, "organisation.delete", f"organisations/{name}")
 
     def person(self, name: str) -> Account:
         """The account of that name, if it is not an organisation; NotFound."""
@@ -94,7 +102,7 @@ class Accounts:
         """The account of that name; NotFound."""
         with self._database.read() as session:
             row = session.execute(select(accounts).where(accounts.c.name == name)).one_or_none()
-        if row is None:
+        if row is None or row.password_hash.startswith(DELETED):
             raise _no_account()
         return Account(row.name, _utc(row.create_time), row.password_hash.startswith(ORGANISATION))
 

@@ -14,7 +14,7 @@ from services.common.database import Database
 from services.common.errors import Conflict
 from services.common.events import make_event
 from services.gateway.store import audit
-from services.gateway.store.tables import ORGANISATION, accounts, administrators, erased_names, tokens, uploads
+from services.gateway.store.tables import DELETED, ORGANISATION, accounts, administrators, erased_names, tokens, uploads
 from services.stubs.voicehub.gateway.v1.gateway_pb2 import AccountErased
 
 MOST_UPLOADS = 1000
@@ -33,8 +33,9 @@ def erase(database: Database, account: str) -> str:
         proofs = session.scalars(select(administrators.c.proof).where(administrators.c.account == account)).all()
         for table in (tokens, uploads, administrators):
             session.execute(delete(table).where(table.c.account == account))
-        made = accounts.c.password_hash == ORGANISATION + account
-        session.execute(update(accounts).where(made).values(password_hash=ORGANISATION + pseudonym))
+        for mark in (ORGANISATION, DELETED):
+            made = accounts.c.password_hash == mark + account
+            session.execute(update(accounts).where(made).values(password_hash=mark + pseudonym))
         session.execute(delete(accounts).where(accounts.c.name == account))
         for digest in (_digest(account), *proofs):
             session.execute(insert(erased_names).values(digest=digest, erase_time=now()))

@@ -19,6 +19,8 @@ from sqlalchemy import (
 metadata = MetaData()
 ORGANISATION = "organisation:"
 """Stands, before the name of who made it, where a person's account has a password hash."""
+DELETED = ORGANISATION + "deleted:"
+"""The same, before the name of who deleted the organisation, and may make it again."""
 
 accounts = Table(
     "accounts",

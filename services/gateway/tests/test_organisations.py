@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+from sqlalchemy import select
+
+from services.common.errors import Conflict, NotFound
+from services.gateway.store.audit import first_broken
+from services.gateway.store.tables import audit
 from services.gateway.tests.conftest import PASSWORD, Gateway
 
 
@@ -20,3 +26,31 @@ def test_the_name_of_an_organisation_is_nobodys_account(gateway: Gateway) -> Non
     path = "/v1/repos/anna/narrator/collaborators/choir"
     assert gateway.json("PUT", path, {"role": "read"}, anna).status_code == 404
     assert gateway.json("PUT", path, {"role": "king"}, anna).status_code == 400
+
+
+def test_the_name_of_a_deleted_organisation_is_for_who_deleted_it_alone(gateway: Gateway) -> None:
+    anna, bert = gateway.login("anna"), gateway.login("bert")
+    accounts = gateway.hub.accounts
+    accounts.reserve("choir", "anna")
+    accounts.give_up("choir", "bert")  # another admin of it
+    assert gateway.json("POST", "/v1/accounts", {"name": "choir", "password": PASSWORD}).status_code == 409
+    assert gateway.json("POST", "/v1/sessions", {"name": "choir", "password": PASSWORD}).status_code == 401
+    for token in (anna, gateway.login("cyd")):
+        taken = gateway.json("POST", "/v1/organisations", {"name": "choir"}, token)
+        assert (taken.status_code, taken.get_json()["reason"]) == (409, "NAME_TAKEN")
+    with pytest.raises(NotFound):
+        accounts.get("choir")  # nothing is offered to it
+    accounts.reserve("choir", "bert")
+    assert accounts.get("choir").organisation
+    with gateway.hub.database.read() as session:
+        log = session.execute(select(audit.c.account, audit.c.action).where(audit.c.target == "organisations/choir"))
+        assert [tuple(row) for row in log] == [
+            ("anna", "organisation.create"),
+            ("bert", "organisation.delete"),
+            ("bert", "organisation.create"),
+        ]
+        assert first_broken(session) is None
+    accounts.give_up("choir", "bert")
+    gateway.json("DELETE", "/v1/me", {"name": "bert", "password": PASSWORD}, bert)
+    with pytest.raises(Conflict):
+        accounts.reserve("choir", "bert")

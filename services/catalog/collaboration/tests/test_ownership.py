@@ -134,3 +134,32 @@ def test_an_organisation_owns_and_keeps_an_admin(hub: Hub) -> None:
     )
     page = organisations(hub, "bob").ListOrganisations(access_pb2.ListOrganisationsRequest()).organisations
     assert [(o.name, o.role) for o in page] == [("choir", "admin")]
+
+
+def test_an_organisation_that_owns_nothing_is_deleted_by_an_admin(hub: Hub) -> None:
+    deleting = access_pb2.DeleteOrganisationRequest(name="band")
+    organisations(hub, "ann").CreateOrganisation(access_pb2.CreateOrganisationRequest(name="band"))
+    member = access_pb2.SetMemberRequest(organisation="band", grant=access_pb2.Grant(account="bob", role="maintain"))
+    organisations(hub, "ann").SetMember(member)
+    pushed(hub, "band", "hidden", account="ann", visibility_if_new=pb.VISIBILITY_PRIVATE)
+    pushed(hub, "band", "song", account="ann")
+    pushed(hub, "cyd", "extra")
+    access(hub, "cyd").OfferTransfer(access_pb2.OfferTransferRequest(owner="cyd", name="extra", new_owner="band"))
+    assert refusal(organisations(hub, "bob").DeleteOrganisation, deleting).reason == "ROLE_MISSING"
+    assert refusal(organisations(hub, "cyd").DeleteOrganisation, deleting).reason == "ORGANISATION_NOT_FOUND"
+    owns = refusal(organisations(hub, "ann").DeleteOrganisation, deleting)
+    assert (owns.http_status, owns.reason) == (409, "ORGANISATION_OWNS")
+    assert owns.message == "band still owns 2 repositories: band/hidden, band/song."
+    access(hub, "ann").DeleteRepository(access_pb2.DeleteRepositoryRequest(owner="band", name="hidden"))
+    offer = access_pb2.OfferTransferRequest(owner="band", name="song", new_owner="cyd")
+    handed = access(hub, "ann").OfferTransfer(offer).transfer
+    assert "a repository: band/song." in refusal(organisations(hub, "ann").DeleteOrganisation, deleting).message
+    access(hub, "cyd").AnswerTransfer(access_pb2.AnswerTransferRequest(id=handed.id, accepted=True))
+    organisations(hub, "ann").DeleteOrganisation(deleting)
+    for account in ("ann", "bob"):
+        listed = organisations(hub, account).ListOrganisations(access_pb2.ListOrganisationsRequest()).organisations
+        assert "band" not in [one.name for one in listed]
+        assert refusal(hub.stub(account).CreateVersion, hub.push_request("band", "new")).http_status == 403
+    assert refusal(organisations(hub, "ann").DeleteOrganisation, deleting).http_status == 404
+    assert not access(hub, "cyd").ListTransfers(access_pb2.ListTransfersRequest(made=True)).transfers
+    assert look(hub, "cyd", "band", "song").owner == "cyd", "its old name leads on"

@@ -488,6 +488,11 @@ class OrganisationServiceStub:
                 request_serializer=voicehub_dot_catalog_dot_v1_dot_access__pb2.RemoveMemberRequest.SerializeToString,
                 response_deserializer=voicehub_dot_catalog_dot_v1_dot_access__pb2.RemoveMemberResponse.FromString,
                 _registered_method=True)
+        self.DeleteOrganisation = channel.unary_unary(
+                '/voicehub.catalog.v1.OrganisationService/DeleteOrganisation',
+                request_serializer=voicehub_dot_catalog_dot_v1_dot_access__pb2.DeleteOrganisationRequest.SerializeToString,
+                response_deserializer=voicehub_dot_catalog_dot_v1_dot_access__pb2.DeleteOrganisationResponse.FromString,
+                _registered_method=True)
 
 
 class OrganisationServiceServicer:
@@ -527,6 +532,13 @@ class OrganisationServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DeleteOrganisation(self, request, context):
+        """Of an organisation that owns no repository; needs admin. The answer to one that does names them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OrganisationServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -554,6 +566,11 @@ def add_OrganisationServiceServicer_to_server(servicer, server):
                     servicer.RemoveMember,
                     request_deserializer=voicehub_dot_catalog_dot_v1_dot_access__pb2.RemoveMemberRequest.FromString,
                     response_serializer=voicehub_dot_catalog_dot_v1_dot_access__pb2.RemoveMemberResponse.SerializeToString,
+            ),
+            'DeleteOrganisation': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteOrganisation,
+                    request_deserializer=voicehub_dot_catalog_dot_v1_dot_access__pb2.DeleteOrganisationRequest.FromString,
+                    response_serializer=voicehub_dot_catalog_dot_v1_dot_access__pb2.DeleteOrganisationResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -692,6 +709,33 @@ class OrganisationService:
             '/voicehub.catalog.v1.OrganisationService/RemoveMember',
             voicehub_dot_catalog_dot_v1_dot_access__pb2.RemoveMemberRequest.SerializeToString,
             voicehub_dot_catalog_dot_v1_dot_access__pb2.RemoveMemberResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteOrganisation(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/voicehub.catalog.v1.OrganisationService/DeleteOrganisation',
+            voicehub_dot_catalog_dot_v1_dot_access__pb2.DeleteOrganisationRequest.SerializeToString,
+            voicehub_dot_catalog_dot_v1_dot_access__pb2.DeleteOrganisationResponse.FromString,
             options,
             channel_credentials,
             insecure,

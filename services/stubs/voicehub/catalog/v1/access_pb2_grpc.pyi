@@ -165,6 +165,8 @@ class OrganisationServiceStub:
     SetMember: _grpc.UnaryUnaryMultiCallable[_access_pb2.SetMemberRequest, _access_pb2.SetMemberResponse]
     """A member has the role on every repository of the organisation; needs admin."""
     RemoveMember: _grpc.UnaryUnaryMultiCallable[_access_pb2.RemoveMemberRequest, _access_pb2.RemoveMemberResponse]
+    DeleteOrganisation: _grpc.UnaryUnaryMultiCallable[_access_pb2.DeleteOrganisationRequest, _access_pb2.DeleteOrganisationResponse]
+    """Of an organisation that owns no repository; needs admin. The answer to one that does names them."""
 
 @_typing.type_check_only
 class OrganisationServiceAsyncStub(OrganisationServiceStub):
@@ -179,6 +181,8 @@ class OrganisationServiceAsyncStub(OrganisationServiceStub):
     SetMember: _aio.UnaryUnaryMultiCallable[_access_pb2.SetMemberRequest, _access_pb2.SetMemberResponse]  # type: ignore[assignment]
     """A member has the role on every repository of the organisation; needs admin."""
     RemoveMember: _aio.UnaryUnaryMultiCallable[_access_pb2.RemoveMemberRequest, _access_pb2.RemoveMemberResponse]  # type: ignore[assignment]
+    DeleteOrganisation: _aio.UnaryUnaryMultiCallable[_access_pb2.DeleteOrganisationRequest, _access_pb2.DeleteOrganisationResponse]  # type: ignore[assignment]
+    """Of an organisation that owns no repository; needs admin. The answer to one that does names them."""
 
 class OrganisationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Owners that are not one person."""
@@ -220,5 +224,13 @@ class OrganisationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _access_pb2.RemoveMemberRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_access_pb2.RemoveMemberResponse, _abc.Awaitable[_access_pb2.RemoveMemberResponse]]: ...
+
+    @_abc_1.abstractmethod
+    def DeleteOrganisation(
+        self,
+        request: _access_pb2.DeleteOrganisationRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.DeleteOrganisationResponse, _abc.Awaitable[_access_pb2.DeleteOrganisationResponse]]:
+        """Of an organisation that owns no repository; needs admin. The answer to one that does names them."""
 
 def add_OrganisationServiceServicer_to_server(servicer: OrganisationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
