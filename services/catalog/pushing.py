@@ -84,7 +84,8 @@ def _target(session: Session, identity: Identity, request: pb.CreateVersionReque
 def _tip(session: Session, repository: RepositoryRow, branch: str, onto: str) -> str:
     """The version that a push to the branch stands on; empty for the first one.
 
-    A branch that is new stands on `onto`, a version of the repository, or on what `main` has.
+    A branch that is new stands on `onto`, a version of the repository, or on what `main` has; so does one of the name
+    of a branch that was deleted, as on git hosts. What that one had is still read by its ids.
     """
     row = session.get(RefRow, (repository.id, branch))
     if row is None:

@@ -156,6 +156,18 @@ def test_a_deleted_branch_comes_back_where_it_loses_nothing_unless_forced(hub: H
     assert refs_of(hub, "ann").SetRef(anew).ref.version == one
 
 
+def test_a_push_to_the_name_of_a_deleted_branch_begins_a_new_one_where_it_says(hub: Hub) -> None:
+    one, two = pushed(hub, "ann", "begun"), pushed(hub, "ann", "begun", ref="side")
+    stale = hub.push_request("ann", "begun", ref="side", onto=one)
+    assert refusal(hub.stub("ann").CreateVersion, stale).reason == "REF_MOVED", "while it is there, it counts"
+    gone = refs_pb2.DeleteRefRequest(owner="ann", name="begun", ref="side", expected=two)
+    refs_of(hub, "ann").DeleteRef(gone)
+    three = pushed(hub, "ann", "begun", ref="side", onto=one)
+    assert history(hub, "ann", "begun", "side") == [three, one]
+    found = hub.stub("ann").GetVersion(pb.GetVersionRequest(owner="ann", name="begun", ref=two)).version
+    assert found.state == pb.VERSION_STATE_PUBLISHED
+
+
 def test_a_refused_version_leaves_its_branch_where_it_was(hub: Hub) -> None:
     one = pushed(hub, "ann", "fallen")
     two = pushed(hub, "ann", "fallen", publish=False)
