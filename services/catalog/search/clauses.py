@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from services.catalog.search.lexicon import LOOSE, Facet, Lexicon, Units
 
 EXACT_LEAST, CONTAINED_CREDIT = 0.82, 0.82
-LOOSE_CREDIT = 0.8  # of a facet that a voice's prose only suggests
+LOOSE_CREDIT = 0.65  # of a facet that a voice's prose only suggests
 NEARLY_CREDIT = 0.9  # of the facet that a word comes near to which no voice says
 
 

@@ -14,7 +14,7 @@ from services.catalog.search.words import WordTable
 
 SUGGESTED_CREDIT, SUGGESTED_WEIGHT = 0.95, 0.7  # of a facet that a word of the query suggests
 SLIP_WEIGHT = 0.8  # of a facet of a word of which the query's may be a slip
-GLOSS_WEIGHT = 0.7  # of a facet that a dictionary gives to a word
+GLOSS_WEIGHT = 0.4  # of a facet that a dictionary gives to a word
 
 
 def suggested(text: Sequence[Units], lexicon: Lexicon) -> list[Clause]:

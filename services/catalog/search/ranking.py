@@ -24,7 +24,7 @@ from services.catalog.search.words import WordTable
 
 ENOUGH = 50  # hits; fewer exact ones are followed by those that come near
 NEAR_LEAST = 0.3  # of the score of the clauses, for a hit that comes near
-TEXT_WEIGHT = 2.0  # of a word that no voice but one has
+TEXT_WEIGHT = 1.7  # of a word that no voice but one has
 ALIKE_LEAST, ALIKE_MOST, ALIKE_CREDIT = 0.55, 40, 0.8
 ALIKE_WEIGHT, SHORT_WEIGHT = 0.6, 0.15
 TEXT_MOST, TEXT_SHARE = 1.2, 0.35  # of all text together: at least the one, at most this share of the facets
