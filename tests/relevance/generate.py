@@ -1,5 +1,5 @@
-"""Relevance sets, the same bytes every time: `python -m tests.relevance.generate FOLDER [other_ | third_]`. 3,200
-voices each.
+"""Relevance sets, the same bytes every time: `python -m tests.relevance.generate FOLDER
+[other_ | third_ | fourth_]`. 3,200 voices each.
 
 The prose of the records and the texts of the queries are hand-written (`prose.yaml`, `queries.tsv`) and were written
 before the search was tuned; some of the queries are for tuning, the others only for reporting. When the lexicon grew,
@@ -8,14 +8,17 @@ facts among the circumstances of a project. `other_` is a second set, by another
 languages, written after the lexicon and without looking at it; both parts of its queries ask for the same topics.
 `third_` was written without looking at the search, and from the format and the names of facts of the other two alone:
 cards and requests as a hub's creators and users write them, half by a profession, a comparison, a scene or slang. Its
-two parts share no phrases and no topics, so that what is learnt from one does not show in the other.
+two parts share no phrases and no topics, so that what is learnt from one does not show in the other. `fourth_` is by
+an author who saw nothing of the search and, of the other sets, only three lines each for their format: its two parts
+share no topics either, and it adds paraphrases and exclusions to the classes.
 
 A voice has hidden facts (language, gender, age, timbres, styles, emotions, topics); each stands in its field, in the
 prose, or in both.
 
 Grading, by the share of the facts that a query asks for and the voice has: all of them 3, at least two thirds 2, at
 least half of four or more 1, fewer 0. A voice of another language, gender or age than the one asked
-for gets at most 1. Forks are judged like others: a fork is as good an answer as its original.
+for gets at most 1. A fact marked `+` is what the request is about: a voice without it gets 0; so does one that has a
+fact marked `-`. Forks are judged like others: a fork is as good an answer as its original.
 """
 
 from __future__ import annotations
@@ -50,13 +53,15 @@ Fact = tuple[str, str]
 
 @dataclass(frozen=True)
 class Query:
-    """One judged query: id, which part (tune or report), class, text and the facts it asks for."""
+    """One judged query: id, part (tune or report), class, text, the facts it asks for, must have and must not have."""
 
     id: str
     part: str
     kind: str
     text: str
     facts: tuple[Fact, ...]
+    needed: frozenset[Fact] = frozenset()
+    unwanted: frozenset[Fact] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,8 @@ def generate(name: str = "") -> RelevanceSet:
 
 def judge(query: Query, truth: frozenset[Fact]) -> int:
     """The grade of a voice for a query, 0 to 3: see the module's text."""
+    if not query.needed <= truth or query.unwanted & truth:
+        return 0
     share = sum(fact in truth for fact in query.facts) / len(query.facts)
     grade = 3 if share == 1 else 2 if share >= 2 / 3 else 1 if share >= 1 / 2 and len(query.facts) > 3 else 0
     wrong = any(key in ("lang", "gender", "age") and (key, value) not in truth for key, value in query.facts)
@@ -118,7 +125,10 @@ def _queries(name: str) -> list[Query]:
     found = []
     for number, line in enumerate(lines):
         part, kind, facts, text = line.split("\t")
-        found.append(Query(f"q{number:03d}", part, kind, text, tuple(_fact(word) for word in facts.split())))
+        words = facts.split()
+        asked = tuple(_fact(word.removeprefix("+")) for word in words if not word.startswith("-"))
+        needed, unwanted = (frozenset(_fact(w[1:]) for w in words if w.startswith(mark)) for mark in "+-")
+        found.append(Query(f"q{number:03d}", part, kind, text, asked, needed, unwanted))
     return found
 
 
