@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.cluster.looking import wait_for
 from tests.e2e.golden import CHECKPOINTS, S1, Recorded
 from tests.e2e.house import DECLARED, ROOT, House, Person
 
@@ -31,8 +32,11 @@ def admin(house: House, *arguments: str) -> str:
 def test_a_published_voice_earns_and_credits_can_be_given(
     voice: dict[str, object], creator: Person, developer: Person, house: House
 ) -> None:
-    entries = creator.ok("credits", "--entries", "100")["entries"]
-    assert ("publish", 20, str(voice["id"])) in [(one["kind"], one["amount"], one["reference"]) for one in entries]
+    def earned() -> bool:  # by an event, which may be a moment after the voice is published
+        entries = creator.ok("credits", "--entries", "100")["entries"]
+        return ("publish", 20, voice["id"]) in [(one["kind"], one["amount"], one["reference"]) for one in entries]
+
+    wait_for(earned, 60, "earned by publishing")
     before = developer.ok("credits")["credits"]["balance"]
     left = creator.ok("gift", "developer", "7", "--note", "thanks")
     assert developer.ok("credits")["credits"]["balance"] == before + 7
