@@ -10,7 +10,8 @@ from typing import Any
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from services.trainer.tables import cluster_objects, cluster_work
+from services.trainer.domain.jobs import State
+from services.trainer.tables import cluster_objects, cluster_work, jobs
 
 
 class Kind(StrEnum):
@@ -23,12 +24,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Stored:
-    """An object of a job; a larger `sequence` is a later one."""
+    """An object of a job, which stands at `state` (None: it was erased); a larger `sequence` is a later one."""
 
     sequence: int
     job_id: str
     digest: str
     kind: Kind
+    state: State | None
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,11 @@ def keep_object(session: Session, job_id: str, digest: str, kind: Kind) -> None:
 def objects(session: Session) -> Sequence[Stored]:
     """Of all jobs, oldest first."""
     table = cluster_objects.c
-    rows = session.execute(select(cluster_objects).order_by(table.sequence))
-    return [Stored(row.sequence, row.job_id, row.digest, Kind(row.kind)) for row in rows]
+    query = select(cluster_objects, jobs.c.state).outerjoin(jobs, jobs.c.id == table.job_id).order_by(table.sequence)
+    return [
+        Stored(row.sequence, row.job_id, row.digest, Kind(row.kind), State(row.state) if row.state else None)
+        for row in session.execute(query)
+    ]
 
 
 def drop_objects(session: Session, gone: Sequence[Stored]) -> None:

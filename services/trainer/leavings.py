@@ -7,11 +7,11 @@ was stored, so an attempt that begins just then asks for the one before.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from services.common.database import Database
 from services.common.objects import ObjectStore
-from services.trainer import cluster_store, store
+from services.trainer import cluster_store
 from services.trainer.archives import AREA
 from services.trainer.cluster_store import Kind, Stored
 from services.trainer.domain.jobs import State
@@ -23,8 +23,7 @@ def remove(database: Database, objects: ObjectStore) -> int:
     """Removes it; how many rows that were. Dying in between leaves a row whose object is gone: it is removed again."""
     with database.read() as session:
         there = cluster_store.objects(session)
-        found = {job_id: store.find(session, job_id) for job_id in {one.job_id for one in there}}
-    gone = superfluous(there, {job_id: job.state for job_id, job in found.items() if job})
+    gone = superfluous(there)
     if not gone:
         return 0
     needed = {one.digest for one in set(there).difference(gone)}
@@ -35,14 +34,14 @@ def remove(database: Database, objects: ObjectStore) -> int:
     return len(gone)
 
 
-def superfluous(there: Sequence[Stored], states: Mapping[str, State]) -> list[Stored]:
-    """All of a job that has succeeded or that is erased (it has no state); of others the older checkpoints."""
+def superfluous(there: Sequence[Stored]) -> list[Stored]:
+    """All of a job that has succeeded or that is erased; of others the older checkpoints."""
     of_jobs: dict[str, list[Stored]] = defaultdict(list)
     for one in there:
         of_jobs[one.job_id].append(one)
     gone: list[Stored] = []
-    for job_id, stored in of_jobs.items():
-        if states.get(job_id, State.SUCCEEDED) is State.SUCCEEDED:
+    for stored in of_jobs.values():
+        if stored[0].state in (None, State.SUCCEEDED):
             gone += stored
         else:
             gone += [one for one in stored if one.kind is Kind.CHECKPOINT][:-CHECKPOINTS]
