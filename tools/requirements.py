@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -58,11 +59,22 @@ def _as_root() -> bool:
     return os.geteuid() == 0
 
 
+def _gpu() -> bool:
+    return Path("/dev/nvidia0").exists()
+
+
+def _onnxruntime_gpu() -> bool:
+    """Whether onnxruntime was built for a GPU; both builds have one name, and only one can be installed."""
+    found = importlib.util.find_spec("onnxruntime")
+    return bool(found and found.origin and any(Path(found.origin).parent.glob("capi/*providers_cuda*")))
+
+
 _IMAGES = _all(_as_root, _program("mmdebstrap"))
 _CONTAINERS = _all(*(_program(name) for name in ("containerd", "ctr", "runc", "ip", "iptables", "nsenter")))
 
 CHECKS: Mapping[str, Callable[[], bool]] = {
-    "gpu": lambda: Path("/dev/nvidia0").exists(),
+    "gpu": _gpu,
+    "onnxruntime-gpu": _all(_gpu, _onnxruntime_gpu),
     "bubblewrap": _program("bwrap"),
     "chromium": _program("chromium", "chromium-browser", "google-chrome"),
     "faketime": lambda: any(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")),

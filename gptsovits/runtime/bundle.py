@@ -15,10 +15,13 @@ from gptsovits.config import SpectrogramConfig
 from gptsovits.errors import BrokenVoice
 from gptsovits.formats.digests import file_digest
 from gptsovits.runtime.batching import ContinuousBatcher, shared_batcher
-from gptsovits.runtime.graph import Graph, shared_graph
+from gptsovits.runtime.graph import Device, Graph, shared_graph
 
 FORMAT = "voicehub-onnx/1"
 GRAPHS = ("quantise", "style", "s1_prefill", "s1_step", "s2")
+ON_GPU = ("quantise", "style", "s2")
+"""What a GPU computes when it is asked for. Stage 1 stays where its cache lies, in the memory of the process; and a GPU
+does not say when a phone is none of its table's."""
 
 
 @dataclass(frozen=True)
@@ -98,16 +101,17 @@ class Bundle:
     stage1: ContinuousBatcher
 
     @classmethod
-    def open(cls, folder: Path, threads: int, verify: bool) -> Bundle:
+    def open(cls, folder: Path, threads: int, verify: bool, device: Device = "cpu") -> Bundle:
         """Reads ``folder/bundle.json`` and its graphs; ``verify`` compares every file with its digest first."""
         content = read_header(folder)
         facts = VoiceFacts.from_json(content)
         paths = {name: graph_path(folder, content, name, verify) for name in GRAPHS}
+        where: dict[str, Device] = {name: device if name in ON_GPU else "cpu" for name in GRAPHS}
         if not verify:
-            graphs = {name: Graph(path, threads) for name, path in paths.items()}
+            graphs = {name: Graph(path, threads, where[name]) for name, path in paths.items()}
             return cls(facts, graphs, ContinuousBatcher(graphs["s1_prefill"], graphs["s1_step"], facts.eos))
         digests = graph_digests(content)
-        graphs = {name: shared_graph(path, digests[name], threads) for name, path in paths.items()}
+        graphs = {name: shared_graph(path, digests[name], threads, where[name]) for name, path in paths.items()}
         return cls(facts, graphs, shared_batcher(graphs["s1_prefill"], graphs["s1_step"], facts.eos))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -12,7 +12,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 
-from gptsovits.errors import BrokenVoice
+from gptsovits.errors import BrokenVoice, MissingInput
 from gptsovits.runtime.weights import without_weights
 
 GRAPH_ERRORS = (
@@ -25,16 +25,21 @@ GRAPH_ERRORS = (
 )
 """What onnxruntime raises; it has no common class for them."""
 CPU = ("CPUExecutionProvider",)
+CUDA = "CUDAExecutionProvider"
+ON_CUDA = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
+"""Float32 is computed as float32, and a length that is new does not wait until all algorithms have been tried."""
+Device = Literal["cpu", "cuda"]
 LEFT_OUT = ("MatMulScaleFusion",)
 """A rewriting of onnxruntime that makes the attention of a step slower: a product with a factor in it is none of those
 that are quick for one row."""
+_WANTED = "install onnxruntime-gpu in the place of onnxruntime, with NVIDIA's driver, CUDA and cuDNN, or say device=cpu"
 _WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
 
 
 class Graph:
     """One session; thread-safe. Inputs that the graph does not declare are not fed."""
 
-    def __init__(self, path: Path, threads: int, providers: tuple[str, ...] = CPU) -> None:
+    def __init__(self, path: Path, threads: int, device: Device = "cpu") -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
@@ -44,11 +49,13 @@ class Graph:
         options.add_session_config_entry(_WEIGHTS_FOLDER, str(real.parent))
         try:
             self.session = onnxruntime.InferenceSession(
-                without_weights(real), options, providers=list(providers), disabled_optimizers=list(LEFT_OUT)
+                without_weights(real), options, providers=_providers(device), disabled_optimizers=list(LEFT_OUT)
             )
         except (*GRAPH_ERRORS, ValueError) as error:
             message = f"{path} is no graph that onnxruntime can run; pull or export the voice again."
             raise BrokenVoice(message) from error
+        if device == "cuda" and CUDA not in self.session.get_providers():
+            raise MissingInput(f"onnxruntime cannot use the GPU of this machine: {_WANTED}.")
         declared = self.session.get_inputs()
         self.inputs = frozenset(item.name for item in declared)
         made = self.session.get_outputs()
@@ -67,6 +74,17 @@ class Graph:
             raise refused_inputs(self.name, error) from error
 
 
+def require(device: Device) -> None:
+    """Raises ``MissingInput`` when this onnxruntime was built without the device: it would fall back in silence."""
+    if device == "cuda" and CUDA not in onnxruntime.get_available_providers():
+        raise MissingInput(f"This onnxruntime was built without CUDA: {_WANTED}.")
+
+
+def _providers(device: Device) -> list[Any]:
+    require(device)
+    return [(CUDA, ON_CUDA), *CPU] if device == "cuda" else list(CPU)
+
+
 def refused_inputs(name: str, error: Exception) -> BrokenVoice:
     """What a graph of any engine says about inputs that do not fit."""
     first_line = str(error).partition("\n")[0][:200]
@@ -75,8 +93,9 @@ def refused_inputs(name: str, error: Exception) -> BrokenVoice:
     )
 
 
-_OPEN: WeakValueDictionary[tuple[str, int], Graph] = WeakValueDictionary()
-_OPENING: WeakValueDictionary[tuple[str, int], _Door] = WeakValueDictionary()
+_Key = tuple[str, int, Device]
+_OPEN: WeakValueDictionary[_Key, Graph] = WeakValueDictionary()
+_OPENING: WeakValueDictionary[_Key, _Door] = WeakValueDictionary()
 _REGISTERS = threading.Lock()
 
 
@@ -87,14 +106,14 @@ class _Door:
         self.lock = threading.Lock()
 
 
-def shared_graph(path: Path, digest: str, threads: int) -> Graph:
+def shared_graph(path: Path, digest: str, threads: int, device: Device = "cpu") -> Graph:
     """The graph with this verified digest: one session for all voices that hold the same file."""
-    key = (digest, threads)
+    key = (digest, threads, device)
     with _REGISTERS:
         door = _OPENING.setdefault(key, _Door())
     with door.lock:
         graph = _OPEN.get(key)
         if graph is None:
-            graph = Graph(path, threads)
+            graph = Graph(path, threads, device)
             _OPEN[key] = graph
         return graph

@@ -15,6 +15,7 @@ from gptsovits.runtime import limits
 from gptsovits.runtime.bundle import Bundle, VoiceFacts
 from gptsovits.runtime.content import ContentEncoder
 from gptsovits.runtime.engine import Engine, Running, Utterance
+from gptsovits.runtime.graph import Device
 from gptsovits.runtime.noise import FrameNoise
 from gptsovits.runtime.prompt import Conditioning, Prompt, bert_for
 from gptsovits.runtime.sampling import Floats, Race, Sampling, Tokens
@@ -27,9 +28,9 @@ class Voice:
         self._engine = engine
 
     @classmethod
-    def load(cls, folder: Path | str, threads: int = 1, verify: bool = True) -> Voice:
+    def load(cls, folder: Path | str, threads: int = 1, verify: bool = True, device: Device = "cpu") -> Voice:
         """Opens a bundle folder in this process with ``threads`` per graph; ``verify`` checks every file's digest."""
-        return cls(Bundle.open(Path(folder), threads, verify))
+        return cls(Bundle.open(Path(folder), threads, verify, device))
 
     @property
     def facts(self) -> VoiceFacts:
@@ -171,7 +172,7 @@ class Voice:
     ) -> Floats:  # fmt: skip
         """Frame i of the result lies at latent frame ``(first + i) * step``."""
         wave: Floats = self._engine.graphs["s2"].run(
-            codes=np.asarray(codes, np.int64)[None],
+            codes=self._known_codes(codes)[None],
             phones=self._known_phones(target_phones)[None],
             ge=ge,
             noise=np.ascontiguousarray(noise, np.float32),
@@ -215,13 +216,11 @@ class Voice:
         return phones, np.concatenate((conditioning.bert, bert_for(target_phones, target_bert, dim)), 1)
 
     def _known_phones(self, phones: Tokens) -> Tokens:
-        ids = np.asarray(phones, np.int64)
-        if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < self.facts.phones:
-            raise MissingInput(
-                f"The voice knows phones 0 to {self.facts.phones - 1}, but was given {int(ids.min())} to "
-                f"{int(ids.max())}; use the symbol table of its base."
-            )
-        return ids
+        return _known("phones", phones, self.facts.phones, "use the symbol table of its base")
+
+    def _known_codes(self, codes: Tokens) -> Tokens:
+        """Asked here, since a GPU reads what lies behind its table and does not say so."""
+        return _known("tokens", codes, self.facts.eos, "decode them with the voice that said them")
 
     def _prompt_codes(self, prompt: Prompt, encoder: ContentEncoder | None) -> Tokens:
         if prompt.codes is not None:
@@ -235,6 +234,16 @@ class Voice:
                 "with features."
             )
         return self.quantise(encoder.prompt_features(prompt.wave, self.facts))
+
+
+def _known(what: str, ids: Tokens, count: int, advice: str) -> Tokens:
+    """The ids, of 0 to ``count`` - 1; MissingInput for others."""
+    ids = np.asarray(ids, np.int64)
+    if ids.size and not 0 <= int(ids.min()) <= int(ids.max()) < count:
+        raise MissingInput(
+            f"The voice knows {what} 0 to {count - 1}, but was given {int(ids.min())} to {int(ids.max())}; {advice}."
+        )
+    return ids
 
 
 def frames_at_speed(frames: int, speed: float) -> int:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gptsovits.arch.s1 import Text2Semantic
 from gptsovits.arch.s1_loss import S1Batch, S1Loss, preference_loss, training_loss
+from gptsovits.train import randomness
 from gptsovits.train.precision import MixedPrecision
 from gptsovits.train.scaled_adam import ScaledAdam, ScaledAdamOptions
 
@@ -79,7 +80,7 @@ class S1Trainer:
             "optimiser": self.optimiser.state_dict(),
             "updates": self.updates,
             "batch_of_epoch": self.batch_of_epoch,
-            "random": torch.get_rng_state(),
+            **randomness.kept(self.device),
             "spoiler": self._spoiler.getstate(),
             "precision": self._precision.state(),
         }
@@ -92,7 +93,7 @@ class S1Trainer:
             parameter.grad = None if gradient is None else gradient.to(parameter.device, copy=True)
         self.optimiser.load_state_dict(state["optimiser"])
         self.updates, self.batch_of_epoch = int(state["updates"]), int(state["batch_of_epoch"])
-        torch.set_rng_state(state["random"])
+        randomness.restored(state, self.device)
         self._spoiler.setstate(state["spoiler"])
         self._precision.resume(state["precision"])
 

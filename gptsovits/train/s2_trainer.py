@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gptsovits.arch.discriminator import Discriminator
 from gptsovits.arch.s2 import S2Batch, Synthesizer
+from gptsovits.train import randomness
 from gptsovits.train.mel import MelFrontEnd
 from gptsovits.train.precision import MixedPrecision
 from gptsovits.train.s2_losses import KL_WEIGHT, MEL_WEIGHT, discriminator_loss, generator_losses, real_crop
@@ -98,7 +99,7 @@ class S2Trainer:
             "judge_optimiser": self.judge_optimiser.state_dict(),
             "epoch": self.epoch,
             "updates": self.updates,
-            "random": torch.get_rng_state(),
+            **randomness.kept(self.device),
             "precision": self._precision.state(),
         }
 
@@ -109,7 +110,7 @@ class S2Trainer:
         self.generator_optimiser.load_state_dict(state["generator_optimiser"])
         self.judge_optimiser.load_state_dict(state["judge_optimiser"])
         self.epoch, self.updates = int(state["epoch"]), int(state["updates"])
-        torch.set_rng_state(state["random"])
+        randomness.restored(state, self.device)
         self._precision.resume(state["precision"])
 
     def _descend(self, optimiser: torch.optim.Optimizer, loss: Tensor) -> None:

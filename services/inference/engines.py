@@ -1,15 +1,17 @@
-"""Where voices are computed, chosen by one URL: `onnxruntime://` in this process, `triton://host:port/repository`."""
+"""Where voices are computed, chosen by one URL: `onnxruntime://[?device=cuda]` in this process, `triton://host:port/repository`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, get_args
 from urllib.parse import parse_qsl, urlsplit
 
+from gptsovits.errors import VoiceError
 from gptsovits.runtime.bundle import Bundle, graph_digests, read_header
 from gptsovits.runtime.engine import Engine
+from gptsovits.runtime.graph import Device, require
 
 DEFAULT_MEMORY_MB = 4096
 
@@ -41,11 +43,14 @@ class Engines(Protocol):
 
 
 class InProcess:
-    """onnxruntime here."""
+    """onnxruntime here; on a GPU all graphs but the step of stage 1."""
+
+    def __init__(self, device: Device = "cpu") -> None:
+        self._device = device
 
     def open(self, folder: Path) -> Opened:
         """See `Engines`."""
-        bundle = Bundle.open(folder, threads=1, verify=True)
+        bundle = Bundle.open(folder, threads=1, verify=True, device=self._device)
         header = read_header(folder)
         sizes = {d: (folder / header["graphs"][n]["file"]).stat().st_size for n, d in graph_digests(header).items()}
         return Opened(bundle, sizes, lambda: None)  # sessions go with the last who speaks
@@ -55,13 +60,26 @@ def open_engines(url: str) -> Engines:
     """The engines of VOICEHUB_INFERENCE_URL; ValueError for an unknown one."""
     parts = urlsplit(url)
     if parts.scheme == "onnxruntime":
-        return InProcess()
+        return InProcess(_device(parts.query))
     if parts.scheme == "triton":
         # late: a hub without Triton needs no client of it
         from services.inference.triton.engine import TritonEngines
 
         return TritonEngines.of_url(url)
     raise ValueError(f"VOICEHUB_INFERENCE_URL is {url!r}, but must be onnxruntime:// or triton://host:port/repository")
+
+
+def _device(query: str) -> Device:
+    """`?device=` of the URL; whether the GPU is there is said before a hub starts on it, not by its first listener."""
+    named = dict(parse_qsl(query)).get("device", "cpu")
+    if named not in get_args(Device):
+        raise ValueError(f"VOICEHUB_INFERENCE_URL has device={named}, but must have {' or '.join(get_args(Device))}")
+    device: Device = "cuda" if named == "cuda" else "cpu"
+    try:
+        require(device)
+    except VoiceError as error:
+        raise ValueError(f"VOICEHUB_INFERENCE_URL is onnxruntime://?{query}. {error}") from error
+    return device
 
 
 def memory_budget(url: str) -> int:

@@ -94,7 +94,13 @@ def sound(opened: OpenVoice, number: int) -> Floats:
 
 
 class InferenceContract:
-    """The promises of `services.inference.engines.Engines` and of the shelf on it."""
+    """The promises of `services.inference.engines.Engines` and of the shelf on it.
+
+    Attributes:
+        tolerance: how far a wave may be from the reference's, of 1.
+    """
+
+    tolerance = TOLERANCE
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -124,7 +130,7 @@ class InferenceContract:
             np.testing.assert_array_equal(tokens, alone(bundles[name], voice, 1))
             wave = voice.engine.decode(tokens, phones, voice.conditioning.ge, seed=3)
             expected = EngineVoice(bundles[name]).decode(tokens, phones, voice.conditioning.ge, seed=3)
-            assert np.abs(wave - expected).max() < TOLERANCE
+            assert np.abs(wave - expected).max() < self.tolerance
             waves.append(wave)
         assert np.abs(waves[0] - waves[2]).max() > 100 * TOLERANCE, "voices differ by their decoder"
 
@@ -135,7 +141,7 @@ class InferenceContract:
         prompt = recorded_prompt(GOLDEN)
         expected, found = here.prepare(prompt), there.prepare(prompt)
         np.testing.assert_array_equal(found.codes, expected.codes)
-        np.testing.assert_allclose(found.ge, expected.ge, atol=TOLERANCE)
+        np.testing.assert_allclose(found.ge, expected.ge, atol=self.tolerance)
         assert len(found.codes)
         phones = phones_of(here, 5)
         tokens = [one.generate_tokens(phones, None, expected, manner_of(5)) for one in (here, there)]
@@ -163,7 +169,7 @@ class InferenceContract:
         with ThreadPoolExecutor(8) as pool:
             heard = list(pool.map(lambda number: sound(opened[names[number]], number), range(8)))
         for one, other in zip(heard, expected, strict=True):
-            assert np.abs(one - other).max() < TOLERANCE
+            assert np.abs(one - other).max() < self.tolerance
 
     def test_many_sentences_of_one_call_are_those_of_many_calls(self, opened: dict[str, OpenVoice]) -> None:
         voice = opened["nano-0"]
@@ -209,6 +215,18 @@ class InferenceContract:
         shared = set.intersection(*(set(size) for size in nano))
         assert shared
         assert shelf.loaded == sum({key: size for one in sizes for key, size in one.items()}.values())
+
+
+class InProcessContract(InferenceContract):
+    """The same of onnxruntime in this process, whatever it computes on."""
+
+    @pytest.fixture
+    def work(self) -> WorkOf:
+        def of(opened: OpenVoice) -> Work:
+            done = opened.engine._engine.stage1.statistics  # type: ignore[attr-defined]
+            return Work(done.tokens, done.cancelled)
+
+        return of
 
 
 class ShelfContract:

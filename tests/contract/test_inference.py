@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import onnxruntime
 import pytest
 
 from services.inference.engines import Engines, open_engines
-from services.inference.shelf import OpenVoice
-from tests.contract.inference_suite import InferenceContract, ShelfContract, Work, WorkOf
+from tests.contract.inference_suite import InProcessContract, ShelfContract
 
 
 @pytest.fixture(scope="module")
@@ -14,16 +14,7 @@ def engines() -> Engines:
     return open_engines("onnxruntime://")
 
 
-@pytest.fixture
-def work() -> WorkOf:
-    def of(opened: OpenVoice) -> Work:
-        done = opened.engine._engine.stage1.statistics  # type: ignore[attr-defined]
-        return Work(done.tokens, done.cancelled)
-
-    return of
-
-
-class TestOnnxruntime(InferenceContract):
+class TestOnnxruntime(InProcessContract):
     pass
 
 
@@ -35,3 +26,12 @@ def test_an_unknown_scheme_is_refused() -> None:
     for url in ("gopher://nowhere", "triton://nowhere", "triton://localhost:8001", "triton://localhost:1/a?backend=x"):
         with pytest.raises(ValueError, match="VOICEHUB_INFERENCE_URL"):
             open_engines(url)
+
+
+def test_a_device_that_is_not_here_is_refused_before_anybody_listens() -> None:
+    with pytest.raises(ValueError, match="must have cpu or cuda"):
+        open_engines("onnxruntime://?device=tpu")
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        with pytest.raises(ValueError, match="install onnxruntime-gpu"):
+            open_engines("onnxruntime://?device=cuda")
+    assert open_engines("onnxruntime://?device=cpu&memory_mb=100")

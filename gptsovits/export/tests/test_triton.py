@@ -68,6 +68,8 @@ def test_triton_reads_every_config(bundles: tuple[Path, Path], tmp_path: Path, b
         assert len(config.model_warmup[0].inputs) == len(config.input)
         accelerated = config.optimization.execution_accelerators.gpu_execution_accelerator
         assert [one.name for one in accelerated] == (["tensorrt"] if backend == "tensorrt" else [])
+        searched = config.parameters["cudnn_conv_algo_search"].string_value
+        assert searched == ("1" if expected == "onnxruntime" else "")
 
 
 def test_requests_of_different_lengths_are_batched(bundles: tuple[Path, Path], tmp_path: Path) -> None:
