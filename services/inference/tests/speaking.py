@@ -98,7 +98,7 @@ def speaking(bundle: Path, folder: Path, capacity: Capacity) -> Iterator[Speakin
     def register(server: grpc.Server) -> None:
         inference_pb2_grpc.add_InferenceServiceServicer_to_server(service, server)
 
-    server = rpc.make_server(address, Verifier(folder / "keys"), register, [], capacity.places + rpc.WORKERS)
+    server = rpc.make_server(address, Verifier(folder / "keys"), register, [], workers=capacity.places + rpc.WORKERS)
     channels: list[grpc.Channel] = []
 
     def as_account(name: str) -> Stub:
