@@ -29,11 +29,14 @@ class Line:
         self._bells: dict[int, threading.Event] = {}
 
     @contextmanager
-    def place(self, account: str, cancellation: Cancellation) -> Iterator[Place]:
-        """A place for the length of a block; TooMany or Unavailable at once when there is none."""
+    def place(self, account: str, cancellation: Cancellation, *, whole: bool = False) -> Iterator[Place]:
+        """A place for the length of a block; TooMany or Unavailable at once when there is none.
+
+        ``whole``: nobody hears anything of it before its end.
+        """
         try:
             with self._lock:
-                ticket = self._robin.enter(account)
+                ticket = self._robin.enter(account, whole=whole)
                 self._bells[ticket] = threading.Event()
                 _PLACES.set(self._robin.admitted)
         except VoiceHubError as error:

@@ -94,9 +94,10 @@ class Synthesizer:
         script, chosen, called_off = wish.script(), with_prompt(voice, wish.prompt), cancellation or Cancellation()
         job, how = None, "failed"
         try:
-            with self._line.place(account, called_off) as place:
+            whole = form.delivery is Delivery.FILE
+            with self._line.place(account, called_off, whole=whole) as place:
                 job = Job(self._shelf, chosen, voice, wish, script, form, place, self._check)
-                yield from job.whole(self._provenance) if form.delivery is Delivery.FILE else job.streamed()
+                yield from job.whole(self._provenance) if whole else job.streamed()
             how = "finished"
         except (Cancelled, GeneratorExit):
             how = "cancelled"

@@ -1,4 +1,10 @@
-"""Who is served next: turns go round the accounts, within an account to the oldest request.
+"""Who is served next: turns go round the accounts, and within an account round its requests.
+
+What nobody hears before its end takes the turns that fall to such requests one request after another: all of them half
+done would help nobody.
+
+An account that is alone may have all turns. As soon as another one is at work, each has its share of them; turns that
+it holds above its share run to their ends and are not counted, so that nobody waits for them.
 
 Work in the background (`BACKGROUND`) gets a turn when nobody else asks for one, and gives it back as soon as somebody
 does; after eight turns of others it gets one that it keeps. It takes no place from anybody: whoever works so bounds it.
@@ -39,9 +45,22 @@ class Capacity:
 
 @dataclass
 class _Account:
+    since: int
+    """The turn before which it was served last, or came: who leaves and comes back is not first again."""
+    served: bool = False
     places: set[int] = field(default_factory=set)
-    waiting: set[int] = field(default_factory=set)
-    served: int = 0
+    waiting: list[int] = field(default_factory=list)
+    """In the order in which they asked."""
+    working: set[int] = field(default_factory=set)
+    whole: set[int] = field(default_factory=set)
+
+    def next(self) -> int:
+        """Takes out whose turn it is; the oldest of the whole ones changes places with the one that is first."""
+        first = self.waiting[0]
+        ticket = min(self.whole.intersection(self.waiting)) if first in self.whole else first
+        self.waiting[self.waiting.index(ticket)] = first
+        del self.waiting[0]
+        return ticket
 
 
 class RoundRobin:
@@ -53,7 +72,6 @@ class RoundRobin:
         """Since when a ticket neither works nor asks for a turn."""
         self._accounts: dict[str, _Account] = {}
         self._owners: dict[int, str] = {}
-        self._working: set[int] = set()
         self._last, self._turns, self._passed_by = 0, 0, 0
         self._keeps = False
 
@@ -67,8 +85,8 @@ class RoundRobin:
         """How many hold a place."""
         return len(self._owners)
 
-    def enter(self, account: str) -> int:
-        """A ticket.
+    def enter(self, account: str, *, whole: bool = False) -> int:
+        """A ticket. ``whole``: nobody hears anything of it before its end.
 
         Raises:
             TooMany: the account has all the places that one may have.
@@ -78,13 +96,15 @@ class RoundRobin:
             self._check_room(account)
         self._last += 1
         self._owners[self._last] = account
-        self._accounts.setdefault(account, _Account()).places.add(self._last)
+        known = self._accounts.setdefault(account, _Account(self._turns))
+        known.places.add(self._last)
+        if whole:
+            known.whole.add(self._last)
         self._idle[self._last] = self._clock()
         return self._last
 
     def _check_room(self, account: str) -> None:
-        at_rest = self._clock() - AT_REST_SECONDS
-        busy = [owner for ticket, owner in self._owners.items() if self._idle.get(ticket, at_rest) >= at_rest]
+        busy = self._busy()
         if busy.count(account) >= self._capacity.per_account:
             raise TooMany(
                 f"{self._capacity.per_account} syntheses of this account are under way or waiting already.",
@@ -102,14 +122,14 @@ class RoundRobin:
 
     def ask(self, ticket: int) -> list[int]:
         """The ticket asks for a turn; answers the tickets that now get one."""
-        self._accounts[self._owners[ticket]].waiting.add(ticket)
+        self._accounts[self._owners[ticket]].waiting.append(ticket)
         self._idle.pop(ticket, None)
         return self._granted()
 
     def done(self, ticket: int) -> list[int]:
         """The turn of the ticket is over; answers the tickets that now get one."""
-        self._working.discard(ticket)
         if ticket in self._owners:
+            self._accounts[self._owners[ticket]].working.discard(ticket)
             self._idle[ticket] = self._clock()
         return self._granted()
 
@@ -129,29 +149,50 @@ class RoundRobin:
             self._pace.left()
         known = self._accounts[account]
         known.places.discard(ticket)
-        known.waiting.discard(ticket)
+        known.working.discard(ticket)
+        known.whole.discard(ticket)
+        if ticket in known.waiting:
+            known.waiting.remove(ticket)
         if not known.places:
             del self._accounts[account]
-        return self.done(ticket)
+        return self._granted()
 
     def _granted(self) -> list[int]:
         granted = []
-        while len(self._working) < self._capacity.workers and (chosen := self._next()):
-            ticket = min(chosen.waiting)
-            chosen.waiting.discard(ticket)
+        while chosen := self._next():
+            ticket = chosen.next()
             self._turns += 1
-            chosen.served = self._turns
-            self._working.add(ticket)
+            chosen.since, chosen.served = self._turns, True
+            chosen.working.add(ticket)
             granted.append(ticket)
         return granted
 
     def _next(self) -> _Account | None:
         """Whose turn it is."""
+        share = self._share()
+        if sum(self._held(name, share) for name in self._accounts) >= self._capacity.workers:
+            return None
         asking = {name: account for name, account in self._accounts.items() if account.waiting}
         behind = asking.pop(BACKGROUND, None)
         if behind and (not asking or self._passed_by >= PATIENCE):
             self._keeps = self._passed_by >= PATIENCE
             self._passed_by = 0
             return behind
-        self._passed_by += behind is not None
-        return min(asking.values(), key=lambda account: (account.served, min(account.waiting)), default=None)
+        below = [account for account in asking.values() if len(account.working) < share]
+        self._passed_by += behind is not None and bool(below)
+        return min(below, key=lambda account: (account.since, account.served, account.waiting[0]), default=None)
+
+    def _held(self, name: str, share: int) -> int:
+        """The turns of an account that count."""
+        working = len(self._accounts[name].working)
+        return working if name == BACKGROUND else min(working, share)
+
+    def _share(self) -> int:
+        """How many turns at a time an account has."""
+        people = len(set(self._busy()) - {BACKGROUND})
+        return max(self._capacity.workers // max(people, 1), 1)
+
+    def _busy(self) -> list[str]:
+        """The account of each place that is not at rest."""
+        at_rest = self._clock() - AT_REST_SECONDS
+        return [owner for ticket, owner in self._owners.items() if self._idle.get(ticket, at_rest) >= at_rest]

@@ -7,6 +7,7 @@ import itertools
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
@@ -268,6 +269,19 @@ def test_one_account_with_many_requests_does_not_delay_another(hub: Speaking) ->
     for one in busy:
         one.join(60)
     assert ended.count("busy") == 8
+
+
+def test_whole_files_of_an_account_end_one_after_another(hub: Speaking) -> None:
+    before, ends = counted(tokens := "voicehub_synthesis_tokens_total"), list[float]()
+
+    def ask() -> None:
+        heard(hub.as_account("busy"), asked(LONG[:300], delivery="FILE"))
+        ends.append(counted(tokens) - before)
+
+    with ThreadPoolExecutor(4) as pool:
+        for one in [pool.submit(ask) for _ in range(4)]:
+            one.result()
+    assert ends[0] < 0.6 * ends[-1]  # by turns all of them would end at the end
 
 
 def test_a_full_hub_says_so_at_once(hub: Speaking) -> None:
