@@ -136,6 +136,17 @@ class SearchContract:
         assert sorted(ids) == [v.id for v in VOICES]
         assert [hit.id for hit in look(filled, "lang:fr").hits] == [changed.id]
 
+    def test_no_id_of_a_voice_is_the_name_of_something_else_in_the_index(self, filled: SearchIndex) -> None:
+        """The index keeps its position in the log beside the voices; ids of a judged set are anything."""
+        put(filled, [replace(VOICES[0], id=name, name=name) for name in ("position", "stamp", "alias")])
+        filled.apply([], 7)
+        assert filled.position() == 7
+        for name in ("position", "stamp", "alias"):
+            assert [hit.id for hit in look(filled, f'"{name}"').hits] == [name]
+        put(filled, [replace(VOICES[0], id="position", name="renamed")])
+        assert [hit.id for hit in look(filled, '"renamed"').hits] == ["position"]
+        assert filled.position() == 7
+
     def test_no_older_change_takes_the_place_of_a_newer_one(self, filled: SearchIndex) -> None:
         voice_3 = VOICES[3]
         changes = [

@@ -10,9 +10,10 @@ from services.catalog.search.ranking import standing
 from services.catalog.search.record import SearchRecord, facets_of, text_of, title_of
 
 Body = dict[str, Any]
-LAYOUT = 2
-POSITION = "position"
-"""Id of the document that keeps the index's position in the log; no repository is called so, and nobody sees it."""
+LAYOUT = 3
+POSITION = " position"
+"""Id of the document that keeps the index's position in the log, which nobody sees. No voice has an id that begins with
+a space: those of the hub are letters and digits, those of a judged set lose theirs."""
 SETTINGS: Body = {"number_of_shards": 1, "auto_expand_replicas": "0-1", "refresh_interval": "-1"}
 _NUMBERS = ("stars", "mos", "downloads", "created", "standing", "rank")
 _KEYWORDS = ("id", "owner", "label", "name", "family", "facets", "principals")
