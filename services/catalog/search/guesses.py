@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from services.catalog.search.clauses import NEARLY_CREDIT, Alternative, Clause, facet_clause
-from services.catalog.search.lexicon import Facet, Lexicon, Units
+from services.catalog.search.lexicon import TOPIC, Facet, Lexicon, Units
 from services.catalog.search.query import joined
 from services.catalog.search.senses import senses
 from services.catalog.search.spelling import speller
@@ -15,6 +15,7 @@ from services.catalog.search.words import WordTable
 SUGGESTED_CREDIT, SUGGESTED_WEIGHT = 0.95, 0.7  # of a facet that a word of the query suggests
 SLIP_WEIGHT = 0.8  # of a facet of a word of which the query's may be a slip
 GLOSS_WEIGHT = 0.4  # of a facet that a dictionary gives to a word
+TOPIC_GLOSS_WEIGHT = 0.5  # likewise of a topic
 
 
 def suggested(text: Sequence[Units], lexicon: Lexicon) -> list[Clause]:
@@ -43,7 +44,8 @@ def glossed(words: Sequence[str], lexicon: Lexicon, counts: Mapping[Units, int])
     for facet, word in found.items():
         meant = facet_clause(lexicon, [facet])
         ways = tuple(Alternative(round(NEARLY_CREDIT * a.credit, 4), a.facet) for a in meant.alternatives)
-        clauses.append(Clause(f"{word} ({meant.label})", GLOSS_WEIGHT * meant.weight, ways))
+        share = TOPIC_GLOSS_WEIGHT if facet.key == TOPIC else GLOSS_WEIGHT * meant.weight
+        clauses.append(Clause(f"{word} ({meant.label})", share, ways))
     return clauses
 
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from services.catalog.search.denials import DENIED_WITHIN, Denials, Said
 from services.catalog.search.tokens import clauses, is_single, units
 
 MARK = "~"
@@ -14,8 +15,6 @@ LOOSE = "?"  # marks a facet that a prose only suggests
 PERSON = ("age", "gender", "persona")
 GENDERS = frozenset("男女")
 STRONG = ("lang", "gender", "age")  # a voice of another value is another voice
-ATTRIBUTIVE = frozenset({("的",), ("嘅",)})  # what stands before them is of what follows
-DENIED_WITHIN = 8  # units between a sign of denial and what it denies
 Units = tuple[str, ...]
 
 
@@ -39,12 +38,11 @@ class Lexicon:
         marked: a facet that contains others → itself as a mark.
         near: a facet → those that resemble it, and how much (0 to 1).
         weights: what a facet of a key counts for among others; 1 unless told.
-        negations: units that deny what follows.
+        denials: the signs of denial, and what they deny.
         counted: terms that tell an age in years; what a prose counts goes before what its other words mean.
         numbers: units of a bare number → the age that it is where it makes a statement: "本人男，二十六".
         around: units that may stand around such a number.
         voiced: characters of a statement about the sound of a voice, in which single characters name its timbre.
-        joiners: words that carry a denial on to something else.
         towards: words after which stands who listens, not who speaks.
         doubts: words of a statement that leave open which of two genders is meant.
         silent: units without a meaning (stopwords, and words that only look like a denial).
@@ -63,12 +61,11 @@ class Lexicon:
     marked: Mapping[Facet, Facet]
     near: Mapping[Facet, Mapping[Facet, float]]
     weights: Mapping[str, float]
-    negations: frozenset[Units]
+    denials: Denials
     counted: frozenset[Units]
     numbers: Mapping[Units, Facet]
     around: frozenset[Units]
     voiced: frozenset[str]
-    joiners: frozenset[Units]
     towards: frozenset[Units]
     doubts: frozenset[Units]
     silent: frozenset[Units]
@@ -127,7 +124,7 @@ class Lexicon:
             for piece, _ in self.segments(clause):
                 if since > DENIED_WITHIN and not weak(piece):
                     found.update(self.suggests.get(piece, ()))
-                since = 0 if piece in self.negations else since + len(piece)
+                since = 0 if piece in self.denials.negations else since + len(piece)
         return frozenset(found)
 
     def told(self, text: str) -> frozenset[Facet]:
@@ -160,30 +157,21 @@ class Lexicon:
         self, clause: Sequence[str], words: Collection[Units] = frozenset()
     ) -> Iterator[tuple[Units, tuple[Facet, ...], bool]]:
         """The segments of one statement, each with whether it is denied; who listens is of no age and no gender."""
-        since = DENIED_WITHIN + 1
+        pieces = [*self.segments(clause, words)]
+        hinted = [facets or self.suggests.get(piece, ()) for piece, facets in pieces]
+        said = [
+            Said(piece, frozenset(facet.key for facet in likely))
+            for (piece, _), likely in zip(pieces, hinted, strict=True)
+        ]
         before: Units = ()
-        something = False  # stood after the sign of denial
-        keys: set[str] = set()  # of what was denied: another key is another thing, unless it is joined
-        for piece, facets in self.segments(clause, words):
-            if before in self.towards:
-                facets = tuple(facet for facet in facets if facet.key not in PERSON)
-            joined = not keys or before in self.joiners or any(facet.key in keys for facet in facets)
-            denied = bool(facets) and since <= DENIED_WITHIN and joined
-            yield piece, facets, denied
+        for (piece, facets), denied in zip(pieces, self.denials.denied(said), strict=True):
+            listens = before in self.towards
+            yield piece, tuple(f for f in facets if f.key not in PERSON) if listens else facets, denied
             before = piece
-            if piece in self.negations:
-                since, keys, something = 0, set(), False
-            elif piece in ATTRIBUTIVE and something and not keys:
-                since = DENIED_WITHIN + 1  # 不带口音的女声 denies the accent, not the woman
-            else:
-                since += len(piece)
-                something = something or piece not in self.stopwords or len(piece) > 1
-            if denied:
-                keys |= {facet.key for facet in facets}
 
     def knows(self, piece: Units) -> bool:
         """Whether a word is here, with or without a meaning."""
-        return any(piece in known for known in (self.terms, self.suggests, self.silent, self.negations))
+        return any(piece in known for known in (self.terms, self.suggests, self.silent, self.denials.signs))
 
     def canonical(self, key: str, value: str) -> Facet:
         """`value` in the lexicon's own word for it under this key, else as it is."""
@@ -248,7 +236,7 @@ class Lexicon:
 
     def _denied(self, before: Sequence[str]) -> bool:
         """Whether what follows these units of a statement is denied."""
-        return any(piece in self.negations for piece, _ in self.segments(before[-DENIED_WITHIN:]))
+        return any(piece in self.denials.negations for piece, _ in self.segments(before[-DENIED_WITHIN:]))
 
     def _is_word(self, piece: Units, words: Collection[Units]) -> bool:
         """Whether a piece is one word: an ordinary one, or one for a topic that says nothing else, as 女鬼 does."""

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from services.catalog.search.ages import numbers, sentences, spellings
+from services.catalog.search.denials import Denials
 from services.catalog.search.lexicon import MARK, TOPIC, Facet, Lexicon, Units
 from services.catalog.search.tokens import is_single, units
 
@@ -27,7 +28,9 @@ def load(folder: Path = HERE) -> Lexicon:
     terms = _terms(data)
     stopwords, affirmations = _words(data["stopwords"]), _words(data["affirmations"])
     negations = _words(data["negations"]) - terms.keys()
-    taken = frozenset(terms) | stopwords | negations
+    refusals = _words(data["refusals"])
+    denials = Denials(negations, refusals, _words(data["joiners"]), _words(data["wishes"]), stopwords | affirmations)
+    taken = frozenset(terms) | stopwords | denials.signs
     suggests = _suggests([*data["suggest"], *hints, *scenes], taken)
     about = _topics(topics)
     broader = {
@@ -43,12 +46,11 @@ def load(folder: Path = HERE) -> Lexicon:
         marked={Facet(wide.key, wide.value.removeprefix(MARK)): wide for wides in broader.values() for wide in wides},
         near=_near(data["near"]),
         weights=data["weights"],
-        negations=negations,
+        denials=denials,
         counted=frozenset(units(text) for text, *_ in (*spellings(data["years"]), *sentences(data["years"]))),
         numbers={units(text): Facet("age", name) for text, name in numbers(data["years"])},
         around=_words(data["around"]),
         voiced=frozenset(data["voiced"]),
-        joiners=_words(data["joiners"]),
         towards=_words(data["towards"]),
         doubts=_words(data["doubts"]),
         silent=stopwords | affirmations,
@@ -60,7 +62,7 @@ def load(folder: Path = HERE) -> Lexicon:
             for key, value in hint["means"].items()
         },
         query_only=_words(data["query_only"]),
-        longest=max(len(term) for term in [*terms, *suggests, *stopwords, *affirmations, *negations]),
+        longest=max(len(term) for term in [*terms, *suggests, *stopwords, *affirmations, *denials.signs]),
         topic_lengths=_lengths(about),
         digest=hashlib.sha256(b"".join(raw)).hexdigest(),
     )

@@ -82,6 +82,15 @@ class Phonetics:
                 return found, length
         return None
 
+    def likely(self, run: Sequence[str]) -> tuple[Units, int] | None:
+        """Likewise a word for a topic or a hint; at most one of the characters is left over, as in 宫庭剧."""
+        for length in (len(run), len(run) - 1):
+            sound = "".join(pinyin(run[:length]))
+            found = self.hinted.get(sound) if length > 1 and len(sound) >= HINT_KEY else None
+            if found is not None and len(found) == length:
+                return found, length
+        return None
+
 
 def _key(typed: Sequence[str]) -> str:
     return _DIGITS.sub("", "".join(typed)).replace("ü", "v")

@@ -10,10 +10,10 @@ from itertools import groupby
 from services.catalog.domain.declaration import canonical_license
 from services.catalog.search.lexicon import Facet, Lexicon, Units
 from services.catalog.search.reading import Reader, Reading
-from services.catalog.search.tokens import clauses, fold, is_single, units, written
+from services.catalog.search.tokens import fold, is_single, overlap, split, units, written
 
 MAX_QUERY = 500
-HINT_MOST = 3  # units of a hint
+HINT_MOST, WISH_MOST = 3, 3  # units of a hint, and of a word that seeks
 NAMES = {"lang": "language"}
 KEYS = {
     "lang": "lang",
@@ -30,6 +30,7 @@ KEYS = {
     "owner": "owner",
 }
 NUMBERS = ("stars", "mos", "downloads")
+SOUND = ("timbre", "emotion")  # a word for one of these is no topic: husky speaks of no dogs
 ALTERNATIVES = frozenset({"gender", "age"})
 _PIECE = re.compile(
     r'(?P<minus>-)?(?:(?P<key>[a-z]+)[::](?P<value>"[^"]*"|\S+)|"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))', re.IGNORECASE
@@ -135,22 +136,53 @@ class _Builder:
     bounds: list[Bound] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     topics: list[Units] = field(default_factory=list)
+    people: list[tuple[bool, set[Facet]]] = field(default_factory=list)  # whom each statement names
 
     def words(self, text: str) -> None:
-        for clause in clauses(text):
+        for clause in self._statements(text):
             self.hints.update(self._hints(clause))
-            readings = self.reader.read(clause)
+            everything = self.reader.read(clause)
+            refused = [reading for reading in everything if reading.denied]
+            readings = [reading for reading in everything if not reading.denied]
             self.runs += self._runs(readings)
             mended = tuple(unit for reading in readings for unit in reading.piece)
             words = self.reader.words.han
-            self.topics += [phrase for said in (clause, mended) for _, phrase in self.lexicon.spoken_of(said, words)]
-            for reading in readings:
-                if reading.denied:
-                    self.without.update(reading.facets)
-                elif reading.facets:
-                    self.facets.update(reading.facets)
-                else:
-                    self.text.append(reading.piece)
+            spoken = (phrase for said in (clause, mended) for _, phrase in self.lexicon.spoken_of(said, words))
+            sounding = {reading.piece for reading in readings if any(f.key in SOUND for f in reading.facets)}
+            self.topics += [
+                phrase
+                for phrase in spoken
+                if phrase not in sounding and not any(overlap(phrase, one.piece) for one in refused)
+            ]
+            for reading in refused:
+                self.without.update(reading.facets or self.lexicon.suggests.get(reading.piece, ()))
+            told = {facet for reading in readings for facet in reading.facets}
+            self.facets |= told
+            self.people.append((self._wished(clause), {facet for facet in told if facet.key in ALTERNATIVES}))
+            self.text += [reading.piece for reading in readings if not reading.facets]
+        self.facets -= self._circumstances()
+
+    def _wished(self, clause: Units) -> bool:
+        """Whether a statement says that something is sought."""
+        wishes = self.lexicon.denials.wishes
+        return any(clause[at : at + size] in wishes for at in range(len(clause)) for size in range(1, WISH_MOST + 1))
+
+    def _circumstances(self) -> set[Facet]:
+        """Ages and genders of somebody else: a statement that seeks names another ("my baby is … I need a granny")."""
+        sought = {facet for wished, facets in self.people if wished for facet in facets}
+        keys = {facet.key for facet in sought}
+        return {facet for _, facets in self.people for facet in facets if facet.key in keys} - sought
+
+    def _statements(self, text: str) -> Iterator[Units]:
+        """The statements of a text; a space between Han characters ends one too, where no denial goes on after it."""
+        for clause in split(text):
+            whole: Units = ()
+            for part in clause:
+                if whole and self.lexicon.denials.parts(whole, part):
+                    yield whole
+                    whole = ()
+                whole += part
+            yield whole
 
     def _runs(self, readings: Iterable[Reading]) -> Iterator[str]:
         for unknown, group in groupby(readings, lambda r: not r.facets and r.piece not in self.lexicon.suggests):

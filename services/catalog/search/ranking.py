@@ -19,7 +19,7 @@ from services.catalog.search.meaning import Meanings, meanings
 from services.catalog.search.query import ALTERNATIVES, Bound, Query, joined
 from services.catalog.search.record import SearchRecord
 from services.catalog.search.spelling import speller
-from services.catalog.search.tokens import is_single, stems, units, written
+from services.catalog.search.tokens import is_single, overlap, stems, units, written
 from services.catalog.search.words import WordTable
 
 ENOUGH = 50  # hits; fewer exact ones are followed by those that come near
@@ -29,6 +29,7 @@ ALIKE_LEAST, ALIKE_MOST, ALIKE_CREDIT = 0.55, 40, 0.8
 ALIKE_WEIGHT, SHORT_WEIGHT = 0.6, 0.15
 TEXT_MOST, TEXT_SHARE = 1.2, 0.35  # of all text together: at least the one, at most this share of the facets
 GUESS_CREDIT = 0.75
+SLIPS_WITHIN = 4  # words of a text in which a correct word may be a slip; one in a long description hardly is
 TOPIC_CREDIT, TOPIC_WEIGHT = 0.9, 1.3  # of a voice that speaks of what the query speaks of, in other words
 HINT_WEIGHT, LEAST_WEIGHT = 0.8, 0.05
 MEANT_LEAST, MEANT_CREDIT, MEANT_WEIGHT = 0.62, 0.7, 0.45
@@ -97,8 +98,10 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     texts = _capped(texts, sum(clause.weight for clause in wanted))
     texts += about
     texts += suggested(query.text, lexicon)
-    texts += glossed([*query.runs, *map(written, plain)], lexicon, counts)
-    texts += slipped([piece for piece in plain if not counts.get(stems(piece), 0)], lexicon, words)
+    strange = [run for run in query.runs if not any(overlap(units(run), topic) for topic in query.topics)]
+    texts += glossed([*strange, *map(written, plain)], lexicon, counts)
+    if len(query.text) <= SLIPS_WITHIN:
+        texts += slipped([piece for piece in plain if not counts.get(stems(piece), 0)], lexicon, words)
     kept = (*wanted, *texts, *(hints if wanted or texts else ()))
     whole = sum(clause.weight for clause in kept) or 1.0
     clauses = tuple(Clause(c.label, round(c.weight / whole, 6), c.alternatives) for c in kept)
@@ -151,7 +154,9 @@ def _topics(query: Query, lexicon: Lexicon) -> list[Clause]:
 
 
 def _topic(facets: Sequence[Facet], phrases: Sequence[Units], text: Sequence[Units], lexicon: Lexicon) -> Clause:
-    longer = [piece for piece in text if any(_contains(piece, phrase) for phrase in phrases)]
+    longer = [
+        piece for piece in text if any(len(piece) >= len(phrase) and overlap(piece, phrase) for phrase in phrases)
+    ]
     said = dict.fromkeys(stems(words) for words in (*longer, *phrases))
     found = dict.fromkeys(facets, TOPIC_CREDIT)
     for facet in facets:
@@ -164,11 +169,7 @@ def _topic(facets: Sequence[Facet], phrases: Sequence[Units], text: Sequence[Uni
 
 def _within(piece: Units, phrases: Sequence[Units]) -> bool:
     """Whether a piece is part of one of the phrases, or one of them part of it."""
-    return any(_contains(piece, phrase) or _contains(phrase, piece) for phrase in phrases)
-
-
-def _contains(whole: Units, part: Units) -> bool:
-    return any(whole[start : start + len(part)] == part for start in range(len(whole) - len(part) + 1))
+    return any(overlap(piece, phrase) for phrase in phrases)
 
 
 def _options(piece: Units, lexicon: Lexicon, words: WordTable) -> list[Alternative]:

@@ -10,6 +10,7 @@ from threading import Lock
 
 from services.catalog.search.lexicon import Facet, Lexicon, Units, doubled
 from services.catalog.search.phonetics import LONGEST, Phonetics, phonetics, toned
+from services.catalog.search.senses import senses
 from services.catalog.search.spelling import Speller, speller
 from services.catalog.search.tokens import is_single
 from services.catalog.search.words import WordTable, load_words
@@ -48,19 +49,19 @@ class Reader:
         mended = self.mended(clause)
         found: list[Reading] = []
         run: list[str] = []
+        refused = False  # what is in the run
         for piece, facets, denied in self.lexicon.readings(mended, self.words.han):
-            known = facets or piece in self.lexicon.silent or piece in self.lexicon.negations
+            known = facets or piece in self.lexicon.silent or piece in self.lexicon.denials.signs
             alone = len(piece) == 1 and is_single(piece[0]) and piece not in self.lexicon.suggests
-            if not known and alone:
+            if not known and alone and (not run or denied == refused):
                 run.append(piece[0])
+                refused = denied
                 continue
-            found += self._text(run)
-            run = []
-            if facets:
+            found += self._text(run, refused)
+            run, refused = ([piece[0]], denied) if not known and alone else ([], False)
+            if not run and not (known and not facets):
                 found.append(Reading(piece, facets, denied))
-            elif not known:
-                found.append(Reading(piece))
-        return found + self._text(run)
+        return found + self._text(run, refused)
 
     def mended(self, clause: Sequence[str]) -> Units:
         """A statement with what was typed by its sound in characters, and without slips."""
@@ -140,12 +141,16 @@ class Reader:
         while start < len(run):
             rest = tuple(run[start:])
             heard = self.sounds.homophone(rest) if (rest[0],) not in self.lexicon.terms or len(rest) > 1 else None
-            if heard is None:
-                heard = self._variant(rest)
+            heard = heard or self._variant(rest) or self._likely(rest)
             piece, length = heard or ((run[start],), 1)
             found += piece
             start += length
         return found
+
+    def _likely(self, run: Units) -> tuple[Units, int] | None:
+        """The word for a topic or the hint that sounds so; not what is a word by itself, such as 外教 for 外交."""
+        found = self.sounds.likely(run)
+        return found if found and "".join(run[: found[1]]) not in senses() else None
 
     def _variant(self, run: Units) -> tuple[Units, int] | None:
         for length in range(min(4, len(run)), _VARIANT_LEAST - 1, -1):
@@ -155,8 +160,8 @@ class Reader:
                     return found, length
         return None
 
-    def _text(self, run: Sequence[str]) -> list[Reading]:
-        return [Reading(tuple(run))] if run else []
+    def _text(self, run: Sequence[str], denied: bool) -> list[Reading]:
+        return [Reading(tuple(run), denied=denied)] if run else []
 
 
 @cache

@@ -18,6 +18,12 @@ SENSES = Path(__file__).with_name("senses.txt.gz")
 @cache
 def senses(path: Path = SENSES) -> Mapping[str, tuple[Facet, ...]]:
     """Words, as one writes them in lower case and simplified characters, with the facets of their glosses."""
+    same: dict[str, tuple[Facet, ...]] = {}  # many words mean alike
+    found = {}
     with gzip.open(path, "rt", encoding="utf-8") as lines:
-        pairs = (line.rstrip("\n").split("\t") for line in lines)
-        return {word: tuple(Facet(*one.split(":", 1)) for one in found.split(" ")) for word, found in pairs}
+        for line in lines:
+            word, _, meant = line.rstrip("\n").partition("\t")
+            if meant not in same:
+                same[meant] = tuple(Facet(*one.split(":", 1)) for one in meant.split(" "))
+            found[word] = same[meant]
+    return found

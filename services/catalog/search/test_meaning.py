@@ -70,6 +70,16 @@ def test_a_gloss_finds_what_a_word_means(index: SearchIndex) -> None:
     assert ids(index, word)[0] == "named"
 
 
+def test_a_gloss_tells_what_a_word_speaks_of(index: SearchIndex) -> None:
+    assert not [*LEXICON.spoken_of(("scrummage",))]
+    assert {facet.key for facet in senses()["scrummage"]} == {"topic"}
+
+
+def test_a_finer_value_is_found_by_its_own_label_first_and_then_by_the_coarser_one(index: SearchIndex) -> None:
+    rebuild(index, [replace(BASE, id=name, name=name, emotions=(name,)) for name in ("happy", "serious", "cold")])
+    assert ids(index, "冷冰冰")[:2] == ["cold", "serious"]
+
+
 def test_no_gloss_repeats_the_lexicon() -> None:
     assert len(senses()) > 15_000
     assert not [word for word in senses() if LEXICON.knows(tuple(word.split(" ")))]

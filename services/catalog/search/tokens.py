@@ -14,7 +14,11 @@ _KANA_HANGUL = r"\u3040-\u30ff\uac00-\ud7af"
 _UNIT = re.compile(rf"[{_HAN}{_KANA_HANGUL}]|[^\W_{_HAN}{_KANA_HANGUL}]+")
 _SINGLE = re.compile(rf"[{_HAN}{_KANA_HANGUL}]")
 # Where one statement ends: what is denied before it is not denied after it. The point of "CC BY 4.0" ends none.
-_CLAUSE = re.compile(r"[,;!?:|，。；：！？、\n]+|(?<!\d)\.|\.(?!\d)|\bbut\b|\bhowever\b|而是|但是|不过")
+_CLAUSE = re.compile(
+    r"[,;!?:|，。；：！？、\n]+|(?<!\d)\.|\.(?!\d)|\bhowever\b|而是|但是|不过"
+    r"|(?<!anything )(?<!anyone )(?<!anybody )(?<!everything )(?<!no one )\bbut\b"
+)
+_SPACE = re.compile(rf"(?<=[{_HAN}])\s+(?=[{_HAN}])")
 _ENDINGS = ("ings", "ing", "ies", "ed", "es", "s")
 
 
@@ -44,9 +48,22 @@ def clauses(text: str) -> Iterable[tuple[str, ...]]:
     return (found for piece in _CLAUSE.split(fold(text)) if (found := tuple(_UNIT.findall(piece))))
 
 
+def split(text: str) -> Iterable[list[tuple[str, ...]]]:
+    """The units of each statement of a text, apart where a space stands between two Han characters."""
+    for piece in _CLAUSE.split(fold(text)):
+        if found := [run for part in _SPACE.split(piece) if (run := tuple(_UNIT.findall(part)))]:
+            yield found
+
+
 def is_single(unit: str) -> bool:
     """Whether a unit is one character of a script written without spaces."""
     return bool(_SINGLE.fullmatch(unit))
+
+
+def overlap(left: Sequence[str], right: Sequence[str]) -> bool:
+    """Whether one of two runs of units stands in the other."""
+    part, whole = sorted((tuple(left), tuple(right)), key=len)
+    return any(whole[start : start + len(part)] == part for start in range(len(whole) - len(part) + 1))
 
 
 def written(pieces: Sequence[str]) -> str:
