@@ -1,14 +1,16 @@
-"""`python -m tools.word_meanings [--check]`: makes `services/catalog/search/meanings.npz` again (half a minute).
+"""`python -m tools.word_meanings [--check]`: makes `meanings.npz` and `subjects.npz` of the search again (minutes).
 
 A logistic regression for each value of a facet, on what the lexicon knows: names, hints and scenes say what they mean,
-topics and words without a meaning say nothing of a voice. To be run after those changed much. `--check` instead leaves
-a quarter of the phrases out at a time and prints how well what they mean is told.
+topics and words without a meaning say nothing of a voice; and likewise for each topic. To be run after those changed
+much. `--check` instead leaves a quarter of the phrases out at a time and prints how well what they mean is told.
 """
 
 from __future__ import annotations
 
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,25 +18,27 @@ from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import minimize
 
-from services.catalog.search.lexicon import Facet, Units
+from services.catalog.search.lexicon import TOPIC, Facet, Units
 from services.catalog.search.lexicon_data import load
-from services.catalog.search.meaning import DIRECTION, KEYS, LEAST, MEANINGS, direction, parts
+from services.catalog.search.meaning import DIRECTION, KEYS, LEAST, MEANINGS, SUBJECTS, direction, parts
 from services.catalog.search.words import load_words
 
 Matrix = Any  # a sparse matrix of scipy, which has no types
-RIDGE, ROUNDS, FOLDS = 0.2, 60, 4
-SMALLEST = 0.02  # a weight that is never larger is left out
+RIDGE, FOLDS = 0.2, 4
+ROUNDS = 40
+# What is learnt: file → its keys, and the least weight that is kept.
+LEARNT: dict[Path, tuple[tuple[str, ...], float]] = {MEANINGS: (KEYS, 0.02), SUBJECTS: ((TOPIC,), 0.1)}
 Phrases = dict[Units, frozenset[Facet]]
 
 
-def phrases() -> Phrases:
-    """What the lexicon knows, with what it means (nothing: an empty set)."""
+def phrases(keys: Sequence[str]) -> Phrases:
+    """What the lexicon knows, with what it means under these keys (nothing: an empty set)."""
     lexicon = load()
     found: dict[Units, set[Facet]] = defaultdict(set)
     for known in (lexicon.terms, lexicon.suggests, lexicon.topics, dict.fromkeys(lexicon.stopwords, ())):
         for phrase, facets in known.items():
             if phrase not in lexicon.counted:
-                found[phrase].update(facet for facet in facets if facet.key in KEYS)
+                found[phrase].update(facet for facet in facets if facet.key in keys)
     return {phrase: frozenset(found[phrase]) for phrase in sorted(found)}
 
 
@@ -90,14 +94,14 @@ def check(known: Phrases, facets: list[Facet]) -> None:
     print(f"{len(known)} phrases: {right / meant:.2f} of the meanings told, {right / told:.2f} of those right")
 
 
-def save(known: Phrases, facets: list[Facet]) -> None:
-    """Writes the file, weights in 8 bits."""
+def save(known: Phrases, facets: list[Facet], path: Path, least: float) -> None:
+    """Writes a file, weights in 8 bits; a weight that is never as large as `least` is left out."""
     rows, weights, bias = learnt(known, facets)
     of_parts = weights[: len(rows)]
-    kept = np.abs(of_parts).max(axis=1) >= SMALLEST
+    kept = np.abs(of_parts).max(axis=1) >= least
     scale = np.abs(of_parts).max(axis=0) / 127
     np.savez_compressed(
-        MEANINGS,
+        path,
         facets=np.array("\n".join(f"{facet.key}:{facet.value}" for facet in facets).encode()),
         parts=np.array("\n".join(part for part, row in rows.items() if kept[row]).encode()),
         weights=np.round(of_parts[kept] / scale).astype(np.int8),
@@ -109,9 +113,14 @@ def save(known: Phrases, facets: list[Facet]) -> None:
 
 def main() -> None:
     """The command."""
-    known = phrases()
-    facets = sorted({facet for meant in known.values() for facet in meant})
-    (check if "--check" in sys.argv[1:] else save)(known, facets)
+    for path, (keys, least) in LEARNT.items():
+        known = phrases(keys)
+        facets = sorted({facet for meant in known.values() for facet in meant})
+        if "--check" in sys.argv[1:]:
+            print(path.stem, end=": ")
+            check(known, facets)
+        else:
+            save(known, facets, path, least)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from services.catalog.search.clauses import NEARLY_CREDIT, Alternative, Clause, facet_clause
 from services.catalog.search.lexicon import TOPIC, Facet, Lexicon, Units
+from services.catalog.search.meaning import Meanings
 from services.catalog.search.query import joined
 from services.catalog.search.senses import senses
 from services.catalog.search.spelling import speller
@@ -13,6 +14,7 @@ from services.catalog.search.tokens import stems, units
 from services.catalog.search.words import WordTable
 
 SUGGESTED_CREDIT, SUGGESTED_WEIGHT = 0.95, 0.7  # of a facet that a word of the query suggests
+SUBJECT_WEIGHT, SUBJECT_LEAST = 0.5, 0.25  # of a topic that the parts of a word tell, and how probable it must be
 SLIP_WEIGHT = 0.8  # of a facet of a word of which the query's may be a slip
 GLOSS_WEIGHT = 0.4  # of a facet that a dictionary gives to a word
 TOPIC_GLOSS_WEIGHT = 0.5  # likewise of a topic
@@ -20,13 +22,14 @@ TOPIC_GLOSS_WEIGHT = 0.5  # likewise of a topic
 
 def suggested(text: Sequence[Units], lexicon: Lexicon) -> list[Clause]:
     """For each facet that words of the query suggest: those words themselves, or the facet."""
-    said: dict[Facet, list[Units]] = {}
+    said: dict[tuple[Facet, ...], list[Units]] = {}
     for piece in text:
-        for facet in lexicon.suggests.get(piece, ()):
-            said.setdefault(facet, []).append(piece)
+        facets = lexicon.suggests.get(piece, ())
+        for key in dict.fromkeys(facet.key for facet in facets):  # a word has one meaning of a kind, whichever that is
+            said.setdefault(tuple(facet for facet in facets if facet.key == key), []).append(piece)
     found = []
-    for facet, pieces in said.items():
-        meant = facet_clause(lexicon, [facet])
+    for group, pieces in said.items():
+        meant = facet_clause(lexicon, group)
         ways = [Alternative(1.0, phrase=stems(piece)) for piece in pieces]
         ways += [Alternative(round(SUGGESTED_CREDIT * a.credit, 4), a.facet) for a in meant.alternatives]
         label = f"{' '.join(map(joined, pieces))} ({meant.label})"
@@ -47,6 +50,21 @@ def glossed(words: Sequence[str], lexicon: Lexicon, counts: Mapping[Units, int])
         share = TOPIC_GLOSS_WEIGHT if facet.key == TOPIC else GLOSS_WEIGHT * meant.weight
         clauses.append(Clause(f"{word} ({meant.label})", share, ways))
     return clauses
+
+
+def spoken(unsaid: Sequence[Units], lexicon: Lexicon, subjects: Meanings) -> list[Clause]:
+    """The topics that the parts of words tell which no voice says and no list has."""
+    found = []
+    for piece in unsaid:
+        told = [(facet, share) for facet, share in subjects.near(piece) if share >= SUBJECT_LEAST]
+        ways: dict[Facet, float] = {}
+        for facet, share in told:
+            for likely, credit in {**lexicon.near.get(facet, {}), facet: 1.0}.items():
+                ways[likely] = max(ways.get(likely, 0.0), round(NEARLY_CREDIT * share * credit, 4))
+        if ways:
+            label = f"{joined(piece)} ({','.join(facet.value for facet, _ in told)})"
+            found.append(Clause(label, SUBJECT_WEIGHT, tuple(Alternative(c, facet=f) for f, c in ways.items())))
+    return found
 
 
 def slipped(unsaid: Sequence[Units], lexicon: Lexicon, words: WordTable) -> list[Clause]:

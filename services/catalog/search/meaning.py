@@ -1,8 +1,9 @@
 """What words that nobody listed probably say of a voice, by their parts: a linear classifier of phrases.
 
 `meanings.npz` was learnt by `tools/word_meanings.py` from all that the lexicon knows (names, hints, scenes; topics and
-words that say nothing as the other side). Its features are the characters and words of a phrase, one to three together,
-and the direction of its words in `words.npz`: 一罐跳跳糖 shares 糖 with what is sweet.
+words that say nothing as the other side), `subjects.npz` likewise for topics. Their features are the characters and
+words of a phrase, one to three together, and the direction of its words in `words.npz`: 一罐跳跳糖 shares 糖 with what
+is sweet.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from services.catalog.search.tokens import is_single, stem
 from services.catalog.search.words import WordTable
 
 MEANINGS = Path(__file__).with_name("meanings.npz")
+SUBJECTS = Path(__file__).with_name("subjects.npz")
 KEYS = ("timbre", "emotion", "style", "age", "gender")
 LEAST = 0.2  # probability of a value that is told
 SURE = 1.3  # a phrase that nobody listed is never as probable as one that was learnt

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from services.catalog.search.clauses import NEARLY_CREDIT, Alternative, Clause, facet_clause
-from services.catalog.search.guesses import glossed, slipped, suggested
+from services.catalog.search.guesses import glossed, slipped, spoken, suggested
 from services.catalog.search.lexicon import Facet, Lexicon, Units
-from services.catalog.search.meaning import Meanings, meanings
+from services.catalog.search.meaning import SUBJECTS, Meanings, meanings
 from services.catalog.search.query import ALTERNATIVES, Bound, Query, joined
 from services.catalog.search.record import SearchRecord
 from services.catalog.search.spelling import speller
@@ -100,6 +100,7 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     texts += suggested(query.text, lexicon)
     strange = [run for run in query.runs if not any(overlap(units(run), topic) for topic in query.topics)]
     texts += glossed([*strange, *map(written, plain)], lexicon, counts)
+    texts += spoken([piece for piece in plain if not counts.get(stems(piece), 0)], lexicon, meanings(words, SUBJECTS))
     if len(query.text) <= SLIPS_WITHIN:
         texts += slipped([piece for piece in plain if not counts.get(stems(piece), 0)], lexicon, words)
     kept = (*wanted, *texts, *(hints if wanted or texts else ()))
