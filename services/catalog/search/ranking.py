@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from services.catalog.search.clauses import NEARLY_CREDIT, Alternative, Clause, facet_clause
+from services.catalog.search.clauses import NEARLY_CREDIT, Alternative, Clause, facet_clause, loose
 from services.catalog.search.guesses import glossed, slipped, spoken, suggested
 from services.catalog.search.lexicon import Facet, Lexicon, Units
 from services.catalog.search.meaning import SUBJECTS, Meanings, meanings
@@ -111,7 +111,7 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
         tuple(range(len(wanted))),
         tuple(range(len(wanted), len(wanted) + len(texts))),
         tuple(_with_marks(lexicon, group) for group in _groups(query.required)),
-        tuple(sorted(query.without)),
+        tuple(sorted({*query.without, *map(loose, query.without)})),
         query.bounds,
         tuple(stems(phrase) for phrase in query.phrases),
         tuple(stems(phrase) for phrase in query.without_text),

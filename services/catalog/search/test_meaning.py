@@ -53,6 +53,11 @@ def test_a_prose_that_hints_at_a_value_ranks_behind_one_that_states_it(index: Se
     assert ids(index, "age:senior gender:male") == ["named"]
 
 
+def test_what_is_not_wanted_is_not_found_by_a_hint_either(index: SearchIndex) -> None:
+    assert "hinted" in ids(index, "male")
+    assert "hinted" not in ids(index, "male, not elderly")
+
+
 def test_a_field_leaves_no_room_for_hints() -> None:
     told = facets_of(replace(VOICES[1], age="young", gender="female"), LEXICON)
     assert not any(facet.value.startswith(LOOSE) and facet.key in ("age", "gender") for facet in told)
