@@ -25,9 +25,8 @@ from services.catalog.search.words import load_words
 
 Matrix = Any  # a sparse matrix of scipy, which has no types
 RIDGE, FOLDS = 0.2, 4
-ROUNDS = 40
-# What is learnt: file → its keys, and the least weight that is kept.
-LEARNT: dict[Path, tuple[tuple[str, ...], float]] = {MEANINGS: (KEYS, 0.02), SUBJECTS: ((TOPIC,), 0.1)}
+# What is learnt: file → its keys, rounds, and the least weight that is kept.
+LEARNT: dict[Path, tuple[tuple[str, ...], int, float]] = {MEANINGS: (KEYS, 60, 0.02), SUBJECTS: ((TOPIC,), 30, 0.1)}
 Phrases = dict[Units, frozenset[Facet]]
 
 
@@ -56,7 +55,7 @@ def features(known: list[Units], rows: dict[str, int]) -> Matrix:
     return sparse.hstack([made, sparse.csr_matrix(told)]).tocsr()
 
 
-def fitted(inputs: Matrix, wanted: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def fitted(inputs: Matrix, wanted: NDArray[np.float64], rounds: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Weights (features, facets) and bias (facets) of a ridge logistic regression."""
     size, count = inputs.shape[1], wanted.shape[1]
     across = inputs.T.tocsr()
@@ -70,33 +69,35 @@ def fitted(inputs: Matrix, wanted: NDArray[np.float64]) -> tuple[NDArray[np.floa
 
     share = wanted.mean(axis=0) + 1e-4
     start = np.concatenate([np.zeros(size * count), np.log(share / (1 - share))])
-    flat = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": ROUNDS}).x
+    flat = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": rounds}).x
     return flat[: size * count].reshape(size, count), flat[size * count :]
 
 
-def learnt(known: Phrases, facets: list[Facet]) -> tuple[dict[str, int], NDArray[np.float64], NDArray[np.float64]]:
+def learnt(
+    known: Phrases, facets: list[Facet], rounds: int
+) -> tuple[dict[str, int], NDArray[np.float64], NDArray[np.float64]]:
     """The parts of known phrases, and the weights and the bias that were learnt from those."""
     rows = {part: row for row, part in enumerate(sorted({part for phrase in known for part in parts(phrase)}))}
     wanted = np.array([[facet in meant for facet in facets] for meant in known.values()], float)
-    return rows, *fitted(features(list(known), rows), wanted)
+    return rows, *fitted(features(list(known), rows), wanted, rounds)
 
 
-def check(known: Phrases, facets: list[Facet]) -> None:
+def check(known: Phrases, facets: list[Facet], rounds: int) -> None:
     """Prints how many meanings of phrases that were left out are told, and how many of those told are right."""
     chance = np.random.default_rng(1).permutation(len(known))
     told = right = meant = 0
     for fold in range(FOLDS):
         out = {phrase: known[phrase] for number, phrase in enumerate(known) if chance[number] % FOLDS == fold}
-        rows, weights, bias = learnt({p: m for p, m in known.items() if p not in out}, facets)
+        rows, weights, bias = learnt({p: m for p, m in known.items() if p not in out}, facets, rounds)
         found = 1 / (1 + np.exp(-(features(list(out), rows) @ weights + bias))) >= LEAST
         wanted = np.array([[facet in meanings for facet in facets] for meanings in out.values()])
         told, right, meant = told + found.sum(), right + (found & wanted).sum(), meant + wanted.sum()
     print(f"{len(known)} phrases: {right / meant:.2f} of the meanings told, {right / told:.2f} of those right")
 
 
-def save(known: Phrases, facets: list[Facet], path: Path, least: float) -> None:
+def save(known: Phrases, facets: list[Facet], path: Path, rounds: int, least: float) -> None:
     """Writes a file, weights in 8 bits; a weight that is never as large as `least` is left out."""
-    rows, weights, bias = learnt(known, facets)
+    rows, weights, bias = learnt(known, facets, rounds)
     of_parts = weights[: len(rows)]
     kept = np.abs(of_parts).max(axis=1) >= least
     scale = np.abs(of_parts).max(axis=0) / 127
@@ -113,14 +114,14 @@ def save(known: Phrases, facets: list[Facet], path: Path, least: float) -> None:
 
 def main() -> None:
     """The command."""
-    for path, (keys, least) in LEARNT.items():
+    for path, (keys, rounds, least) in LEARNT.items():
         known = phrases(keys)
         facets = sorted({facet for meant in known.values() for facet in meant})
         if "--check" in sys.argv[1:]:
             print(path.stem, end=": ")
-            check(known, facets)
+            check(known, facets, rounds)
         else:
-            save(known, facets, path, least)
+            save(known, facets, path, rounds, least)
 
 
 if __name__ == "__main__":

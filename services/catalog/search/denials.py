@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from services.catalog.search.tokens import is_single
 
@@ -38,7 +39,7 @@ class Denials:
     wishes: frozenset[Units]
     silent: frozenset[Units]
 
-    @property
+    @cached_property
     def signs(self) -> frozenset[Units]:
         """All that deny."""
         return self.negations | self.refusals

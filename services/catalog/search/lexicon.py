@@ -158,16 +158,19 @@ class Lexicon:
     ) -> Iterator[tuple[Units, tuple[Facet, ...], bool]]:
         """The segments of one statement, each with whether it is denied; who listens is of no age and no gender."""
         pieces = [*self.segments(clause, words)]
-        hinted = [facets or self.suggests.get(piece, ()) for piece, facets in pieces]
-        said = [
-            Said(piece, frozenset(facet.key for facet in likely))
-            for (piece, _), likely in zip(pieces, hinted, strict=True)
-        ]
+        denied = self._refused(pieces)
         before: Units = ()
-        for (piece, facets), denied in zip(pieces, self.denials.denied(said), strict=True):
+        for (piece, facets), refused in zip(pieces, denied, strict=True):
             listens = before in self.towards
-            yield piece, tuple(f for f in facets if f.key not in PERSON) if listens else facets, denied
+            yield piece, tuple(f for f in facets if f.key not in PERSON) if listens else facets, refused
             before = piece
+
+    def _refused(self, pieces: Sequence[tuple[Units, tuple[Facet, ...]]]) -> Sequence[bool]:
+        """For each piece of a statement, whether it is denied, as a name or as a hint."""
+        if all(piece not in self.denials.signs for piece, _ in pieces):
+            return [False] * len(pieces)
+        likely = [(piece, facets or self.suggests.get(piece, ())) for piece, facets in pieces]
+        return self.denials.denied([Said(piece, frozenset(f.key for f in facets)) for piece, facets in likely])
 
     def knows(self, piece: Units) -> bool:
         """Whether a word is here, with or without a meaning."""
