@@ -29,17 +29,12 @@ CLOCK = "VOICEHUB_BENCH_CLOCK"
 Figures = dict[str, Any]
 
 
-def prepare(folder: Path) -> None:
-    """Random full-size weights by the fill rule as original files, both bundles, and genie's graphs."""
-    import torch
-
-    from bench.genie import convert
+def full_size_files(folder: Path) -> tuple[Path, Path]:
+    """Random full-size weights by the fill rule as original files, of stage 1 and of stage 2."""
     from gptsovits.arch.loading import dump
     from gptsovits.arch.s1 import Text2Semantic
     from gptsovits.arch.s2 import Synthesizer
     from gptsovits.config import S1Config, S2Config
-    from gptsovits.export.bundle import export_bundle
-    from gptsovits.formats.checkpoint import read_voice_file
     from gptsovits.formats.checkpoint_writer import write_checkpoint
     from gptsovits.parity.recordings import fill_by_rule, read_json
 
@@ -51,6 +46,18 @@ def prepare(folder: Path) -> None:
         if not path.is_file():
             fill_by_rule(network)
             write_checkpoint(path, dump(network), expected[name], "1", precision="half")
+    return files
+
+
+def prepare(folder: Path) -> None:
+    """Full-size files, both bundles of them, and genie's graphs."""
+    import torch
+
+    from bench.genie import convert
+    from gptsovits.export.bundle import export_bundle
+    from gptsovits.formats.checkpoint import read_voice_file
+
+    files = full_size_files(folder)
     torch.set_num_threads(2)
     one, two = (read_voice_file(path) for path in files)
     for precision in ("fp32", "int8"):

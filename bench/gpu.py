@@ -26,16 +26,15 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from bench.engine_work import full_size_files
 from gptsovits.arch.discriminator import Discriminator
-from gptsovits.arch.loading import dump
 from gptsovits.arch.s1 import Text2Semantic
 from gptsovits.arch.s1_loss import S1Batch
 from gptsovits.arch.s2 import S2Batch, Synthesizer
 from gptsovits.config import S1Config, S2Config
 from gptsovits.export.bundle import export_bundle
 from gptsovits.formats.checkpoint import read_voice_file
-from gptsovits.formats.checkpoint_writer import write_checkpoint
-from gptsovits.parity.recordings import fill_by_rule, read_json
+from gptsovits.parity.recordings import fill_by_rule
 from gptsovits.runtime import rows
 from gptsovits.runtime.bundle import ON_GPU
 from gptsovits.runtime.graph import CUDA, Device, Graph
@@ -53,7 +52,6 @@ SENTENCE = 250
 COMPARED = 3
 """Steps whose losses are compared."""
 BATCHES = (4, 16)
-GOLDEN = Path(__file__).parents[1] / "tests" / "data" / "golden"
 Advance = Callable[[], object]
 Step = Callable[[], Mapping[str, float]]
 """One step of a training; its losses."""
@@ -141,14 +139,7 @@ def _bundle(folder: Path) -> Path:
     out = folder / "fp32"
     if (out / "bundle.json").is_file():
         return out
-    folder.mkdir(parents=True, exist_ok=True)
-    expected = read_json(GOLDEN / "full" / "expected.json", {})
-    paths = folder / "full-e1.ckpt", folder / "full_e1_s1.pth"
-    networks = Text2Semantic(S1Config()), Synthesizer(S2Config(), posterior=False)
-    for path, network, name in zip(paths, networks, ("s1_config", "s2_config"), strict=True):
-        fill_by_rule(network)
-        write_checkpoint(path, dump(network), expected[name], "1", precision="half")
-    one, two = (read_voice_file(path) for path in paths)
+    one, two = (read_voice_file(path) for path in full_size_files(folder))
     return export_bundle(one.tensors, one.config, two.tensors, two.config, out, precision="fp32")
 
 
@@ -157,8 +148,6 @@ def _speech(bundle: Path) -> None:
     given: dict[str, dict[str, NDArray[Any]]] = {
         "quantise": {"features": draw.standard_normal((1, 768, 500)).astype(np.float32)},
         "style": {"spectrogram": draw.random((1, 704, 250)).astype(np.float32)},
-        "s1_prefill": {"phones": draw.integers(0, 732, (1, 130)), "prompt": draw.integers(0, 1024, (1, 100)),
-                       "bert": np.zeros((1, 1024, 130), np.float32), "padding": np.zeros(1, np.int64)},
         "s2": {"ge": draw.standard_normal((1, 512, 1)).astype(np.float32) * 0.3,
                "codes": draw.integers(0, 1024, (1, SENTENCE)), "phones": draw.integers(0, 732, (1, 100)),
                "noise": draw.standard_normal((1, 192, 2 * SENTENCE)).astype(np.float32),

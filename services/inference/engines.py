@@ -43,7 +43,7 @@ class Engines(Protocol):
 
 
 class InProcess:
-    """onnxruntime here; on a GPU all graphs but the step of stage 1."""
+    """onnxruntime here; on a GPU, if one is asked for, the graphs that are called once."""
 
     def __init__(self, device: Device = "cpu") -> None:
         self._device = device
@@ -60,7 +60,7 @@ def open_engines(url: str) -> Engines:
     """The engines of VOICEHUB_INFERENCE_URL; ValueError for an unknown one."""
     parts = urlsplit(url)
     if parts.scheme == "onnxruntime":
-        return InProcess(_device(parts.query))
+        return InProcess(_device(url))
     if parts.scheme == "triton":
         # late: a hub without Triton needs no client of it
         from services.inference.triton.engine import TritonEngines
@@ -69,19 +69,23 @@ def open_engines(url: str) -> Engines:
     raise ValueError(f"VOICEHUB_INFERENCE_URL is {url!r}, but must be onnxruntime:// or triton://host:port/repository")
 
 
-def _device(query: str) -> Device:
+def _device(url: str) -> Device:
     """`?device=` of the URL; whether the GPU is there is said before a hub starts on it, not by its first listener."""
-    named = dict(parse_qsl(query)).get("device", "cpu")
+    named = _options(url).get("device", "cpu")
     if named not in get_args(Device):
         raise ValueError(f"VOICEHUB_INFERENCE_URL has device={named}, but must have {' or '.join(get_args(Device))}")
     device: Device = "cuda" if named == "cuda" else "cpu"
     try:
         require(device)
     except VoiceError as error:
-        raise ValueError(f"VOICEHUB_INFERENCE_URL is onnxruntime://?{query}. {error}") from error
+        raise ValueError(f"VOICEHUB_INFERENCE_URL is {url}. {error}") from error
     return device
 
 
 def memory_budget(url: str) -> int:
     """Bytes of graphs that may be loaded: `?memory_mb=` of the URL."""
-    return int(dict(parse_qsl(urlsplit(url).query)).get("memory_mb", DEFAULT_MEMORY_MB)) << 20
+    return int(_options(url).get("memory_mb", DEFAULT_MEMORY_MB)) << 20
+
+
+def _options(url: str) -> dict[str, str]:
+    return dict(parse_qsl(urlsplit(url).query))

@@ -37,9 +37,12 @@ RECORDED = Sampling(greedy=True, early_stop=60)
 
 @pytest.mark.parametrize(("file", "version"), FILES)
 def test_tokens_are_equal_and_waves_within_tolerance(bundle_of: BundleOf, file: str, version: str) -> None:
+    speaks_as_recorded(Voice.load(bundle_of(file)), version)
+
+
+def speaks_as_recorded(voice: Voice, version: str) -> None:
     recorded = load_file(GOLDEN / "checkpoints" / "synthesis.safetensors")
-    voice, target = Voice.load(bundle_of(file)), recorded_target(GOLDEN, version)
-    conditioning = voice.prepare(recorded_prompt(GOLDEN, version))
+    target, conditioning = recorded_target(GOLDEN, version), voice.prepare(recorded_prompt(GOLDEN, version))
     np.testing.assert_array_equal(conditioning.codes, recorded[f"{version}/prompt_semantic"][0])
     tokens = voice.generate_tokens(target.phones, target.bert, conditioning, RECORDED)
     np.testing.assert_array_equal(tokens, recorded[f"{version}/semantic"][0, 0])

@@ -9,19 +9,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from gptsovits.arch.discriminator import Discriminator
 from gptsovits.arch.s1 import Text2Semantic
 from gptsovits.arch.s1_loss import S1Batch
-from gptsovits.arch.s2 import S2Batch
 from gptsovits.config import S1Config
-from gptsovits.parity.recordings import Group, read_manifest
-from gptsovits.parity.stage2 import load_network, read_batch
 from gptsovits.train.loop import on_device
 from gptsovits.train.s1_trainer import S1Options, S1Trainer
-from gptsovits.train.s2_trainer import S2Options, S2Trainer
-from gptsovits.train.tests.test_trainers import GOLDEN
+from gptsovits.train.tests.test_trainers import CPU, stage2
 
-CPU, GPU = torch.device("cpu"), torch.device("cuda")
+GPU = torch.device("cuda")
 SMALL = S1Config(
     vocab_size=65, phoneme_vocab_size=20, embedding_dim=64, hidden_dim=64, head=4, n_layer=3, EOS=64, bert_dim=0
 )
@@ -46,18 +41,6 @@ def _stage1(device: torch.device, dropout: float, mixed: bool = False) -> S1Trai
     return S1Trainer(network.to(device), S1Options(mixed=mixed))
 
 
-def _stage2(device: torch.device, mixed: bool = False) -> tuple[S2Trainer, S2Batch]:
-    file = "small/s2_cases.safetensors"
-    group = Group(GOLDEN, file, read_manifest(GOLDEN)["files"][file])
-    network = load_network(group)
-    batch = read_batch(group, network.config.spectrogram)
-    torch.manual_seed(2)
-    judge = Discriminator(periods=(2,))
-    trainer = S2Trainer(network.to(device), judge.to(device), S2Options(mixed=mixed))
-    torch.manual_seed(3)
-    return trainer, on_device(batch, device)
-
-
 def _stage1_losses(trainer: S1Trainer, steps: int) -> list[float]:
     batch = _rows(trainer.device)
     return [float(trainer.step(batch).loss.detach()) for _ in range(steps)]
@@ -72,7 +55,7 @@ def test_stage_1_learns_what_it_learns_on_a_processor() -> None:
 def test_stage_2_learns_what_it_learns_on_a_processor() -> None:
     runs = []
     for device in (CPU, GPU):
-        trainer, batch = _stage2(device)
+        trainer, batch = stage2(device)
         # Without dropout: each device draws its own.
         for module in trainer.network.modules():
             if isinstance(module, torch.nn.Dropout):
@@ -96,12 +79,12 @@ def test_stage_1_goes_on_with_the_draws_of_the_gpu(mixed: bool) -> None:
 
 @pytest.mark.parametrize("mixed", [False, True])
 def test_stage_2_goes_on_where_it_was(mixed: bool) -> None:
-    trainer, batch = _stage2(GPU, mixed)
+    trainer, batch = stage2(GPU, mixed)
     trainer.step(batch)
     trainer.end_epoch()
     state = copy.deepcopy(trainer.state())
     through = trainer.step(batch)
-    other, _ = _stage2(GPU, mixed)
+    other, _ = stage2(GPU, mixed)
     other.resume(state)
     assert vars(other.step(batch)) == pytest.approx(vars(through), rel=1e-3)
     assert all(math.isfinite(value) for value in vars(through).values())

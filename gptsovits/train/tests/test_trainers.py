@@ -16,11 +16,13 @@ from gptsovits.arch.s2 import S2Batch, Synthesizer
 from gptsovits.config import S1Config
 from gptsovits.parity.recordings import Group, read_manifest
 from gptsovits.parity.stage2 import load_network, read_batch
+from gptsovits.train.loop import on_device
 from gptsovits.train.s1_trainer import S1Options, S1Trainer, published_schedule, spoiled
-from gptsovits.train.s2_trainer import S2Trainer, freeze_all_but
+from gptsovits.train.s2_trainer import S2Options, S2Trainer, freeze_all_but
 
 torch.set_num_threads(1)
 GOLDEN = Path(__file__).parents[3] / "tests" / "data" / "golden"
+CPU = torch.device("cpu")
 SMALL = S1Config(
     vocab_size=33, phoneme_vocab_size=20, embedding_dim=16, hidden_dim=16, head=2, n_layer=2, EOS=32, bert_dim=0
 )
@@ -75,16 +77,19 @@ def test_spoiled_rows_repeat_or_lose_a_span() -> None:
         assert length >= 1
 
 
-def _stage2() -> tuple[S2Trainer, S2Batch]:
+def stage2(device: torch.device = CPU, mixed: bool = False) -> tuple[S2Trainer, S2Batch]:
+    """A trainer of the recorded network, and its recorded batch."""
     file = "small/s2_cases.safetensors"
     group = Group(GOLDEN, file, read_manifest(GOLDEN)["files"][file])
     network = load_network(group)
     torch.manual_seed(2)
-    return S2Trainer(network, Discriminator(periods=(2,))), read_batch(group, network.config.spectrogram)
+    batch = on_device(read_batch(group, network.config.spectrogram), device)
+    judge = Discriminator(periods=(2,))
+    return S2Trainer(network.to(device), judge.to(device), S2Options(mixed=mixed)), batch
 
 
 def test_stage_2_leaves_the_quantiser_alone_and_resumes_to_the_bit() -> None:
-    trainer, batch = _stage2()
+    trainer, batch = stage2()
     frozen = {name: value.clone() for name, value in _quantising(trainer.network).items()}
     before = trainer.network.dec.conv_post.weight.clone()
     trainer.step(batch)
@@ -94,7 +99,7 @@ def test_stage_2_leaves_the_quantiser_alone_and_resumes_to_the_bit() -> None:
     assert not torch.equal(before, trainer.network.dec.conv_post.weight)
     for name, value in _quantising(trainer.network).items():
         assert torch.equal(value, frozen[name]), name
-    other, _ = _stage2()
+    other, _ = stage2()
     other.resume(state)
     assert other.step(batch) == through
     rates = [group["lr"] for group in other.generator_optimiser.param_groups]

@@ -93,16 +93,17 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     counts, total = frequencies(list(asked | {stems(units(run)) for run in query.runs}))
     meant = meanings(words)
     texts = [_text_clause(piece, found, meant, counts, total) for piece, found in options]
-    texts += _together([piece for piece in plain if not counts.get(stems(piece), 0)], meant)
+    unsaid = [piece for piece in plain if not counts.get(stems(piece), 0)]
+    texts += _together(unsaid, meant)
     hints = [Clause(f"hint {h.value}", HINT_WEIGHT, (Alternative(1.0, facet=h),)) for h in sorted(query.hints)]
     texts = _capped(texts, sum(clause.weight for clause in wanted))
     texts += about
     texts += suggested(query.text, lexicon)
     strange = [run for run in query.runs if not any(overlap(units(run), topic) for topic in query.topics)]
     texts += glossed([*strange, *map(written, plain)], lexicon, counts)
-    texts += spoken([piece for piece in plain if not counts.get(stems(piece), 0)], lexicon, meanings(words, SUBJECTS))
+    texts += spoken(unsaid, lexicon, meanings(words, SUBJECTS))
     if len(query.text) <= SLIPS_WITHIN:
-        texts += slipped([piece for piece in plain if not counts.get(stems(piece), 0)], lexicon, words)
+        texts += slipped(unsaid, lexicon, words)
     kept = (*wanted, *texts, *(hints if wanted or texts else ()))
     whole = sum(clause.weight for clause in kept) or 1.0
     clauses = tuple(Clause(c.label, round(c.weight / whole, 6), c.alternatives) for c in kept)

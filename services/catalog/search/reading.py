@@ -53,13 +53,14 @@ class Reader:
         for piece, facets, denied in self.lexicon.readings(mended, self.words.han):
             known = facets or piece in self.lexicon.silent or piece in self.lexicon.denials.signs
             alone = len(piece) == 1 and is_single(piece[0]) and piece not in self.lexicon.suggests
-            if not known and alone and (not run or denied == refused):
+            lone = not known and alone
+            if not lone or denied != refused:
+                found += self._text(run, refused)
+                run = []
+            if lone:
                 run.append(piece[0])
                 refused = denied
-                continue
-            found += self._text(run, refused)
-            run, refused = ([piece[0]], denied) if not known and alone else ([], False)
-            if not run and not (known and not facets):
+            elif facets or not known:
                 found.append(Reading(piece, facets, denied))
         return found + self._text(run, refused)
 
