@@ -39,7 +39,7 @@ TEXTS = (
     "Please read the letter again before you answer it.",
 )
 ADDED_SECONDS, ADDED_SHARE = 0.015, 0.05
-LEAST = 8
+LEAST = 24
 """Requests of a round at least."""
 ONE_BY_ONE, FULL_ONE_BY_ONE = 100, 4
 """Requests one after another, for the processor's time."""
@@ -118,7 +118,7 @@ if __name__ == "__main__":
     parser.add_argument("--voice", choices=("nano", "fp32", "int8"), default="nano")
     parser.add_argument("--clients", default="1,8,64")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--each", type=int, default=2, help="requests of a client in a round")
+    parser.add_argument("--each", type=int, default=6, help="requests of a client in a round")
     parser.add_argument("--triton", action="store_true", help="speak on a Triton server")
     given = parser.parse_args()
     main(given.voice, [int(n) for n in given.clients.split(",")], given.rounds, given.each, given.triton)

@@ -23,7 +23,7 @@ from gptsovits.runtime.batching import ContinuousBatcher
 from gptsovits.runtime.engine import Utterance
 from gptsovits.runtime.graph import Graph
 from gptsovits.runtime.sampling import Sampling
-from gptsovits.serving.wire import AT_ONCE, ENDED, OUTPUT, REFUSED, STOPPED
+from gptsovits.serving.wire import ENDED, OUTPUT, REFUSED, STOPPED, is_due
 
 LOOK_EVERY = 4
 """Steps between two looks whether the caller is still there; each asks the server."""
@@ -88,7 +88,7 @@ class _Sender:
         self._metrics, self._batcher = metrics, batcher
         self._whole = bool(_value(request, "WHOLE")[0])
         self._said: list[int] = []
-        self._asked = 0
+        self._count = self._asked = 0
 
     def unwanted(self) -> bool:
         """Whether the caller has gone; its last answer is sent then."""
@@ -103,7 +103,8 @@ class _Sender:
     def put(self, token: int) -> None:
         """For the next message."""
         self._said.append(token)
-        if len(self._said) == AT_ONCE and not self._whole:
+        self._count += 1
+        if is_due(self._count) and not self._whole:
             self._send(0)
 
     def end(self, stopped_early: bool) -> None:

@@ -11,8 +11,8 @@ from gptsovits.runtime.engine import Utterance
 
 ENDED, STOPPED = -1, -2
 """The last of all tokens: the sentence ended, or the limit ended it."""
-AT_ONCE = 4
-"""Tokens in one message, 0.16 s: a message each would cost more than the tokens."""
+FIRST, EVERY = 14, 10
+"""Tokens in the first message and in each that follows: there a stream's chunks end (`Chunks`)."""
 REFUSED = "refused: "
 """How the reason begins when a sentence does not fit the voice; every other failure is the server's own."""
 OUTPUT = "TOKENS"
@@ -28,6 +28,11 @@ INPUTS: dict[str, tuple[str, list[int], bool]] = {
     "WHOLE": ("TYPE_INT64", [1], False),
 }
 """Type, extents and whether it may be left out: no tensor on the wire is empty."""
+
+
+def is_due(said: int) -> bool:
+    """Whether so many tokens go on their way: a message for each would cost more than the tokens."""
+    return said >= FIRST and (said - FIRST) % EVERY == 0
 
 
 def tensors_of(utterance: Utterance) -> dict[str, NDArray[Any]]:

@@ -65,6 +65,14 @@ class Line:
         with self._lock:
             self._ring(self._robin.done(ticket))
 
+    def again(self, ticket: int) -> threading.Event:
+        """Ends a turn that the next one follows; answers what is set when the ticket has it."""
+        with self._lock:
+            bell = self._bells[ticket]
+            bell.clear()
+            self._ring(self._robin.again(ticket))
+            return bell
+
     def give_way(self, ticket: int) -> threading.Event | None:
         """Ends a turn in the background that somebody waits for; answers what is set when it goes on."""
         with self._lock:
@@ -99,24 +107,29 @@ class Place:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Waits for a turn and works in it; Cancelled when the request was called off."""
-        since = time.monotonic()
-        bell = self._line.ask(self._ticket)
-        self._cancellation.check()
-        bell.wait()
-        self.waited += time.monotonic() - since
+        self._wait(self._line.ask(self._ticket))
         try:
-            self._cancellation.check()
             yield
         finally:
             self._line.done(self._ticket)
 
+    def again(self) -> None:
+        """Within a turn: ends it and waits for the next one; Cancelled when the request was called off."""
+        self._wait(self._line.again(self._ticket))
+
     def step(self) -> None:
         """Between two steps of a turn: Cancelled when the request was called off; the background lets others pass."""
         bell = self._line.give_way(self._ticket) if self._gives_way else None
-        if bell is not None:
-            since = time.monotonic()
-            bell.wait()
-            self.waited += time.monotonic() - since
+        if bell is None:
+            self._cancellation.check()
+        else:
+            self._wait(bell)
+
+    def _wait(self, bell: threading.Event) -> None:
+        self._cancellation.check()  # what called it off before the bell was there did not ring it
+        since = time.monotonic()
+        bell.wait()
+        self.waited += time.monotonic() - since
         self._cancellation.check()
 
 

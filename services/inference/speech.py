@@ -139,17 +139,28 @@ class Job:
         self.own_rate = opened.engine.facts.sample_rate
         lead = notice(self.own_rate) if self.wish.notice else np.zeros(0, np.float32)
         begin = len(lead) / self.own_rate
-        while True:
-            with self.place.turn():
-                part = next(parts, None)
-            if part is None:
-                return
+        for part in self._in_turns(parts):
             self.over = part.last
             wave = np.concatenate((lead, part.wave)) if len(lead) else part.wave
             lead = lead[:0]
             self._lengthen(len(wave))
             self.words += [WordTime(word.text, begin + word.start, begin + word.end) for word in part.words]
             yield wave
+
+    def _in_turns(self, parts: Iterator[Part]) -> Iterator[Part]:
+        """What nobody hears before its end goes on at once; else whoever reads may take his time between two turns."""
+        if self.form.delivery is Delivery.FILE:
+            with self.place.turn():
+                for part in parts:
+                    yield part
+                    self.place.again()
+            return
+        while True:
+            with self.place.turn():
+                ready = next(parts, None)
+            if ready is None:
+                return
+            yield ready
 
     def _lengthen(self, samples: int) -> None:
         self.samples += samples

@@ -11,11 +11,13 @@ from hypothesis import strategies as st
 
 from gptsovits.parity.recorded_synthesis import recorded_prompt, recorded_target
 from gptsovits.runtime.noise import FrameNoise
+from gptsovits.runtime.rows import MAX_TOKENS
 from gptsovits.runtime.sampling import Sampling
 from gptsovits.runtime.speaking import Manner, Piece, speak
 from gptsovits.runtime.streaming import ChunkDecoder, Chunks, faded, speak_chunks, stream_piece
 from gptsovits.runtime.tests.conftest import GOLDEN, BundleOf
 from gptsovits.runtime.voice import Voice
+from gptsovits.serving.wire import is_due
 
 V2 = "tiny_v2_e8_s128.pth"
 HOP = 640
@@ -95,6 +97,17 @@ def test_streams_in_64_threads_do_not_mix(bundle_of: BundleOf) -> None:
     assert len(set(alone)) == 4
     with ThreadPoolExecutor(64) as pool:
         assert list(pool.map(heard, range(64))) == alone * 16
+
+
+def test_tokens_are_sent_where_chunks_end() -> None:
+    sizes = Chunks()
+    size = sizes.first
+    ends = [size + sizes.lookahead]
+    while ends[-1] < MAX_TOKENS:
+        size = min(2 * size, sizes.largest)
+        ends.append(ends[-1] + size)
+    assert [end for end in ends if not is_due(end)] == []
+    assert [said for said in range(ends[0]) if is_due(said)] == []
 
 
 def test_a_fade_of_equal_sound_changes_nothing_and_sizes_are_checked() -> None:

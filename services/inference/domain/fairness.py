@@ -133,6 +133,13 @@ class RoundRobin:
             self._idle[ticket] = self._clock()
         return self._granted()
 
+    def again(self, ticket: int) -> list[int]:
+        """The turn of the ticket is over and it asks for the next one, which it has at once if it is first in line."""
+        account = self._accounts[self._owners[ticket]]
+        account.working.discard(ticket)
+        account.waiting.append(ticket)
+        return self._granted()
+
     def in_the_way(self, ticket: int) -> bool:
         """Whether the ticket works in the background and somebody waits for its turn."""
         if self._owners[ticket] != BACKGROUND or self._keeps:

@@ -6,7 +6,7 @@ import itertools
 import random
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import pytest
@@ -76,7 +76,7 @@ def test_whole_files_of_an_account_are_finished_one_after_another_and_its_stream
     while any(left.values()):
         turns.append(now)
         left[now] -= 1
-        granted = line.ask(now) + line.done(now) if left[now] else line.leave(now)
+        granted = line.again(now) if left[now] else line.leave(now)
         now = granted[0] if granted else 0
     first, second = files
     assert turns == [second, first, stream, first, first, stream, second, stream, second, stream]
@@ -229,20 +229,26 @@ class _Watched:
         return ticket
 
     def ask(self, ticket: int) -> None:
-        ahead = self._of(self._owners[ticket], self._asked)
-        new = not ahead and not self._of(self._owners[ticket], self.working)
-        self._asked[ticket] = _Asked(len(self._turns), ahead, new)
-        self._granted(self._line.ask(ticket))
-        if new and self._people() <= self._capacity.workers:
-            assert ticket in self.working  # whatever the others hold
+        self._asks(ticket, self._line.ask)
 
     def end(self, ticket: int, *, leaves: bool) -> None:
         self.working.discard(ticket)
         if leaves:
             del self._owners[ticket]
-        self._granted(self._line.leave(ticket) if leaves else self._line.done(ticket))
-        if not leaves:
+            self._granted(self._line.leave(ticket))
+        elif ticket in self._files:
+            self._asks(ticket, self._line.again)
+        else:
+            self._granted(self._line.done(ticket))
             self.ask(ticket)
+
+    def _asks(self, ticket: int, how: Callable[[int], list[int]]) -> None:
+        ahead = self._of(self._owners[ticket], self._asked)
+        new = not ahead and not self._of(self._owners[ticket], self.working)
+        self._asked[ticket] = _Asked(len(self._turns), ahead, new)
+        self._granted(how(ticket))
+        if new and self._people() <= self._capacity.workers:
+            assert ticket in self.working  # whatever the others hold
 
     def _granted(self, tickets: list[int]) -> None:
         for ticket in tickets:
