@@ -38,6 +38,14 @@ class Chunks:
         if not 1 <= self.first <= self.largest or not 1 <= self.fade <= self.lookahead or self.context < 0:
             raise ValueError("chunks need 1 <= first <= largest, 1 <= fade <= lookahead and a context of at least 0")
 
+    def ends(self) -> Iterator[int]:
+        """With how many tokens each chunk can be decoded, without end."""
+        size, end = self.first, self.first + self.lookahead
+        while True:
+            yield end
+            size = min(2 * size, self.largest)
+            end += size
+
 
 def speak_chunks(
     voice: Voice,
@@ -70,16 +78,15 @@ def stream_piece(
     """One piece; together the parts are as long as the piece spoken whole. ``tokens``: if they come from elsewhere."""
     decoder = ChunkDecoder(voice, piece.phones, conditioning.ge, manner, chunks)
     codes: list[int] = []
-    size = chunks.first
-    due = size + chunks.lookahead
+    ends = chunks.ends()
+    due = next(ends)
     if tokens is None:
         tokens = voice.stream_tokens(piece.phones, piece.bert, conditioning, manner.sampling)
     for token in tokens:
         codes.append(token)
         if len(codes) == due:
             yield decoder.push(np.array(codes, np.int64))
-            size = min(2 * size, chunks.largest)
-            due += size
+            due = next(ends)
     if codes:
         yield decoder.push(np.array(codes, np.int64), final=True)
 

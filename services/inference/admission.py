@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -54,11 +54,7 @@ class Line:
 
     def ask(self, ticket: int) -> threading.Event:
         """What is set when the ticket has a turn."""
-        with self._lock:
-            bell = self._bells[ticket]
-            bell.clear()
-            self._ring(self._robin.ask(ticket))
-            return bell
+        return self._asked(ticket, self._robin.ask)
 
     def done(self, ticket: int) -> None:
         """The turn is over."""
@@ -67,11 +63,7 @@ class Line:
 
     def again(self, ticket: int) -> threading.Event:
         """Ends a turn that the next one follows; answers what is set when the ticket has it."""
-        with self._lock:
-            bell = self._bells[ticket]
-            bell.clear()
-            self._ring(self._robin.again(ticket))
-            return bell
+        return self._asked(ticket, self._robin.again)
 
     def give_way(self, ticket: int) -> threading.Event | None:
         """Ends a turn in the background that somebody waits for; answers what is set when it goes on."""
@@ -88,6 +80,13 @@ class Line:
         """Ends the waiting of a ticket that was called off."""
         with self._lock:
             self._ring([ticket])
+
+    def _asked(self, ticket: int, way: Callable[[int], list[int]]) -> threading.Event:
+        with self._lock:
+            bell = self._bells[ticket]
+            bell.clear()
+            self._ring(way(ticket))
+            return bell
 
     def _ring(self, tickets: Iterable[int]) -> None:
         for ticket in tickets:
