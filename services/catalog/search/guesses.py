@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from services.catalog.search.clauses import NEARLY_CREDIT, Alternative, Clause, facet_clause
 from services.catalog.search.lexicon import TOPIC, Facet, Lexicon, Units
@@ -20,13 +20,15 @@ GLOSS_WEIGHT = 0.4  # of a facet that a dictionary gives to a word
 TOPIC_GLOSS_WEIGHT = 0.5  # likewise of a topic
 
 
-def suggested(text: Sequence[Units], lexicon: Lexicon) -> list[Clause]:
-    """For each facet that words of the query suggest: those words themselves, or the facet."""
+def suggested(text: Sequence[Units], lexicon: Lexicon, named: Collection[Facet]) -> list[Clause]:
+    """For each facet that words of the query suggest and none names: those words themselves, or the facet."""
     said: dict[tuple[Facet, ...], list[Units]] = {}
     for piece in text:
         facets = lexicon.suggests.get(piece, ())
         for key in dict.fromkeys(facet.key for facet in facets):  # a word has one meaning of a kind, whichever that is
-            said.setdefault(tuple(facet for facet in facets if facet.key == key), []).append(piece)
+            group = tuple(facet for facet in facets if facet.key == key)
+            if not any(facet in named for facet in group):
+                said.setdefault(group, []).append(piece)
     found = []
     for group, pieces in said.items():
         meant = facet_clause(lexicon, group)

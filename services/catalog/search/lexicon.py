@@ -34,6 +34,7 @@ class Lexicon:
         terms: units of a word → what it means.
         suggests: units of a word → what it makes likely without being a name for it.
         topics: units of a word → what it speaks of.
+        mended: topics and hints that are found by their sound and with slips too; the many phrases are too like names.
         broader: a facet → the marked facets that contain it.
         marked: a facet that contains others → itself as a mark.
         near: a facet → those that resemble it, and how much (0 to 1).
@@ -57,6 +58,7 @@ class Lexicon:
     terms: Mapping[Units, tuple[Facet, ...]]
     suggests: Mapping[Units, tuple[Facet, ...]]
     topics: Mapping[Units, tuple[Facet, ...]]
+    mended: Sequence[Units]
     broader: Mapping[Facet, tuple[Facet, ...]]
     marked: Mapping[Facet, Facet]
     near: Mapping[Facet, Mapping[Facet, float]]

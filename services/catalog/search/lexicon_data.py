@@ -1,9 +1,9 @@
-"""Reading the lexicon's data: `lexicon.yaml` (names and signs), `hints.yaml`, `scenes.yaml` and `topics.yaml`."""
+"""Reading the lexicon's data: `lexicon.yaml` (names and signs), hints, scenes, topics, and phrases that make likely."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,26 +13,31 @@ import yaml
 from services.catalog.search.ages import numbers, sentences, spellings
 from services.catalog.search.denials import Denials
 from services.catalog.search.lexicon import MARK, TOPIC, Facet, Lexicon, Units
-from services.catalog.search.tokens import is_single, units
+from services.catalog.search.tokens import is_single, units, units_of_folded
 
 HERE = Path(__file__).parent
 FILES = ("lexicon.yaml", "hints.yaml", "scenes.yaml", "topics.yaml")
+PHRASES = "phrases.tsv"
 Meanings = dict[Units, tuple[Facet, ...]]
 
 
 @cache
-def load(folder: Path = HERE) -> Lexicon:
-    """Reads the lexicon of a folder."""
+def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
+    """Reads the lexicon of a folder; without its phrases, only what was listed for its parts to be learnt from."""
     raw = [(folder / name).read_bytes() for name in FILES]
     data, hints, scenes, topics = (yaml.load(one, yaml.CSafeLoader) for one in raw)
+    phrases = (folder / PHRASES).read_bytes() if with_phrases else b""
     terms = _terms(data)
     stopwords, affirmations = _words(data["stopwords"]), _words(data["affirmations"])
     negations = _words(data["negations"]) - terms.keys()
     silent = stopwords | affirmations
     denials = Denials(negations, _words(data["refusals"]), _words(data["joiners"]), _words(data["wishes"]), silent)
     taken = frozenset(terms) | stopwords | denials.signs
-    suggests = _suggests([*data["suggest"], *hints, *scenes], taken)
-    about = _topics(topics)
+    more = _phrases(phrases.decode())
+    suggests, about = _suggests([*data["suggest"], *hints, *scenes], taken), _topics(topics)
+    mended = (*about, *suggests)
+    suggests |= _of_key(more, topic=False, taken=taken | suggests.keys())
+    about |= _of_key(more, topic=True, taken=terms.keys() | about.keys())
     broader = {
         Facet(key, value): (Facet(key, f"{MARK}{wide}"),)
         for key, pairs in data["broader"].items()
@@ -47,6 +52,7 @@ def load(folder: Path = HERE) -> Lexicon:
         near=_near(data["near"]),
         weights=data["weights"],
         denials=denials,
+        mended=mended,
         counted=frozenset(units(text) for text, *_ in (*spellings(data["years"]), *sentences(data["years"]))),
         numbers={units(text): Facet("age", name) for text, name in numbers(data["years"])},
         around=_words(data["around"]),
@@ -64,7 +70,7 @@ def load(folder: Path = HERE) -> Lexicon:
         query_only=_words(data["query_only"]),
         longest=max(len(term) for term in [*terms, *suggests, *stopwords, *affirmations, *denials.signs]),
         topic_lengths=_lengths(about),
-        digest=hashlib.sha256(b"".join(raw)).hexdigest(),
+        digest=hashlib.sha256(b"".join([*raw, phrases])).hexdigest(),
     )
 
 
@@ -109,6 +115,25 @@ def _topics(data: Mapping[str, Sequence[str]]) -> Meanings:
             phrase = units(str(word))
             found[phrase] = tuple(dict.fromkeys((*found.get(phrase, ()), Facet(TOPIC, name))))
     return _with_plurals(found)
+
+
+def _phrases(text: str) -> Meanings:
+    """Phrases (folded) with all that they make likely: a line each, a tab, then `key:value` divided by spaces."""
+    same: dict[str, tuple[Facet, ...]] = {}  # many phrases mean alike
+    found: Meanings = {}
+    for line in text.splitlines():
+        phrase, _, values = line.partition("\t")
+        if values not in same:
+            same[values] = tuple(Facet(*value.split(":", 1)) for value in values.split(" "))
+        found[units_of_folded(phrase)] = same[values]
+    return found
+
+
+def _of_key(phrases: Meanings, *, topic: bool, taken: Collection[Units]) -> Meanings:
+    """Of the phrases their topics, or else what they say of a voice; a word of another list goes before."""
+    found = {phrase: tuple(f for f in facets if (f.key == TOPIC) == topic) for phrase, facets in phrases.items()}
+    said = _with_plurals({phrase: facets for phrase, facets in found.items() if facets})
+    return {phrase: facets for phrase, facets in said.items() if phrase not in taken}
 
 
 def _lengths(topics: Meanings) -> dict[str, tuple[int, ...]]:

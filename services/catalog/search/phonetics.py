@@ -1,16 +1,14 @@
-"""Chinese written by its sound: pinyin (`yueyu`, `lao nian`, `yue4yu3`) and jyutping (`jyut6 jyu5`), tones ignored.
-
-The dictionaries of both take a second to read: they are imported when they are asked first, and no start waits for it.
-"""
+"""Chinese written by its sound: pinyin (`yueyu`, `lao nian`, `yue4yu3`) and jyutping (`jyut6 jyu5`), tones ignored."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from services.catalog.search.lexicon import Lexicon, Units, doubled
+from services.catalog.search.sounds import pinyin, sounds_of
 from services.catalog.search.tokens import is_single
 from services.catalog.search.words import WordTable
 
@@ -19,20 +17,6 @@ HINT_KEY = 6  # likewise of a hint or a topic
 LONGEST = 6  # typed syllables of one word
 _DIGITS = re.compile(r"\d")
 _LETTERS = re.compile(r"[a-zü]+\d?")
-
-
-def pinyin(text: Sequence[str]) -> tuple[str, ...]:
-    """The toneless pinyin syllable of each Han character; ü is written v."""
-    from pypinyin import lazy_pinyin
-
-    return tuple(lazy_pinyin("".join(text), errors="ignore"))
-
-
-def _jyutping(text: Sequence[str]) -> tuple[str, ...]:
-    from ToJyutping import get_jyutping_list
-
-    found = get_jyutping_list("".join(text))
-    return tuple(_DIGITS.sub("", syllable or "") for _, syllable in found)
 
 
 @dataclass(frozen=True)
@@ -102,12 +86,10 @@ def phonetics(lexicon: Lexicon, words: WordTable) -> Phonetics:
     known: dict[str, Units] = {}
     syllables: dict[str, Units] = {}
     silent: dict[str, Units] = {}
-    for term in [*lexicon.terms, *lexicon.stopwords]:
-        if doubled(term) or not all(is_single(unit) for unit in term):
-            continue
+    for term in _named(lexicon):
         target = (silent if term in lexicon.stopwords else known) if len(term) > 1 else syllables
-        for sounds in (pinyin(term), _jyutping(term)):
-            for key in {"".join(sounds), "".join(sounds).replace("v", "u")}:
+        for sound in sounds_of(term):
+            for key in {sound, sound.replace("v", "u")}:
                 target.setdefault(key, term)
     return Phonetics(
         {**silent, **known},
@@ -117,12 +99,29 @@ def phonetics(lexicon: Lexicon, words: WordTable) -> Phonetics:
     )
 
 
+def sounding(lexicon: Lexicon) -> Iterator[Units]:
+    """The lexicon's words that may be typed by their sound."""
+    yield from _named(lexicon)
+    yield from _likely(lexicon)
+
+
+def _named(lexicon: Lexicon) -> Iterator[Units]:
+    for term in (*lexicon.terms, *lexicon.stopwords):
+        if not doubled(term) and all(is_single(unit) for unit in term):
+            yield term
+
+
+def _likely(lexicon: Lexicon) -> Iterator[Units]:
+    for word in lexicon.mended:
+        if len(word) > 1 and all(is_single(unit) for unit in word):
+            yield word
+
+
 def _hinted(lexicon: Lexicon) -> dict[str, Units]:
     found: dict[str, Units] = {}
-    for word in (*lexicon.topics, *lexicon.suggests):
-        if len(word) > 1 and all(is_single(unit) for unit in word):
-            for sounds in (pinyin(word), _jyutping(word)):
-                found.setdefault("".join(sounds), word)
+    for word in _likely(lexicon):
+        for sound in sounds_of(word):
+            found.setdefault(sound, word)
     return found
 
 

@@ -98,7 +98,7 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     hints = [Clause(f"hint {h.value}", HINT_WEIGHT, (Alternative(1.0, facet=h),)) for h in sorted(query.hints)]
     texts = _capped(texts, sum(clause.weight for clause in wanted))
     texts += about
-    texts += suggested(query.text, lexicon)
+    texts += suggested(query.text, lexicon, query.facets)
     strange = [run for run in query.runs if not any(overlap(units(run), topic) for topic in query.topics)]
     texts += glossed([*strange, *map(written, plain)], lexicon, counts)
     texts += spoken(unsaid, lexicon, meanings(words, SUBJECTS))

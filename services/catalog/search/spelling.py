@@ -106,7 +106,7 @@ def _index(words: Iterable[str], slips: int) -> dict[str, tuple[str, ...]]:
 @cache
 def speller(lexicon: Lexicon, words: WordTable) -> Speller:
     """The speller of a lexicon."""
-    known = (*lexicon.terms, *(term for term in (*lexicon.suggests, *lexicon.topics) if len(term) == 1))
+    known = (*lexicon.terms, *(word for word in lexicon.mended if len(word) == 1))
     terms = dict.fromkeys(unit for term in known for unit in term if _spelled(unit))
     ranks = {word: place for place, word in enumerate(words.latin)}
     order = {word: place for place, word in enumerate(dict.fromkeys([*terms, *ranks]))}
