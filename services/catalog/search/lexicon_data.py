@@ -121,9 +121,11 @@ def _phrases(text: str) -> Meanings:
     """Phrases (folded) with all that they make likely: a line each, a tab, then `key:value` divided by spaces."""
     same: dict[str, tuple[Facet, ...]] = {}  # many phrases mean alike
     found: Meanings = {}
-    for line in text.splitlines():
+    for number, line in enumerate(text.splitlines(), 1):
         phrase, _, values = line.partition("\t")
         if values not in same:
+            if not all(":" in value for value in values.split(" ")):
+                raise ValueError(f"{PHRASES}, line {number}: write a phrase, a tab, and key:value with spaces between")
             same[values] = tuple(Facet(*value.split(":", 1)) for value in values.split(" "))
         found[units_of_folded(phrase)] = same[values]
     return found

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 
 import pytest
 
 from services.catalog.search.lexicon import Facet
-from services.catalog.search.lexicon_data import HERE, PHRASES, load
+from services.catalog.search.lexicon_data import FILES, HERE, PHRASES, load
 from services.catalog.search.phonetics import sounding
 from services.catalog.search.query import understand
 from services.catalog.search.ranking import plan
@@ -41,6 +42,15 @@ def test_no_phrase_hides_a_name() -> None:
         return any((len(part) > 1 or len(part[0]) > 2) and part in LEXICON.terms for part in parts)
 
     assert not [phrase for line in LINES if names(phrase := line.partition("\t")[0])]
+
+
+@pytest.mark.parametrize("line", ["a phrase", "a phrase\t", "a phrase topic:tea", "a phrase\ttopic:tea  age:senior"])
+def test_a_line_that_is_none_is_named(tmp_path: Path, line: str) -> None:
+    for name in FILES:
+        (tmp_path / name).write_bytes((HERE / name).read_bytes())
+    (tmp_path / PHRASES).write_text(f"kettle\ttopic:tea\n{line}\n")
+    with pytest.raises(ValueError, match="line 2: write a phrase, a tab"):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(
