@@ -2,9 +2,9 @@
 
 A logistic regression for each value of a facet, on what the lexicon knows: names, hints and scenes say what they mean,
 topics and words without a meaning say nothing of a voice; and likewise for each topic. To be run after those changed
-much. Phrases (`phrases.tsv`) are left out: the parts of the names of people, places and works mean little, and with
-them the search told more that is wrong. `--check` instead leaves a quarter of the phrases out at a time and prints how
-well what they mean is told.
+much. `phrases.tsv` is no part of it: the parts of the names of people, places and works mean little, and with them the
+search told more that is wrong. `--check` instead leaves out a quarter of what is learnt from at a time and prints how
+well that is told.
 """
 
 from __future__ import annotations

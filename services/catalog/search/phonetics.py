@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from functools import cache
 
 from services.catalog.search.lexicon import Lexicon, Units, doubled
-from services.catalog.search.sounds import pinyin, sounds_of
+from services.catalog.search.sounds import pinyin, sounds_of, toneless
 from services.catalog.search.tokens import is_single
 from services.catalog.search.words import WordTable
 
 MIN_KEY = 4  # letters; shorter sounds name too much
 HINT_KEY = 6  # likewise of a hint or a topic
 LONGEST = 6  # typed syllables of one word
-_DIGITS = re.compile(r"\d")
 _LETTERS = re.compile(r"[a-zü]+\d?")
 
 
@@ -77,7 +76,7 @@ class Phonetics:
 
 
 def _key(typed: Sequence[str]) -> str:
-    return _DIGITS.sub("", "".join(typed)).replace("ü", "v")
+    return toneless("".join(typed)).replace("ü", "v")
 
 
 @cache
@@ -127,4 +126,4 @@ def _hinted(lexicon: Lexicon) -> dict[str, Units]:
 
 def toned(unit: str) -> bool:
     """Whether a Latin unit is written with tone digits (`jyut6jyu5`)."""
-    return bool(_LETTERS.match(unit)) and bool(_DIGITS.search(unit)) and unit[0].isalpha()
+    return bool(_LETTERS.match(unit)) and toneless(unit) != unit and unit[0].isalpha()

@@ -25,12 +25,17 @@ def pinyin(text: Sequence[str]) -> tuple[str, ...]:
     return tuple(lazy_pinyin("".join(text), errors="ignore"))
 
 
+def toneless(sound: str) -> str:
+    """A sound without the digits of its tones."""
+    return _DIGITS.sub("", sound)
+
+
 def looked_up(word: Sequence[str]) -> Sounds:
     """What the dictionaries say."""
     from ToJyutping import get_jyutping_list
 
-    jyutping = (_DIGITS.sub("", syllable or "") for _, syllable in get_jyutping_list("".join(word)))
-    return "".join(pinyin(word)), "".join(jyutping)
+    jyutping = "".join(syllable or "" for _, syllable in get_jyutping_list("".join(word)))
+    return "".join(pinyin(word)), toneless(jyutping)
 
 
 def sounds_of(word: Sequence[str]) -> Sounds:

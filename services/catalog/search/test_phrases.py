@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.search.lexicon import Facet
+from services.catalog.search.lexicon import Facet, weak
 from services.catalog.search.lexicon_data import FILES, HERE, PHRASES, load
 from services.catalog.search.phonetics import sounding
 from services.catalog.search.query import understand
@@ -39,7 +39,7 @@ def test_no_phrase_hides_a_name() -> None:
     def names(phrase: str) -> bool:
         piece = units(phrase)
         parts = (piece[start:end] for start in range(len(piece)) for end in range(start + 1, len(piece) + 1))
-        return any((len(part) > 1 or len(part[0]) > 2) and part in LEXICON.terms for part in parts)
+        return any(not weak(part) and part in LEXICON.terms for part in parts)
 
     assert not [phrase for line in LINES if names(phrase := line.partition("\t")[0])]
 

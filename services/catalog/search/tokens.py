@@ -44,7 +44,7 @@ def units(text: str) -> tuple[str, ...]:
 
 
 def units_of_folded(text: str) -> tuple[str, ...]:
-    """The units of a text that `fold` leaves as it is: ten times as fast."""
+    """The units of a text that `fold` leaves as it is, without the time that folding takes."""
     return tuple(_UNIT.findall(text))
 
 

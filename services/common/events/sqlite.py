@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -152,25 +152,30 @@ class _Arrivals:
         self._stopped = True
 
     def _run(self) -> None:
-        with ExitStack() as stack:
-            connection: sqlite3.Connection | None = None
-            version = end = -1
-            while not self._stopped:
-                time.sleep(POLL_SECONDS)  # half of what waiting for an event with a time limit costs
-                try:
-                    connection = connection or stack.enter_context(closing(self._connect()))
-                    # It changes when another connection commits to the file (SQLite, PRAGMA data_version).
-                    before, version = version, _number(connection, "PRAGMA data_version")
-                    if version == before:
-                        continue
-                    before, end = end, _number(connection, "SELECT coalesce(max(position), 0) FROM log")
-                    if end == before:
-                        continue  # a lease, or a position
-                except sqlite3.Error:
-                    version = -1  # consumers read the file and find out what is wrong
+        connection: sqlite3.Connection | None = None
+        seen = (-1, -1)
+        while not self._stopped:
+            time.sleep(POLL_SECONDS)  # no event: waiting for one with a limit costs each process 2 ms a second more
+            try:
+                connection = connection or self._connect()
+                before, seen = seen, self._look(connection, seen)
+                arrived = seen[1] != before[1]  # else a lease or a position was written, or nothing
+            except sqlite3.Error:
+                arrived, seen = True, (-1, -1)  # consumers read the file and find out what is wrong
+            if arrived:
                 with self._arrived:
                     self._count += 1
                     self._arrived.notify_all()
+        if connection is not None:
+            connection.close()
+
+    @staticmethod
+    def _look(connection: sqlite3.Connection, seen: tuple[int, int]) -> tuple[int, int]:
+        """The file's version, which another connection's commit changes (PRAGMA data_version), and the log's end."""
+        version = _number(connection, "PRAGMA data_version")
+        if version == seen[0]:
+            return seen
+        return version, _number(connection, "SELECT coalesce(max(position), 0) FROM log")
 
 
 class SqliteConsumer:
@@ -236,7 +241,7 @@ class SqliteConsumer:
         at = time.time()
         rows = self._leases()
         if any(holder == self._holder and until <= at + LEASE_SECONDS / 2 for _, holder, until in rows):
-            self.keep()  # all at once: each write to the file wakes all consumers of a hub
+            self.keep()  # all at once: each write is a sync
             rows = self._leases()
         mine = [topic for topic, holder, until in rows if holder == self._holder and until > at + LEASE_SECONDS / 2]
         for topic, holder, until in rows:
