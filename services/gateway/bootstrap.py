@@ -12,6 +12,7 @@ from services.gateway.clients import Clients
 from services.gateway.domain.bootstrap import Bootstrap
 from services.gateway.hub import Hub
 from services.gateway.passwords import Passwords
+from services.gateway.remembered import Remembered
 from services.gateway.rest.departure import Departures
 from services.gateway.store.accounts import Accounts
 from services.gateway.store.administrators import Administrators
@@ -39,6 +40,7 @@ def make_hub(house: House, environment: Mapping[str, str] | None = None) -> Hub:
         uploads=Uploads(UploadRows(house.database), house.objects, house.settings.data / "uploads"),
         limits=limits.load(env),
         departures=Departures(),
+        remembered=Remembered(),
         bases=house.settings.bases,
         page=Path(env.get("VOICEHUB_PAGE", str(PAGE))),
         outbox_bound=house.settings.outbox_bound,

@@ -11,6 +11,7 @@ from services.gateway.clients import Clients
 from services.gateway.domain.bootstrap import Bootstrap
 from services.gateway.limits import Limits
 from services.gateway.passwords import Passwords
+from services.gateway.remembered import Remembered
 from services.gateway.rest.departure import Departures
 from services.gateway.store.accounts import Accounts
 from services.gateway.store.administrators import Administrators
@@ -40,6 +41,7 @@ class Hub:
     uploads: Uploads
     limits: Limits
     departures: Departures
+    remembered: Remembered
     bases: Path
     page: Path
     outbox_bound: int = 0

@@ -25,7 +25,7 @@ MOST = 1_000
 class KnownVoices:
     """Reads voices from the database; one that can speak is not read again for `KNOWN_SECONDS`. Thread-safe.
 
-    Whether somebody may hear it is asked of the catalog each time, by whoever calls.
+    Whether somebody may hear it is asked of the catalog by whoever calls.
     """
 
     def __init__(self, database: Database) -> None:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from sqlalchemy import delete, exists, insert, select
+from sqlalchemy import bindparam, delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from services.inference.domain.voices import StoredFile, Voice
 from services.inference.tables import voices, waiting, withheld
+
+_HIDDEN = exists().where(withheld.c.version_id == voices.c.version_id)
+_SPEAKS = select(voices.c.version_id).where(voices.c.version_id == bindparam("version_id"), ~_HIDDEN)
+"""Asked four times a second while a voice speaks; building it costs more than running it."""
 
 
 def save(session: Session, voice: Voice) -> None:
@@ -54,9 +58,7 @@ def find(session: Session, version_id: str) -> Voice | None:
 
 def speaks(session: Session, version_id: str) -> bool:
     """Whether `find` would find it."""
-    hidden = exists().where(withheld.c.version_id == version_id)
-    query = select(voices.c.version_id).where(voices.c.version_id == version_id, ~hidden)
-    return session.execute(query).first() is not None
+    return session.execute(_SPEAKS, {"version_id": version_id}).first() is not None
 
 
 def withdraw(session: Session, version_id: str) -> None:

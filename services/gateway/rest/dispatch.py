@@ -47,7 +47,11 @@ def view_of(route: Route, hub: Hub) -> Callable[..., Response]:
         _check_path(path)
         _check_outbox(route, hub)
         with acting_for(person.identity):
-            response = _serve(route, hub, person, path)
+            try:
+                response = _serve(route, hub, person, path)
+            finally:
+                if _changes(route):
+                    hub.remembered.forget()
         policy = hub.limits.api.policy
         response.headers["RateLimit-Policy"] = f'"{policy.name}";q={policy.quota};w=300'
         response.headers["RateLimit"] = f'"{policy.name}";r={left}'
@@ -141,9 +145,13 @@ def _typed(parameter: Parameter, value: str) -> object:
 
 def _check_outbox(route: Route, hub: Hub) -> None:
     """Refuses changes before they begin, for each leaves an event; one can still log in and out, and hear voices."""
-    if route.method not in SAFE and route.tag != "accounts" and not route.repeatable:
+    if _changes(route) and route.tag != "accounts":
         with hub.database.read() as session:
             outbox.refuse_when_over(session, hub.outbox_bound)
+
+
+def _changes(route: Route) -> bool:
+    return route.method not in SAFE and not route.repeatable
 
 
 def _check_path(path: Mapping[str, str]) -> None:

@@ -81,9 +81,8 @@ def utterance(call: Call, name: VoiceName, text: str, language: str, **more: Any
 
 def speakable(call: Call, name: VoiceName) -> catalog.Version:
     """The version that a name means; errors as for `utterance`."""
-    chosen = version(call, name.owner, name.name, name.ref, brief=True)
-    _check_speakable(chosen)
-    return chosen
+    asked = name.owner, name.name, name.ref
+    return call.hub.remembered.version(call.identity, asked, lambda: _speakable(call, name))
 
 
 def speech(
@@ -101,7 +100,8 @@ def speech(
     return Speech(hub.clients.inference, asked, hub.limits.syntheses, visitor, hub.departures, call.gone)
 
 
-def _check_speakable(chosen: catalog.Version) -> None:
+def _speakable(call: Call, name: VoiceName) -> catalog.Version:
+    chosen = version(call, name.owner, name.name, name.ref, brief=True)
     if chosen.not_auditionable:
         raise Unprocessable(
             chosen.not_auditionable, hint="Pull it and speak it on your machine.", reason="NOT_AUDITIONABLE"
@@ -112,3 +112,4 @@ def _check_speakable(chosen: catalog.Version) -> None:
             hint="Wait until it is published: follow its events.",
             reason="NOT_PUBLISHED",
         )
+    return chosen

@@ -176,10 +176,12 @@ class RoundRobin:
 
     def _next(self) -> _Account | None:
         """Whose turn it is."""
+        asking = {name: account for name, account in self._accounts.items() if account.waiting}
+        if not asking:
+            return None
         share = self._share()
         if sum(self._held(name, share) for name in self._accounts) >= self._capacity.workers:
             return None
-        asking = {name: account for name, account in self._accounts.items() if account.waiting}
         behind = asking.pop(BACKGROUND, None)
         if behind and (not asking or self._passed_by >= PATIENCE):
             self._keeps = self._passed_by >= PATIENCE
