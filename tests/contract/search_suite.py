@@ -24,7 +24,7 @@ from tests.relevance.generate import generate
 
 LEXICON = load()
 START = datetime(2026, 1, 1, tzinfo=UTC)
-LEAST_NDCG = {"": 0.795, "other_": 0.93, "third_": 0.805, "fourth_": 0.59}  # of the reporting parts
+LEAST_NDCG = {"": 0.795, "other_": 0.93, "third_": 0.815, "fourth_": 0.6}  # of the reporting parts
 LEAST_FIRST = 0.88  # of the queries that were there before the lexicon grew
 FIRST_QUERIES = 223  # those that were there before
 QUERIES = (

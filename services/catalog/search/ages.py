@@ -34,6 +34,8 @@ _WHO = {
     **dict.fromkeys(("she's", "she is", "she was", "woman of", "girl of", "lady of"), "female"),
 }  # fmt: skip
 _ABOUT = ("around", "about", "nearly", "almost", "over", "past")
+_PARTS = ("early", "mid", "late")
+_WHOSE = {"his": "male", "her": "female"}
 _PEOPLE = {"man": "male", "gentleman": "male", "guy": "male", "woman": "female", "lady": "female"}
 _ROUND_LEAST = 2  # tens; "over ten" mostly counts something else
 _BARE_LEAST = 4  # smaller numbers mostly count something else
@@ -60,8 +62,7 @@ def _about(number: int) -> Iterator[str]:
     tens, ones = divmod(number, 10)
     if ones or tens < _ROUND_LEAST:
         return
-    decade = _TENS[tens].removesuffix("y") + "ies"
-    yield from (f"{when} {decade}" for when in ("early", "mid", "late", "his", "her", "their"))
+    yield from (f"{when} {_decade(number)}" for when in (*_PARTS, "their"))
     yield from (f"{word} {_TENS[tens]}" for word in ("pushing", "approaching"))
     yield from (f"{number}{odd}岁" for odd in "多来几")
     for text in (*(start for start in _chinese(number) if start.endswith("十")), str(number)):
@@ -85,6 +86,12 @@ def sentences(years: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str, 
             if number % 10 == 0:
                 told = ((f"{who} {about}", gender) for who, gender in _PEOPLE.items() for about in _ABOUT)
                 yield from ((f"{words} {_TENS[number // 10]}", name, gender) for words, gender in told if number >= 20)
+                whose = ((f"{word} {part}", gender) for word, gender in _WHOSE.items() for part in ("", *_PARTS))
+                yield from ((f"{words} {_decade(number)}", name, gender) for words, gender in whose if number >= 20)
+
+
+def _decade(number: int) -> str:
+    return _TENS[number // 10].removesuffix("y") + "ies"
 
 
 def _chinese(number: int) -> Iterator[str]:

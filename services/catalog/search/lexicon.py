@@ -34,6 +34,7 @@ class Lexicon:
         terms: units of a word → what it means.
         suggests: units of a word → what it makes likely without being a name for it.
         topics: units of a word → what it speaks of.
+        misleading: units of a word → what of it a card does not tell by this word: it is as often said of other things.
         mended: topics and hints that are found by their sound and with slips too; the many phrases are too like names.
         broader: a facet → the marked facets that contain it.
         marked: a facet that contains others → itself as a mark.
@@ -58,6 +59,7 @@ class Lexicon:
     terms: Mapping[Units, tuple[Facet, ...]]
     suggests: Mapping[Units, tuple[Facet, ...]]
     topics: Mapping[Units, tuple[Facet, ...]]
+    misleading: Mapping[Units, tuple[Facet, ...]]
     mended: Sequence[Units]
     broader: Mapping[Facet, tuple[Facet, ...]]
     marked: Mapping[Facet, Facet]
@@ -125,7 +127,7 @@ class Lexicon:
             since = DENIED_WITHIN + 1
             for piece, _ in self.segments(clause):
                 if since > DENIED_WITHIN and not weak(piece):
-                    found.update(self.suggests.get(piece, ()))
+                    found.update(self._told(piece, self.suggests.get(piece, ())))
                 since = 0 if piece in self.denials.negations else since + len(piece)
         return frozenset(found)
 
@@ -135,8 +137,12 @@ class Lexicon:
         for clause in clauses(text):
             for start, phrase in self.spoken_of(clause):
                 if not self._denied(clause[:start]):
-                    found.update(self.topics[phrase])
+                    found.update(self._told(phrase, self.topics[phrase]))
         return frozenset(found)
+
+    def _told(self, piece: Units, facets: tuple[Facet, ...]) -> Iterator[Facet]:
+        wrong = self.misleading.get(piece, ())
+        return (facet for facet in facets if facet not in wrong)
 
     def spoken_of(self, clause: Sequence[str], words: Collection[Units] = frozenset()) -> Iterator[tuple[int, Units]]:
         """Where a statement has a word for a topic, the longest at each place; also inside of longer words.

@@ -17,7 +17,7 @@ from services.catalog.search.tokens import is_single, units, units_of_folded
 
 HERE = Path(__file__).parent
 FILES = ("lexicon.yaml", "hints.yaml", "scenes.yaml", "topics.yaml")
-PHRASES = "phrases.tsv"
+PHRASES, MISLEADING = "phrases.tsv", "misleading.tsv"
 Meanings = dict[Units, tuple[Facet, ...]]
 
 
@@ -27,13 +27,14 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
     raw = [(folder / name).read_bytes() for name in FILES]
     data, hints, scenes, topics = (yaml.load(one, yaml.CSafeLoader) for one in raw)
     phrases = (folder / PHRASES).read_bytes() if with_phrases else b""
+    misleading = (folder / MISLEADING).read_bytes()
     terms = _terms(data)
     stopwords, affirmations = _words(data["stopwords"]), _words(data["affirmations"])
     negations = _words(data["negations"]) - terms.keys()
     silent = stopwords | affirmations
     denials = Denials(negations, _words(data["refusals"]), _words(data["joiners"]), _words(data["wishes"]), silent)
     taken = frozenset(terms) | stopwords | denials.signs
-    more = _phrases(phrases.decode())
+    more = _phrases(PHRASES, phrases)
     suggests, about = _suggests([*data["suggest"], *hints, *scenes], taken), _topics(topics)
     mended = (*about, *suggests)
     suggests |= _of_key(more, topic=False, taken=taken | suggests.keys())
@@ -47,6 +48,7 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
         terms=terms,
         suggests=suggests,
         topics=about,
+        misleading=_with_plurals(_phrases(MISLEADING, misleading)),
         broader=broader,
         marked={Facet(wide.key, wide.value.removeprefix(MARK)): wide for wides in broader.values() for wide in wides},
         near=_near(data["near"]),
@@ -70,7 +72,7 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
         query_only=_words(data["query_only"]),
         longest=max(len(term) for term in [*terms, *suggests, *stopwords, *affirmations, *denials.signs]),
         topic_lengths=_lengths(about),
-        digest=hashlib.sha256(b"".join([*raw, phrases])).hexdigest(),
+        digest=hashlib.sha256(b"".join([*raw, phrases, misleading])).hexdigest(),
     )
 
 
@@ -117,15 +119,15 @@ def _topics(data: Mapping[str, Sequence[str]]) -> Meanings:
     return _with_plurals(found)
 
 
-def _phrases(text: str) -> Meanings:
-    """Phrases (folded) with all that they make likely: a line each, a tab, then `key:value` divided by spaces."""
+def _phrases(name: str, data: bytes) -> Meanings:
+    """Phrases (folded) with values: a line each, a tab, then `key:value` divided by spaces."""
     same: dict[str, tuple[Facet, ...]] = {}  # many phrases mean alike
     found: Meanings = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(data.decode().splitlines(), 1):
         phrase, _, values = line.partition("\t")
         if values not in same:
             if not all(":" in value for value in values.split(" ")):
-                raise ValueError(f"{PHRASES}, line {number}: write a phrase, a tab, and key:value with spaces between")
+                raise ValueError(f"{name}, line {number}: write a phrase, a tab, and key:value with spaces between")
             same[values] = tuple(Facet(*value.split(":", 1)) for value in values.split(" "))
         found[units_of_folded(phrase)] = same[values]
     return found

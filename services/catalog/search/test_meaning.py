@@ -202,6 +202,19 @@ def test_round_ages_are_ages(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "age", "gender"),
+    [
+        ("barrister in his forties", "middle", "male"),
+        ("a nurse in her late twenties", "young", "female"),
+        ("somebody in their forties", "middle", ""),
+    ],
+)
+def test_whose_years_they_are_tells_a_gender(text: str, age: str, gender: str) -> None:
+    found = {facet.key: facet.value for facet in understand(text, LEXICON).facets}
+    assert (found["age"], found.get("gender", "")) == (age, gender)
+
+
+@pytest.mark.parametrize(
     ("text", "facet"),
     [
         ("糖浆里泡过的桃子", Facet("timbre", "sweet")),

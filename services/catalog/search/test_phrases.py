@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from services.catalog.search.lexicon import Facet, weak
-from services.catalog.search.lexicon_data import FILES, HERE, PHRASES, load
+from services.catalog.search.lexicon_data import FILES, HERE, MISLEADING, PHRASES, load
 from services.catalog.search.phonetics import sounding
 from services.catalog.search.query import understand
 from services.catalog.search.ranking import plan
@@ -18,6 +18,7 @@ from services.catalog.search.words import load_words
 
 LEXICON = load()
 LINES = (HERE / PHRASES).read_text().splitlines()
+DOUBTED = (HERE / MISLEADING).read_text().splitlines()
 
 
 def test_phrases_are_folded_and_each_stands_once_in_order() -> None:
@@ -46,7 +47,7 @@ def test_no_phrase_hides_a_name() -> None:
 
 @pytest.mark.parametrize("line", ["a phrase", "a phrase\t", "a phrase topic:tea", "a phrase\ttopic:tea  age:senior"])
 def test_a_line_that_is_none_is_named(tmp_path: Path, line: str) -> None:
-    for name in FILES:
+    for name in (*FILES, MISLEADING):
         (tmp_path / name).write_bytes((HERE / name).read_bytes())
     (tmp_path / PHRASES).write_text(f"kettle\ttopic:tea\n{line}\n")
     with pytest.raises(ValueError, match="line 2: write a phrase, a tab"):
@@ -60,6 +61,24 @@ def test_a_line_that_is_none_is_named(tmp_path: Path, line: str) -> None:
 def test_people_places_and_works_make_values_likely(said: str, value: str) -> None:
     planned = plan(understand(said, LEXICON), LEXICON, load_words(), lambda phrases: ({}, 1000))
     assert Facet(*value.split(":")) in {a.facet for clause in planned.clauses for a in clause.alternatives}
+
+
+def test_what_misleads_is_folded_and_each_line_takes_from_a_list_what_it_has() -> None:
+    words = [line.partition("\t")[0] for line in DOUBTED]
+    assert words == sorted(set(words))
+    assert fold("\n".join(DOUBTED)) == "\n".join(DOUBTED)
+    for word, _, values in (line.partition("\t") for line in DOUBTED):
+        listed = (*LEXICON.suggests.get(units(word), ()), *LEXICON.topics.get(units(word), ()))
+        assert {Facet(*value.split(":", 1)) for value in values.split(" ")} <= set(listed), word
+
+
+def test_a_word_that_misleads_counts_where_somebody_asks_for_it_and_not_in_a_card() -> None:
+    lanes, training = Facet("topic", "navigation"), Facet("topic", "fitness")
+    assert lanes not in LEXICON.told("Wu Chinese of the Shanghai lanes")
+    assert lanes in LEXICON.told("reads the satnav aloud")
+    assert training not in LEXICON.told("第三版重训")
+    assert training in LEXICON.told("健身房教练")
+    assert units("重训") in understand("重训 女声", LEXICON).topics
 
 
 def test_a_hint_at_what_is_named_adds_nothing() -> None:
