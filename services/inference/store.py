@@ -40,8 +40,7 @@ def withhold(session: Session, version_id: str, withheld_now: bool) -> None:
 
 def find(session: Session, version_id: str) -> Voice | None:
     """The voice of a version, if its export was tried and it is not withheld."""
-    hidden = select(withheld.c.version_id)
-    query = select(voices).where(voices.c.version_id == version_id, voices.c.version_id.not_in(hidden))
+    query = select(voices).where(voices.c.version_id == version_id, ~_HIDDEN)
     row = session.execute(query).mappings().first()
     if row is None:
         return None

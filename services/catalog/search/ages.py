@@ -83,11 +83,11 @@ def sentences(years: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str, 
         for number in range(max(first, _BARE_LEAST), last + 1):
             for text in (str(number), _english(number)):
                 yield from ((f"{who} {text}", name, gender) for who, gender in _WHO.items())
-            if number % 10 == 0:
+            if number % 10 == 0 and number >= 10 * _ROUND_LEAST:
                 told = ((f"{who} {about}", gender) for who, gender in _PEOPLE.items() for about in _ABOUT)
-                yield from ((f"{words} {_TENS[number // 10]}", name, gender) for words, gender in told if number >= 20)
+                yield from ((f"{words} {_TENS[number // 10]}", name, gender) for words, gender in told)
                 whose = ((f"{word} {part}", gender) for word, gender in _WHOSE.items() for part in ("", *_PARTS))
-                yield from ((f"{words} {_decade(number)}", name, gender) for words, gender in whose if number >= 20)
+                yield from ((f"{words} {_decade(number)}", name, gender) for words, gender in whose)
 
 
 def _decade(number: int) -> str:
