@@ -17,6 +17,8 @@ from services.catalog.search.lexicon_data import load
 from services.catalog.search.reading import Reader
 from services.catalog.search.tokens import clauses
 from tests.relevance.generate import HERE, Query, generate
+from tests.relevance.texts import KEYS, texts
+from tests.relevance.texts import KINDS as TEXT_KINDS
 
 KINDS = {"zh-hans", "zh-hant", "yue", "en", "mixed", "typo", "pinyin", "long", "slang"}
 NAMES = ("", "other_", "third_")
@@ -98,3 +100,19 @@ def test_the_reporting_part_is_not_written_in_the_lexicon_s_words() -> None:
 def test_the_reporting_part_of_the_third_set_is_not_written_in_the_phrases_either() -> None:
     share = unknown_share([query for query in generate("third_").queries if query.part == "report"], load())
     assert share >= LEAST_UNKNOWN, share
+
+
+def test_the_labelled_texts_say_only_known_values_and_no_judged_query() -> None:
+    """A label that the lexicon does not have could never be read, and a judged query must not be learnt from."""
+    lexicon = load()
+    lists = (lexicon.terms, lexicon.suggests, lexicon.topics)
+    known = {facet for words in lists for facets in words.values() for facet in facets}
+    written = [text for kind in TEXT_KINDS for text in texts(kind)]
+    labels = {facet for text in written for facet in text.wanted | text.unwanted}
+    assert labels <= known, labels - known
+    assert {facet.key for facet in labels} == set(KEYS)
+    assert not [text.text for text in written if text.wanted & text.unwanted]
+    said = Counter(text.text for text in written)
+    assert len(said) == len(written) > 18_000
+    judged = {query.text for name in (*NAMES, "fourth_") for query in generate(name).queries}
+    assert not judged & said.keys()
