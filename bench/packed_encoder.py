@@ -109,12 +109,8 @@ def encoder(packed: Packed, layers: int) -> BertModel:
         layer_norm_eps=packed.epsilon, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
     )  # fmt: skip
     model: Any = BertModel(config, add_pooling_layer=False)
-    state = {name: torch.from_numpy(values) for name, values in _named(packed, layers)}
-    state = {name: values.reshape(model.state_dict()[name].shape) for name, values in state.items()}
-    model.load_state_dict(state, strict=False)
-    lacking = model.state_dict().keys() - state.keys() - {"embeddings.position_ids", "embeddings.token_type_ids"}
-    if lacking:
-        raise ValueError(f"the file has no weights for {sorted(lacking)}")
+    shapes = {name: values.shape for name, values in model.state_dict().items()}
+    model.load_state_dict({n: torch.from_numpy(values).reshape(shapes[n]) for n, values in _named(packed, layers)})
     return model  # type: ignore[no-any-return]
 
 

@@ -28,11 +28,11 @@ from torch import nn
 from torch.nn import functional
 
 from bench.packed_encoder import BEGIN, END, PAD, encoder, tokenizer, unpack
-from bench.understanding import counted, of_card, of_request, table
+from bench.understanding import READERS, counted, table
 from services.catalog.search.lexicon import Facet
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.query import joined
-from tests.relevance.texts import KEYS, Text, texts
+from tests.relevance.texts import KEYS, KINDS, Text, texts
 
 HELD_OUT = frozenset({"par1", "rare1", "zh2", "den2", "czh1", "czh2"})  # authors whose texts are not learnt
 LAYERS, VIEWS, INNER = 8, 8, 768
@@ -133,7 +133,7 @@ def steps(examples: list[Example], chance: random.Random) -> list[list[Example]]
 
 def learn(reader: Reader, lessons: Lessons, minutes: float, chance: random.Random) -> int:
     """Learns for so long, first mostly the words of the lists, then mostly the texts; answers the number of steps."""
-    known = [lessons.of(text) for kind in ("requests", "cards") for text in texts(kind) if text.list not in HELD_OUT]
+    known = [lessons.of(text) for kind in KINDS for text in texts(kind) if text.list not in HELD_OUT]
     body = [p for name, p in reader.named_parameters() if name.startswith("body") and p.requires_grad]
     head = [p for name, p in reader.named_parameters() if not name.startswith("body")]
     optimizer = torch.optim.AdamW([{"params": body}, {"params": head}], weight_decay=0.01)
@@ -204,7 +204,7 @@ def main() -> None:
     torch.save(learnt(reader), state)
     sys.stdout.write(f"{done} steps\nthe search, named; with guesses; the reader\n")
     lexicon = load()
-    for kind, search in (("requests", of_request), ("cards", of_card)):
+    for kind, search in READERS.items():
         held = [text for text in texts(kind) if text.list in HELD_OUT]
         sample = random.Random(3).sample(held, min(SAMPLE, len(held)))
         today = [search(text.text, lexicon) for text in sample]

@@ -18,7 +18,7 @@ if not __package__:
 
 import argparse
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from services.catalog.search.lexicon import Facet, Lexicon
@@ -50,6 +50,9 @@ def of_card(text: str, lexicon: Lexicon) -> Understood:
     """What a description tells of its voice, where no field says anything."""
     named = lexicon.facets(text)
     return Understood(named, named | lexicon.suggested(text) | lexicon.told(text), None)
+
+
+READERS: Mapping[str, Callable[[str, Lexicon], Understood]] = {"requests": of_request, "cards": of_card}
 
 
 def counted(read: Iterable[tuple[frozenset[Facet], frozenset[Facet]]]) -> dict[str, tuple[int, int, int]]:
@@ -99,7 +102,7 @@ def main() -> None:
     parser.add_argument("--list", help="only the texts of one author's list, e.g. en1")
     chosen = parser.parse_args().list
     sys.stdout.write("first pair: what is named; second pair: with what is guessed\n")
-    for kind, read in (("requests", of_request), ("cards", of_card)):
+    for kind, read in READERS.items():
         of_kind = [text for text in texts(kind) if chosen in (None, text.list)]
         if of_kind:
             sys.stdout.write(f"\n{measured(of_kind, read, kind)}\n")

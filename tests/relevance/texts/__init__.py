@@ -40,12 +40,7 @@ def texts(kind: str) -> tuple[Text, ...]:
     for line in (HERE / f"{kind}.tsv").read_text(encoding="utf-8").splitlines():
         author, text, labels = line.split("\t")
         said = [label for label in labels.split() if label != NOTHING]
-        wanted = frozenset(_facet(label) for label in said if not label.startswith("-"))
-        unwanted = frozenset(_facet(label[1:]) for label in said if label.startswith("-"))
+        wanted = frozenset(Facet(*label.split(":", 1)) for label in said if not label.startswith("-"))
+        unwanted = frozenset(Facet(*label[1:].split(":", 1)) for label in said if label.startswith("-"))
         found.append(Text(author, text, wanted, unwanted))
     return tuple(found)
-
-
-def _facet(label: str) -> Facet:
-    key, _, value = label.partition(":")
-    return Facet(key, value)
