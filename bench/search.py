@@ -26,11 +26,13 @@ import numpy as np
 
 from services.catalog.search import judged
 from services.catalog.search.finding import find, planned
+from services.catalog.search.intent import intent
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import SearchIndex, Viewer, open_index, rebuild
 from services.catalog.search.query import understand
 from services.catalog.search.record import SearchRecord
 from tests.relevance.generate import generate
+from tests.relevance.texts import texts as requests
 
 DIMENSIONS = 256
 PAGE = 20
@@ -81,7 +83,8 @@ def texts() -> dict[str, list[str]]:
         "text": lambda: words(2),
         "mixed": lambda: f"{facts(2)} {words(2)}",
     }
-    return {kind: [make() for _ in range(DISTINCT)] for kind, make in kinds.items()}
+    made = {kind: [make() for _ in range(DISTINCT)] for kind, make in kinds.items()}
+    return {**made, "sentence": [text.text for text in chance.sample(requests("requests"), DISTINCT)]}
 
 
 def questions(index: SearchIndex) -> dict[str, list[Callable[[], object]]]:
@@ -90,7 +93,11 @@ def questions(index: SearchIndex) -> dict[str, list[Callable[[], object]]]:
     probe = next(iter(voices(1))).embedding
 
     def ask(text: str) -> Callable[[], object]:
-        return lambda: find(index, lexicon, understand(text, lexicon), viewer, PAGE)
+        def asked() -> object:
+            intent.cache_clear()  # each is asked for the first time: the model reads it
+            return find(index, lexicon, understand(text, lexicon), viewer, PAGE)
+
+        return asked
 
     def near(text: str) -> Callable[[], object]:
         return lambda: index.nearest(probe, planned(index, lexicon, understand(text, lexicon)), viewer, PAGE)

@@ -1,4 +1,4 @@
-"""`python -m bench.understanding [--list NAME]`: what the search understands of texts that it has not met.
+"""`python -m bench.understanding [--list NAME ...] [--model FILE]`: what the search understands of whole texts.
 
 The texts (`tests/relevance/texts/`: 18,500 requests and cards in English, Chinese and Cantonese) were written, each
 with the values that a careful reader takes from it, by authors who saw the names of the values and nothing of the
@@ -6,7 +6,9 @@ search. For each kind of value are printed: how much of what the search reads is
 is there it reads (recall); once for what it takes as named, and once with what it only guesses at (hints, topics).
 
 A measurement of understanding alone: it has no index, no ranking, and no grades. No list of the lexicon was made from
-these texts; who does that measures nothing with them any more.
+these texts; who does that measures nothing with them any more. The model of requests (`intent.onnx`) has learnt them
+all: `--model` prints beside the lists what another one tells, that was taught without the authors of `--list`
+(`tools.intent.teach --hold-out`, `tools.intent.pack --to FILE`).
 """
 
 from __future__ import annotations
@@ -20,18 +22,22 @@ import argparse
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from services.catalog.search.intent import IntentModel
 from services.catalog.search.lexicon import Facet, Lexicon
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.query import understand
+from services.catalog.search.tokens import fold
 from tests.relevance.texts import KEYS, Text, texts
 
 DENIED = "denied"
+SURE = 0.4  # probability of a value that is taken as read
 
 
 @dataclass(frozen=True)
 class Understood:
-    """What was read from a text: as named, with guesses, and as not wanted."""
+    """What was read from a text: as named, with what single words make likely, and as not wanted."""
 
     named: frozenset[Facet]
     guessed: frozenset[Facet]
@@ -77,17 +83,34 @@ def _cell(found: int, right: int, there: int) -> str:
     return f"{right / max(found, 1):>12.2f}{right / max(there, 1):>8.2f}"
 
 
-def measured(chosen: Sequence[Text], read: Callable[[str, Lexicon], Understood], title: str) -> str:
-    """The table of one kind of text: named, with guesses, and (all kinds together) denied."""
+def of_model(text: str, model: IntentModel) -> Understood:
+    """What a model tells of a text."""
+    told = model.read(fold(text))
+    wanted, denied = ({f for f, share in side.items() if share >= SURE} for side in (told.wanted, told.denied))
+    return Understood(frozenset(wanted), frozenset(wanted), frozenset(denied))
+
+
+def measured(
+    chosen: Sequence[Text], read: Callable[[str, Lexicon], Understood], title: str, model: IntentModel | None = None
+) -> str:
+    """The table of one kind of text: named, with guesses, and by the model; and (all kinds together) denied."""
     lexicon = load()
     understood = [(read(text.text, lexicon), text) for text in chosen]
-    named = counted((u.named, t.wanted) for u, t in understood)
-    guessed = counted((u.guessed, t.wanted) for u, t in understood)
-    lines = [table(title, [named, guessed])]
-    denials = [_denials(u.denied, t.unwanted) for u, t in understood if u.denied is not None]
-    if denials:
-        found, right, there = map(sum, zip(*denials, strict=True))
-        lines.append(f"{DENIED:<12}{there:>8}{_cell(found, right, there)}")
+    columns = [
+        counted((u.named, t.wanted) for u, t in understood),
+        counted((u.guessed, t.wanted) for u, t in understood),
+    ]
+    readers = [understood]
+    if model:
+        told = [(of_model(text.text, model), text) for text in chosen]
+        columns.append(counted((u.named, t.wanted) for u, t in told))
+        readers.append(told)
+    lines = [table(title, columns)]
+    for name, pairs in zip(("", "by the model"), readers, strict=False):
+        denials = [_denials(u.denied, t.unwanted) for u, t in pairs if u.denied is not None]
+        if denials:
+            found, right, there = map(sum, zip(*denials, strict=True))
+            lines.append(f"{DENIED:<12}{there:>8}{_cell(found, right, there)} {name}".rstrip())
     return "\n".join(lines)
 
 
@@ -99,13 +122,22 @@ def _denials(read: frozenset[Facet], unwanted: frozenset[Facet]) -> tuple[int, i
 def main() -> None:
     """Prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--list", help="only the texts of one author's list, e.g. en1")
-    chosen = parser.parse_args().list
-    sys.stdout.write("first pair: what is named; second pair: with what is guessed\n")
+    parser.add_argument("--list", nargs="*", default=[], help="only the texts of these authors' lists, e.g. en1")
+    parser.add_argument("--model", type=Path, help="a file of tools.intent.pack")
+    chosen = parser.parse_args()
+    authors = {text.list for kind in READERS for text in texts(kind)}
+    if unknown := set(chosen.list) - authors:
+        parser.error(f"no texts are by {', '.join(sorted(unknown))}, but by {', '.join(sorted(authors))}")
+    try:
+        model = IntentModel(chosen.model) if chosen.model else None
+    except ValueError as error:
+        parser.error(str(error))
+    third = "; third: by the model" if model else ""
+    sys.stdout.write(f"first pair: what is named; second pair: with what single words make likely{third}\n")
     for kind, read in READERS.items():
-        of_kind = [text for text in texts(kind) if chosen in (None, text.list)]
+        of_kind = [text for text in texts(kind) if not chosen.list or text.list in chosen.list]
         if of_kind:
-            sys.stdout.write(f"\n{measured(of_kind, read, kind)}\n")
+            sys.stdout.write(f"\n{measured(of_kind, read, kind, model)}\n")
 
 
 if __name__ == "__main__":

@@ -56,13 +56,20 @@ def weight(package: Distribution) -> int:
 
 
 def hub_weight() -> int:
-    """Bytes of `voicehub[hub]`: its dependencies as installed here, and this checkout's own packages."""
+    """Bytes of `voicehub[hub]`: its dependencies as installed here, and this checkout's own packages, without tests."""
     packages = closure("voicehub", frozenset({"hub"}))
     own = packages.pop("voicehub")
     del own  # editable here: its files lie in the checkout
     folders = ("services", "gptsovits", "voicescan", "sdk/voicehub", "web/page")
-    ours = sum(path.stat().st_size for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file())
+    files = (path for folder in folders for path in (ROOT / folder).rglob("*") if path.is_file())
+    ours = sum(path.stat().st_size for path in files if not _left_out(path))
     return ours + sum(weight(package) for package in packages.values())
+
+
+def _left_out(path: Path) -> bool:
+    """Whether a file is in no wheel, as `pyproject.toml` says."""
+    alone = path.name.startswith("test_") or path.name == "conftest.py"
+    return alone or not {"tests", "__pycache__"}.isdisjoint(path.parts)
 
 
 def build(folder: Path) -> Path:

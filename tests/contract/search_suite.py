@@ -24,7 +24,7 @@ from tests.relevance.generate import generate
 
 LEXICON = load()
 START = datetime(2026, 1, 1, tzinfo=UTC)
-LEAST_NDCG = {"": 0.795, "other_": 0.93, "third_": 0.815, "fourth_": 0.6}  # of the reporting parts
+LEAST_NDCG = {"": 0.825, "other_": 0.935, "third_": 0.845, "fourth_": 0.62}  # of the reporting parts
 LEAST_FIRST = 0.88  # of the queries that were there before the lexicon grew
 FIRST_QUERIES = 223  # those that were there before
 QUERIES = (
@@ -102,6 +102,18 @@ class SearchContract:
         assert {hit.id for hit in answer.hits if not hit.near} == expected
         assert answer.total == len(expected)
         assert [h.id for h in answer.hits] == [h.id for h in look(filled, "elderly male Cantonese").hits]
+
+    @pytest.mark.parametrize("name", ["kokoro", "小明", "anna", "max"])
+    def test_a_voice_is_found_by_its_name_whatever_the_name_may_mean(self, filled: SearchIndex, name: str) -> None:
+        others = [voice(n, gender="male", languages=("ja",)) for n in range(100, 104)]
+        others += [voice(n, gender="female", emotions=("happy",), styles=("cute",)) for n in range(104, 108)]
+        put(filled, [*others, voice(99, name=name, gender="", languages=(), description_en="", description_zh="")])
+        answer = look(filled, name)
+        assert answer.hits[0].id == voice(99).id
+        assert answer.total == 1
+        assert look(filled, name, order="stars").hits[0].id == voice(99).id
+        put(filled, [voice(99, name=name, owner="ann", private=True, gender="", languages=())])
+        assert look(filled, name, "ann").hits[0].id == voice(99).id
 
     def test_scores_are_the_sum_of_their_parts(self, filled: SearchIndex) -> None:
         for hit in look(filled, "raspy cantonese tea house").hits:

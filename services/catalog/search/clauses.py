@@ -10,6 +10,7 @@ from services.catalog.search.lexicon import LOOSE, Facet, Lexicon, Units
 EXACT_LEAST, CONTAINED_CREDIT = 0.82, 0.82
 LOOSE_CREDIT = 0.65  # of a facet that a voice's prose only suggests
 NEARLY_CREDIT = 0.9  # of the facet that a word comes near to which no voice says
+TOPIC_CREDIT, TOPIC_WEIGHT = 0.9, 1.8  # of a voice that speaks of what the query speaks of, in other words
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,16 @@ def facet_clause(lexicon: Lexicon, group: Sequence[Facet]) -> Clause:
     alternatives = tuple(Alternative(credit, facet=facet) for facet, credit in sorted(found.items()))
     label = ",".join(f"{facet.key}:{facet.value}" for facet in group)
     return Clause(label, max(lexicon.weight(facet) for facet in group), alternatives)
+
+
+def topic_clause(lexicon: Lexicon, facets: Sequence[Facet], said: Sequence[Units] = ()) -> Clause:
+    """A topic: words for it (stems), or the topic and what is near to it in other words."""
+    found = dict.fromkeys(facets, TOPIC_CREDIT)
+    for facet in facets:
+        for near, share in lexicon.near.get(facet, {}).items():
+            found[near] = max(found.get(near, 0.0), round(share * TOPIC_CREDIT, 4))
+    ways = [*(Alternative(1.0, phrase=phrase) for phrase in said), *(Alternative(c, facet=f) for f, c in found.items())]
+    return Clause(",".join(facet.value for facet in facets), TOPIC_WEIGHT, tuple(ways))
 
 
 def loose(facet: Facet) -> Facet:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from services.catalog.search.clauses import NEARLY_CREDIT, Alternative, Clause, facet_clause
+from services.catalog.search.clauses import NEARLY_CREDIT, Alternative, Clause, facet_clause, topic_clause
+from services.catalog.search.intent import Intent
 from services.catalog.search.lexicon import TOPIC, Facet, Lexicon, Units
 from services.catalog.search.meaning import Meanings
 from services.catalog.search.query import joined
@@ -18,6 +19,8 @@ SUBJECT_WEIGHT, SUBJECT_LEAST = 0.5, 0.25  # of a topic that the parts of a word
 SLIP_WEIGHT = 0.8  # of a facet of a word of which the query's may be a slip
 GLOSS_WEIGHT = 0.4  # of a facet that a dictionary gives to a word
 TOPIC_GLOSS_WEIGHT = 0.5  # likewise of a topic
+INTENT_LEAST, INTENT_WEIGHT = 0.2, 0.7  # of a facet that the whole request asks for: probability, and weight at 1
+ONE_OF_A_KIND = ("lang", "gender", "age")  # who names one seeks no other
 
 
 def suggested(text: Sequence[Units], lexicon: Lexicon, named: Collection[Facet]) -> list[Clause]:
@@ -83,6 +86,27 @@ def slipped(unsaid: Sequence[Units], lexicon: Lexicon, words: WordTable) -> list
             label = f"{word} ({' '.join(clause.label for clause in meant)})"
             weight = SLIP_WEIGHT * max(clause.weight for clause in meant)
             found.append(Clause(label, weight, tuple(Alternative(credit, facet) for facet, credit in ways)))
+    return found
+
+
+def intended(
+    asked: Intent, lexicon: Lexicon, named: Collection[Facet], excluded: Collection[Facet]
+) -> list[tuple[float, Clause]]:
+    """For each facet that the whole request asks for: its probability, and a clause by that.
+
+    Left out is what is named already, what is excluded, and what the request denies as probably.
+    """
+    keys = {facet.key for facet in named}
+    found = []
+    for facet, share in asked.wanted.items():
+        doubtful = share < INTENT_LEAST or share <= asked.denied.get(facet, 0.0)
+        other = facet.key in ONE_OF_A_KIND and facet.key in keys
+        if doubtful or other or facet in named or facet in excluded:
+            continue
+        topic = facet.key == TOPIC
+        meant = topic_clause(lexicon, [facet]) if topic else facet_clause(lexicon, [facet])
+        weight = share * meant.weight * (1.0 if topic else INTENT_WEIGHT)
+        found.append((share, Clause(f"as a whole ({meant.label})", weight, meant.alternatives)))
     return found
 
 

@@ -74,6 +74,8 @@ class Query:
         hints: facets that the way of writing makes likelier; not asked for, and not shown.
         runs: neighbouring words of the free text, as written: what they mean together.
         topics: words for topics in the text or inside of its words.
+        said: the words without keys, quotes and what a minus excludes, folded, for a reader of whole sentences; how
+            they were written makes no other query of it.
     """
 
     facets: frozenset[Facet] = frozenset()
@@ -87,6 +89,7 @@ class Query:
     hints: frozenset[Facet] = frozenset()
     runs: tuple[str, ...] = ()
     topics: tuple[Units, ...] = ()
+    said: str = field(default="", compare=False)
 
     @property
     def understood(self) -> dict[str, str]:
@@ -237,7 +240,8 @@ def understand(text: str, lexicon: Lexicon) -> Query:
             builder.unwanted(match["phrase"] if match["phrase"] is not None else match[0][1:])
         else:
             plain.append(match[0])
-    builder.words(" ".join(plain))
+    said = " ".join(plain)
+    builder.words(said)
     return Query(
         frozenset(builder.facets | builder.required),
         frozenset(builder.without - builder.facets),
@@ -250,6 +254,7 @@ def understand(text: str, lexicon: Lexicon) -> Query:
         frozenset(hint for hint in builder.hints if all(hint.key != facet.key for facet in builder.facets)),
         tuple(dict.fromkeys(builder.runs)),
         _unique(builder.topics),
+        said,
     )
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
-from services.catalog.search.clauses import NEARLY_CREDIT, Alternative, Clause, facet_clause, loose
-from services.catalog.search.guesses import glossed, slipped, spoken, suggested
+from services.catalog.search.clauses import NEARLY_CREDIT, Alternative, Clause, facet_clause, loose, topic_clause
+from services.catalog.search.guesses import glossed, intended, slipped, spoken, suggested
+from services.catalog.search.intent import intent
 from services.catalog.search.lexicon import Facet, Lexicon, Units
 from services.catalog.search.meaning import SUBJECTS, Meanings, meanings
 from services.catalog.search.query import ALTERNATIVES, Bound, Query, joined
@@ -30,7 +31,9 @@ ALIKE_WEIGHT, SHORT_WEIGHT = 0.6, 0.15
 TEXT_MOST, TEXT_SHARE = 1.2, 0.35  # of all text together: at least the one, at most this share of the facets
 GUESS_CREDIT = 0.75
 SLIPS_WITHIN = 4  # words of a text in which a correct word may be a slip; one in a long description hardly is
-TOPIC_CREDIT, TOPIC_WEIGHT = 0.9, 1.8  # of a voice that speaks of what the query speaks of, in other words
+WORD_SHARE = 0.6  # of what single words say, beside what the request says as a whole
+SURE = 0.5  # probability of what a hit may be exact by that no word names
+SHORT = 2  # pieces of a text that may be the name of a voice
 HINT_WEIGHT, LEAST_WEIGHT = 0.8, 0.05
 MEANT_LEAST, MEANT_CREDIT, MEANT_WEIGHT = 0.62, 0.7, 0.45
 MOS_WEIGHT, STAR_WEIGHT, DOWNLOAD_WEIGHT, YEAR_WEIGHT = 0.01, 0.004, 0.002, 0.01
@@ -97,14 +100,21 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     texts += _together(unsaid, meant)
     hints = [Clause(f"hint {h.value}", HINT_WEIGHT, (Alternative(1.0, facet=h),)) for h in sorted(query.hints)]
     texts = _capped(texts, sum(clause.weight for clause in wanted))
-    texts += about
     texts += suggested(query.text, lexicon, query.facets)
     strange = [run for run in query.runs if not any(overlap(units(run), topic) for topic in query.topics)]
     texts += glossed([*strange, *map(written, plain)], lexicon, counts)
     texts += spoken(unsaid, lexicon, meanings(words, SUBJECTS))
     if len(query.text) <= SLIPS_WITHIN:
         texts += slipped(unsaid, lexicon, words)
-    kept = (*wanted, *texts, *(hints if wanted or texts else ()))
+    sure: list[Clause] = []
+    likely: list[Clause] = []
+    if _is_request(query, plain, words):
+        texts = _lighter(texts, WORD_SHARE)
+        sure, likely = _as_a_whole(query, lexicon, named=bool(plain) and len(query.text) <= SHORT)
+        if plain and len(query.text) <= SHORT:
+            texts += _itself(plain, likely, counts)
+    texts += [*about, *sure]
+    kept = (*wanted, *texts, *likely, *(hints if wanted or texts else ()))
     whole = sum(clause.weight for clause in kept) or 1.0
     clauses = tuple(Clause(c.label, round(c.weight / whole, 6), c.alternatives) for c in kept)
     return Plan(
@@ -120,11 +130,49 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     )
 
 
+def _is_request(query: Query, plain: Sequence[Units], words: WordTable) -> bool:
+    """Whether there is something to read as a whole: more than what is named in full, and more than a name."""
+    if not query.text and not query.topics:
+        return False
+    known = query.topics or len(plain) < len(query.text) or len(plain) > SLIPS_WITHIN
+    return bool(known) or any("".join(piece) in words for piece in plain)
+
+
+def _as_a_whole(query: Query, lexicon: Lexicon, *, named: bool) -> tuple[list[Clause], list[Clause]]:
+    """What a request asks for as a whole: clauses of which a hit may be exact, and others that only add to its score.
+
+    Where the text may be the name of a voice (`named`), nothing is exact by them.
+    """
+    topics = {facet for phrase in query.topics for facet in lexicon.topics[phrase]}
+    told = intended(intent(query.said), lexicon, query.facets | topics, query.without)
+    least = math.inf if named else SURE
+    return [one for share, one in told if share >= least], [one for share, one in told if share < least]
+
+
+def _itself(plain: Sequence[Units], likely: Sequence[Clause], counts: Mapping[Units, int]) -> list[Clause]:
+    """Words that may be the name of a voice, each as a clause of its own.
+
+    Who types a name wants the voice of that name first, whatever else it may mean. Where a public voice has the word,
+    it weighs as much as all of that; where none has it (the viewer's own may), as much as the most of that.
+    """
+    weights = [clause.weight for clause in likely]
+    found = []
+    for piece in plain if weights else ():
+        phrase = stems(piece)
+        weight = (sum(weights) if counts.get(phrase, 0) else max(weights)) / len(plain)
+        found.append(Clause(f"{joined(piece)} itself", weight, (Alternative(1.0, phrase=phrase),)))
+    return found
+
+
+def _lighter(clauses: Sequence[Clause], share: float) -> list[Clause]:
+    return [replace(clause, weight=share * clause.weight) for clause in clauses]
+
+
 def _capped(texts: Sequence[Clause], facets: float) -> list[Clause]:
     """Text clauses that together weigh no more than known words: a long description has many words that are chance."""
     whole = sum(clause.weight for clause in texts) or 1.0
     share = min(1.0, max(TEXT_MOST, TEXT_SHARE * facets) / whole)
-    return [Clause(clause.label, clause.weight * share, clause.alternatives) for clause in texts]
+    return _lighter(texts, share)
 
 
 def _groups(facets: frozenset[Facet]) -> list[list[Facet]]:
@@ -160,13 +208,8 @@ def _topic(facets: Sequence[Facet], phrases: Sequence[Units], text: Sequence[Uni
         piece for piece in text if any(len(piece) >= len(phrase) and overlap(piece, phrase) for phrase in phrases)
     ]
     said = dict.fromkeys(stems(words) for words in (*longer, *phrases))
-    found = dict.fromkeys(facets, TOPIC_CREDIT)
-    for facet in facets:
-        for near, share in lexicon.near.get(facet, {}).items():
-            found[near] = max(found.get(near, 0.0), round(share * TOPIC_CREDIT, 4))
-    ways = [*(Alternative(1.0, phrase=phrase) for phrase in said), *(Alternative(c, facet=f) for f, c in found.items())]
-    label = f"{' '.join(map(joined, phrases))} ({','.join(facet.value for facet in facets)})"
-    return Clause(label, TOPIC_WEIGHT, tuple(ways))
+    about = topic_clause(lexicon, facets, tuple(said))
+    return replace(about, label=f"{' '.join(map(joined, phrases))} ({about.label})")
 
 
 def _within(piece: Units, phrases: Sequence[Units]) -> bool:

@@ -1,0 +1,1 @@
+"""Making the model of requests that the search reads: `teach`, then `pack`."""
