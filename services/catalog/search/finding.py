@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from services.catalog.search.lexicon import Lexicon
 from services.catalog.search.port import Found, SearchIndex, Viewer
-from services.catalog.search.query import Query
+from services.catalog.search.query import Query, understand
 from services.catalog.search.ranking import Plan, plan
 from services.catalog.search.words import load_words
+
+
+def prepare(lexicon: Lexicon) -> None:
+    """Reads what requests are understood by, so that the first one need not wait for it; asks no index."""
+    both_scripts_and_slips = understand("a voise for my grandma 聲音 沙唖 qwyx", lexicon)
+    plan(both_scripts_and_slips, lexicon, load_words(), lambda phrases: ({}, 1))
 
 
 def planned(index: SearchIndex, lexicon: Lexicon, query: Query) -> Plan:

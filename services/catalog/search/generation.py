@@ -19,7 +19,7 @@ from services.catalog.search.port import Change
 from services.catalog.search.ranking import standing
 from services.catalog.search.record import facets_of, text_of, title_of
 
-KEPT_PHRASES = 512
+KEPT_PHRASES = 2048  # a sentence asks for some 200
 GENERATIONS = ("a", "b")
 _SCHEMA = """
 CREATE TABLE entries_{g}(
@@ -43,7 +43,7 @@ _ALL = (
     "SELECT number, id, owner, name, family, private, numbers, facets, embedding, principals"
     " FROM entries_{g} ORDER BY number"
 )
-_MATCHING = "SELECT rowid FROM texts_{g} WHERE texts_{g} MATCH ?"
+_MATCHING = "SELECT group_concat(rowid) FROM texts_{g} WHERE texts_{g} MATCH ?"
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,9 @@ class Generation:
         if key in self._phrases:
             self._phrases.move_to_end(key)
             return self._phrases[key]
-        found = self._run(_MATCHING, f"{column} : {_match(phrase)}")
-        rows = np.fromiter((row[0] for row in found), np.int64)
+        # One text of all numbers: a third of the time of a row each.
+        (found,) = self._run(_MATCHING, f"{column} : {_match(phrase)}").fetchone()
+        rows = np.fromstring(found, np.int64, sep=",") if found else np.empty(0, np.int64)
         self._phrases[key] = rows
         while len(self._phrases) > KEPT_PHRASES:
             self._phrases.popitem(last=False)

@@ -18,10 +18,9 @@ from sqlalchemy.orm import Session
 
 from services.catalog import messages, paging
 from services.catalog.domain.speaker import scaled
-from services.catalog.search.finding import find, planned
+from services.catalog.search.finding import find, planned, prepare
 from services.catalog.search.forks import Collapsed, collapse
 from services.catalog.search.highlight import highlights
-from services.catalog.search.intent import intent
 from services.catalog.search.lexicon import LOOSE, MARK
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import ORDERS, Found, Ranked, SearchIndex, Viewer
@@ -67,7 +66,7 @@ class VoiceSearch:
 
     def prepare(self) -> None:
         """Reads what queries are understood by, so that the first who searches need not wait for it."""
-        intent(understand("a voice", self._lexicon).said)
+        prepare(self._lexicon)
 
     def search(self, identity: Identity, request: pb.SearchVoicesRequest) -> pb.SearchVoicesResponse:
         """One page of hits; Invalid for a query that is too long or a cursor of another list."""
