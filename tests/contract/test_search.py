@@ -10,7 +10,7 @@ import pytest
 from services.catalog.search.port import SearchIndex, open_index, rebuild
 from tests.contract.search_privacy_suite import PrivacyContract
 from tests.contract.search_projection_suite import ProjectionContract, database
-from tests.contract.search_suite import VOICES, SearchContract, look, put
+from tests.contract.search_suite import VOICES, SearchContract, look, put, voice
 
 __all__ = ["database"]
 
@@ -29,6 +29,19 @@ class TestSqlite(SearchContract):
         again = open_index(f"sqlite:///{tmp_path / 'search.sqlite'}")
         assert look(again, "raspy cantonese tea house") == look(index, "raspy cantonese tea house")
         assert look(again, "").total == len(VOICES) - 1
+        again.close()
+
+    def test_words_of_every_script_are_found_also_when_the_file_is_opened_again(
+        self, tmp_path: Path, index: SearchIndex
+    ) -> None:
+        words = ("quokka", "café", "Ärzte", "がらくた", "고양이", "犇", "𠮷", "ﬁshmonger", "4711", "жара")
+        rebuild(index, [voice(n, description_en=f"Speaks of {word} only.") for n, word in enumerate(words)])
+        put(index, [voice(90, description_en="Speaks of zorilla only.")], [voice(0).id])
+        again = open_index(f"sqlite:///{tmp_path / 'search.sqlite'}")
+        for one in (index, again):
+            for number, word in [*enumerate(words), (90, "zorilla")]:
+                found = [hit.id for hit in look(one, f'"{word}"').hits]
+                assert found == ([] if number == 0 else [voice(number).id]), word
         again.close()
 
 

@@ -26,7 +26,8 @@ from services.catalog.search.words import WordTable
 ENOUGH = 50  # hits; fewer exact ones are followed by those that come near
 NEAR_LEAST = 0.3  # of the score of the clauses, for a hit that comes near
 TEXT_WEIGHT = 1.7  # of a word that no voice but one has
-ALIKE_LEAST, ALIKE_MOST, ALIKE_CREDIT = 0.55, 40, 0.8
+ALIKE_LEAST, ALIKE_CREDIT = 0.55, 0.8
+ALIKE_MOST, ALIKE_MOST_IN_LONG = 40, 10  # words near to one; each is looked for in all texts
 ALIKE_WEIGHT, SHORT_WEIGHT = 0.6, 0.15
 TEXT_MOST, TEXT_SHARE = 1.2, 0.35  # of all text together: at least the one, at most this share of the facets
 GUESS_CREDIT = 0.75
@@ -91,7 +92,8 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     wanted = [facet_clause(lexicon, group) for group in _groups(query.facets - query.required)]
     about = _topics(query, lexicon)
     plain = [piece for piece in query.text if piece not in lexicon.suggests and not _within(piece, query.topics)]
-    options = [(piece, _options(piece, lexicon, words)) for piece in (*plain, *query.phrases)]
+    near = ALIKE_MOST if len(query.text) <= SLIPS_WITHIN else ALIKE_MOST_IN_LONG
+    options = [(piece, _options(piece, lexicon, words, near)) for piece in (*plain, *query.phrases)]
     asked = {a.phrase for _, found in options for a in found if a.phrase}
     counts, total = frequencies(list(asked | {stems(units(run)) for run in query.runs}))
     meant = meanings(words)
@@ -217,14 +219,14 @@ def _within(piece: Units, phrases: Sequence[Units]) -> bool:
     return any(overlap(piece, phrase) for phrase in phrases)
 
 
-def _options(piece: Units, lexicon: Lexicon, words: WordTable) -> list[Alternative]:
+def _options(piece: Units, lexicon: Lexicon, words: WordTable, near: int) -> list[Alternative]:
     """A piece of text itself, words that say nearly the same, and the facets that those mean."""
     found = {stems(piece): 1.0}
     guess = speller(lexicon, words).guess(piece[0]) if len(piece) == 1 else ""
     if guess:
         found[stems((guess,))] = GUESS_CREDIT
     meant: dict[Facet, float] = {}
-    for like, cosine in words.like(guess or "".join(piece), ALIKE_LEAST, ALIKE_MOST):
+    for like, cosine in words.like(guess or "".join(piece), ALIKE_LEAST, near):
         if len(like) == 1 < len(piece) and is_single(like[0]):
             continue  # a single character is part of many words that mean something else
         phrase = stems(like)

@@ -10,6 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from services.catalog.search import ranking
 from services.catalog.search.clauses import Clause
+from services.catalog.search.finding import prepare
 from services.catalog.search.intent import LONGEST, NOTHING, Intent, IntentModel, intent
 from services.catalog.search.lexicon import Facet
 from services.catalog.search.lexicon_data import load
@@ -122,6 +123,13 @@ def test_scripts_and_cases_ask_for_the_same(said: str, again: str) -> None:
 
 def test_keys_and_quotes_and_what_is_excluded_are_not_read_again() -> None:
     assert understand('lang:yue gender:male stars:>3 "old tea house" -hoarse calm  voice', LEXICON).said == "calm voice"
+
+
+def test_a_hub_that_is_ready_has_opened_the_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: dict[str, Intent] = {}
+    monkeypatch.setattr(ranking, "intent", lambda text: read.setdefault(text, NOTHING))
+    prepare(LEXICON)
+    assert read
 
 
 def test_what_is_named_in_full_is_not_guessed_at(monkeypatch: pytest.MonkeyPatch) -> None:
