@@ -24,7 +24,7 @@ from services.catalog.search.pieces import Pieces
 
 INTENT = Path(__file__).with_name("intent.onnx")
 TOLD = "intent"  # where the file keeps its pieces and values, as JSON
-LONGEST = 160  # pieces of a request that are read
+LONGEST, BEGINNING = 160, 60  # pieces of a request that are read, so many of them from its beginning
 LEAST = 0.05  # probability of what is told
 _OPENING = Lock()
 
@@ -59,7 +59,10 @@ class IntentModel:
 
     def read(self, text: str) -> Intent:
         """What a text asks for that `fold` leaves as it is."""
-        numbers = [self.pieces.numbers.get(piece, self._unknown) for piece in self.pieces.cut(text)[:LONGEST]]
+        pieces = self.pieces.cut(text)
+        if len(pieces) > LONGEST:  # who writes much often says at the end what he seeks
+            pieces = [*pieces[:BEGINNING], *pieces[BEGINNING - LONGEST :]]
+        numbers = [self.pieces.numbers.get(piece, self._unknown) for piece in pieces]
         if not numbers:
             return NOTHING
         (told,) = self._graph.run(ids=np.array([*self._before, *numbers, *self._after], np.int64))

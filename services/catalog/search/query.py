@@ -74,6 +74,7 @@ class Query:
         hints: facets that the way of writing makes likelier; not asked for, and not shown.
         runs: neighbouring words of the free text, as written: what they mean together.
         topics: words for topics in the text or inside of its words.
+        denied: topics and hints that the text denies and whatever a minus is before: not looked for in other words.
         said: the words without keys, quotes and what a minus excludes, folded, for a reader of whole sentences; how
             they were written makes no other query of it.
     """
@@ -89,6 +90,7 @@ class Query:
     hints: frozenset[Facet] = frozenset()
     runs: tuple[str, ...] = ()
     topics: tuple[Units, ...] = ()
+    denied: frozenset[Facet] = field(default=frozenset(), compare=False)
     said: str = field(default="", compare=False)
 
     @property
@@ -139,6 +141,7 @@ class _Builder:
     bounds: list[Bound] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     topics: list[Units] = field(default_factory=list)
+    denied: set[Facet] = field(default_factory=set)
     people: list[tuple[bool, set[Facet]]] = field(default_factory=list)  # whom each statement names
 
     def words(self, text: str) -> None:
@@ -152,11 +155,11 @@ class _Builder:
             words = self.reader.words.han
             spoken = (phrase for said in (clause, mended) for _, phrase in self.lexicon.spoken_of(said, words))
             sounding = {reading.piece for reading in readings if any(f.key in SOUND for f in reading.facets)}
-            self.topics += [
-                phrase
-                for phrase in spoken
-                if phrase not in sounding and not any(overlap(phrase, one.piece) for one in refused)
-            ]
+            for phrase in spoken:
+                if any(overlap(phrase, one.piece) for one in refused):
+                    self.denied.update(self.lexicon.topics[phrase])
+                elif phrase not in sounding:
+                    self.topics.append(phrase)
             for reading in refused:
                 self.without.update(reading.facets or self.lexicon.suggests.get(reading.piece, ()))
             told = {facet for reading in readings for facet in reading.facets}
@@ -201,6 +204,8 @@ class _Builder:
 
     def unwanted(self, text: str) -> None:
         whole = units(text)
+        self.denied.update(self.lexicon.suggests.get(whole, ()))
+        self.denied.update(f for _, phrase in self.lexicon.spoken_of(whole) for f in self.lexicon.topics[phrase])
         facets = self.lexicon.terms.get(whole, ())
         self.without.update(facets)
         if whole and not facets:
@@ -254,6 +259,7 @@ def understand(text: str, lexicon: Lexicon) -> Query:
         frozenset(hint for hint in builder.hints if all(hint.key != facet.key for facet in builder.facets)),
         tuple(dict.fromkeys(builder.runs)),
         _unique(builder.topics),
+        frozenset(builder.denied),
         said,
     )
 

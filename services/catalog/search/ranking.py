@@ -34,6 +34,8 @@ GUESS_CREDIT = 0.75
 SLIPS_WITHIN = 4  # words of a text in which a correct word may be a slip; one in a long description hardly is
 WORD_SHARE = 0.6  # of what single words say, beside what the request says as a whole
 SURE = 0.5  # probability of what a hit may be exact by that no word names
+NEAR_REFUSED = 0.5  # how near to what is refused something is that is not guessed at either
+WHOLE_MOST = 1.5  # of what is asked for as a whole, times the weight of what is named
 SHORT = 2  # pieces of a text that may be the name of a voice
 HINT_WEIGHT, LEAST_WEIGHT = 0.8, 0.05
 MEANT_LEAST, MEANT_CREDIT, MEANT_WEIGHT = 0.62, 0.7, 0.45
@@ -95,7 +97,8 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     near = ALIKE_MOST if len(query.text) <= SLIPS_WITHIN else ALIKE_MOST_IN_LONG
     options = [(piece, _options(piece, lexicon, words, near)) for piece in (*plain, *query.phrases)]
     asked = {a.phrase for _, found in options for a in found if a.phrase}
-    counts, total = frequencies(list(asked | {stems(units(run)) for run in query.runs}))
+    name = _name(query, plain)
+    counts, total = frequencies(list(asked | {stems(units(run)) for run in query.runs} | {stems(one) for one in name}))
     meant = meanings(words)
     texts = [_text_clause(piece, found, meant, counts, total) for piece, found in options]
     unsaid = [piece for piece in plain if not counts.get(stems(piece), 0)]
@@ -112,9 +115,10 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     likely: list[Clause] = []
     if _is_request(query, plain, words):
         texts = _lighter(texts, WORD_SHARE)
-        sure, likely = _as_a_whole(query, lexicon, named=bool(plain) and len(query.text) <= SHORT)
-        if plain and len(query.text) <= SHORT:
-            texts += _itself(plain, likely, counts)
+        sure, likely = _as_a_whole(query, lexicon, sum(clause.weight for clause in wanted))
+        if name or (wanted and not texts and not about):  # a guess is one more way to be exact, never the only one
+            sure, likely = [], [*sure, *likely]
+        texts += _itself(name, likely, counts, total, alone=not query.facets)
     texts += [*about, *sure]
     kept = (*wanted, *texts, *likely, *(hints if wanted or texts else ()))
     whole = sum(clause.weight for clause in kept) or 1.0
@@ -140,28 +144,45 @@ def _is_request(query: Query, plain: Sequence[Units], words: WordTable) -> bool:
     return bool(known) or any("".join(piece) in words for piece in plain)
 
 
-def _as_a_whole(query: Query, lexicon: Lexicon, *, named: bool) -> tuple[list[Clause], list[Clause]]:
+def _name(query: Query, plain: Sequence[Units]) -> Sequence[Units]:
+    """Words that may be the name of a voice: of a short text those that are only text, or all if nothing is named."""
+    if len(query.text) > SHORT:
+        return ()
+    return query.text if not query.facets else plain
+
+
+def _as_a_whole(query: Query, lexicon: Lexicon, named: float) -> tuple[list[Clause], list[Clause]]:
     """What a request asks for as a whole: clauses of which a hit may be exact, and others that only add to its score.
 
-    Where the text may be the name of a voice (`named`), nothing is exact by them.
+    Beside what is named (and weighs so much) all of it has a limit: some of it is read from circumstances.
     """
     topics = {facet for phrase in query.topics for facet in lexicon.topics[phrase]}
-    told = intended(intent(query.said), lexicon, query.facets | topics, query.without)
-    least = math.inf if named else SURE
-    return [one for share, one in told if share >= least], [one for share, one in told if share < least]
+    refused = query.without | query.denied
+    near = {facet for one in refused for facet, share in lexicon.near.get(one, {}).items() if share >= NEAR_REFUSED}
+    told = intended(intent(query.said), lexicon, query.facets | topics, refused | near)
+    whole = sum(clause.weight for _, clause in told)
+    share = min(1.0, WHOLE_MOST * named / whole) if named and whole else 1.0
+    sure = _lighter([clause for probability, clause in told if probability >= SURE], share)
+    return sure, _lighter([clause for probability, clause in told if probability < SURE], share)
 
 
-def _itself(plain: Sequence[Units], likely: Sequence[Clause], counts: Mapping[Units, int]) -> list[Clause]:
+def _itself(
+    name: Sequence[Units], likely: Sequence[Clause], counts: Mapping[Units, int], total: int, *, alone: bool
+) -> list[Clause]:
     """Words that may be the name of a voice, each as a clause of its own.
 
-    Who types a name wants the voice of that name first, whatever else it may mean. Where a public voice has the word,
-    it weighs as much as all of that; where none has it (the viewer's own may), as much as the most of that.
+    Who types a name wants the voice of that name first, whatever else it may mean: one word weighs as much as all of
+    that, of two the rarer one more. Where no public voice has a word, the viewer's own may; beside other conditions it
+    then weighs only as much as the most of that, so that what comes near is still found.
     """
     weights = [clause.weight for clause in likely]
+    rarities = {piece: math.log((total + 1) / (counts.get(stems(piece), 0) + 1)) for piece in name}
+    whole = sum(rarities.values())
     found = []
-    for piece in plain if weights else ():
+    for piece, rarity in rarities.items() if weights and whole else ():
         phrase = stems(piece)
-        weight = (sum(weights) if counts.get(phrase, 0) else max(weights)) / len(plain)
+        most = sum(weights) if counts.get(phrase, 0) or (alone and len(name) == 1) else max(weights) / len(name)
+        weight = most * len(name) * rarity / whole
         found.append(Clause(f"{joined(piece)} itself", weight, (Alternative(1.0, phrase=phrase),)))
     return found
 

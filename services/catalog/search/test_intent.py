@@ -104,9 +104,12 @@ def test_a_text_of_nothing_asks_for_nothing(model: IntentModel) -> None:
     assert max(model.read("☃").wanted.values(), default=0.0) < 0.5
 
 
-def test_what_is_beyond_the_longest_text_is_not_read(model: IntentModel) -> None:
-    long = "a " * LONGEST
-    assert model.read(f"{long}hoarse old man") == model.read(long)
+def test_of_what_is_too_long_the_beginning_and_the_end_are_read(model: IntentModel) -> None:
+    long = "街边的小店里人来人往 " * LONGEST
+    senior = Facet("age", "senior")
+    assert senior not in model.read(long).wanted
+    assert model.read(f"{long}想找一个沙哑的老爷爷").wanted[senior] >= 0.2
+    assert model.read(f"{long}x{long}") == model.read(f"{long}y{long}")
 
 
 @pytest.mark.parametrize(
@@ -147,6 +150,47 @@ def test_what_is_named_or_excluded_is_asked_for_once(monkeypatch: pytest.MonkeyP
     assert wholes("male hoarse xyzzy plugh frotz").keys() == {"as a whole (emotion:calm)"}
     assert wholes("male xyzzy plugh frotz -hoarse").keys() == {"as a whole (emotion:calm)"}
     assert "as a whole (timbre:hoarse)" in wholes("xyzzy plugh frotz bletch quux")
+
+
+@pytest.mark.parametrize(
+    ("said", "refused"),
+    [
+        ("anything but a yoga instructor, for my guided forest walk", "topic:yoga"),
+        ("-football commentator shouting goal", "topic:football"),
+        ("别像卖保险的那样,讲点人生感悟", "topic:insurance"),
+        ("唔好講鬼故事,想聽下啲輕鬆嘢", "topic:horror"),  # near to ghosts, which are what is refused
+    ],
+)
+def test_what_is_refused_is_not_guessed_at(said: str, refused: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    facet = Facet(*refused.split(":"))
+    monkeypatch.setattr(ranking, "intent", lambda text: Intent({facet: 0.9, Facet("emotion", "calm"): 0.9}, {}))
+    assert wholes(said).keys() == {"as a whole (emotion:calm)"}
+
+
+def test_a_guess_is_never_the_only_way_to_be_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    """马尾 hints at what is named: no text is left, and all female voices stay exact."""
+    monkeypatch.setattr(ranking, "intent", lambda text: Intent({Facet("age", "young"): 0.9}, {}))
+    planned = plan(understand("女生 马尾", LEXICON), LEXICON, load_words(), lambda phrases: ({}, 1000))
+    assert planned.any_text == ()
+    assert wholes("女生 马尾")
+
+
+def test_guesses_weigh_little_beside_what_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = Intent({Facet("topic", "taxi"): 0.9, MALE: 0.9, HOARSE: 0.9, Facet("age", "middle"): 0.9}, {})
+    monkeypatch.setattr(ranking, "intent", lambda text: many)
+    named = next(c.weight for c in clauses("calm anna xyzzy plugh frotz") if c.label == "emotion:calm")
+    assert sum(wholes("calm anna xyzzy plugh frotz").values()) == pytest.approx(1.5 * named, rel=1e-3)
+
+
+@pytest.mark.parametrize(("name", "said"), [("crystal", 1), ("joy", 1), ("bella luna", 1), ("anna 2", 1), ("hope", 0)])
+def test_a_name_outweighs_what_it_may_mean(name: str, said: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = Intent({FEMALE: 0.9, Facet("emotion", "happy"): 0.9, Facet("timbre", "bright"): 0.8}, {})
+    monkeypatch.setattr(ranking, "intent", lambda text: told)
+    planned = plan(understand(name, LEXICON), LEXICON, load_words(), lambda ph: (dict.fromkeys(ph, said), 1000))
+    itself = sum(clause.weight for clause in planned.clauses if clause.label.endswith(" itself"))
+    assert itself >= 0.999 * sum(wholes(name).values()) > 0
+    rare = [clause.weight for clause in planned.clauses if clause.label.endswith(" itself")]
+    assert len(rare) == len(understand(name, LEXICON).text)
 
 
 def test_an_exclusion_names_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
