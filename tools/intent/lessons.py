@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from tokenizers import Tokenizer
 
-from services.catalog.search.intent import LONGEST
 from services.catalog.search.lexicon import Facet
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.query import joined
@@ -36,7 +35,6 @@ class Lessons:
     def __init__(self, cut: Tokenizer) -> None:
         lexicon = load()
         self.cut = cut
-        self.longest = LONGEST + len(cut.encode(PREFIX).ids)
         self.words: dict[str, set[Facet]] = {joined(word): set() for word in lexicon.stopwords}
         for known in (lexicon.terms, lexicon.suggests, lexicon.topics):
             for word, facets in known.items():
@@ -47,7 +45,7 @@ class Lessons:
 
     def ids(self, text: str) -> tuple[int, ...]:
         """A text for the encoder."""
-        return (BEGIN, *self.cut.encode(PREFIX + fold(text)).ids[: self.longest], END)
+        return (BEGIN, *self.cut.encode(PREFIX + fold(text)).ids, END)
 
     def of(self, text: Text) -> Example:
         """A labelled text."""

@@ -42,9 +42,7 @@ def facet_clause(lexicon: Lexicon, group: Sequence[Facet]) -> Clause:
         lexicon.marked[facet]: CONTAINED_CREDIT for facet in group if facet in lexicon.marked
     }
     found |= {loose(facet): LOOSE_CREDIT for facet in group}
-    for facet in group:
-        for near, share in lexicon.near.get(facet, {}).items():
-            found[near] = max(found.get(near, 0.0), share)
+    _add_near(found, group, lexicon)
     alternatives = tuple(Alternative(credit, facet=facet) for facet, credit in sorted(found.items()))
     label = ",".join(f"{facet.key}:{facet.value}" for facet in group)
     return Clause(label, max(lexicon.weight(facet) for facet in group), alternatives)
@@ -53,11 +51,16 @@ def facet_clause(lexicon: Lexicon, group: Sequence[Facet]) -> Clause:
 def topic_clause(lexicon: Lexicon, facets: Sequence[Facet], said: Sequence[Units] = ()) -> Clause:
     """A topic: words for it (stems), or the topic and what is near to it in other words."""
     found = dict.fromkeys(facets, TOPIC_CREDIT)
-    for facet in facets:
-        for near, share in lexicon.near.get(facet, {}).items():
-            found[near] = max(found.get(near, 0.0), round(share * TOPIC_CREDIT, 4))
+    _add_near(found, facets, lexicon, TOPIC_CREDIT)
     ways = [*(Alternative(1.0, phrase=phrase) for phrase in said), *(Alternative(c, facet=f) for f, c in found.items())]
     return Clause(",".join(facet.value for facet in facets), TOPIC_WEIGHT, tuple(ways))
+
+
+def _add_near(found: dict[Facet, float], facets: Sequence[Facet], lexicon: Lexicon, credit: float = 1.0) -> None:
+    """Adds what is near to facets, by how near it is, to the credits that are found."""
+    for facet in facets:
+        for near, share in lexicon.near.get(facet, {}).items():
+            found[near] = max(found.get(near, 0.0), round(share * credit, 4))
 
 
 def loose(facet: Facet) -> Facet:

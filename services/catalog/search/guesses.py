@@ -1,4 +1,4 @@
-"""Clauses of what words probably mean that are no names for it: by hints, by dictionaries, as slips of the keyboard."""
+"""Clauses of what is probably meant and not named: by hints, by dictionaries, as slips, by the request as a whole."""
 
 from __future__ import annotations
 

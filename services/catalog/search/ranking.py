@@ -92,6 +92,7 @@ def standing(record: SearchRecord) -> float:
 def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequencies) -> Plan:
     """The plan of a query; `frequencies` counts the public voices that have each phrase, and all of them."""
     wanted = [facet_clause(lexicon, group) for group in _groups(query.facets - query.required)]
+    named = sum(clause.weight for clause in wanted)
     about = _topics(query, lexicon)
     plain = [piece for piece in query.text if piece not in lexicon.suggests and not _within(piece, query.topics)]
     near = ALIKE_MOST if len(query.text) <= SLIPS_WITHIN else ALIKE_MOST_IN_LONG
@@ -104,7 +105,7 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     unsaid = [piece for piece in plain if not counts.get(stems(piece), 0)]
     texts += _together(unsaid, meant)
     hints = [Clause(f"hint {h.value}", HINT_WEIGHT, (Alternative(1.0, facet=h),)) for h in sorted(query.hints)]
-    texts = _capped(texts, sum(clause.weight for clause in wanted))
+    texts = _capped(texts, named)
     texts += suggested(query.text, lexicon, query.facets)
     strange = [run for run in query.runs if not any(overlap(units(run), topic) for topic in query.topics)]
     texts += glossed([*strange, *map(written, plain)], lexicon, counts)
@@ -115,7 +116,7 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     likely: list[Clause] = []
     if _is_request(query, plain, words):
         texts = _lighter(texts, WORD_SHARE)
-        sure, likely = _as_a_whole(query, lexicon, sum(clause.weight for clause in wanted))
+        sure, likely = _as_a_whole(query, lexicon, named)
         if name or (wanted and not texts and not about):  # a guess is one more way to be exact, never the only one
             sure, likely = [], [*sure, *likely]
         texts += _itself(name, likely, counts, total, alone=not query.facets)
@@ -140,8 +141,9 @@ def _is_request(query: Query, plain: Sequence[Units], words: WordTable) -> bool:
     """Whether there is something to read as a whole: more than what is named in full, and more than a name."""
     if not query.text and not query.topics:
         return False
-    known = query.topics or len(plain) < len(query.text) or len(plain) > SLIPS_WITHIN
-    return bool(known) or any("".join(piece) in words for piece in plain)
+    if query.topics or len(plain) < len(query.text) or len(plain) > SLIPS_WITHIN:
+        return True
+    return any("".join(piece) in words for piece in plain)
 
 
 def _name(query: Query, plain: Sequence[Units]) -> Sequence[Units]:

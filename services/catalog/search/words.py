@@ -1,7 +1,7 @@
 """Ordinary words of Chinese and English with their meaning: which words say nearly the same, across both languages.
 
 `words.npz` holds, for each of about 60,000 words, a direction in a space in which near means alike. It was distilled by
-`tools/word_vectors.py` from a multilingual sentence encoder, so that a query costs one product and no model is loaded.
+`tools/word_vectors.py` from a multilingual sentence encoder, so that near words cost one product.
 """
 
 from __future__ import annotations
