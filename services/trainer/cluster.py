@@ -40,7 +40,7 @@ class Cluster:
         self._api = Kubernetes(namespace, "trainingjobs")
         self._news, self._work, self._stop = News(), threading.Event(), threading.Event()
         self._hearing = Hearing(database, objects, publish, self._work.set)
-        self._alive = True  # at the start it may be
+        self._looked = -1  # the news up to which nothing is left that must be cancelled
         self._thread = threading.Thread(target=self._run, name="trainer-cluster", daemon=True)
 
     def start(self) -> None:
@@ -56,9 +56,8 @@ class Cluster:
 
     def wake(self) -> None:
         """There is something to look at."""
-        self._alive = True
-        self._work.set()
         self._news.wake()
+        self._work.set()
 
     def generation(self) -> int:
         """How many news there were so far."""
@@ -92,9 +91,10 @@ class Cluster:
                 self._news.wake()
 
     def _look(self) -> None:
+        seen = self._news.generation()  # before the jobs are read: one cancelled after that is for the next look
         with self._database.read() as session:
             jobs = [*store.in_state(session, State.RUNNING), *store.in_state(session, State.QUEUED)]
-        if not (jobs or self._alive):
+        if not jobs and seen == self._looked:
             return
         there = {r["metadata"]["labels"][JOB_LABEL]: r for r in self._api.items(f"{JOB_LABEL},{_mine(self._queue)}")}
         open_jobs = {job.id for job in jobs}
@@ -103,7 +103,8 @@ class Cluster:
         strangers = [r for job_id, r in there.items() if job_id not in open_jobs and _phase(r) not in OVER]
         for resource in strangers:
             self._cancel(resource)
-        self._alive = bool(strangers)
+        if not strangers:
+            self._looked = seen
 
     def _attend(self, job: Job, resource: Resource | None) -> None:
         with self._database.read() as session:

@@ -175,6 +175,8 @@ class Runner:
                 command, stdout=subprocess.PIPE, stderr=errors, text=True, env={**os.environ, "OMP_NUM_THREADS": "2"}
             )
         self._worker = (job.id, process)
+        if self._stop.is_set() or not self._wanted(job):  # who said so found no worker to end
+            process.terminate()
         outcome: Mapping[str, Any] = {}
         assert process.stdout is not None
         for line in process.stdout:
@@ -189,6 +191,11 @@ class Runner:
             ended = signal.Signals(-code).name if code < 0 else f"exit code {code}"
             outcome = {"failure": f"The training worker stopped ({ended}). Resume the job to continue it."}
         return outcome
+
+    def _wanted(self, job: Job) -> bool:
+        with self._database.read() as session:
+            current = store.find(session, job.id)
+        return current is not None and current.state is State.RUNNING
 
     def report(self, job: Job, step: str, fraction: float, message: str, figures: Mapping[str, float]) -> None:
         """Stores a progress report and sends it out."""

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -105,6 +105,26 @@ class TestCluster(TrainingContract):
         assert first == 0
         assert second in (2, 3)  # it may have been killed before it had stored the third
         assert place.steps(job_id)[-1] == "epoch 4"
+
+    def test_a_job_cancelled_in_the_middle_of_a_look_is_cancelled_in_the_cluster(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The look that has read the job as running takes it for its own, so it must not be the last."""
+        (place.told / "wait").touch()
+        job_id = place.queue()
+        wait_for(lambda: len(place.steps(job_id)) == 3, PATIENCE_SECONDS, "three epochs")
+        assert isinstance(place.training, Cluster)
+        api = place.training._api
+        listed = api.items
+
+        def cancelled_meanwhile(labels: str) -> list[dict[str, Any]]:
+            if place.job(job_id).state is State.RUNNING:
+                place.move(job_id, State.CANCELLED)
+                place.training.cancel(job_id)
+            return listed(labels)
+
+        monkeypatch.setattr(api, "items", cancelled_meanwhile)
+        place.settled(job_id)
 
     def test_of_a_training_that_has_ended_only_the_recording_stays(self, place: Place) -> None:
         def stored() -> set[str]:
