@@ -157,8 +157,9 @@ def _advance(session: Session, version: VersionRow) -> None:
         if repository.delete_time is None:
             likenesses.note(session, repository, version)
     elif state is State.QUARANTINED:
-        changed = [one.repository_id for one in refs.withdraw(session, version)]
-        settling.refused(session, version)
+        fallen = refs.withdraw(session, version)
+        changed = [one.repository_id for one in fallen]
+        settling.refused(session, version, fallen)
         events.quarantined(session, repository, version)
     for repository_id in dict.fromkeys([repository.id, *changed]):
         repositories.mark_stale(session, repository_id)

@@ -47,7 +47,7 @@ def decode(kind: str, cursor: str) -> str | int:
         found = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         raise bad_cursor() from None
-    if not isinstance(found, list) or len(found) != 2 or found[0] != kind or not isinstance(found[1], str | int):
+    if not isinstance(found, list) or len(found) != 2 or found[0] != kind or not _is_place(found[1]):
         raise bad_cursor()
     value: str | int = found[1]
     return value
@@ -89,6 +89,13 @@ def split(kind: str, page: Page, rows: Sequence[T], name: Callable[[T], str | in
     if len(rows) <= page.size:
         return rows, ""
     return rows[: page.size], encode(kind, name(rows[page.size - 1]))
+
+
+def _is_place(value: object) -> bool:
+    """Whether a database takes it: no number beyond its columns, no half of a character."""
+    if isinstance(value, int):
+        return abs(value) <= _MAX_SEQUENCE
+    return isinstance(value, str) and not any("\ud800" <= character <= "\udfff" for character in value)
 
 
 def bad_cursor() -> Invalid:

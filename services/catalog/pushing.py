@@ -48,7 +48,7 @@ def push(session: Session, objects: ObjectStore, identity: Identity, request: pb
     tip = _tip(session, repository, branch, request.onto)
     row = _new_version(session, repository, account, request, content, branch, [tip] if tip else [])
     refs.put(session, repository, branch, RefKind.BRANCH, account).tip = row.id
-    history.hold(session, repository.id, [row.sequence])
+    history.adopt(session, repository.id, row.id)
     events.pushed(session, repository, row)
     idempotency.remember(session, account, OPERATION, request.idempotency_key, request, row.id)
     return row

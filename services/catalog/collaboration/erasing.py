@@ -14,6 +14,7 @@ from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
 from services.catalog import collecting
+from services.catalog.collaboration import settling
 from services.catalog.community import notices
 from services.catalog.community.notices import Happened
 from services.catalog.domain.names import is_version_id
@@ -55,6 +56,8 @@ def wipe(session: Session, row: VersionRow, account: str) -> list[Fallen]:
     """
     fallen = refs.withdraw(session, row)
     row.state, row.not_auditionable = State.ERASED.value, WHY
+    session.flush()
+    settling.erased(session, row, fallen)
     row.message, row.training_job, row.verdict, row.family = "", "", "", ""
     row.card, row.figures, row.configs, row.requires = {}, {}, {}, {}
     row.declaration = {**row.declaration, "source": "erased"}

@@ -80,6 +80,8 @@ def lock_out(session: Session, account: str) -> None:
     if session.get(ErasedRow, digest) is None:
         session.add(ErasedRow(digest=digest, create_time=now()))
     _hand_over_organisations(session, account)
+    session.flush()
+    session.execute(delete(MemberRow).where(MemberRow.account == account))  # who is left counts as leading from now on
 
 
 def forget(session: Session, account: str, pseudonym: str, uploads: Iterable[str]) -> None:

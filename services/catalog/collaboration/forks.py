@@ -9,15 +9,15 @@ from sqlalchemy.orm import Session
 from services.catalog import events
 from services.catalog.collaboration.refs import point
 from services.catalog.domain.bounds import Terms, narrowest
-from services.catalog.domain.forks import diverged, no_upstream, would_show_private
+from services.catalog.domain.forks import diverged, no_upstream, would_show_brought, would_show_private
 from services.catalog.domain.graph import compare, walk
 from services.catalog.domain.names import check_repository
-from services.catalog.domain.refs import MAIN, RefKind, check_ref, is_protected, not_published
+from services.catalog.domain.refs import MAIN, RefKind, check_ref, is_protected, not_published, tag_stays
 from services.catalog.domain.road import State
 from services.catalog.domain.roles import Role, not_yours
 from services.catalog.domain.visibility import Visibility, require_account
 from services.catalog.messages import visibility_from
-from services.catalog.store import access, history, refs, repositories, versions
+from services.catalog.store import access, history, pulls, refs, repositories, versions
 from services.catalog.store.tables import RefRow, RepositoryRow
 from services.common.errors import Conflict
 from services.common.identity import Identity
@@ -63,6 +63,8 @@ def sync(session: Session, identity: Identity, request: pb.SyncForkRequest) -> t
         raise would_show_private(full_name)
     theirs = versions.resolve(session, upstream, ref)
     ours = session.get(RefRow, (row.id, ref))
+    if ours is not None and ours.kind == RefKind.TAG:
+        raise tag_stays(full_name, ref)
     tip = refs.tip_of(ours)
     found = compare(history.lookup(session), theirs.id, tip) if tip else None
     if found is not None and found.ahead and found.behind:
@@ -81,7 +83,10 @@ def upstream_of(session: Session, identity: Identity, row: RepositoryRow) -> Rep
 
 
 def check_widening(session: Session, identity: Identity, row: RepositoryRow) -> None:
-    """Raises Unprocessable unless everything above a fork is public, or the caller's to show."""
+    """Raises Unprocessable unless everything above and all that others pushed elsewhere is public, or the caller's.
+
+    What was pushed to a private fork and then merged was offered by who asked for that.
+    """
     above = row.upstream_id
     while above is not None:
         upstream = repositories.by_id(session, above)
@@ -89,6 +94,11 @@ def check_widening(session: Session, identity: Identity, row: RepositoryRow) -> 
         if upstream.visibility != Visibility.PUBLIC.value and not shows:
             raise would_show_private(f"{row.owner}/{row.name}")
         above = upstream.upstream_id
+    for place in pulls.brought_from(session, row.id):
+        brought = repositories.by_id(session, place)
+        shows = access.role_of(session, identity, brought) is Role.ADMIN
+        if brought.visibility != Visibility.PUBLIC.value and not shows:
+            raise would_show_brought(f"{row.owner}/{row.name}")
 
 
 def bounds_of(session: Session, repository: RepositoryRow | None, parents: Sequence[str]) -> list[Terms]:

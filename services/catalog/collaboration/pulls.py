@@ -12,7 +12,7 @@ from services.catalog.community.notices import Happened
 from services.catalog.domain.bounds import Terms, check_bounds, narrowest
 from services.catalog.domain.gate import USUAL, Check, CheckState, Opinion, approvals, evaluation
 from services.catalog.domain.graph import Comparison, compare
-from services.catalog.domain.refs import MAIN, check_ref, pull_ref
+from services.catalog.domain.refs import MAIN, RefKind, check_ref, pull_ref
 from services.catalog.domain.road import State
 from services.catalog.domain.roles import Role
 from services.catalog.domain.visibility import require_account
@@ -37,6 +37,10 @@ def open_pull(session: Session, identity: Identity, request: pb.OpenPullRequest)
     source = repositories.readable(session, identity, *head_name)
     access.require(session, identity, source, Role.WRITE, archived_too=True)
     base = refs.get(session, target, request.base_ref or MAIN)
+    if base.kind != RefKind.BRANCH:
+        raise Unprocessable(
+            f"{base.name} is no branch: only branches move.", hint="Ask into a branch.", reason="BASE_IS_NO_BRANCH"
+        )
     if not refs.tip_of(base):
         raise Unprocessable("The base has no version (any more).", hint="Push one first.", reason="BASE_IS_EMPTY")
     head = versions.resolve(session, source, check_ref(request.head_ref or MAIN))

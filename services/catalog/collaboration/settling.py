@@ -6,6 +6,8 @@ brings something asks here whether that settles it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sqlalchemy.orm import Session
 
 from services.catalog import events
@@ -18,7 +20,8 @@ from services.catalog.domain.road import State
 from services.catalog.domain.roles import Role
 from services.catalog.store import access, pulls, refs, repositories, versions
 from services.catalog.store.pull_tables import PullRequestRow
-from services.catalog.store.tables import RepositoryRow, VersionRow
+from services.catalog.store.refs import Fallen
+from services.catalog.store.tables import RefRow, RepositoryRow, VersionRow
 from services.common.clock import now
 from services.common.identity import Identity
 from services.stubs.voicehub.catalog.v1 import pulls_pb2 as pb
@@ -38,10 +41,23 @@ def published(session: Session, version: VersionRow) -> None:
         settle(session, row)
 
 
-def refused(session: Session, version: VersionRow) -> None:
-    """The result of a merge of weights is in quarantine: the request says so and keeps its head."""
+def refused(session: Session, version: VersionRow, fallen: Sequence[Fallen]) -> None:
+    """A version is in quarantine: heads follow their branches, and what was made of the weights of two is no head."""
+    withdrawn(session, version, fallen, f"The result {version.id} was refused by the scan: {version.verdict}.")
+
+
+def erased(session: Session, version: VersionRow, fallen: Sequence[Fallen]) -> None:
+    """A version is erased: as for one that is refused."""
+    withdrawn(session, version, fallen, f"The result {version.id} was erased.")
+
+
+def withdrawn(session: Session, version: VersionRow, fallen: Sequence[Fallen], why: str) -> None:
+    """Requests whose head a version was have the one that their branch fell back to."""
     for row in [] if version.ref else _made_for(session, version):
-        fail(session, row, f"The result {version.id} was refused by the scan: {version.verdict}.")
+        fail(session, row, why)
+    for one in fallen:
+        if (left := versions.get(session, one.version)) is not None and not one.deleted:
+            following.fell(session, version.id, one, left)
 
 
 def judged(session: Session, told: pb.Evaluation) -> None:
@@ -96,6 +112,8 @@ def move(session: Session, row: PullRequestRow, repository: RepositoryRow, accou
 
 def stands_against(session: Session, row: PullRequestRow, repository: RepositoryRow) -> str:
     """What has changed since the weights of both sides were asked for, so that the branch must not move."""
+    if session.get(RefRow, (row.repository_id, row.base_ref)) is None:
+        return f"{row.base_ref} was deleted while the weights were merged."
     tip, account = requests.base_tip(session, row), row.merging["account"]
     if tip != row.merging["base"]:
         return f"{row.base_ref} moved on to {tip} while the weights were merged."

@@ -14,7 +14,7 @@ from services.catalog.community.tables import DecisionRow, ModerationLogRow, Mod
 from services.catalog.domain.texts import checked_text
 from services.catalog.domain.visibility import require_account
 from services.catalog.paging import Page
-from services.catalog.store import people, repositories
+from services.catalog.store import history, people, repositories
 from services.catalog.store.tables import ReportRow, RepositoryRow, VersionRow
 from services.common import outbox
 from services.common.clock import now
@@ -150,10 +150,14 @@ def _take_down(session: Session, moderator: str, repository: RepositoryRow, reas
 
 
 def _hide(session: Session, repository: RepositoryRow, hidden: bool) -> None:
-    """Everybody's reads look at the row; the index and whoever speaks the voice are told."""
+    """Everybody's reads look at the row; the index and whoever speaks the voice are told.
+
+    What another repository that stays holds too is still spoken there: of this one nobody can ask for it.
+    """
     repository.taken_down = hidden
     repositories.mark_stale(session, repository.id)
-    for version in session.scalars(select(VersionRow.id).where(VersionRow.repository_id == repository.id)):
+    session.flush()
+    for version in history.held_alone(session, repository.id) if hidden else history.held(session, repository.id):
         withheld = VersionWithheld(version_id=version, withheld=hidden)
         outbox.record(session, make_event("versions", version, withheld, "catalog"))
 

@@ -29,3 +29,12 @@ def would_show_private(fork: str) -> Unprocessable:
         hint="Ask who administers the upstream to make that public first.",
         reason="FORK_OF_PRIVATE",
     )
+
+
+def would_show_brought(repository: str) -> Unprocessable:
+    """The answer to who would make public what a pull request brought from somebody's private voice."""
+    return Unprocessable(
+        f"{repository} holds versions of a private voice of somebody else: it stays private.",
+        hint="Close the pull requests that bring them, or ask who administers that voice to make it public first.",
+        reason="HOLDS_PRIVATE",
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import ColumnElement, delete, or_, select
+from sqlalchemy import ColumnElement, Select, delete, or_, select
 from sqlalchemy.orm import Session
 
 from services.catalog.domain.graph import Lookup, Node, nearest
@@ -56,7 +56,8 @@ def hold(session: Session, repository_id: str, sequences: Iterable[int], pull: i
 def adopt(session: Session, repository_id: str, version: str, pull: int = 0) -> None:
     """The repository holds a version and all that led to it: for itself, or for a pull request until it is merged.
 
-    What leads to a version that is held is held already, so the walk ends there.
+    What leads to a version that it holds for itself is held so already: the walk ends there. Of what is held for a
+    pull request only that is known which led to its head.
     """
     read = lookup(session)
     waiting, seen = [version], {version}
@@ -65,10 +66,10 @@ def adopt(session: Session, repository_id: str, version: str, pull: int = 0) -> 
         row = session.get(HistoryRow, (repository_id, node.sequence))
         if row is None:
             session.add(HistoryRow(repository_id=repository_id, sequence=node.sequence, pull=pull))
-        elif row.pull and not pull:
-            row.pull = 0
-        else:
+        elif not row.pull:
             continue
+        elif not pull:
+            row.pull = 0
         waiting += [parent for parent in node.parents if parent not in seen]
         seen.update(node.parents)
     session.flush()
@@ -102,6 +103,25 @@ def erased_in(session: Session, repository_ids: Sequence[str], *more: ColumnElem
     held = (HistoryRow.repository_id.in_(repository_ids)) & (HistoryRow.pull == 0)
     query = query.where(held, VersionRow.state == State.ERASED.value, *more)
     return list(session.scalars(query.order_by(VersionRow.sequence.desc())))
+
+
+def held(session: Session, repository_id: str) -> Sequence[str]:
+    """The versions that a repository holds for itself, and those that were made in it for its pull requests."""
+    return session.scalars(_held(repository_id)).all()
+
+
+def held_alone(session: Session, repository_id: str) -> Sequence[str]:
+    """Those of `held` that no other repository holds for itself which is neither deleted nor taken down."""
+    stays = RepositoryRow.delete_time.is_(None) & ~RepositoryRow.taken_down & (RepositoryRow.id != repository_id)
+    elsewhere = select(HistoryRow.sequence).join(RepositoryRow, RepositoryRow.id == HistoryRow.repository_id)
+    kept = elsewhere.where(HistoryRow.pull == 0, stays)
+    return session.scalars(_held(repository_id).where(VersionRow.sequence.not_in(kept))).all()
+
+
+def _held(repository_id: str) -> Select[str]:
+    own = (HistoryRow.pull == 0) | (VersionRow.repository_id == repository_id)
+    query = select(VersionRow.id).join(HistoryRow, HistoryRow.sequence == VersionRow.sequence)
+    return query.where(HistoryRow.repository_id == repository_id, own).order_by(VersionRow.sequence)
 
 
 def holds(session: Session, repository: RepositoryRow, version: VersionRow) -> bool:

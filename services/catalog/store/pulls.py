@@ -61,6 +61,17 @@ def open_into(session: Session, repository_id: str) -> Sequence[PullRequestRow]:
     return session.scalars(query).all()
 
 
+def brought_from(session: Session, repository_id: str) -> Sequence[str]:
+    """Where versions were pushed that this repository holds: others, but not those that merged requests came from."""
+    merged = select(PullRequestRow.head_repository_id).where(
+        PullRequestRow.repository_id == repository_id, PullRequestRow.state == MERGED
+    )
+    query = select(VersionRow.repository_id).join(HistoryRow, HistoryRow.sequence == VersionRow.sequence).distinct()
+    elsewhere = VersionRow.repository_id != repository_id
+    offered = (HistoryRow.pull == 0) & VersionRow.repository_id.in_(merged)
+    return session.scalars(query.where(HistoryRow.repository_id == repository_id, elsewhere, ~offered)).all()
+
+
 def open_beside(session: Session, version: VersionRow) -> Sequence[PullRequestRow]:
     """Open pull requests into the repositories that hold a version."""
     query = select(PullRequestRow).join(HistoryRow, HistoryRow.repository_id == PullRequestRow.repository_id)

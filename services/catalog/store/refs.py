@@ -77,14 +77,16 @@ def forward(session: Session, version: VersionRow) -> list[str]:
     """Moves the branch that a version was pushed to, now that it is published; answers ids of changed repositories.
 
     A branch that names a version which this one was not made from stays: somebody pushed later and was published
-    sooner, or moved it by hand.
+    sooner. So does one whose tip was not made from this one: it was moved by hand meanwhile, or made anew.
     """
     row = session.get(RefRow, (version.repository_id, version.ref))
     if row is None or row.kind == RefKind.TAG:
         return []
-    if row.version_id is None or is_ancestor(lookup(session), row.version_id, version.id):
+    row.tip = row.tip or version.id
+    read = lookup(session)
+    leads_on = row.version_id is None or is_ancestor(read, row.version_id, version.id)
+    if row.tip == version.id or (leads_on and is_ancestor(read, version.id, row.tip)):
         row.version_id = version.id
-        row.tip = row.tip or version.id
     return [version.repository_id]
 
 
