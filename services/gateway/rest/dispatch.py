@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from flask import Request, request
@@ -25,6 +27,7 @@ from services.gateway.rest.schema import violations
 from services.gateway.store import audit
 from services.gateway.store.answers import Answer
 
+log = logging.getLogger(__name__)
 SAFE = frozenset({"GET", "HEAD"})
 PATH_PART_MAX = 200
 
@@ -104,9 +107,23 @@ def _once(route: Route, call: Call, path: Mapping[str, str], seen: Fingerprint) 
             call.hub.answers.forget(seen)
         raise
     if earlier is None:
-        kept = b"" if route.repeatable else response.get_data()
-        call.hub.answers.finish(seen, Answer(response.status_code, kept))
+        _remember(route, call, seen, response)
     return response
+
+
+def _remember(route: Route, call: Call, seen: Fingerprint, response: Response) -> None:
+    """What was done is answered even if that cannot be kept; what is only made again ends, and its slot is free."""
+    kept = b"" if route.repeatable else response.get_data()
+    try:
+        call.hub.answers.finish(seen, Answer(response.status_code, kept))
+    except Exception:
+        if not route.repeatable:
+            log.exception("an answer could not be kept for its Idempotency-Key")
+            return
+        response.close()
+        with suppress(Exception):  # the database is away: what is told is why the answer could not be kept
+            call.hub.answers.forget(seen)
+        raise
 
 
 def _run(route: Route, call: Call, path: Mapping[str, str]) -> Response:

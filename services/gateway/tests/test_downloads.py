@@ -99,6 +99,17 @@ def test_a_full_pool_is_said_and_search_goes_on(gateway: Gateway) -> None:
     assert _get(gateway).status_code == 200
 
 
+def test_an_object_store_that_is_away_is_503(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*_: object) -> None:
+        raise ConnectionError("the object store does not answer")  # as S3's adapter says it
+
+    gateway.world.add_voice("anna", "narrator")
+    monkeypatch.setattr(gateway.hub.objects, "open", away)
+    answer = _get(gateway)
+    assert (answer.status_code, answer.get_json()["reason"]) == (503, "ENGINE_AWAY")
+    assert int(answer.headers["Retry-After"]) > 0
+
+
 def test_a_slot_is_not_given_twice() -> None:
     slots = Slots("things", 1)
     with slots.one():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+from sqlalchemy.exc import OperationalError
+
 from services.gateway.domain.fingerprints import fingerprint, seal, unseal
 from services.gateway.store.answers import Answers
 from services.gateway.tests.conftest import PASSWORD, Gateway
@@ -74,3 +77,30 @@ def test_synthesis_is_made_again(gateway: Gateway) -> None:
     again = gateway.json("POST", "/v1/synthesis", body, Idempotency_Key="k")
     assert first.data == again.data
     assert first.data.startswith(b"RIFF")
+
+
+def test_an_answer_that_cannot_be_kept_holds_neither_slot_nor_key(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway.world.add_voice("anna", "narrator")
+    body = {"voice": "anna/narrator", "text": "Hello", "language": "en"}
+    with monkeypatch.context() as patched:
+        patched.setattr(gateway.hub.answers, "finish", _locked)
+        refused = gateway.json("POST", "/v1/synthesis", body, Idempotency_Key="k")
+    assert (refused.status_code, refused.get_json()["reason"]) == (503, "DATABASE_BUSY")
+    with pytest.raises(ValueError, match="released too many"):
+        gateway.hub.limits.syntheses.give("127.0.0.1")
+    assert gateway.json("POST", "/v1/synthesis", body, Idempotency_Key="k").status_code == 200
+
+
+def test_what_was_done_is_answered_even_if_that_cannot_be_kept(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = gateway.login("anna")
+    monkeypatch.setattr(gateway.hub.answers, "finish", _locked)
+    done = gateway.json("POST", "/v1/uploads", {"filename": "a", "size": 3}, token, Idempotency_Key="k")
+    assert (done.status_code, done.get_json()["size"]) == (201, 3)
+
+
+def _locked(*_: object) -> None:
+    raise OperationalError("UPDATE", {}, Exception("database is locked"))

@@ -86,6 +86,16 @@ def test_a_crash_before_the_digest_is_mended_by_asking(gateway: Gateway) -> None
     assert gateway.hub.uploads.get("anna", upload.id).digest == blake3(b"abc").hexdigest()
 
 
+def test_a_full_disk_is_no_mistake_of_the_hub(gateway: Gateway) -> None:
+    token = gateway.login("anna")
+    upload = gateway.json("POST", "/v1/uploads", {"filename": "a", "size": 3}, token).get_json()["id"]
+    gateway.hub.uploads._path(upload).symlink_to("/dev/full")
+    status, body = _patch(gateway, token, upload, "0", b"abc")
+    assert (status, body["reason"]) == (503, "ENGINE_AWAY")
+    gateway.hub.uploads._path(upload).unlink()
+    assert _patch(gateway, token, upload, "0", b"abc")[0] == 200
+
+
 def test_two_writers_do_not_mix(gateway: Gateway) -> None:
     gateway.login("anna")
     upload = gateway.hub.uploads.begin("anna", "a.wav", 6)
