@@ -21,8 +21,8 @@ LATER_TRIES = 9
 """How often one that did answer before is asked again: it may be restarting a service (about 15 s in all)."""
 SECONDS, CONNECT_SECONDS = 60.0, 5.0
 BUSY = (502, 503, 504)
-UNDER_WAY = (b"IDEMPOTENCY_IN_FLIGHT", b"UPLOAD_BUSY")
-"""The reasons in answers to a request that another one stands in the way of, until that has ended."""
+UNDER_WAY = {409: (b"IDEMPOTENCY_IN_FLIGHT", b"UPLOAD_BUSY"), 429: (b"SHARE_TAKEN",)}
+"""The reasons, by status, in answers to a request that another one stands in the way of, until that has ended."""
 
 
 class Transport:
@@ -166,7 +166,7 @@ class Transport:
 
 def _asks_for_patience(response: httpx.Response) -> bool:
     """A part of the hub is away, or another request (perhaps an earlier try of this one) has to end first."""
-    under_way = response.status_code == httpx.codes.CONFLICT and any(why in response.content for why in UNDER_WAY)
+    under_way = any(why in response.content for why in UNDER_WAY.get(response.status_code, ()))
     return response.status_code in BUSY or under_way
 
 

@@ -26,18 +26,19 @@ DOWNLOADS = 20
 UPLOADS = 8
 CLIPS = 4
 SYNTHESES = 128
-SYNTHESES_EACH = 64
-"""Whoever reads slowly keeps a slot; one visitor cannot keep all of them."""
 PASSWORD_CHECKS = 4
 WINDOW_SECONDS = 300
 _ACTIVE = Gauge("voicehub_gateway_streams", "Slow answers under way", ["pool"])
 
 
 class Slots:
-    """A bounded number of things at once, `each` of them for one visitor; there is no waiting line."""
+    """A bounded number of things at once, half of them for one visitor; there is no waiting line.
 
-    def __init__(self, name: str, most: int, each: int = 0) -> None:
-        self._name, self._most, self._each = name, most, each or most
+    Whoever reads slowly keeps a slot; one visitor cannot keep all of them.
+    """
+
+    def __init__(self, name: str, most: int) -> None:
+        self._name, self._most, self.each = name, most, math.ceil(most / 2)
         self._held: Counter[str] = Counter()
         self._lock, self._gauge = threading.Lock(), _ACTIVE.labels(name)
 
@@ -48,9 +49,9 @@ class Slots:
                 raise Unavailable(
                     f"All {self._name} of this hub are busy.", hint="Try again in a few seconds.", reason="POOL_FULL"
                 )
-            if visitor and self._held[visitor] >= self._each:
+            if visitor and self._held[visitor] >= self.each:
                 hint = "Read to their end those that you have asked for, or close them."
-                raise TooMany(f"{self._each} {self._name} of yours are under way.", hint=hint, reason="SHARE_TAKEN")
+                raise TooMany(f"{self.each} {self._name} of yours are under way.", hint=hint, reason="SHARE_TAKEN")
             self._held[visitor] += 1
         self._gauge.inc()
 
@@ -64,13 +65,13 @@ class Slots:
         self._gauge.dec()
 
     @contextmanager
-    def one(self) -> Iterator[None]:
+    def one(self, visitor: str = "") -> Iterator[None]:
         """Takes a slot for the length of a block."""
-        self.take()
+        self.take(visitor)
         try:
             yield
         finally:
-            self.give()
+            self.give(visitor)
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,6 @@ def load(environment: Mapping[str, str] | None = None) -> Limits:
         served=Slots("downloads", DOWNLOADS),
         uploads=Slots("uploads", UPLOADS),
         clips=Slots("searches by sound", CLIPS),
-        syntheses=Slots("syntheses", SYNTHESES, SYNTHESES_EACH),
+        syntheses=Slots("syntheses", SYNTHESES),
         checks=Slots("password checks", PASSWORD_CHECKS),
     )

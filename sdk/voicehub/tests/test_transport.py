@@ -51,17 +51,20 @@ def test_an_answer_that_is_no_json() -> None:
         Transport("http://x", http=http).json("GET", "/")
 
 
-@pytest.mark.parametrize(("reason", "tries"), [("IDEMPOTENCY_IN_FLIGHT", 3), ("EXISTS", 1)])
-def test_a_request_whose_first_try_is_under_way_is_waited_for(reason: str, tries: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "reason", "tries"),
+    [(409, "IDEMPOTENCY_IN_FLIGHT", 3), (429, "SHARE_TAKEN", 3), (409, "EXISTS", 1), (429, "RATE_LIMITED", 1)],
+)
+def test_a_request_that_another_one_stands_in_the_way_of_waits(status: int, reason: str, tries: int) -> None:
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.append(request.url.path)
-        return httpx.Response(201 if len(asked) == 3 else 409, json={"reason": reason})
+        return httpx.Response(201 if len(asked) == 3 else status, json={"reason": reason})
 
     http = httpx.Client(base_url="http://x", transport=httpx.MockTransport(answer))
     transport = Transport("http://x", http=http, sleep=lambda _: None)
-    with nullcontext() if tries == 3 else pytest.raises(errors.Conflict):
+    with nullcontext() if tries == 3 else pytest.raises(errors.VoiceHubError):
         transport.json("POST", "/v1/repos", body={})
     assert len(asked) == tries
 

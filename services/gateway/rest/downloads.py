@@ -19,14 +19,21 @@ YEAR = "private, max-age=31536000, immutable"
 
 
 def serve(
-    stream: BinaryIO, size: int, digest: str, media_type: str, filename: str, asked: Headers, slots: Slots
+    stream: BinaryIO,
+    size: int,
+    digest: str,
+    media_type: str,
+    filename: str,
+    asked: Headers,
+    slots: Slots,
+    visitor: str,
 ) -> Response:
     """The object, the asked part of it, or 304 or 416.
 
     Args:
         stream: the object, seekable; closed when the answer is sent.
         asked: headers of the request.
-        slots: pool that an answer larger than `IN_MEMORY` takes a slot of until it is sent.
+        slots: pool that an answer larger than `IN_MEMORY` takes a slot of the visitor's from until it is sent.
     """
     etag = f'"{digest}"'
     headers = _headers(etag, filename)
@@ -42,25 +49,25 @@ def serve(
     whole = Span(0, size)
     if span is not None:
         headers["Content-Range"] = f"bytes {span.start}-{span.stop - 1}/{size}"
-    return _answer(stream, span or whole, 200 if span is None else 206, media_type, headers, slots)
+    return _answer(stream, span or whole, 200 if span is None else 206, media_type, headers, slots, visitor)
 
 
 def _answer(
-    stream: BinaryIO, span: Span, status: int, media_type: str, headers: dict[str, str], slots: Slots
+    stream: BinaryIO, span: Span, status: int, media_type: str, headers: dict[str, str], slots: Slots, visitor: str
 ) -> Response:
     stream.seek(span.start)
     if span.size <= IN_MEMORY:
         with stream:
             return Response(stream.read(span.size), status, headers=headers, mimetype=media_type)
     try:
-        slots.take()
+        slots.take(visitor)
     except BaseException:
         stream.close()
         raise
     headers["Content-Length"] = str(span.size)
     response = Response(_blocks(stream, span.size), status, headers=headers, mimetype=media_type)
     response.call_on_close(stream.close)
-    response.call_on_close(slots.give)
+    response.call_on_close(lambda: slots.give(visitor))
     return response
 
 

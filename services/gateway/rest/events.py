@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextvars
 import json
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -19,6 +20,7 @@ from werkzeug.wrappers import Response
 from services.common.errors import VoiceHubError
 from services.gateway.limits import Slots
 
+log = logging.getLogger(__name__)
 HEARTBEAT_SECONDS = 10.0
 LONGEST_SECONDS = 3600.0
 BUFFERED = 64
@@ -41,15 +43,15 @@ class Message:
 Source = Callable[[threading.Event], Iterator[Message]]
 
 
-def stream(source: Source, slots: Slots, cancel: Callable[[], object] = lambda: None) -> Response:
+def stream(source: Source, slots: Slots, visitor: str, cancel: Callable[[], object] = lambda: None) -> Response:
     """An event stream from `source`, which ends early when the event it is given is set; `cancel` unblocks it."""
-    slots.take()
+    slots.take(visitor)
     pump = _Pump(source, cancel)
     response = Response(pump.lines(), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(pump.stop)
-    response.call_on_close(slots.give)
+    response.call_on_close(lambda: slots.give(visitor))
     return response
 
 
@@ -95,9 +97,16 @@ class _Pump:
                 if not self._offer(message.encode()):
                     return
         except VoiceHubError as error:
-            data = {"detail": error.message, "hint": error.hint or "Connect again."}
-            self._offer(Message("problem", "", data).encode().removeprefix(b"id: \n"))
-        self._offer(None)
+            self._tell(error.message, error.hint)
+        except Exception:
+            log.exception("the source of an event stream failed")
+            self._tell("The hub failed.")
+        finally:
+            self._offer(None)
+
+    def _tell(self, detail: str, hint: str = "") -> None:
+        data = {"detail": detail, "hint": hint or "Connect again."}
+        self._offer(Message("problem", "", data).encode().removeprefix(b"id: \n"))
 
     def _offer(self, line: bytes | None) -> bool:
         while not self._stop.is_set():

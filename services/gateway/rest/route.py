@@ -73,6 +73,11 @@ class Call:
         """The caller's account name."""
         return self.identity.account
 
+    @property
+    def visitor(self) -> str:
+        """Who has a share of what is limited: the account, or the address of who has none."""
+        return self.account or self.remote
+
 
 @dataclass(frozen=True)
 class Reply:

@@ -37,11 +37,12 @@ def list_bases(call: Call) -> Reply:
 )
 def get_base_object(call: Call, digest: str, file: str) -> Response:
     """As with objects of versions: ETag, Range, If-Range."""
-    call.hub.limits.downloads.spend(call.account or call.remote)
+    call.hub.limits.downloads.spend(call.visitor)
     found = _find(call, digest, file)
     stream = _open(call, digest, found)
     name = found.path.rpartition("/")[2]
-    return serve(stream, found.object.size, found.object.digest, BYTES, name, call.headers, call.hub.limits.served)
+    kept, slots = found.object, call.hub.limits.served
+    return serve(stream, kept.size, kept.digest, BYTES, name, call.headers, slots, call.visitor)
 
 
 def _find(call: Call, digest: str, wanted: str) -> inference.BundleFile:

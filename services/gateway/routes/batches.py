@@ -119,18 +119,19 @@ def watch_batch(call: Call, batch: str) -> Response:
     ask(call.hub.clients.batches.GetBatch, batches.GetBatchRequest(id=batch))  # a wrong id is a 404
     request = batches.WatchBatchRequest(id=batch, after_sequence=sequence_of(call.query.get("Last-Event-ID", "")))
     watched = call.hub.clients.batches.WatchBatch(request, timeout=LONGEST_SECONDS)
-    return stream(lambda stop: _progress(watched, stop), call.hub.limits.events, watched.cancel)
+    return stream(lambda stop: _progress(watched, stop), call.hub.limits.events, call.visitor, watched.cancel)
 
 
 @resource.route("GET", _PATH + "/manifest", "The manifest", Answer(200, media="application/x-ndjson"), scope=Scope.READ)
 def get_batch_manifest(call: Call, batch: str) -> Response:
     """One JSON object a take as it is now: line, voice, version, text, state, digest, seconds, words, error."""
     ask(call.hub.clients.batches.GetBatch, batches.GetBatchRequest(id=batch))  # a wrong id is a 404
-    call.hub.limits.served.take()
+    served = call.hub.limits.served
+    served.take(call.visitor)
     read = call.hub.clients.batches.ReadManifest(batches.ReadManifestRequest(id=batch), timeout=SLOW_SECONDS)
     response = Response((part.content for part in read), mimetype="application/x-ndjson")
     response.call_on_close(read.cancel)
-    response.call_on_close(call.hub.limits.served.give)
+    response.call_on_close(lambda: served.give(call.visitor))
     return response
 
 
@@ -163,7 +164,7 @@ def get_batch_audio(call: Call, batch: str, digest: str) -> Response:
 
 
 def _object(call: Call, batch: str, digest: str) -> Response:
-    call.hub.limits.downloads.spend(call.account or call.remote)
+    call.hub.limits.downloads.spend(call.visitor)
     request = batches.ResolveBatchObjectRequest(id=batch, digest=digest)
     found = ask(call.hub.clients.batches.ResolveBatchObject, request, QUICK_SECONDS)
     return send(call, found.object, found.media_type, found.filename)

@@ -30,7 +30,7 @@ RANGES = (
 )
 def get_object(call: Call, owner: str, name: str, ref: str, digest: str) -> Response:
     """The ETag is the BLAKE3-256 digest: an interrupted download goes on with Range and If-Range."""
-    call.hub.limits.downloads.spend(call.account or call.remote)
+    call.hub.limits.downloads.spend(call.visitor)
     request = catalog.ResolveDownloadRequest(owner=owner, name=name, version=ref, digest=digest)
     found = ask(call.hub.clients.catalog.ResolveDownload, request)
     return send(call, found.object, found.media_type or BYTES, found.filename or digest)
@@ -44,4 +44,4 @@ def send(call: Call, kept: ObjectRef, media_type: str, filename: str) -> Respons
         raise Unavailable(
             "This object is not in the store.", hint="Tell the operator.", reason="OBJECT_LOST"
         ) from error
-    return serve(file, kept.size, kept.digest, media_type, filename, call.headers, call.hub.limits.served)
+    return serve(file, kept.size, kept.digest, media_type, filename, call.headers, call.hub.limits.served, call.visitor)

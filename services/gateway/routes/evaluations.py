@@ -66,7 +66,7 @@ def compare_evaluations(call: Call, owner: str, name: str, ref: str) -> Reply:
 )
 def get_judged_audio(call: Call, owner: str, name: str, ref: str, digest: str) -> Response:
     """The WAV that the judges heard."""
-    call.hub.limits.downloads.spend(call.account or call.remote)
+    call.hub.limits.downloads.spend(call.visitor)
     for sentence in _evaluation(call, owner, name, ref).sentences:
         if sentence.audio.digest == digest:
             return send(call, sentence.audio, "audio/wav", f"{digest[:12]}.wav")

@@ -38,7 +38,7 @@ _PROTECTION = "/v1/repos/{owner}/{name}/protection"
 )
 def search_by_sound(call: Call) -> Reply:
     """The body is an audio file of 1 to 30 seconds. Voices that sound alike, nearest first; the clip is not kept."""
-    with call.hub.limits.clips.one():  # reading it may be slow, and measuring it takes a process and a core
+    with call.hub.limits.clips.one(call.visitor):  # reading it may be slow, and measuring it takes a process and a core
         measured = trainer.EmbedSpeechRequest(clip=_clip(call))
         speaker = ask(call.hub.clients.trainer.EmbedSpeech, measured, SLOW_SECONDS)
     request = catalog.SearchBySoundRequest(

@@ -96,8 +96,8 @@ def speech(
     asked = SynthesizeStreamRequest(
         utterance=said, format=form, delivery=delivery, sample_rate=sample_rate, together=True
     )
-    hub, visitor = call.hub, call.account or call.remote
-    return Speech(hub.clients.inference, asked, hub.limits.syntheses, visitor, hub.departures, call.gone)
+    hub = call.hub
+    return Speech(hub.clients.inference, asked, hub.limits.syntheses, call.visitor, hub.departures, call.gone)
 
 
 def _speakable(call: Call, name: VoiceName) -> catalog.Version:

@@ -109,7 +109,7 @@ def watch_training_job(call: Call, job: str) -> Response:
     after = sequence_of(call.query.get("Last-Event-ID", ""))
     request = trainer.WatchJobRequest(id=job, after_sequence=after)
     watched = call.hub.clients.trainer.WatchJob(request, timeout=LONGEST_SECONDS)
-    return stream(lambda stop: _progress(watched, stop), call.hub.limits.events, watched.cancel)
+    return stream(lambda stop: _progress(watched, stop), call.hub.limits.events, call.visitor, watched.cancel)
 
 
 def _progress(watched: Any, stop: threading.Event) -> Iterator[Message]:

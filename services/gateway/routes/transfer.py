@@ -34,7 +34,7 @@ def list_deltas(call: Call, owner: str, name: str, ref: str) -> Reply:
 )  # fmt: skip
 def get_delta(call: Call, owner: str, name: str, ref: str, have: str, digest: str) -> Response:
     """A delta of the list; its format is described in `gptsovits/formats/delta/layout.py`."""
-    call.hub.limits.downloads.spend(call.account or call.remote)
+    call.hub.limits.downloads.spend(call.visitor)
     request = transfer.ResolveDeltaRequest(owner=owner, name=name, version=ref, have=have, digest=digest)
     found = ask(call.hub.clients.transfer.ResolveDelta, request)
     return send(call, found.object, BYTES, digest)

@@ -54,7 +54,7 @@ def get_upload(call: Call, upload: str) -> Reply:
 )
 def append_upload(call: Call, upload: str) -> Reply:
     """The bytes up to the answered `offset` are durable. At most 256 MiB at once; 409 if it stands elsewhere."""
-    with call.hub.limits.uploads.one():
+    with call.hub.limits.uploads.one(call.visitor):
         return _reply(call.hub.uploads.append(call.account, upload, call.query["Upload-Offset"], call.stream))
 
 
@@ -69,7 +69,7 @@ def append_upload(call: Call, upload: str) -> Reply:
 def copy_upload(call: Call, upload: str) -> Reply:
     """Appends a part of a file that you uploaded before, without sending it again; 404 if you have not: send it."""
     part = Part(call.body["digest"], call.body["start"], call.body["size"])
-    with call.hub.limits.uploads.one():
+    with call.hub.limits.uploads.one(call.visitor):
         return _reply(call.hub.uploads.copy(call.account, upload, call.body["offset"], part))
 
 

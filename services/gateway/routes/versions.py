@@ -120,7 +120,7 @@ def erase_version(call: Call, owner: str, name: str, ref: str) -> Reply:
 def watch_version(call: Call, owner: str, name: str, ref: str) -> Response:
     """Server-sent events `state`, one for each state that is seen, until the version is published or quarantined."""
     first = version(call, owner, name, ref)
-    return stream(lambda stop: _states(call, first, stop), call.hub.limits.events)
+    return stream(lambda stop: _states(call, first, stop), call.hub.limits.events, call.visitor)
 
 
 @resource.route(

@@ -87,10 +87,13 @@ def test_head_gives_its_slot_back(gateway: Gateway) -> None:
 
 def test_a_full_pool_is_said_and_search_goes_on(gateway: Gateway) -> None:
     gateway.world.add_voice("anna", "narrator")
-    slow = [
-        gateway.client.get(f"/v1/repos/anna/narrator/versions/main/objects/{DIGEST}", buffered=False) for _ in range(20)
-    ]
-    refused = _get(gateway)
+    path, token = f"/v1/repos/anna/narrator/versions/main/objects/{DIGEST}", gateway.login("bert")
+    slow = [gateway.client.get(path, buffered=False) for _ in range(10)]
+    share = _get(gateway)
+    assert (share.status_code, share.get_json()["reason"]) == (429, "SHARE_TAKEN")
+    signed = {"Authorization": f"Bearer {token}"}
+    slow += [gateway.client.get(path, headers=signed, buffered=False) for _ in range(10)]
+    refused = _get(gateway, token=gateway.login("anna"))
     assert (refused.status_code, refused.get_json()["reason"]) == (503, "POOL_FULL")
     assert int(refused.headers["Retry-After"]) > 0
     assert gateway.json("GET", "/v1/search?q=x").status_code == 200

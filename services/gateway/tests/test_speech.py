@@ -15,7 +15,7 @@ import openai
 import pytest
 from prometheus_client import REGISTRY
 
-from services.gateway.limits import SYNTHESES, SYNTHESES_EACH
+from services.gateway.limits import SYNTHESES
 from services.gateway.rest import server
 from services.gateway.rest.app import create_app
 from services.gateway.rest.openapi import document
@@ -183,7 +183,7 @@ def test_whole_numbers_are_written_as_such(voiced: Gateway, change: dict[str, An
 
 def test_one_visitor_cannot_keep_all_slots(voiced: Gateway) -> None:
     slots, token = voiced.hub.limits.syntheses, voiced.login("anna")
-    for _ in range(SYNTHESES_EACH):
+    for _ in range(slots.each):
         slots.take("127.0.0.1")
     refused = voiced.json("POST", "/v1/synthesis", OWN)
     assert (refused.status_code, refused.get_json()["reason"]) == (429, "SHARE_TAKEN")
@@ -191,7 +191,7 @@ def test_one_visitor_cannot_keep_all_slots(voiced: Gateway) -> None:
     assert voiced.json("POST", "/v1/synthesis", OWN, token).status_code == 200
     slots.give("127.0.0.1")
     assert voiced.json("POST", "/v1/synthesis", OWN).status_code == 200
-    for _ in range(SYNTHESES_EACH - 1):
+    for _ in range(slots.each - 1):
         slots.give("127.0.0.1")
 
 

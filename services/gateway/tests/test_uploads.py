@@ -96,6 +96,19 @@ def test_a_full_disk_is_no_mistake_of_the_hub(gateway: Gateway) -> None:
     assert _patch(gateway, token, upload, "0", b"abc")[0] == 200
 
 
+def test_one_visitor_cannot_keep_all_slots(gateway: Gateway) -> None:
+    token, slots = gateway.login("anna"), gateway.hub.limits.uploads
+    upload = gateway.json("POST", "/v1/uploads", {"filename": "a", "size": 3}, token).get_json()["id"]
+    part = {"offset": 0, "digest": "0" * 64, "start": 0, "size": 3}
+    for _ in range(slots.each):
+        slots.take("anna")
+    assert _patch(gateway, token, upload, "0", b"abc")[1]["reason"] == "SHARE_TAKEN"
+    assert _copy(gateway, token, upload, **part)[1]["reason"] == "SHARE_TAKEN"
+    assert gateway.upload(gateway.login("bert"), b"abc")
+    slots.give("anna")
+    assert _patch(gateway, token, upload, "0", b"abc")[0] == 200
+
+
 def test_two_writers_do_not_mix(gateway: Gateway) -> None:
     gateway.login("anna")
     upload = gateway.hub.uploads.begin("anna", "a.wav", 6)
