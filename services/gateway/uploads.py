@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -20,7 +20,7 @@ from services.common.clock import now
 from services.common.errors import Conflict, Invalid, NotFound
 from services.common.objects import Area, ObjectStore
 from services.common.objects.port import chunks_of
-from services.gateway.store.uploads import Upload, UploadRows
+from services.gateway.store.uploads import Upload, UploadRows, no_upload
 
 MOST_BYTES = 4 << 30
 MOST_OPEN = 64
@@ -67,8 +67,7 @@ class Uploads:
 
     def begin(self, account: str, filename: str, size: int) -> Upload:
         """A new upload; forgets expired ones on the way."""
-        for expired in self._rows.expire(now() - EXPIRY):
-            self._path(expired).unlink(missing_ok=True)
+        self._expire(now() - EXPIRY)
         return self._rows.create(account, filename, size, MOST_OPEN)
 
     def get(self, account: str, upload_id: str) -> Upload:
@@ -78,16 +77,20 @@ class Uploads:
             NotFound: there is none of that id.
             Conflict: another request is about to finish it.
         """
-        upload = self._rows.get(account, upload_id)
+        upload = self._there(account, upload_id)
         if upload.digest or upload.offset < upload.size:
             return upload
         with self._alone(upload_id):
-            upload = self._rows.get(account, upload_id)  # who was about to finish it may have done so meanwhile
-            return upload if upload.digest else self._finish(upload)
+            upload = self._there(account, upload_id)  # who was about to finish it may have done so meanwhile
+            return upload if upload.digest or upload.offset < upload.size else self._finish(upload)
 
-    def forget(self, account: str) -> None:
-        """Removes what has arrived of unfinished uploads of an account that is about to be erased."""
-        for upload_id in self._rows.unfinished(account):
+    def unfinished(self, account: str) -> Sequence[str]:
+        """Ids of the uploads of an account that have not all their bytes."""
+        return self._rows.unfinished(account)
+
+    def forget(self, upload_ids: Iterable[str]) -> None:
+        """Removes what has arrived of unfinished uploads whose account was erased."""
+        for upload_id in upload_ids:
             self._path(upload_id).unlink(missing_ok=True)
 
     def append(self, account: str, upload_id: str, offset: int, body: Readable) -> Upload:
@@ -98,7 +101,7 @@ class Uploads:
             Invalid: the body is longer than the upload; nothing of the surplus is kept.
         """
         with self._alone(upload_id):
-            upload = self._rows.get(account, upload_id)
+            upload = self._there(account, upload_id)
             if upload.digest and offset == upload.size:
                 return upload
             if offset != upload.offset:
@@ -107,8 +110,12 @@ class Uploads:
                     hint=f"Go on from Upload-Offset {upload.offset}.",
                     reason="OFFSET_MISMATCH",
                 )
-            upload = self._write(upload, body)
-            return self._finish(upload) if upload.offset == upload.size else upload
+            try:
+                upload = self._write(upload, body)
+                return self._finish(upload) if upload.offset == upload.size else upload
+            except NotFound:  # forgotten meanwhile
+                self.forget([upload_id])
+                raise
 
     def copy(self, account: str, upload_id: str, offset: int, part: Part) -> Upload:
         """As `append`, with bytes of a file that the same account has given before: nobody learns what others gave.
@@ -128,6 +135,23 @@ class Uploads:
         with source:
             return self.append(account, upload_id, offset, _Limited(source, part.size))
 
+    def _there(self, account: str, upload_id: str) -> Upload:
+        """The upload as its bytes are: a hub that was restored has rows of uploads, but not what had arrived."""
+        upload = self._rows.get(account, upload_id)
+        size = _size(self._path(upload_id))
+        if upload.digest or size >= upload.offset:
+            return upload
+        again = self._rows.get(account, upload_id)  # finished meanwhile, it needs no file
+        return again if again != upload else self._rows.advance(upload, size)
+
+    def _expire(self, before: datetime) -> None:
+        """Forgets old uploads, and files that a crash has left of forgotten ones."""
+        self.forget(self._rows.expire(before))
+        for path in self._folder.iterdir():
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime < before.timestamp():
+                    path.unlink()
+
     def _write(self, upload: Upload, body: Readable) -> Upload:
         descriptor = os.open(self._path(upload.id), os.O_WRONLY | os.O_CREAT, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -142,8 +166,11 @@ class Uploads:
 
     def _finish(self, upload: Upload) -> Upload:
         path = self._path(upload.id)
-        with path.open("rb") as file:
-            info = self._objects.put(Area.QUARANTINE, chunks_of(file))
+        try:
+            with path.open("rb") as file:
+                info = self._objects.put(Area.QUARANTINE, chunks_of(file))
+        except FileNotFoundError:
+            raise no_upload() from None
         done = self._rows.complete(upload, info.digest)
         path.unlink(missing_ok=True)
         return done
@@ -166,6 +193,15 @@ class Uploads:
 
     def _path(self, upload_id: str) -> Path:
         return self._folder / upload_id
+
+
+def _size(path: Path) -> int:
+    """Of an opened file: a shared volume then says what another process has written."""
+    try:
+        with path.open("rb") as file:
+            return os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _copy(body: Readable, file: BinaryIO, room: int) -> None:

@@ -78,8 +78,10 @@ def delete_me(call: Call) -> Reply:
     if call.body["name"] != call.account:
         raise Invalid("This is not your name.", hint="Write it as you sign in.", fields={"name": "is not yours"})
     _check_password(call, call.account, call.body["password"])
-    call.hub.uploads.forget(call.account)
-    return Reply({"pseudonym": call.hub.accounts.erase(call.account)})
+    unfinished = call.hub.uploads.unfinished(call.account)
+    pseudonym = call.hub.accounts.erase(call.account)
+    call.hub.uploads.forget(unfinished)
+    return Reply({"pseudonym": pseudonym})
 
 
 def _check_password(call: Call, name: str, password: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 
 from blake3 import blake3
 from sqlalchemy import delete, exists, func, insert, select, update
@@ -27,7 +28,7 @@ def erase(database: Database, account: str) -> str:
     What is kept is a digest of the name, so that nobody else is taken for this person later; of an administrator also
     the digest of the token that allowed it, which is not good for another one.
     """
-    pseudonym = f"~removed-{secrets.token_hex(6)}"
+    pseudonym = _pseudonym()
     with database.write() as session:
         digests = _alone(session, account)
         proofs = session.scalars(select(administrators.c.proof).where(administrators.c.account == account)).all()
@@ -41,10 +42,15 @@ def erase(database: Database, account: str) -> str:
             session.execute(insert(erased_names).values(digest=digest, erase_time=now()))
         audit.record(session, pseudonym, "account.erase", f"accounts/{pseudonym}")
         for start in range(0, max(len(digests), 1), MOST_UPLOADS):
-            part = digests[start : start + MOST_UPLOADS]
-            told = AccountErased(account=account, pseudonym=pseudonym, uploads=part)
-            outbox.record(session, make_event("community", account, told, source="gateway"))
+            _tell(session, account, pseudonym, digests[start : start + MOST_UPLOADS])
     return pseudonym
+
+
+def forget_late(session: Session, account: str, digest: str) -> None:
+    """Has a file removed that was still on its way in while its account was erased, if nobody else gave it."""
+    given = session.scalar(select(uploads.c.id).where(uploads.c.digest == digest).limit(1))
+    if given is None and is_spent(session, _digest(account)):
+        _tell(session, account, _pseudonym(), [digest])  # the services have forgotten all else: none sees this name
 
 
 def check_free(session: Session, name: str) -> None:
@@ -60,12 +66,21 @@ def is_spent(session: Session, digest: str) -> bool:
     return session.scalar(select(erased_names.c.digest).where(erased_names.c.digest == digest)) is not None
 
 
+def _tell(session: Session, account: str, pseudonym: str, digests: Sequence[str]) -> None:
+    told = AccountErased(account=account, pseudonym=pseudonym, uploads=digests)
+    outbox.record(session, make_event("community", account, told, source="gateway"))
+
+
 def _alone(session: Session, account: str) -> list[str]:
     """Digests of whole files that only this account has uploaded."""
     others = uploads.alias()
     shared = exists().where(others.c.digest == uploads.c.digest, others.c.account != account)
     query = select(uploads.c.digest).where(uploads.c.account == account, func.length(uploads.c.digest) > 0, ~shared)
     return sorted(set(session.scalars(query)))
+
+
+def _pseudonym() -> str:
+    return f"~removed-{secrets.token_hex(6)}"
 
 
 def _digest(name: str) -> str:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy.orm import Session
 
 from services.common.clock import now
 from services.common.database import Database
 from services.common.errors import NotFound, TooMany
 from services.common.ids import new_id
-from services.gateway.store import audit
+from services.gateway.store import audit, erasing
 from services.gateway.store.tables import uploads
 
 
@@ -59,7 +60,7 @@ class UploadRows:
         with self._database.read() as session:
             row = session.execute(query).one_or_none()
         if row is None:
-            raise NotFound("This upload does not exist.", hint="Begin a new one with POST /v1/uploads.")
+            raise no_upload()
         return _upload(row)
 
     def gave(self, account: str, digest: str) -> bool:
@@ -69,16 +70,26 @@ class UploadRows:
             return bool(digest) and session.execute(query).first() is not None
 
     def advance(self, upload: Upload, offset: int) -> Upload:
-        """Records that bytes up to `offset` are durable."""
+        """Records that bytes up to `offset` are durable; NotFound if the upload was forgotten meanwhile."""
         with self._database.write() as session:
-            session.execute(update(uploads).where(uploads.c.id == upload.id).values(offset=offset))
+            if not _change(session, upload, offset=offset):
+                raise no_upload()
         return replace(upload, offset=offset)
 
     def complete(self, upload: Upload, digest: str) -> Upload:
-        """Records the digest of the whole."""
+        """Records the digest of the whole.
+
+        Raises:
+            NotFound: the upload was forgotten meanwhile; if its account was erased, the file is to be removed.
+        """
         with self._database.write() as session:
-            session.execute(update(uploads).where(uploads.c.id == upload.id).values(offset=upload.size, digest=digest))
-            audit.record(session, upload.account, "upload.complete", f"uploads/{upload.id} blake3:{digest}")
+            there = _change(session, upload, offset=upload.size, digest=digest)
+            if there:
+                audit.record(session, upload.account, "upload.complete", f"uploads/{upload.id} blake3:{digest}")
+            else:
+                erasing.forget_late(session, upload.account, digest)
+        if not there:
+            raise no_upload()
         return replace(upload, offset=upload.size, digest=digest)
 
     def unfinished(self, account: str) -> Sequence[str]:
@@ -95,6 +106,17 @@ class UploadRows:
                 return []
         with self._database.write() as session:
             return list(session.execute(delete(uploads).where(*old).returning(uploads.c.id)).scalars())
+
+
+def no_upload() -> NotFound:
+    """There is no such upload, or none any more."""
+    return NotFound("This upload does not exist.", hint="Begin a new one with POST /v1/uploads.")
+
+
+def _change(session: Session, upload: Upload, **values: object) -> bool:
+    """Whether there was such an unfinished upload to change."""
+    wanted = update(uploads).where(uploads.c.id == upload.id, uploads.c.digest == "").values(**values)
+    return session.execute(wanted.returning(uploads.c.id)).first() is not None
 
 
 def _upload(row: Row[tuple[object, ...]]) -> Upload:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 
 import pytest
 from blake3 import blake3
@@ -84,6 +85,36 @@ def test_a_crash_before_the_digest_is_mended_by_asking(gateway: Gateway) -> None
     gateway.hub.uploads._path(upload.id).write_bytes(b"abc")  # the last bytes are durable, then the power fails
     gateway.hub.uploads._rows.advance(upload, 3)
     assert gateway.hub.uploads.get("anna", upload.id).digest == blake3(b"abc").hexdigest()
+
+
+@pytest.mark.parametrize("kept", [b"", b"ab"])
+def test_bytes_that_are_not_there_any_more_are_asked_for_again(gateway: Gateway, kept: bytes) -> None:
+    token = gateway.login("anna")
+    upload = gateway.json("POST", "/v1/uploads", {"filename": "a", "size": 6}, token).get_json()["id"]
+    path = gateway.hub.uploads._path(upload)
+    for sent in ("abc", "abcdef"):  # on its way, and about to be finished
+        path.write_bytes(sent.encode())
+        gateway.hub.uploads._rows.advance(gateway.hub.uploads._rows.get("anna", upload), len(sent))
+        if kept:
+            path.write_bytes(kept)
+        else:
+            path.unlink()  # as a hub has it that was restored
+        status, body = _patch(gateway, token, upload, str(len(sent)), b"def"[: 6 - len(sent)])
+        assert (status, body["reason"]) == (409, "OFFSET_MISMATCH")
+        shown = gateway.json("GET", f"/v1/uploads/{upload}", token=token).get_json()
+        assert shown["offset"] == len(kept)
+    assert _patch(gateway, token, upload, str(len(kept)), b"abcdef"[len(kept) :])[0] == 200
+    assert gateway.hub.objects.open(Area.QUARANTINE, blake3(b"abcdef").hexdigest()).read() == b"abcdef"
+
+
+def test_what_a_crash_left_of_forgotten_uploads_goes(gateway: Gateway) -> None:
+    gateway.login("anna")
+    old, fresh = (gateway.hub.uploads._path(name * 32) for name in "af")
+    for path in (old, fresh):
+        path.write_bytes(b"her voice")
+    os.utime(old, (0, 0))
+    gateway.hub.uploads.begin("anna", "a.wav", 3)
+    assert (old.exists(), fresh.exists()) == (False, True)
 
 
 def test_a_full_disk_is_no_mistake_of_the_hub(gateway: Gateway) -> None:
