@@ -29,7 +29,8 @@ WRITERS_QUEUE = "SELECT pg_advisory_xact_lock(hashtextextended(current_schema(),
 class Database:
     """Sessions over one database. Thread-safe; make one per process.
 
-    `committed` is set after every write of this process, for whoever waits for one.
+    `committed` is set after every write of this process, for whoever waits for one; `alone` says whether no other
+    process of the service has this database: the embedded one belongs to one.
     """
 
     def __init__(self, url: str) -> None:
@@ -38,6 +39,7 @@ class Database:
         self._writer = self.engine.execution_options(voicehub_access="write")
         self._reader = self.engine.execution_options(voicehub_access="read")
         self.committed = threading.Event()
+        self.alone = parsed.get_backend_name() == "sqlite"
 
     @contextmanager
     def write(self) -> Iterator[Session]:

@@ -35,7 +35,7 @@ def make_hub(house: House, environment: Mapping[str, str] | None = None) -> Hub:
         clients=Clients(house.settings, house.signer),
         accounts=Accounts(house.database),
         administrators=Administrators(house.database),
-        answers=Answers(house.database),
+        answers=Answers(house.database, alone=house.database.alone),
         passwords=Passwords(),
         uploads=Uploads(UploadRows(house.database), house.objects, house.settings.data / "uploads"),
         limits=limits.load(env),

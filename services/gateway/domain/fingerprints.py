@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from blake3 import blake3
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from services.common.ids import new_id
 
 KEY_MAX = 200
 _NONCE = bytes(12)  # every sealing key is derived for one answer only, so one nonce is enough
@@ -21,11 +23,13 @@ class Fingerprint:
         id: digest of caller, operation and key: what must be unique.
         body: digest of path and body: what must be equal when the key is used again.
         seal: 32 bytes known only to who can repeat the request; answers may hold secrets and are stored sealed by it.
+        attempt: a fresh id of this attempt at the request.
     """
 
     id: str
     body: str
     seal: bytes
+    attempt: str = field(default_factory=new_id, compare=False)
 
 
 def fingerprint(*, account: str, credential: str, target: str, key: str, body: bytes) -> Fingerprint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import ColumnElement, delete, insert, select, update
 
 from services.common.clock import now
 from services.common.database import Database
@@ -14,6 +14,8 @@ from services.gateway.domain.fingerprints import Fingerprint, seal, unseal
 from services.gateway.store.tables import answers
 
 KEPT = timedelta(days=1)
+LONGEST = timedelta(minutes=15)
+"""No request with a key takes so long: whoever still holds one is gone."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,18 @@ class Answer:
 
 
 class Answers:
-    """Remembers answers. A restart forgets what was in flight: the request never got its answer and may come again."""
+    """Remembers answers. A request whose process has ended never got its answer and may come again.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        alone: whether no other process has this database: then what it has in flight at the start was in the last one.
+            Elsewhere another replica may be at it, and a key is free after `LONGEST`.
+    """
+
+    def __init__(self, database: Database, *, alone: bool) -> None:
         self._database = database
-        with database.write() as session:
-            session.execute(delete(answers).where(answers.c.state == "running"))
+        if alone:
+            with database.write() as session:
+                session.execute(delete(answers).where(answers.c.state == "running"))
 
     def begin(self, request: Fingerprint) -> Answer | None:
         """Takes the key for this request, or answers what was said the first time.
@@ -41,10 +49,12 @@ class Answers:
         """
         with self._database.write() as session:
             session.execute(delete(answers).where(answers.c.time < now() - KEPT))
+            held = answers.c.id == request.id, answers.c.state == "running"
+            session.execute(delete(answers).where(*held, answers.c.time < now() - LONGEST))
             row = session.execute(select(answers).where(answers.c.id == request.id)).one_or_none()
             if row is None:
                 values = {"id": request.id, "body": request.body, "state": "running", "status": 0, "sealed": b""}
-                session.execute(insert(answers).values(values | {"time": now()}))
+                session.execute(insert(answers).values(values | {"holder": request.attempt, "time": now()}))
                 return None
         body = unseal(request.seal, row.sealed) if row.state == "done" else b""
         if row.body != request.body or body is None:
@@ -62,12 +72,16 @@ class Answers:
         return Answer(row.status, body)
 
     def finish(self, request: Fingerprint, answer: Answer) -> None:
-        """Remembers a successful answer."""
+        """Remembers a successful answer, unless the key was free meanwhile and another attempt took it."""
         values = {"state": "done", "status": answer.status, "sealed": seal(request.seal, answer.body)}
         with self._database.write() as session:
-            session.execute(update(answers).where(answers.c.id == request.id).values(values))
+            session.execute(update(answers).where(*_held(request)).values(values))
 
     def forget(self, request: Fingerprint) -> None:
-        """Frees the key: the request had no effect."""
+        """Frees the key, if this attempt holds it: the request had no effect."""
         with self._database.write() as session:
-            session.execute(delete(answers).where(answers.c.id == request.id))
+            session.execute(delete(answers).where(*_held(request)))
+
+
+def _held(request: Fingerprint) -> tuple[ColumnElement[bool], ...]:
+    return answers.c.id == request.id, answers.c.holder == request.attempt

@@ -79,6 +79,7 @@ answers = Table(
     Column("state", String(8), nullable=False),  # running | done
     Column("status", Integer, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    Column("holder", String(32), nullable=True),  # the attempt that took the key
     Column("time", DateTime(timezone=True), nullable=False, index=True),
 )
 

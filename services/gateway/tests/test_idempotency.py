@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 
-from services.gateway.domain.fingerprints import fingerprint, seal, unseal
-from services.gateway.store.answers import Answers
+from services.common.clock import now
+from services.common.errors import Conflict
+from services.gateway.domain.fingerprints import Fingerprint, fingerprint, seal, unseal
+from services.gateway.store.answers import LONGEST, Answer, Answers
+from services.gateway.store.tables import answers
 from services.gateway.tests.conftest import PASSWORD, Gateway
 
 
@@ -47,8 +53,34 @@ def test_in_flight_is_a_conflict_until_a_restart(gateway: Gateway) -> None:
     assert gateway.hub.answers.begin(seen) is None
     answer = gateway.json("POST", "/v1/uploads", {"filename": "a", "size": 3}, token, Idempotency_Key="k")
     assert (answer.status_code, answer.get_json()["reason"]) == (409, "IDEMPOTENCY_IN_FLIGHT")
-    Answers(gateway.hub.database)  # what a restart does
+    Answers(gateway.hub.database, alone=True)  # what a restart does
     assert gateway.hub.answers.begin(seen) is None
+
+
+def test_a_replica_that_starts_leaves_what_others_have_in_flight(gateway: Gateway) -> None:
+    Answers(gateway.hub.database, alone=False).begin(_seen())
+    other = Answers(gateway.hub.database, alone=False)
+    with pytest.raises(Conflict):
+        other.begin(_seen())
+
+
+def test_a_key_that_is_held_too_long_is_free_and_then_not_its_first_holders(gateway: Gateway) -> None:
+    kept, first, second = gateway.hub.answers, _seen(), _seen()
+    assert kept.begin(first) is None
+    with gateway.hub.database.write() as session:
+        session.execute(update(answers).values(time=now() - LONGEST - timedelta(seconds=1)))
+    assert kept.begin(second) is None
+    kept.forget(first)
+    kept.finish(first, Answer(200, b"first"))
+    with pytest.raises(Conflict):
+        kept.begin(_seen())
+    kept.finish(second, Answer(200, b"second"))
+    kept.forget(first)
+    assert kept.begin(_seen()) == Answer(200, b"second")
+
+
+def _seen() -> Fingerprint:
+    return fingerprint(account="anna", credential="Bearer a", target="POST /v1/tokens", key="k", body=b"{}")
 
 
 def test_a_failed_request_frees_its_key(gateway: Gateway) -> None:
