@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,12 +11,16 @@ from click.testing import CliRunner
 from google.protobuf.wrappers_pb2 import StringValue
 from sqlalchemy import text
 
+from services.catalog.credits import reserving
+from services.catalog.credits.domain import Prices
 from services.common.admin.main import main
 from services.common.backup import rows
 from services.common.backup.tests.filling import ROWS, fill, settings_of
 from services.common.database import Database
+from services.common.errors import Unprocessable
 from services.common.events import make_event, open_bus
 from services.common.ids import new_id
+from services.common.migrations import scripts_of, upgrade
 from services.common.objects import Area, open_store
 from services.common.settings import SERVICES
 from tests.engines.kafka import Kafka
@@ -110,3 +114,35 @@ def test_a_hub_moves_to_the_engines_of_a_cluster_and_back(
     bus = open_bus(settings_of(data=again)["catalog"].events_url)
     assert [d.event for d in bus.consumer("scanner", ["scans"]).poll(limit=9, timeout=1)] == [waiting]
     bus.close()
+
+
+def test_a_ledger_whose_rows_fill_gaps_on_the_disk_is_restored(own_postgresql: PostgreSQL, tmp_path: Path) -> None:
+    database = Database(own_postgresql.url.replace("{service}", "catalog"))
+    upgrade(database, scripts_of("catalog"))
+    _work(database, range(60))
+    for number in range(60):  # who asks for more than there is leaves dead rows
+        with pytest.raises(Unprocessable), database.write() as session:
+            reserving.reserve(session, Prices(), f"poor{number}", f"poor{number}", "training", 101)
+    _work(database, range(60, 120))
+    with database.engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+        for table in ("ledger_entries", "ledger_transactions"):
+            connection.execute(text(f"VACUUM {table}"))  # as the server does by itself some day
+    _work(database, range(120, 150))
+    with database.read() as session:
+        numbers = "SELECT number, lag(number) OVER (PARTITION BY account_id ORDER BY ctid) before FROM ledger_entries"
+        moved = session.execute(text(f"SELECT count(*) FROM ({numbers}) numbers WHERE number < before")).scalar_one()
+        count = rows.dump(session, "catalog", tmp_path / "dump")
+    database.engine.dispose()
+    assert moved, "nothing filled a gap: this shows nothing"
+    new = Database(f"sqlite:///{tmp_path / 'new.sqlite'}")
+    upgrade(new, scripts_of("catalog"))
+    with new.write() as session:
+        assert rows.load(session, tmp_path / "dump") == count
+
+
+def _work(database: Database, jobs: Iterable[int]) -> None:
+    for job in jobs:
+        with database.write() as session:
+            reserving.reserve(session, Prices(), f"user{job % 17}", f"{job:032x}", "training", 1)
+        with database.write() as session:
+            reserving.close(session, Prices(), f"{job:032x}", 1)

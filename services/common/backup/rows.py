@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,6 @@ from sqlalchemy import (
     Text,
     cast,
     insert,
-    literal_column,
     select,
 )
 from sqlalchemy.orm import Session
@@ -34,8 +35,8 @@ from services.common.backup import counters
 from services.common.migrations import revision
 
 BATCH = 500
-PLACES = {"sqlite": "rowid", "postgresql": "ctid"}
-"""What an engine calls the place of a row."""
+IN_ORDER = ("ledger_transactions", "ledger_entries")
+"""Tables that take a row only after those that it goes on from."""
 MARKER = "voicehub_restored"
 OURS = frozenset({"alembic_version", MARKER})
 """Tables that say something of the database, not of the hub."""
@@ -48,6 +49,7 @@ def dump(session: Session, service: str, path: Path) -> int:
     head = {
         "service": service,
         "revision": revision(connection),
+        "ordered": True,
         "counters": counters.read(connection, tables),
         "tables": [{"name": table.name, "columns": [column.name for column in table.columns]} for table in tables],
     }
@@ -77,7 +79,7 @@ def load(session: Session, path: Path) -> int:
     names = [one["columns"] for one in head["tables"]]
     readers = [[_reader(table.columns[name]) for name in named] for table, named in zip(tables, names, strict=True)]
     count, waiting, current = 0, list[dict[str, Any]](), 0
-    for number, *values in _lines(path):
+    for number, *values in _lines(path) if head.get("ordered") else _put_in_order(_lines(path), tables, names):
         if waiting and (number != current or len(waiting) == BATCH):
             connection.execute(insert(tables[current]), waiting)
             waiting = []
@@ -120,12 +122,23 @@ def is_empty(connection: Connection) -> bool:
 
 
 def _rows(connection: Connection, table: Table) -> Iterator[list[Any]]:
-    """Rows as they lie in the table: who is referred to comes first, and who asks for no order gets the same one."""
+    """Rows by their primary key: those of a ledger only go in as they once came, and only it tells how that was."""
     columns = list(table.columns)
     asked = [cast(column, Text) if isinstance(column.type, JSON) else column for column in columns]
-    query = select(*asked).order_by(literal_column(PLACES[connection.dialect.name]))
+    query = select(*asked).order_by(*table.primary_key.columns)
     for row in connection.execution_options(yield_per=BATCH).execute(query):
         yield [_told(value) for value in row]
+
+
+def _put_in_order(
+    lines: Iterable[Sequence[Any]], tables: Sequence[Table], names: Sequence[Sequence[str]]
+) -> Iterator[Sequence[Any]]:
+    """The lines of a backup of before they had an order: PostgreSQL told rows as they lay on the disk."""
+    for number, rows in groupby(lines, key=itemgetter(0)):
+        table, named = tables[number], names[number]
+        if table.name in IN_ORDER:
+            rows = iter(sorted(rows, key=itemgetter(*(1 + named.index(c.name) for c in table.primary_key.columns))))
+        yield from rows
 
 
 def _told(value: Any) -> Any:
