@@ -46,6 +46,7 @@ def make_hub(house: House, environment: Mapping[str, str] | None = None) -> Hub:
         outbox_bound=house.settings.outbox_bound,
         bootstrap=_bootstrap(env.get("VOICEHUB_BOOTSTRAP_TOKEN_FILE", "")),
         public_metrics=env.get("VOICEHUB_PUBLIC_METRICS", "yes") != "no",
+        trusted_proxies=int(env.get("VOICEHUB_TRUSTED_PROXIES", "0")),
     )
 
 

@@ -28,6 +28,7 @@ class Hub:
         page: folder of the web page.
         bootstrap: the token that makes the first administrator.
         public_metrics: whether `/metrics` is on the public address; on a cluster it is on one of its own.
+        trusted_proxies: so many proxies stand before this one and append to X-Forwarded-For who asked them.
         outbox_bound: so many events may wait in the gateway's outbox before changes are refused.
     """
 
@@ -47,3 +48,4 @@ class Hub:
     outbox_bound: int = 0
     bootstrap: Bootstrap = field(default_factory=Bootstrap)
     public_metrics: bool = True
+    trusted_proxies: int = 0

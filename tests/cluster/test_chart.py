@@ -143,6 +143,26 @@ def test_one_value_chooses_the_backend_of_triton() -> None:
         assert container["resources"]["limits"]["nvidia.com/gpu"] == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "proxies"),
+    [
+        ("minimal", (), "0"),
+        ("private-hub", (), "1"),
+        ("production", (), "1"),
+        ("production", ("--set", "trustedProxies=2"), "2"),
+        ("production", ("--set", "trustedProxies=0"), "0"),
+    ],
+)
+def test_the_gateway_knows_how_many_proxies_tell_who_asks(name: str, options: tuple[str, ...], proxies: str) -> None:
+    (env,) = (
+        {one["name"]: one.get("value") for one in container["env"]}
+        for pod in pods(rendered(name, *options))
+        for container in pod.containers
+        if container["name"] == "gateway"
+    )
+    assert env["VOICEHUB_TRUSTED_PROXIES"] == proxies
+
+
 def test_probes_ask_for_what_they_mean() -> None:
     for name in ("minimal", "production"):
         for pod in pods(rendered(name)):

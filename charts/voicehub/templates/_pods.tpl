@@ -121,6 +121,11 @@ tolerations: {{- toYaml . | nindent 2 }}
 - {name: VOICEHUB_METRICS_ADDRESS, value: "0.0.0.0:{{ include "voicehub.metricsPort" . }}"}
 {{- end }}
 
+{{/* How many proxies tell the gateway who asks. */}}
+{{- define "voicehub.trustedProxies" -}}
+{{- if ne (toString .Values.trustedProxies) "auto" }}{{ int .Values.trustedProxies }}{{ else if or .Values.ingress.enabled .Values.gatewayAPI.enabled }}1{{ else }}0{{ end }}
+{{- end }}
+
 {{/* The container of a service, the same in both profiles. Arguments: list root service. */}}
 {{- define "voicehub.container" -}}
 {{- $root := index . 0 }}{{ $service := index . 1 }}{{ $own := index $root.Values $service -}}
@@ -148,6 +153,7 @@ env:
   {{- if eq $service "gateway" }}
   - {name: VOICEHUB_HTTP_ADDRESS, value: "0.0.0.0:8080"}
   - {name: VOICEHUB_PUBLIC_METRICS, value: "no"}
+  - {name: VOICEHUB_TRUSTED_PROXIES, value: {{ include "voicehub.trustedProxies" $root | quote }}}
   {{- if $root.Values.bootstrap.enabled }}
   - {name: VOICEHUB_BOOTSTRAP_TOKEN_FILE, value: /bootstrap/token}
   {{- end }}

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from ipaddress import ip_address
 from typing import Any
 
 from flask import Request, request
@@ -45,7 +46,7 @@ def view_of(route: Route, hub: Hub) -> Callable[..., Response]:
 
     def answer(**path: str) -> Response:
         person = authenticate(hub.accounts, request.headers.get("Authorization", ""))
-        left = hub.limits.api.spend(person.identity.account or _remote(request))
+        left = hub.limits.api.spend(person.identity.account or _remote(request, hub.trusted_proxies))
         require(person, route.scope)
         _check_path(path)
         _check_outbox(route, hub)
@@ -79,7 +80,7 @@ def _serve(route: Route, hub: Hub, person: Person, path: Mapping[str, str]) -> R
         headers=request.headers,
         stream=_raw(route),
         key=key,
-        remote=_remote(request),
+        remote=_remote(request, hub.trusted_proxies),
         gone=departure(request.environ),
     )
     if not key:
@@ -196,5 +197,10 @@ def _refuse_body(taken: Request) -> None:
         raise Invalid("This operation takes no body.", hint="Send the request without a body.", reason="INVALID_BODY")
 
 
-def _remote(taken: Request) -> str:
+def _remote(taken: Request, trusted_proxies: int) -> str:
+    """The visitor's address: what the outermost trusted proxy has appended to X-Forwarded-For, else the socket's."""
+    told = taken.headers.get("X-Forwarded-For", "").split(",")
+    if 0 < trusted_proxies <= len(told):
+        with suppress(ValueError):
+            return str(ip_address(told[-trusted_proxies].strip()))
     return taken.remote_addr or "unknown"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from services.common.clock import now
 from services.gateway.domain.credentials import ALL_SCOPES, Scope
+from services.gateway.limits import Policy, RateLimit
+from services.gateway.rest.app import create_app
 from services.gateway.store.audit import first_broken
 from services.gateway.tests.conftest import PASSWORD, Gateway
 
@@ -45,6 +48,29 @@ def test_wrong_password_and_unknown_name_look_the_same(gateway: Gateway) -> None
     unknown = gateway.json("POST", "/v1/sessions", {"name": "nobody", "password": "not the password"})
     assert wrong.status_code == unknown.status_code == 401
     assert wrong.get_json() == unknown.get_json()
+
+
+@pytest.mark.parametrize(
+    ("proxies", "told", "remote"),
+    [
+        (0, "203.0.113.9", "127.0.0.1"),
+        (1, "203.0.113.9", "203.0.113.9"),
+        (1, "198.51.100.1, 203.0.113.9", "203.0.113.9"),
+        (2, "6.6.6.6, 198.51.100.1,203.0.113.9", "198.51.100.1"),
+        (1, "2001:DB8::1", "2001:db8::1"),
+        (1, "", "127.0.0.1"),
+        (1, "203.0.113.9, somebody", "127.0.0.1"),
+        (2, "203.0.113.9", "127.0.0.1"),
+    ],
+)
+def test_visitors_behind_proxies_are_told_apart(gateway: Gateway, proxies: int, told: str, remote: str) -> None:
+    limits = replace(gateway.hub.limits, passwords=RateLimit(Policy("passwords", 1)))
+    hub = replace(gateway.hub, trusted_proxies=proxies, limits=limits)
+    gateway.client = create_app(hub).test_client()
+    limits.passwords.spend(remote)
+    who = {"name": "anna", "password": PASSWORD}
+    refused = gateway.json("POST", "/v1/accounts", who, X_Forwarded_For=told)
+    assert (refused.status_code, refused.get_json()["reason"]) == (429, "RATE_LIMITED")
 
 
 def test_no_secret_is_stored(gateway: Gateway) -> None:
