@@ -105,6 +105,10 @@ class Unavailable(VoiceHubError):
     http_status = 503
 
 
+class Unanswered(Unavailable):
+    """A part of the hub was asked and did not answer: what it was asked for may be done or not."""
+
+
 _TYPES: tuple[type[VoiceHubError], ...] = (
     NotFound,
     Invalid,
@@ -143,7 +147,7 @@ def _packed(detail: Message) -> any_pb2.Any:
 
 
 def from_rpc(call: grpc.RpcError) -> VoiceHubError:
-    """The error a peer answered; a peer that cannot be reached becomes `Unavailable`."""
+    """The error a peer answered; a peer that cannot be reached becomes `Unanswered`."""
     code = call.code() if isinstance(call, grpc.Call) else grpc.StatusCode.UNKNOWN
     kind = next((t for t in _TYPES if t.code == code), VoiceHubError)
     hint, reason, retry_seconds = "", "", 0.0
@@ -151,7 +155,7 @@ def from_rpc(call: grpc.RpcError) -> VoiceHubError:
     status = rpc_status.from_call(call) if isinstance(call, grpc.Call) else None
     message = (call.details() or code.name) if isinstance(call, grpc.Call) else str(call)
     if status is None and code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED):
-        return Unavailable("A part of the hub does not answer.", hint="Try again in a few seconds.")
+        return Unanswered("A part of the hub does not answer.", hint="Try again in a few seconds.")
     details: Iterable[any_pb2.Any] = status.details if status else ()
     for detail in details:
         info, request, retry = (

@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, Unsupporte
 from werkzeug.wrappers import Response
 
 from services.common import outbox
-from services.common.errors import Invalid, NotFound, VoiceHubError
+from services.common.errors import Invalid, NotFound, Unanswered, VoiceHubError
 from services.gateway.clients import acting_for
 from services.gateway.domain.fingerprints import KEY_MAX, Fingerprint, fingerprint
 from services.gateway.hub import Hub
@@ -103,13 +103,20 @@ def _once(route: Route, call: Call, path: Mapping[str, str], seen: Fingerprint) 
         return again
     try:
         response = _run(route, call, path)
-    except BaseException:
+    except BaseException as error:
         if earlier is None:
-            call.hub.answers.forget(seen)
+            let_go = call.hub.answers.doubt if route.once and not _refused(error) else call.hub.answers.forget
+            let_go(seen)
         raise
     if earlier is None:
         _remember(route, call, seen, response)
     return response
+
+
+def _refused(error: BaseException) -> bool:
+    """Whether an error says that nothing was done."""
+    typed = isinstance(error, VoiceHubError) and error.http_status != 500
+    return typed and not isinstance(error, Unanswered)
 
 
 def _remember(route: Route, call: Call, seen: Fingerprint, response: Response) -> None:

@@ -28,7 +28,7 @@ _IDEMPOTENCY: Schema = {
     "name": "Idempotency-Key",
     "in": "header",
     "schema": {"type": "string", "maxLength": 200},
-    "description": "Same key and body: the same answer again. Same key, other body: 422.",
+    "description": "Same key and body: the same answer again. Same key, other body: 422; still under way: 409.",
 }
 _ABOUT = (
     "Voices like code: push, scan, search, audition, pull. Lists have `items` and `next_cursor`. Errors are"

@@ -115,6 +115,7 @@ class Route:
         body: schema of the JSON body; None means that there is none.
         raw_limit: most bytes of a raw body; 0 means the route takes none.
         repeatable: the answer is made again, not remembered, when an Idempotency-Key comes twice.
+        once: done again it would be there twice, for the service is told no key: what may be done is not tried again.
         errors: how errors are rendered, if not as problem documents.
     """
 
@@ -129,6 +130,7 @@ class Route:
     parameters: tuple[Parameter, ...] = ()
     raw_limit: int = 0
     repeatable: bool = False
+    once: bool = False
     messages: tuple[Descriptor, ...] = ()
     errors: ErrorShape | None = None
 

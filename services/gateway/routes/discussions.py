@@ -33,6 +33,7 @@ _NEW_REMARK = record({"text": text(10_000, least=0)}, {"thread": text(32), "snip
     Answer(201, _REVIEW),
     body=_NEW_REVIEW,
     scope=Scope.WRITE,
+    once=True,
     messages=(pulls.Review.DESCRIPTOR,),
 )
 def review_pull(call: Call, owner: str, name: str, number: str) -> Reply:
@@ -60,6 +61,7 @@ def list_reviews(call: Call, owner: str, name: str, number: str) -> Reply:
     Answer(201, _REMARK),
     body=_NEW_REMARK,
     scope=Scope.WRITE,
+    once=True,
     messages=(pulls.Remark.DESCRIPTOR,),
 )
 def create_remark(call: Call, owner: str, name: str, number: str) -> Reply:

@@ -58,6 +58,7 @@ def create_comment(call: Call, owner: str, name: str) -> Reply:
     Answer(201, record({"report_id": text(64)})),
     body=record({"reason": text(2000)}),
     scope=Scope.WRITE,
+    once=True,
 )
 def report_repository(call: Call, owner: str, name: str) -> Reply:
     """For a voice that breaks the law, a licence or somebody's consent."""

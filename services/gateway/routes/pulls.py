@@ -52,6 +52,7 @@ def place(owner: str, name: str, number: str) -> dict[str, Any]:
     Answer(201, _PULL),
     body=_NEW,
     scope=Scope.WRITE,
+    once=True,
     messages=(pulls.Pull.DESCRIPTOR,),
 )
 def open_pull(call: Call, owner: str, name: str) -> Reply:

@@ -16,6 +16,8 @@ from services.gateway.store.tables import answers
 KEPT = timedelta(days=1)
 LONGEST = timedelta(minutes=15)
 """No request with a key takes so long: whoever still holds one is gone."""
+_RUNNING, _DOUBTFUL = (answers.c.state == "running", answers.c.status == 0), -1
+"""A row in doubt is one that runs, too: programs of before there was doubt leave it alone."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +40,19 @@ class Answers:
         self._database = database
         if alone:
             with database.write() as session:
-                session.execute(delete(answers).where(answers.c.state == "running"))
+                session.execute(delete(answers).where(*_RUNNING))
 
     def begin(self, request: Fingerprint) -> Answer | None:
         """Takes the key for this request, or answers what was said the first time.
 
         Raises:
-            Conflict: the first request is still under way.
+            Conflict: the first request is still under way, or nobody knows whether it was done.
             Unprocessable: the key was used for another body.
         """
         with self._database.write() as session:
             session.execute(delete(answers).where(answers.c.time < now() - KEPT))
-            held = answers.c.id == request.id, answers.c.state == "running"
-            session.execute(delete(answers).where(*held, answers.c.time < now() - LONGEST))
+            stale = *_RUNNING, answers.c.id == request.id, answers.c.time < now() - LONGEST
+            session.execute(delete(answers).where(*stale))
             row = session.execute(select(answers).where(answers.c.id == request.id)).one_or_none()
             if row is None:
                 values = {"id": request.id, "body": request.body, "state": "running", "status": 0, "sealed": b""}
@@ -62,6 +64,12 @@ class Answers:
                 "This Idempotency-Key was used for another request.",
                 hint="Use a fresh key for a new request.",
                 reason="IDEMPOTENCY_KEY_REUSED",
+            )
+        if row.status == _DOUBTFUL:
+            raise Conflict(
+                "It is not known whether the first request with this Idempotency-Key was done.",
+                hint="Look whether it was; if not, send it with a fresh key.",
+                reason="IDEMPOTENCY_OUTCOME_UNKNOWN",
             )
         if row.state == "running":
             raise Conflict(
@@ -76,6 +84,11 @@ class Answers:
         values = {"state": "done", "status": answer.status, "sealed": seal(request.seal, answer.body)}
         with self._database.write() as session:
             session.execute(update(answers).where(*_held(request)).values(values))
+
+    def doubt(self, request: Fingerprint) -> None:
+        """Keeps the key, for nobody knows whether the request had an effect."""
+        with self._database.write() as session:
+            session.execute(update(answers).where(*_held(request)).values(status=_DOUBTFUL))
 
     def forget(self, request: Fingerprint) -> None:
         """Frees the key, if this attempt holds it: the request had no effect."""

@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from services.common.clock import now
 from services.common.errors import Conflict
+from services.gateway import clients
 from services.gateway.domain.fingerprints import Fingerprint, fingerprint, seal, unseal
 from services.gateway.store.answers import LONGEST, Answer, Answers
 from services.gateway.store.tables import answers
@@ -89,6 +90,29 @@ def test_a_failed_request_frees_its_key(gateway: Gateway) -> None:
     gateway.json("POST", "/v1/accounts", {"name": "anna", "password": PASSWORD})
     right = {"name": "anna", "password": PASSWORD}
     assert gateway.json("POST", "/v1/sessions", right, Idempotency_Key="k").status_code == 201
+
+
+def test_what_may_be_done_is_not_done_again(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    gateway.world.add_voice("bert", "narrator")
+    token, path, body = gateway.login("anna"), "/v1/repos/bert/narrator/reports", {"reason": "wait"}
+    with monkeypatch.context() as patched:
+        patched.setattr(clients, "QUICK_SECONDS", 0.2)
+        assert gateway.json("POST", path, body, token, Idempotency_Key="k").status_code == 503
+    gateway.world.waiting.set()
+    Answers(gateway.hub.database, alone=True)  # not even a restart knows better
+    with gateway.hub.database.write() as session:
+        session.execute(update(answers).values(time=now() - 2 * LONGEST))
+    again = gateway.json("POST", path, body, token, Idempotency_Key="k")
+    assert (again.status_code, again.get_json()["reason"]) == (409, "IDEMPOTENCY_OUTCOME_UNKNOWN")
+    assert len(gateway.world.requests) == 1
+    assert gateway.json("POST", path, body, token, Idempotency_Key="other").status_code == 201
+
+
+def test_what_was_refused_can_be_tried_again(gateway: Gateway) -> None:
+    token, path, body = gateway.login("anna"), "/v1/repos/bert/narrator/reports", {"reason": "loud"}
+    assert gateway.json("POST", path, body, token, Idempotency_Key="k").status_code == 404
+    gateway.world.add_voice("bert", "narrator")
+    assert gateway.json("POST", path, body, token, Idempotency_Key="k").status_code == 201
 
 
 def test_a_sealed_answer_opens_only_for_who_can_repeat_the_request() -> None:

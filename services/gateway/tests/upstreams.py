@@ -171,6 +171,9 @@ class Catalog(catalog_grpc.CatalogServiceServicer):
         self, request: catalog.ReportRepositoryRequest, context: grpc.ServicerContext
     ) -> catalog.ReportRepositoryResponse:
         self.world.repository(request.owner, request.name)
+        self.world.requests.append(request)
+        if request.reason == "wait":
+            self.world.waiting.wait(10)
         return catalog.ReportRepositoryResponse(report_id="f" * 32)
 
     def ListRepositories(
