@@ -101,15 +101,21 @@ class Transport:
     @contextmanager
     def stream(self, path: str, headers: Mapping[str, str] | None = None) -> Iterator[httpx.Response]:
         """A GET whose body is read piece by piece."""
-        try:
-            with self._http.stream("GET", path, headers=dict(headers or {})) as response:
-                if response.is_error:
-                    response.read()
-                    self._checked(response)
-                self._reached = True
-                yield response
-        except httpx.TransportError as error:
-            raise self._unreachable(error) from error
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                with self._http.stream("GET", path, headers=dict(headers or {})) as response:
+                    if response.is_error:
+                        response.read()
+                    if not _is_in_the_way(response) or attempt >= LATER_TRIES:
+                        self._checked(response)
+                        self._reached = True
+                        yield response
+                        return
+            except httpx.TransportError as error:
+                raise self._unreachable(error) from error
+            self._sleep(_pause(attempt))
 
     def events(self, path: str, finished: Callable[[ServerEvent], bool]) -> Iterator[ServerEvent]:
         """Server-sent events until one is the last; a stream that breaks is resumed after the event seen last."""
@@ -166,8 +172,11 @@ class Transport:
 
 def _asks_for_patience(response: httpx.Response) -> bool:
     """A part of the hub is away, or another request (perhaps an earlier try of this one) has to end first."""
-    under_way = any(why in response.content for why in UNDER_WAY.get(response.status_code, ()))
-    return response.status_code in BUSY or under_way
+    return response.status_code in BUSY or _is_in_the_way(response)
+
+
+def _is_in_the_way(response: httpx.Response) -> bool:
+    return any(why in response.content for why in UNDER_WAY.get(response.status_code, ()))
 
 
 def _pause(attempt: int) -> float:

@@ -69,6 +69,21 @@ def test_a_request_that_another_one_stands_in_the_way_of_waits(status: int, reas
     assert len(asked) == tries
 
 
+def test_a_stream_waits_for_its_share() -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        taken = httpx.Response(429, json={"reason": "SHARE_TAKEN"})
+        return taken if len(asked) < 3 else httpx.Response(200, content=b"bytes")
+
+    http = httpx.Client(base_url="http://x", transport=httpx.MockTransport(answer))
+    pauses: list[float] = []
+    with Transport("http://x", http=http, sleep=pauses.append).stream("/v1/object") as response:
+        assert response.read() == b"bytes"
+    assert pauses == [0.1, 0.2]
+
+
 def test_one_idempotency_key_through_all_retries() -> None:
     keys: list[str] = []
 
