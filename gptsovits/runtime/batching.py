@@ -69,12 +69,19 @@ class _Batch:
         """Rows leave."""
         if not any(gone):
             return
-        stepper, kept = self._merged(), [place for place, leaves in enumerate(gone) if not leaves]
-        self.rows, self.sinks = [self.rows[place] for place in kept], [self.sinks[place] for place in kept]
+        kept = [place for place, leaves in enumerate(gone) if not leaves]
         if kept:
-            stepper.keep(~np.array(gone, np.bool_))
+            self._merged().keep(~np.array(gone, np.bool_))
         else:
-            self._stepper = None
+            self._stepper, self._newcomers = None, []
+        self.rows, self.sinks = [self.rows[place] for place in kept], [self.sinks[place] for place in kept]
+
+    def fail(self, error: Exception) -> None:
+        """Whoever has not heard the end hears this; the rows are forgotten, whatever the cache is like now."""
+        for row, sink in zip(self.rows, self.sinks, strict=True):
+            if not row.over:
+                sink.fail(error)
+        self.drop([True] * len(self.rows))
 
     def _merged(self) -> OnnxStepper:
         """The cache of all rows: newcomers are taken in together."""
@@ -128,7 +135,11 @@ class ContinuousBatcher:
             for utterance, sink in newcomers:
                 self._admit(utterance, sink)
             for batch in self._batches:
-                self._advance(batch)
+                try:
+                    self._advance(batch)
+                except Exception as error:
+                    log.exception("a step of stage 1 failed")
+                    batch.fail(error)
             self._batches = [batch for batch in self._batches if batch.rows]
 
     def _admit(self, utterance: Utterance, sink: Sink) -> None:
@@ -176,14 +187,7 @@ class ContinuousBatcher:
         batch.drop(unwanted)
         if not batch.rows:
             return
-        try:
-            batch.step()
-        except Exception as error:
-            log.exception("a step of stage 1 failed")
-            for sink in batch.sinks:
-                sink.fail(error)
-            batch.drop([True] * len(batch.rows))
-            return
+        batch.step()
         self._steps += 1
         self._tokens += len(batch.rows)
         for row, sink in zip(batch.rows, batch.sinks, strict=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gptsovits.errors import BrokenVoice
+from gptsovits.runtime import stage1
 from gptsovits.runtime.batching import ContinuousBatcher
 from gptsovits.runtime.bundle import Bundle
 from gptsovits.runtime.engine import Running, Utterance
@@ -127,6 +128,41 @@ def test_a_sentence_that_does_not_fit_fails_alone(bundle: Bundle) -> None:
     assert list(found) == alone(bundle, fits)
     with pytest.raises(BrokenVoice, match="do not belong together"):
         list(failed[0])
+
+
+@pytest.mark.parametrize("at", ["who goes", "who comes", "who ends"])
+def test_memory_that_lacks_once_ends_who_speaks_now_and_nobody_after(
+    bundle: Bundle, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    batcher = ContinuousBatcher(bundle.graphs["s1_prefill"], bundle.graphs["s1_step"], bundle.facts.eos)
+    stays, other, real, lacking = utterance(bundle, 1), utterance(bundle, 2), stage1._gathered, [False]
+    other = replace(other, sampling=replace(other.sampling, early_stop=8 if at == "who ends" else 40))
+
+    def gathered(parts: Sequence[stage1._Cache]) -> stage1._Cache:
+        rows = sum(len(part.padding) for part in parts)
+        if lacking[0] and (len(parts), rows) == ((2, 2) if at == "who comes" else (1, 1)):
+            lacking[0] = False
+            raise MemoryError(at)
+        return real(parts)
+
+    monkeypatch.setattr(stage1, "_gathered", gathered)
+    running: list[Running] = []
+
+    def joins() -> None:
+        running.append(batcher.start(other))
+        lacking[0] = at == "who comes"
+
+    def goes() -> None:
+        lacking[0] = at != "who comes"
+        if at == "who goes":
+            running[0].close()
+
+    with pytest.raises(MemoryError, match=at):
+        list(batcher.start(at_step(stays, {2: joins, 6: goes})))
+    assert lacking == [False]
+    assert list(batcher.start(stays)) == alone(bundle, stays)
+    if at == "who ends":
+        assert list(running[0]) == alone(bundle, other)
 
 
 def test_more_than_fit_wait_for_their_turn(bundle: Bundle) -> None:
