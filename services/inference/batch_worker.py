@@ -22,8 +22,8 @@ def bootstrap(house: House) -> Parts:
         register=lambda _: None,
         names=[],
         subscriptions=[speaking.batches.shards.subscription()],
-        start=speaking.shelf.watch,
-        stop=speaking.shelf.close,
+        start=speaking.start,
+        stop=speaking.stop,
     )
 
 

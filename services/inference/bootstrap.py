@@ -18,7 +18,7 @@ from services.stubs.voicehub.inference.v1 import batch_pb2, batch_pb2_grpc, infe
 def bootstrap(house: House) -> Parts:
     """The parts of inference from the engines of the house."""
     settings, speaking = house.settings, Speaking.wire(house)
-    synthesizer, shelf, batches = speaking.synthesizer, speaking.shelf, speaking.batches
+    synthesizer, batches = speaking.synthesizer, speaking.batches
     base = speaking.shipped.digest if speaking.shipped else ""
     exporter = Exporter(house.objects, settings.objects_url, speaking.registry, base)
     shards = [batches.shards.subscription()] if settings.speaks_batches else []
@@ -36,8 +36,8 @@ def bootstrap(house: House) -> Parts:
             batch_pb2.DESCRIPTOR.services_by_name["BatchService"].full_name,
         ],
         subscriptions=[*handlers.subscriptions(), *shards, batches.accounts],
-        start=shelf.watch,
-        stop=shelf.close,
+        start=speaking.start,
+        stop=speaking.stop,
         # Whoever holds a place waits in a thread; the others answer whoever finds none, and health.
         workers=speaking.places.places + rpc.WORKERS + WATCHERS,
     )

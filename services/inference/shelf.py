@@ -9,7 +9,7 @@ import shutil
 import threading
 import weakref
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import mkdtemp
@@ -28,6 +28,7 @@ from gptsovits.runtime.sampling import Sampling
 from gptsovits.runtime.voice import Voice as EngineVoice
 from services.common.errors import Unprocessable
 from services.common.objects import Area, ObjectStore
+from services.inference.domain.prompts import version_of
 from services.inference.domain.voices import StoredFile, Voice, choose_prompt, lexicon_file, prompt_object
 from services.inference.engines import DEFAULT_MEMORY_MB, Engines, InProcess, Opened
 from services.inference.registry import BaseRegistry
@@ -122,6 +123,14 @@ class Shelf:
                     self._places.pop(voice.version_id, None)
         self._make_room()
         return given
+
+    def drop(self, versions: Container[str]) -> None:
+        """Closes the voices of these versions, whichever prompt they speak with, but for those that are in use."""
+        with self._lock:
+            idle = [name for name, place in self._places.items() if version_of(name) in versions and not place.in_use]
+            leaving = [self._places.pop(name) for name in idle]
+        for place in leaving:
+            place.clear()
 
     def close(self) -> None:
         """Closes all voices; nobody may speak with them any more."""

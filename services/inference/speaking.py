@@ -15,6 +15,7 @@ from services.inference.known import KnownVoices
 from services.inference.provenance import Provenance
 from services.inference.registry import BaseRegistry, RegisteredBase
 from services.inference.shelf import Shelf
+from services.inference.sweeping import Sweeper
 from services.inference.synthesis import Synthesizer
 from services.stubs.voicehub.catalog.v1.credits_pb2_grpc import CreditServiceStub
 
@@ -31,6 +32,7 @@ class Speaking:
     voices: KnownVoices
     synthesizer: Synthesizer
     batches: Batches
+    sweeper: Sweeper
 
     @classmethod
     def wire(cls, house: House) -> Speaking:
@@ -46,4 +48,15 @@ class Speaking:
         reserve = CreditServiceStub(house.channel("catalog")).ReserveCredits
         charges = Charges(house.database, reserve, "synthesis", "inference")
         batches = Batches.wire(house.database, house.objects, synthesizer, folder / "packing", charges)
-        return cls(registry, bases, shipped, places, shelf, voices, synthesizer, batches)
+        sweeper = Sweeper(house.database, shelf)
+        return cls(registry, bases, shipped, places, shelf, voices, synthesizer, batches, sweeper)
+
+    def start(self) -> None:
+        """What goes on beside the calls."""
+        self.shelf.watch()
+        self.sweeper.start()
+
+    def stop(self) -> None:
+        """The opposite of `start`; nobody may speak any more."""
+        self.sweeper.stop()
+        self.shelf.close()

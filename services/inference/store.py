@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 
 from sqlalchemy import bindparam, delete, exists, insert, select
@@ -58,6 +59,11 @@ def find(session: Session, version_id: str) -> Voice | None:
 def speaks(session: Session, version_id: str) -> bool:
     """Whether `find` would find it."""
     return session.execute(_SPEAKS, {"version_id": version_id}).first() is not None
+
+
+def speaking(session: Session, version_ids: Collection[str]) -> set[str]:
+    """Those that `find` would find."""
+    return set(session.scalars(select(voices.c.version_id).where(voices.c.version_id.in_(version_ids), ~_HIDDEN)))
 
 
 def withdraw(session: Session, version_id: str) -> None:

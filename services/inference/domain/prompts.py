@@ -30,3 +30,8 @@ def with_prompt(voice: Voice, name: str) -> Voice:
             return replace(voice, version_id=f"{voice.version_id}.{number}", card={**voice.card, "prompts": [entry]})
     names = ", ".join(PurePosixPath(prompt.path).stem for prompt in found) or "none"
     raise Unprocessable(f"This voice has no prompt {name!r}.", hint=f"It has: {names}.", reason="NO_SUCH_PROMPT")
+
+
+def version_of(name: str) -> str:
+    """The version that an id of `with_prompt` stands for."""
+    return name.partition(".")[0]

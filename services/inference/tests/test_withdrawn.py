@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from sqlalchemy.orm import Session
 from services.common.database import Database
 from services.common.errors import Unprocessable, from_rpc
 from services.common.migrations import upgrade
-from services.inference import store
+from services.inference import store, sweeping
 from services.inference.domain.fairness import Capacity
+from services.inference.domain.prompts import with_prompt
 from services.inference.known import KnownVoices
+from services.inference.sweeping import Sweeper
 from services.inference.tests.speaking import MIGRATIONS, Speaking, export_nano, speaking
 from services.stubs.voicehub.inference.v1 import inference_pb2 as pb
 
@@ -54,6 +57,50 @@ def test_a_stream_is_broken_off_and_that_of_another_version_is_not(
     whole = list(going_on)
     assert whole[-1].WhichOneof("part") == "facts"
     assert len(said) < len(whole) / 2
+
+
+@pytest.mark.parametrize("way", [store.withdraw, lambda session, version: store.withhold(session, version, True)])
+def test_of_a_voice_that_fell_nothing_is_kept_open_once_nobody_speaks_with_it(
+    hub: Speaking, way: Callable[[Session, str], None]
+) -> None:
+    fallen, other = (hub.place(hub.bundle, digit * 32) for digit in "de")
+    with hub.database.write() as session:
+        store.withhold(session, fallen, False)
+    with hub.database.read() as session:
+        voices = [store.find(session, version) for version in (fallen, other)]
+    low, kept = (voice for voice in voices if voice is not None)
+    held = [hub.shelf.get(voice) for voice in (low, with_prompt(low, "high"), kept)]
+    sweeper, names = Sweeper(hub.database, hub.shelf), {fallen, f"{fallen}.1", other}
+    sweeper.look()
+    with hub.database.write() as session:
+        way(session, fallen)
+    sweeper.look()
+    assert names <= set(hub.shelf.voices)
+    del held[0]
+    sweeper.look()
+    assert names & set(hub.shelf.voices) == {f"{fallen}.1", other}
+    held.clear()
+    sweeper.look()
+    assert names & set(hub.shelf.voices) == {other}
+    assert not list(hub.shelf._folder.glob(f"{fallen}*"))
+    assert len(list(hub.shelf._folder.glob(f"{other}*"))) == 1
+
+
+def test_a_sweeper_looks_by_itself(hub: Speaking, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sweeping, "SWEEP_SECONDS", 0.01)
+    fallen = hub.place(hub.bundle, "f" * 32)
+    with hub.database.read() as session:
+        voice = store.find(session, fallen)
+    assert voice is not None
+    hub.shelf.get(voice)
+    with hub.database.write() as session:
+        store.withdraw(session, fallen)
+    sweeper, end = Sweeper(hub.database, hub.shelf), time.monotonic() + 10
+    sweeper.start()
+    while fallen in hub.shelf.voices:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    sweeper.stop()
 
 
 def test_a_database_that_is_away_silences_nobody(tmp_path: Path) -> None:
