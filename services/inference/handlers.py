@@ -7,12 +7,12 @@ from sqlalchemy.orm import Session
 
 from services.common.database import Database
 from services.common.events import Event, make_event
-from services.common.objects import Area, ObjectStore
+from services.common.objects import ObjectStore
 from services.common.outbox import record
 from services.common.subscriptions import Effect, Subscription
 from services.inference import messages, store
 from services.inference.auditions import Auditions
-from services.inference.batches import store as batches
+from services.inference.batches.freeing import free
 from services.inference.exporter import Exporter
 from services.stubs.voicehub.catalog.v1 import events_pb2, moderation_pb2
 from services.stubs.voicehub.inference.v1 import inference_pb2
@@ -87,9 +87,7 @@ class Handlers:
         """As of a quarantined one; of its samples only what is also a take of a batch is kept."""
         fact = event.parse(events_pb2.VersionErased)
         for digest in fact.samples:
-            with self._database.write() as session:  # no take is recorded meanwhile
-                if not batches.needed_elsewhere(session, "", digest):
-                    self._objects.delete(Area.SERVED, digest)
+            free(self._database, self._objects, digest)
         return lambda session: store.withdraw(session, fact.version_id)
 
     def _export(self, scan: scanner_pb2.StaticScanCompleted) -> Effect:

@@ -39,6 +39,6 @@ class Batches:
         news, under_way = News(), UnderWay()
         speaker, packer = TakeSpeaker(database, objects, synthesizer), Packer(database, objects, packing)
         estimator = Estimator(database, synthesizer)
-        service = BatchService(database, ListReader(objects), estimator, news, under_way, charges)
+        service = BatchService(database, objects, ListReader(objects), estimator, news, under_way, charges)
         shards = Shards(database, objects, speaker, packer, news, under_way)
         return cls(service, shards, forgetting.subscription(database, under_way))

@@ -12,10 +12,12 @@ from sqlalchemy.orm import Session
 from services.common.charges import Charges, bind, is_open
 from services.common.database import Database
 from services.common.errors import Forbidden, NotFound, TooMany, Unauthenticated
+from services.common.objects import ObjectStore
 from services.common.rpc import caller
 from services.inference.batches import messages, progress, store, takes
 from services.inference.batches.downloads import resolve
 from services.inference.batches.estimates import Estimator
+from services.inference.batches.freeing import free
 from services.inference.batches.lists import ListReader
 from services.inference.batches.messages import to_message, to_take
 from services.inference.batches.news import News
@@ -48,13 +50,15 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
     def __init__(
         self,
         database: Database,
+        objects: ObjectStore,
         lists: ListReader,
         estimator: Estimator,
         news: News,
         under_way: UnderWay,
         charges: Charges,
     ) -> None:
-        self._database, self._lists, self._estimator, self._charges = database, lists, estimator, charges
+        self._database, self._objects = database, objects
+        self._lists, self._estimator, self._charges = lists, estimator, charges
         self._news, self._under_way = news, under_way
 
     def EstimateBatch(
@@ -121,6 +125,8 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
             bind(session, reservation, batch.id, takes.characters_done(session, batch.id))
             progress.resume(session, batch)
         self._news.tell()
+        if batch.zip_digest:
+            free(self._database, self._objects, batch.zip_digest)
         return pb.ResumeBatchResponse(batch=self._message(batch.id))
 
     def DeleteBatch(self, request: pb.DeleteBatchRequest, context: grpc.ServicerContext) -> pb.DeleteBatchResponse:

@@ -20,6 +20,7 @@ from services.common.events import Event
 from services.common.objects import Area, ObjectStore
 from services.common.subscriptions import Effect, Subscription
 from services.inference.batches import progress, store, takes
+from services.inference.batches.freeing import free
 from services.inference.batches.news import News
 from services.inference.batches.packing import Packer
 from services.inference.batches.speaker import TakeSpeaker
@@ -124,9 +125,7 @@ class Shards:
         if batch is None:
             return None
         for digest in sorted((made | {batch.zip_digest}) - {""}):
-            with self._database.write() as session:  # no take is recorded meanwhile: see `_keep`
-                if not store.needed_elsewhere(session, batch_id, digest):
-                    self._objects.delete(Area.SERVED, digest)
+            free(self._database, self._objects, digest, batch_id)
         return lambda session: store.forget(session, batch_id)
 
     def _waiting(self, asked: pb.BatchShardRequested) -> list[Take]:

@@ -179,6 +179,7 @@ def test_cancel_keeps_what_is_done_and_resume_does_the_rest(hub: Batching) -> No
     assert refusal(lambda: stub.CancelBatch(pb.CancelBatchRequest(id=made.id))).reason == "BATCH_ENDED"
     done = {take.number: take.audio.digest for take in hub.takes(stub, made.id) if take.audio.digest}
     stub.ResumeBatch(pb.ResumeBatchRequest(id=made.id))
+    assert cancelled.zip.digest not in set(hub.objects.digests(Area.SERVED))
     after = list(stub.WatchBatch(pb.WatchBatchRequest(id=made.id, after_sequence=seen.sequence), timeout=60))
     told = Counter(take.number for message in (seen, *after) for take in message.takes)
     assert max(told.values()) == 1  # nothing is told twice to who says what they saw
@@ -217,6 +218,21 @@ def test_a_deleted_batch_takes_along_what_no_other_made(hub: Batching) -> None:
     assert set(hub.objects.digests(Area.SERVED)) == before
     assert hub.content(kept.zip.digest)
     _nothing_is_parked(hub)
+
+
+def test_a_resumed_batch_lets_go_of_its_zip_but_not_of_one_that_another_has(hub: Batching) -> None:
+    hub.subscriber.start()
+    stub, lines = hub.as_account("ann"), [LINES[0], {"id": "mute", "text": "♪"}]
+    first, second = (hub.ended(stub, create(hub, hub.plan(*lines, language="en")).id) for _ in range(2))
+    assert (first.done, first.failed, first.zip.digest) == (1, 1, second.zip.digest)
+    stub.ResumeBatch(pb.ResumeBatchRequest(id=first.id))
+    assert hub.content(second.zip.digest)
+    again = hub.ended(stub, first.id)  # what it says of the line that fails is the same, so the zip is, too
+    assert again.zip.digest == second.zip.digest
+    for batch in (first, second):
+        stub.DeleteBatch(pb.DeleteBatchRequest(id=batch.id))
+        hub.forgotten(batch.id)
+    assert second.zip.digest not in set(hub.objects.digests(Area.SERVED))
 
 
 def test_a_batch_under_way_is_not_deleted(hub: Batching) -> None:
