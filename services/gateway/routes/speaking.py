@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from services.common.errors import Invalid, Unprocessable
+from services.common.languages import engine_language
 from services.gateway.rest.route import Call
 from services.gateway.rest.speech import Speech
 from services.gateway.routes.shared import version
@@ -20,9 +21,6 @@ FORMATS = ("wav", "flac", "mp3", "opus", "pcm")
 MOST_CHARACTERS = 20_000
 VOICE = "^[^/@#]{1,64}/[^/@#]{1,64}(?:@[^/@#]{1,64})?(?:#[^/@#]{1,128})?$"
 VOICE_NOTE = "`owner/name`, `owner/name@ref`, `owner/name#prompt`."
-_LANGUAGES = {"cmn": "zh"}
-_EXTENDED = ("zh-yue", "zh-cmn")
-"""Languages that a tag may also name by an extension of their family's (RFC 5646, section 2.2.2)."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +48,6 @@ def voice_name(text: str, field: str = "voice") -> VoiceName:
     return VoiceName(owner, name, ref, prompt)
 
 
-def language_code(tag: str) -> str:
-    """The engine's name of a language given as BCP 47 or as one of its own modes (`auto`, `all_zh`)."""
-    code = tag.lower()
-    if code.startswith(("all_", "auto_")):
-        return code
-    parts = re.split("[-_]", code)
-    primary = parts[1] if "-".join(parts[:2]) in _EXTENDED else parts[0]
-    return _LANGUAGES.get(primary, primary)
-
-
 def utterance(call: Call, name: VoiceName, text: str, language: str, **more: Any) -> SynthesizeRequest:
     """The request for a voice that the caller may hear.
 
@@ -73,7 +61,7 @@ def utterance(call: Call, name: VoiceName, text: str, language: str, **more: Any
         name=chosen.name,
         version_id=chosen.id,
         text=text,
-        language=language_code(language),
+        language=engine_language(language),
         prompt=name.prompt,
         **more,
     )

@@ -20,7 +20,6 @@ from services.gateway.rest import server
 from services.gateway.rest.app import create_app
 from services.gateway.rest.openapi import document
 from services.gateway.routes import all_routes
-from services.gateway.routes.speaking import language_code
 from services.gateway.tests.conftest import Gateway
 from services.gateway.tests.upstreams import wav
 from services.stubs.voicehub.inference.v1 import inference_pb2 as inference
@@ -273,14 +272,6 @@ def test_a_visitor_who_does_not_read_is_let_go_without_alarm(
         "a visitor stopped reading or sending"
     ]
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
-
-
-@pytest.mark.parametrize(
-    ("tag", "code"),
-    [("en-US", "en"), ("en_US", "en"), ("cmn-Hans", "zh"), ("zh-yue", "yue"), ("zh-TW", "zh"), ("all_zh", "all_zh")],
-)
-def test_languages_are_told_to_the_engine_in_its_words(tag: str, code: str) -> None:
-    assert language_code(tag) == code
 
 
 @pytest.mark.parametrize(("answer", "text"), [("stream", "wait"), ("events", "wait"), ("file", "think")])

@@ -13,11 +13,9 @@ from services.inference.batches.speaker import wish_of
 from services.inference.batches.takes import Speed
 from services.inference.domain.batches import Batch, Take
 from services.inference.domain.sentences import SAMPLES
-from services.inference.domain.voices import Voice, engine_language
+from services.inference.domain.voices import Voice
 from services.inference.domain.wishes import Wish
 from services.inference.synthesis import Synthesizer
-
-SAMPLE_CHARACTERS = 120
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ class Estimator:
                 able.setdefault(take.line.language or batch.manner.language, []).append(take)
         audio, machine, sources = 0.0, 0.0, []
         for language, group in able.items():
-            speed, source = self._speed(batch, voice, language, group)
+            speed, source = self._speed(batch, voice, language, group, spoken)
             characters = sum(len(take.line.text) for take in group)
             audio += characters * speed.audio / batch.manner.speed
             machine += characters * speed.machine
@@ -87,15 +85,17 @@ class Estimator:
         count = sum(map(len, able.values()))
         return VoiceCost(count, total, audio, machine, "; ".join(sources) or "nothing to speak"), refused
 
-    def _speed(self, batch: Batch, voice: Voice, language: str, group: Sequence[Take]) -> tuple[Speed, str]:
+    def _speed(
+        self, batch: Batch, voice: Voice, language: str, group: Sequence[Take], spoken: Sequence[str]
+    ) -> tuple[Speed, str]:
         with self._database.read() as session:
             known = takes.speed(session, voice.version_id, language)
         if known is not None:
             return known, f"measured on the last {known.takes} takes of this voice on this hub"
         wish = wish_of(batch, group[0])
-        sample = SAMPLES.get(wish.language or next(iter(voice.languages), ""), (group[0].line.text, ""))[0]
-        text = sample[:SAMPLE_CHARACTERS]
-        said = Wish(text, wish.language, wish.seed, prompt=wish.prompt)
+        code = _measured(wish.language, [*voice.languages, *spoken], spoken)
+        text = SAMPLES[code][0]
+        said = Wish(text, code, wish.seed, prompt=wish.prompt)
         audio, machine = self._synthesizer.timed(voice, said, batch.account)
         return Speed(audio / len(text), machine / len(text), 1), "measured now on one sentence"
 
@@ -107,10 +107,19 @@ class Estimator:
         return voice
 
 
+def _measured(language: str, preferred: Sequence[str], spoken: Sequence[str]) -> str:
+    """The language of the sample: the one that is asked for; for modes of several, the first that the voice speaks.
+
+    A line is no measure: it may be one of which nothing can be read.
+    """
+    plain = language.removeprefix("all_")
+    return plain if plain in SAMPLES else next(code for code in preferred if code in spoken and code in SAMPLES)
+
+
 def _reason(take: Take, language: str, spoken: Sequence[str]) -> str:
     if take.spoken.error:
         return take.spoken.error
-    plain = engine_language(language.removeprefix("all_"))
+    plain = language.removeprefix("all_")
     if language and not plain.startswith("auto") and plain not in spoken:
         return f"This voice does not speak {language!r}; it speaks: {', '.join(spoken)}."
     return ""

@@ -115,13 +115,11 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
     def ResumeBatch(self, request: pb.ResumeBatchRequest, context: grpc.ServicerContext) -> pb.ResumeBatchResponse:
         """Speaks what is not done; also a batch that is stuck because its events were parked."""
         with self._database.read() as session:
-            batch = _own(session, request.id)
-            check_resumable(batch, sum(tally.failed for tally in takes.tallies(session, batch)))
+            batch = _resumable(session, request.id)
             left = 0 if is_open(session, batch.id) else takes.characters_left(session, batch.id)
         reservation = self._reserve(batch.account, left)
         with self._database.write() as session:
-            batch = _own(session, request.id)
-            check_resumable(batch, sum(tally.failed for tally in takes.tallies(session, batch)))
+            batch = _resumable(session, request.id)
             bind(session, reservation, batch.id, takes.characters_done(session, batch.id))
             progress.resume(session, batch)
         self._news.tell()
@@ -225,6 +223,15 @@ def _check_open(session: Session, account: str) -> None:
     if store.open_count(session, account) >= MOST_OPEN:
         hint = "Wait for one to end, or cancel one."
         raise TooMany(f"{MOST_OPEN} batches of yours are under way.", hint=hint, reason="BATCHES_OPEN")
+
+
+def _resumable(session: Session, batch_id: str) -> Batch:
+    """The caller's batch; refused if there is nothing to be resumed, or too much is under way beside it."""
+    batch = _own(session, batch_id)
+    check_resumable(batch, sum(tally.failed for tally in takes.tallies(session, batch)))
+    if batch.state.ended:
+        _check_open(session, batch.account)
+    return batch
 
 
 def _own(session: Session, batch_id: str) -> Batch:

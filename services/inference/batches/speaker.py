@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 
 from gptsovits.runtime.timing import WordTime
 from services.common.database import Database
+from services.common.languages import engine_language
 from services.common.objects import Area, ObjectStore
 from services.inference import store as voices
 from services.inference.domain.batches import Batch, Spoken, Take
 from services.inference.domain.cancellation import Cancellation
 from services.inference.domain.fairness import BACKGROUND
-from services.inference.domain.voices import Voice, engine_language
+from services.inference.domain.voices import Voice
 from services.inference.domain.wishes import Delivery, Form, Wish, form
 from services.inference.known import withdrawn
 from services.inference.speech import Facts, Message, Start

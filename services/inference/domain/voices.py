@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gptsovits.formats.prompt_files import PromptFile, prompt_files
+from services.common.languages import engine_language
 
-_ENGINE_LANGUAGES = {"zh": "zh", "cmn": "zh", "yue": "yue", "en": "en", "ja": "ja", "ko": "ko"}
+_ENGINE_LANGUAGES = frozenset({"zh", "yue", "en", "ja", "ko"})
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Voice:
     @property
     def languages(self) -> list[str]:
         """The card's languages as the engine names them, those that it knows."""
-        primary = (str(tag).replace("_", "-").split("-")[0].lower() for tag in self.card.get("languages") or ())
-        return list(dict.fromkeys(_ENGINE_LANGUAGES[tag] for tag in primary if tag in _ENGINE_LANGUAGES))
+        named = (engine_language(str(tag)) for tag in self.card.get("languages") or ())
+        return list(dict.fromkeys(code for code in named if code in _ENGINE_LANGUAGES))
 
 
 def choose_prompt(files: Sequence[StoredFile], card: Mapping[str, Any]) -> PromptFile | None:
@@ -53,9 +54,3 @@ def prompt_object(files: Sequence[StoredFile], prompt: PromptFile) -> StoredFile
 def lexicon_file(files: Sequence[StoredFile]) -> StoredFile | None:
     """The version's own pronunciations, if it has any."""
     return next((f for f in files if f.path.startswith("lexicon/")), None)
-
-
-def engine_language(tag: str) -> str:
-    """The engine's name of a language given as BCP 47; its own modes (`auto`, `all_zh`) stay as they are."""
-    primary = tag.replace("_", "-").split("-")[0].lower()
-    return _ENGINE_LANGUAGES.get(primary, tag.lower())

@@ -107,14 +107,17 @@ class Form:
 
 
 def form(name: str, sample_rate: int, delivery: Delivery) -> Form:
-    """The form of these names; Invalid if there is none."""
+    """The form of these names; Invalid if there is none, or not at that sample rate."""
     container = CONTAINERS.get(name or "wav")
     if container is None:
         known = ", ".join(CONTAINERS)
         raise Invalid(f"The format {name!r} is not known.", hint=f"Use one of {known}.", fields={"format": known})
     if sample_rate and not 8_000 <= sample_rate <= 48_000:
         raise Invalid("The sample rate is out of bounds.", fields={"sample_rate": "8000 to 48000 Hz"})
-    return Form(container, sample_rate, delivery)
+    wanted = Form(container, sample_rate, delivery)
+    if sample_rate:
+        wanted.rate(sample_rate)
+    return wanted
 
 
 def _too_long(characters: int) -> Invalid:

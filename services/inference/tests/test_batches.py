@@ -282,6 +282,22 @@ def test_an_estimate_measures_and_names_what_would_be_refused(hub: Batching) -> 
     assert 0 < after.machine_seconds < 60
 
 
+@pytest.mark.parametrize("language", ["auto", "all_en", "auto_yue", ""])
+def test_an_estimate_measures_on_what_the_voice_can_say_whatever_the_lines_are(hub: Batching, language: str) -> None:
+    plan = hub.plan({"text": "♪"}, {"text": "Hello there."}, language=language)
+    found = hub.as_account("ann").EstimateBatch(pb.EstimateBatchRequest(plan=plan), timeout=60)
+    assert found.takes == 2
+    assert found.audio_seconds > 0.3
+    assert "measured now" in found.voices[0].source
+
+
+def test_a_line_s_language_means_in_a_batch_what_it_means_elsewhere(hub: Batching) -> None:
+    plan = hub.plan(*({"text": "Hello.", "language": tag} for tag in ("en_GB", "zh-yue", "cmn")))
+    found = hub.as_account("ann").EstimateBatch(pb.EstimateBatchRequest(plan=plan), timeout=60)
+    reasons = [one.reason.split("; ")[0] for one in found.refusals]
+    assert reasons == ["This voice does not speak 'yue'", "This voice does not speak 'zh'"]
+
+
 def test_what_cannot_be_a_batch_is_refused_whole(hub: Batching) -> None:
     broken = refusal(lambda: create(hub, hub.uploaded(b'{"text": "a"}\n{"text"')))
     assert (broken.http_status, broken.reason, broken.fields) == (422, "LIST_REFUSED", {"list": "line 2"})
@@ -292,10 +308,26 @@ def test_what_cannot_be_a_batch_is_refused_whole(hub: Batching) -> None:
     opus = hub.plan(*LINES)
     opus.format = "opus"
     assert refusal(lambda: create(hub, opus)).fields.keys() == {"format"}
-    for _ in range(8):
-        create(hub, hub.plan(*LINES))
+    odd = hub.plan(*LINES, sample_rate=40_000)
+    assert create(hub, odd, account="bo").state == pb.BATCH_STATE_RUNNING
+    odd.format = "mp3"
+    assert "40000" in refusal(lambda: create(hub, odd)).fields["sample_rate"]
+    long = refusal(lambda: create(hub, hub.uploaded(b"text,language\nHello.,en\nHello.," + b"x" * 36 + b"\n")))
+    assert (long.reason, long.fields) == ("LIST_REFUSED", {"list": "row 3"})
+
+
+def test_no_more_batches_of_an_account_are_under_way_than_are_allowed(hub: Batching) -> None:
+    stub = hub.as_account("ann")
+    cancelled = create(hub, hub.plan(*LINES))
+    stub.CancelBatch(pb.CancelBatchRequest(id=cancelled.id))
+    made = [create(hub, hub.plan(*LINES)) for _ in range(8)]
     assert refusal(lambda: create(hub, hub.plan(*LINES))).reason == "BATCHES_OPEN"
+    assert refusal(lambda: stub.ResumeBatch(pb.ResumeBatchRequest(id=cancelled.id))).reason == "BATCHES_OPEN"
+    stub.ResumeBatch(pb.ResumeBatchRequest(id=made[0].id))  # one that is stuck counts already
     create(hub, hub.plan(*LINES), account="bo")
+    stub.CancelBatch(pb.CancelBatchRequest(id=made[0].id))
+    again = stub.ResumeBatch(pb.ResumeBatchRequest(id=cancelled.id)).batch
+    assert again.state == pb.BATCH_STATE_RUNNING
 
 
 def _as_said_at_once(hub: Batching, text: str, seed: int) -> bytes:

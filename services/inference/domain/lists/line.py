@@ -8,6 +8,8 @@ from dataclasses import dataclass
 MOST_LINES = 20_000
 LONGEST_LINE = 2_000
 LONGEST_NAME = 100
+LONGEST_LANGUAGE = 35
+"""Characters of a language tag, as everywhere in the API."""
 MOST_TEXT_BYTES = 16 << 20
 """Of a list that is one text."""
 
@@ -65,6 +67,9 @@ def checked(found: Iterable[tuple[str, Line]]) -> list[Line]:
             raise ListRefused(place, f"a list has at most {MOST_LINES} lines.", "Send it in parts.")
         if not 0 < len(line.id) <= LONGEST_NAME or not line.id.isprintable():
             raise ListRefused(place, f"an id has 1 to {LONGEST_NAME} printable characters.", "Give a shorter one.")
+        if len(line.language) > LONGEST_LANGUAGE:
+            hint = "Write it as en, zh or yue."
+            raise ListRefused(place, f"a language has at most {LONGEST_LANGUAGE} characters.", hint)
         if line.id in places:
             raise ListRefused(place, f"the id {line.id!r} is that of {places[line.id]}.", "Give every line its own.")
         places[line.id] = place
