@@ -23,9 +23,9 @@ from gptsovits.runtime.voice import Voice, frames_at_speed
 class Chunks:
     """Sizes in tokens of 40 ms. ``first`` decides when the first sound comes; chunks then double up to ``largest``.
 
-    ``lookahead`` tokens are known beyond the end of a chunk, so that its last sounds know what follows; ``fade`` of
-    them are decoded twice and faded. ``context`` covers the reach of flow and generator (44 frames in the published
-    network).
+    ``lookahead`` tokens are known beyond the end of a chunk, so that its last sounds know what follows. ``fade`` and
+    ``context`` are of sound, 40 ms each at any speed: the beginning of what follows is decoded twice and faded, and
+    ``context`` covers the reach of flow and generator (44 frames in the published network).
     """
 
     first: int = 10
@@ -106,18 +106,17 @@ class ChunkDecoder:
         """The next samples, when ``codes (T,)`` are all tokens so far."""
         speed, sizes = self._manner.speed, self._chunks
         known = frames_at_speed(2 * len(codes), speed) if final else int(2 * len(codes) / speed)
-        end = known if final else max(self._sent, known - self._frames(sizes.lookahead))
-        begin = max(0, self._sent - self._frames(sizes.context))
+        fade = 2 * sizes.fade
+        ahead = max(int(2 * sizes.lookahead / speed), fade + 1)  # a fast voice would have nothing left to fade
+        end = known if final else max(self._sent, known - ahead)
+        begin = max(0, self._sent - 2 * sizes.context)
         noise = self._noise.until(known)
         wave = self._voice.decode_window(codes, self._phones, self._ge, self._manner.noise_scale, noise, begin, speed)
         fresh = faded(self._tail, wave[(self._sent - begin) * self._hop :])
         ready = (end - self._sent) * self._hop
-        self._tail = fresh[ready : ready + self._frames(sizes.fade) * self._hop].copy()
+        self._tail = fresh[ready : ready + fade * self._hop].copy()
         self._sent = end
         return fresh[:ready]
-
-    def _frames(self, tokens: int) -> int:
-        return int(2 * tokens / self._manner.speed)
 
 
 def faded(old: Floats, new: Floats) -> Floats:

@@ -31,7 +31,7 @@ def cuttings(draw: st.DrawFn) -> tuple[Chunks, list[int], float]:
     lookahead = draw(st.integers(1, 6))
     sizes = Chunks(lookahead=lookahead, fade=draw(st.integers(1, lookahead)))
     pushes = draw(st.lists(st.integers(lookahead + 1, 20), min_size=1, max_size=4))
-    return sizes, np.cumsum(pushes).tolist(), draw(st.sampled_from([1.0, 1.0, 0.8, 1.3]))
+    return sizes, np.cumsum(pushes).tolist(), draw(st.sampled_from([1.0, 1.0, 0.25, 0.8, 1.3, 2.5, 4.0]))
 
 
 @given(cuttings())
@@ -45,16 +45,18 @@ def test_each_chunk_equals_all_known_tokens_but_for_the_fade(
     codes = np.random.default_rng(pushes[-1]).integers(0, 64, pushes[-1])
     manner = Manner(Sampling(seed=3), speed=speed)
     decoder, tape = ChunkDecoder(voice, target.phones, ge, manner, sizes), FrameNoise(3, voice.facts.latent_channels)
-    sent, fade = 0, int(2 * sizes.fade / speed) * HOP
+    sent, fade, before = 0, 2 * sizes.fade * HOP, np.zeros(0, np.float32)
     for known in pushes:
         final = known == pushes[-1]
         part = decoder.push(codes[:known], final)
         frames = (2 * known if speed == 1 else int(2 * known / speed) + 1) if final else int(2 * known / speed)
         whole = voice.decode_window(codes[:known], target.phones, ge, 0.5, tape.until(frames), 0, speed)
         expected = whole[sent : sent + len(part)]
-        skipped = fade if sent else 0
+        skipped = fade if known != pushes[0] else 0
         assert np.abs(part[skipped:] - expected[skipped:]).max(initial=0) < TOLERANCE
-        sent += len(part)
+        if sent and len(part):
+            assert abs(part[0] - before[sent]) < TOLERANCE, "it goes on as what was heard would have"
+        before, sent = whole if len(part) else before, sent + len(part)
     assert sent == frames * HOP
     if speed == 1.0:
         at_once = voice.decode(codes, target.phones, ge, seed=3)
@@ -106,6 +108,19 @@ def test_tokens_are_sent_where_chunks_end() -> None:
     assert ends[-1] > MAX_TOKENS
     assert [end for end in ends if not is_due(end)] == []
     assert [said for said in range(ends[0]) if is_due(said)] == []
+
+
+@pytest.mark.parametrize("speed", [0.25, 0.5, 0.99, 1.0, 1.7, 2.0, 2.01, 3.0, 4.0])
+def test_a_stream_is_as_long_as_speech_and_fades_every_chunk_at_any_speed(bundle_of: BundleOf, speed: float) -> None:
+    voice, target = Voice.load(bundle_of(V2)), recorded_target(GOLDEN)
+    ge, codes = voice.timbre(recorded_prompt(GOLDEN).wave), np.arange(40)
+    decoder, sent, heard = ChunkDecoder(voice, target.phones, ge, Manner(Sampling(seed=8), speed=speed), Chunks()), 0, 0
+    for known in (14, 34, 40):
+        part = decoder.push(codes[:known], known == 40)
+        sent, heard = sent + len(part), heard + (len(part) > 0)
+        assert len(decoder._tail) == (0 if known == 40 else 2 * HOP)
+    assert sent == len(voice.decode(codes, target.phones, ge, seed=8, speed=speed))
+    assert heard == 3
 
 
 def test_a_fade_of_equal_sound_changes_nothing_and_sizes_are_checked() -> None:
