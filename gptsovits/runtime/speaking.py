@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -119,7 +119,7 @@ def speak_pieces(
     reader: Frontend | None = None,
 ) -> Iterator[tuple[Piece, Tokens, Floats]]:
     """Yields each piece with its tokens and levelled wave as soon as it is ready (streaming by sentences)."""
-    pieces = list((reader or text_frontend)(text, language))
+    pieces = list((reader or frontend(spoken=voice.facts.languages))(text, language))
     if not pieces:
         raise MissingInput("The text has no words that can be spoken; write at least one word.")
     check_language(voice, language)
@@ -136,48 +136,71 @@ def check_language(voice: Voice, language: str) -> None:
         raise MissingInput(f"This voice does not speak {language!r}; it speaks: {spoken}.")
 
 
-def frontend(lexicons: Mapping[str, Lexicon] | None = None, bert: BertFeatures | None = None) -> Frontend:
-    """Text to pieces; ``lexicons`` by language are a voice's own words, ``bert`` serves Mandarin."""
+def frontend(
+    lexicons: Mapping[str, Lexicon] | None = None,
+    bert: BertFeatures | None = None,
+    spoken: Collection[str] | None = None,
+) -> Frontend:
+    """Text to pieces; ``lexicons`` by language are a voice's own words, ``bert`` serves Mandarin.
+
+    ``spoken`` are the languages of the voice, None for all.
+    """
     own = lexicons or {}
 
     def read(text: str, language: str) -> list[Piece]:
-        return list(read_pieces(text, language, own.get(language.lower().removeprefix("all_")), bert))
+        lexicon = own.get(language.lower().removeprefix("all_"))
+        return list(read_pieces(text, language, lexicon, bert, spoken=spoken))
 
     return read
 
 
 def read_pieces(
-    text: str, language: str, lexicon: Lexicon | None = None, bert: BertFeatures | None = None, method: str = "cut5"
+    text: str,
+    language: str,
+    lexicon: Lexicon | None = None,
+    bert: BertFeatures | None = None,
+    method: str = "cut5",
+    spoken: Collection[str] | None = None,
 ) -> Iterator[Piece]:
     """The pieces of a text, cut by ``method``; each is read when it is asked for, so that long texts take no space.
 
-    A piece of nothing but words that the language cannot read (Chinese in a text called English) is left out.
+    A piece of nothing but words that the language cannot read (Chinese in a text called English) is left out, and so
+    is one in languages that are not among those ``spoken`` (None: all are).
 
     Raises:
         NothingReadable: not a word can be read.
         TextError: there is nothing to speak, or the language cannot be read here.
     """
-    unread, spoken = "", False
+    unread, any_read = "", False
     for part in text_pieces(text, language, method):
-        sequence = phonemize(part, language, lexicon, guard_short=True)
+        sequence = phonemize(part, language, lexicon, guard_short=True, spoken=spoken)
         if sequence.unspoken and SILENT.issuperset(sequence.phones):
             unread = unread or sequence.unspoken[0]
         elif sequence.ids:
-            spoken = True
+            any_read = True
             features = None if bert is None else bert.of_sequence(sequence)
             yield Piece(part, np.array(sequence.ids, np.int64), features, sequence.words)
-    if unread and not spoken:
-        raise NothingReadable(f"Nothing here can be read as {language!r}, not even {unread[:40]!r}; say its language.")
+    if unread and not any_read:
+        advice = "say its language" + (f", one of: {', '.join(spoken)}" if spoken else "")
+        raise NothingReadable(f"Nothing here can be read as {language!r}, not even {unread[:40]!r}; {advice}.")
 
 
-def left_out(text: str, language: str, lexicon: Lexicon | None = None, method: str = "cut5") -> tuple[str, ...]:
+def left_out(
+    text: str,
+    language: str,
+    lexicon: Lexicon | None = None,
+    method: str = "cut5",
+    spoken: Collection[str] | None = None,
+) -> tuple[str, ...]:
     """Words, each once, that speaking the text leaves out because the language cannot read them; before any sound.
+
+    ``spoken`` as for `read_pieces`.
 
     Raises:
         TextError: as `read_pieces`, but for a text of which not a word can be read.
     """
     parts = text_pieces(text, language, method)
-    return tuple(dict.fromkeys(word for part in parts for word in unreadable(part, language, lexicon)))
+    return tuple(dict.fromkeys(word for part in parts for word in unreadable(part, language, lexicon, spoken)))
 
 
 text_frontend = frontend()

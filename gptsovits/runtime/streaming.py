@@ -15,7 +15,7 @@ from gptsovits.errors import MissingInput
 from gptsovits.runtime.noise import FrameNoise
 from gptsovits.runtime.prompt import Conditioning
 from gptsovits.runtime.sampling import Floats, Tokens
-from gptsovits.runtime.speaking import Frontend, Manner, Piece, check_language, silence, text_frontend
+from gptsovits.runtime.speaking import Frontend, Manner, Piece, check_language, frontend, silence
 from gptsovits.runtime.voice import Voice, frames_at_speed
 
 
@@ -61,7 +61,7 @@ def speak_chunks(
     A stream cannot know its loudest sample beforehand: samples above full scale are for the caller to clip.
     """
     chosen, sizes = manner or Manner(), chunks or Chunks()
-    pieces = (reader or text_frontend)(text, language)
+    pieces = (reader or frontend(spoken=voice.facts.languages))(text, language)
     if not pieces:
         raise MissingInput("The text has no words that can be spoken; write at least one word.")
     check_language(voice, language)

@@ -96,8 +96,10 @@ class Speaker:
             language = language or self._own_language()
             manner = Manner(sampling=self._sampling(seed), speed=speed)
             lexicons = self._lexicons()
-            speech = speak(self._voice, text, language, self._conditioning, manner, frontend(lexicons, self._bert))
-            unread = left_out(text, language, lexicons.get(language.lower().removeprefix("all_")))
+            reader = frontend(lexicons, self._bert, self.languages)
+            speech = speak(self._voice, text, language, self._conditioning, manner, reader)
+            own = lexicons.get(language.lower().removeprefix("all_"))
+            unread = left_out(text, language, own, spoken=self.languages)
         tokens = tuple(int(c) for piece in speech.pieces for c in piece.codes)
         return Said(np.asarray(speech.wave, np.float32), speech.sample_rate, tokens, unread)
 

@@ -175,7 +175,7 @@ class Job:
         wish, spoken = self.wish, opened.engine.facts.languages
         language = wish.language or next((code for code in self.voice.languages if code in spoken), spoken[0])
         check_language(opened.engine, language)
-        self.left_out = unread(self.script, language, opened.lexicons, wish.cutting)
+        self.left_out = unread(self.script, language, opened, wish.cutting)
         manner = Manner(
             sampling=wish.ways.applied(opened.sampling, wish.seed),
             speed=wish.speed,

@@ -14,7 +14,7 @@ from gptsovits.formats.checkpoint import read_voice_file
 from gptsovits.runtime.content import ContentEncoder
 from gptsovits.runtime.prompt import Prompt
 from gptsovits.runtime.sampling import Sampling, seeded_race
-from gptsovits.runtime.speaking import left_out, text_frontend
+from gptsovits.runtime.speaking import frontend, left_out, text_frontend
 from gptsovits.runtime.tests.conftest import GOLDEN, BundleOf
 from gptsovits.runtime.voice import Voice, frames_at_speed
 from gptsovits.text import TextError, phonemize
@@ -88,6 +88,29 @@ def test_what_is_left_out_is_what_reading_finds_no_sounds_for(
     assert dict.fromkeys(expected) == dict.fromkeys(
         word for part in text_pieces(text, language) for word in phonemize(part, language).unspoken
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "spoken", "expected", "words"),
+    [
+        ("Hello there, 你好 world.", "auto", ("en",), ("你好",), ["Hello", "there", "world"]),
+        ("Hello there. 你好世界。", "auto", ("en",), ("你好世界",), ["Hello", "there"]),
+        ("今天天气很好 hello", "zh", ("zh",), ("hello",), list("今天天气很好")),
+        ("Hello there, 你好 world.", "auto", ("en", "zh"), (), ["Hello", "there", "你", "好", "world"]),
+    ],
+)
+def test_words_of_languages_that_a_voice_does_not_speak_are_left_out(
+    text: str, language: str, spoken: tuple[str, ...], expected: tuple[str, ...], words: list[str]
+) -> None:
+    assert left_out(text, language, spoken=spoken) == expected
+    pieces = frontend(spoken=spoken)(text, language)
+    assert [word.text for piece in pieces for word in piece.words if word.text.isalpha()] == words
+
+
+def test_a_text_in_no_language_of_the_voice_is_refused() -> None:
+    with pytest.raises(TextError, match="one of: en, ja"):
+        frontend(spoken=("en", "ja"))("你们好", "auto")
+    assert frontend(spoken=("zh", "en"))("你们好", "auto")
 
 
 def test_a_word_that_the_lexicon_gives_sounds_is_not_left_out() -> None:

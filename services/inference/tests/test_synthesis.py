@@ -8,7 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import av
 import grpc
@@ -20,6 +23,7 @@ from prometheus_client import REGISTRY
 from gptsovits.runtime.label import read_label
 from gptsovits.runtime.sampling import Floats
 from gptsovits.runtime.speaking import Manner, Piece, frontend, speak
+from gptsovits.runtime.voice import Voice as EngineVoice
 from gptsovits.text.symbols import phone_ids
 from services.common.errors import from_rpc
 from services.inference.domain.fairness import Capacity
@@ -195,11 +199,51 @@ def test_marks_prompts_and_the_notice(hub: Speaking) -> None:
 
 def test_given_phones_of_a_chinese_text(hub: Speaking) -> None:
     document = '<speak>你好，<phoneme alphabet="x-pinyin" ph="zhong4 shu4">重数</phoneme>很好。</speak>'
-    pieces = [p for p in read(parse(document), "zh", hub.shelf.get(hub.voice), "cut0") if isinstance(p, Piece)]
+    opened = hub.shelf.get(hub.voice)
+    facts = replace(opened.engine.facts, languages=("zh", "en"), token_classes=None)
+    big = replace(opened, engine=cast("EngineVoice", SimpleNamespace(facts=facts)))
+    pieces = [p for p in read(parse(document), "zh", big, "cut0") if isinstance(p, Piece)]
     words = [(word.text, piece.phones[word.start : word.end]) for piece in pieces for word in piece.words]
     (found,) = [phones for text, phones in words if text == "重数"]
     assert tuple(found) == phone_ids(("zh", "ong4", "sh", "u4"))
     assert "你好,重数很好" in "".join(text for text, _ in words)
+
+
+SAID = '<phoneme alphabet="x-pinyin" ph="ni3 hao3">Ni hao</phoneme>'
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "left_out"),
+    [
+        ("The tide, 你好世界.", "auto", ["你好世界"]),
+        ("안녕하세요. The tide was coming in.", "auto_yue", ["안녕하세요"]),
+        (f"<speak>The tide {SAID} was coming in.</speak>", "en", ["Ni hao"]),
+        (f'<speak>The tide {SAID} <phoneme ph="R EH1 D , .">red</phoneme>.</speak>', "auto", ["Ni hao"]),
+        ("<speak>The <phoneme ph='zh ong4'>x</phoneme> tide.</speak>", "en", ["x"]),
+    ],
+)
+def test_what_a_voice_of_one_language_cannot_say_is_told_in_every_mode(
+    hub: Speaking, text: str, language: str, left_out: list[str]
+) -> None:
+    wish = pb.SynthesizeRequest(version_id=VERSION, text=text, language=language, ssml=text.startswith("<"))
+    told = hub.as_account("a").SynthesizeStream(pb.SynthesizeStreamRequest(utterance=wish, format="pcm"), timeout=60)
+    assert list(next(told).start.left_out) == left_out
+    assert sum(len(part.audio) for part in told) > 8_000
+
+
+@pytest.mark.parametrize("text", ["你好世界", "<speak>안녕하세요</speak>", f"<speak>{SAID}.</speak>"])
+@pytest.mark.parametrize("delivery", ["FILE", "CHUNKS"])
+def test_a_text_of_which_a_voice_can_say_nothing_is_refused_in_every_mode(
+    hub: Speaking, text: str, delivery: str
+) -> None:
+    way = pb.SynthesizeStreamRequest.Delivery.Value(f"DELIVERY_{delivery}")
+    wish = pb.SynthesizeRequest(version_id=VERSION, text=text, language="auto", ssml=text.startswith("<"))
+    with pytest.raises(grpc.RpcError) as refused:
+        list(hub.as_account("a").SynthesizeStream(pb.SynthesizeStreamRequest(utterance=wish, delivery=way), timeout=60))
+    message = from_rpc(refused.value).message
+    assert "can be read as 'auto'" in message
+    assert "one of: en" in message
+    assert ("Ni hao" in message) == (SAID in text)
 
 
 @pytest.mark.parametrize(
