@@ -5,7 +5,7 @@ from __future__ import annotations
 from gptsovits.errors import MissingInput
 
 PHONES = 2048
-"""Of prompt and target together: a piece of 510 characters and ten seconds of prompt stay well below."""
+"""Of prompt and target together: the longest piece that is read and ten seconds of prompt stay well below."""
 PROMPT_TOKENS = 1500
 BATCH = 16
 REFERENCE_FRAMES = 6000

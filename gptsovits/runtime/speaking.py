@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,15 @@ from gptsovits.runtime.sampling import Floats, Sampling, Tokens
 from gptsovits.runtime.timing import MARKS, WordTime, word_times
 from gptsovits.runtime.voice import Voice
 from gptsovits.text import phonemize, unreadable
+from gptsovits.text.cutting import halves
 from gptsovits.text.cutting import pieces as text_pieces
 from gptsovits.text.lexicon import Lexicon
-from gptsovits.text.sequence import NothingReadable, WordSpan
+from gptsovits.text.sequence import NothingReadable, PhonemeSequence, WordSpan
 from gptsovits.text.symbols import UNKNOWN
 
 PAUSE_SECONDS = 0.3
+MOST_PHONES = 350
+"""Of a piece; slow speech, letters spelled out, takes four tokens a phone, and `rows.MAX_TOKENS` are said at once."""
 SILENT = MARKS | {UNKNOWN, "停"}
 """Phones that say nothing; the last stands for what Korean cannot read."""
 
@@ -172,8 +176,8 @@ def read_pieces(
         TextError: there is nothing to speak, or the language cannot be read here.
     """
     unread, any_read = "", False
-    for part in text_pieces(text, language, method):
-        sequence = phonemize(part, language, lexicon, guard_short=True, spoken=spoken)
+    read = partial(phonemize, language=language, lexicon=lexicon, guard_short=True, spoken=spoken)
+    for part, sequence in (found for piece in text_pieces(text, language, method) for found in _short(piece, read)):
         if sequence.unspoken and SILENT.issuperset(sequence.phones):
             unread = unread or sequence.unspoken[0]
         elif sequence.ids:
@@ -183,6 +187,17 @@ def read_pieces(
     if unread and not any_read:
         advice = "say its language" + (f", one of: {', '.join(spoken)}" if spoken else "")
         raise NothingReadable(f"Nothing here can be read as {language!r}, not even {unread[:40]!r}; {advice}.")
+
+
+def _short(text: str, read: Callable[[str], PhonemeSequence]) -> Iterator[tuple[str, PhonemeSequence]]:
+    """The text as it is read, in parts if it would take longer than a minute to say: there stage 1 stops."""
+    sequence = read(text)
+    parts = halves(text) if len(sequence.ids) > MOST_PHONES else (text,)
+    if len(parts) == 1:
+        yield text, sequence
+        return
+    for part in parts:
+        yield from _short(part, read)
 
 
 def left_out(

@@ -18,6 +18,16 @@ _SHORTEST_PIECE = 5
 _LONGEST_PIECE = 510
 _SHORTEST_START = 4
 _WORD = re.compile(r"[^\W_]")
+_PLACES = tuple(
+    re.compile(pattern)
+    for pattern in (
+        "[{}](?!\\d)".format(re.escape("".join(sorted(ENDERS)))),
+        r"\s",
+        r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af](?=\w)",
+        r".",
+    )
+)
+"""Behind what a piece is cut in two, the best first: marks, blanks, characters that are no mere letters, anything."""
 _ATOMS = re.compile("[{0}]|[^{0}]+".format(re.escape("".join(sorted(ENDERS)))))
 
 
@@ -151,6 +161,21 @@ def split_long(text: str, longest: int = _LONGEST_PIECE) -> list[str]:
                 pieces.append("")
             pieces[-1] += part
     return pieces
+
+
+def halves(text: str) -> tuple[str, ...]:
+    """The text cut once, as near to its middle as a mark, else a blank, else a character allows, with words in both.
+
+    A text that cannot be cut so is the only one.
+    """
+    words = [match.start() for match in _WORD.finditer(text)]
+    for place in _PLACES if words else ():
+        ends = [match.end() for match in place.finditer(text) if words[0] < match.end() <= words[-1]]
+        middle = [end for end in ends if len(text) <= 4 * end <= 3 * len(text)]
+        if middle or (ends and place is _PLACES[-1]):
+            end = min(middle or ends, key=lambda end: abs(2 * end - len(text)))
+            return text[:end], text[end:]
+    return (text,)
 
 
 def _guard_start(text: str, stop: str) -> str:

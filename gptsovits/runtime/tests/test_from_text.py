@@ -14,7 +14,7 @@ from gptsovits.formats.checkpoint import read_voice_file
 from gptsovits.runtime.content import ContentEncoder
 from gptsovits.runtime.prompt import Prompt
 from gptsovits.runtime.sampling import Sampling, seeded_race
-from gptsovits.runtime.speaking import frontend, left_out, text_frontend
+from gptsovits.runtime.speaking import MOST_PHONES, frontend, left_out, read_pieces, text_frontend
 from gptsovits.runtime.tests.conftest import GOLDEN, BundleOf
 from gptsovits.runtime.voice import Voice, frames_at_speed
 from gptsovits.text import TextError, phonemize
@@ -111,6 +111,34 @@ def test_a_text_in_no_language_of_the_voice_is_refused() -> None:
     with pytest.raises(TextError, match="one of: en, ja"):
         frontend(spoken=("en", "ja"))("你们好", "auto")
     assert frontend(spoken=("zh", "en"))("你们好", "auto")
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("These are " + " ".join(str(7777 + 13 * number) for number in range(99)), "en"),
+        ("Sesquipedalian internationalisations " * 13, "en"),
+        ("一二三四五六七八九十" * 50, "zh"),
+        ("きょうはよいてんき" * 50, "ja"),
+        ("7" * 500, "en"),
+    ],
+)
+@pytest.mark.parametrize("method", ["cut0", "cut5"])
+def test_no_piece_takes_longer_than_is_spoken_in_one_go_and_no_word_is_lost(
+    text: str, language: str, method: str
+) -> None:
+    pieces = list(read_pieces(text, language, method=method))
+    assert len(pieces) > 1
+    assert max(len(piece.phones) for piece in pieces) <= MOST_PHONES
+    assert "".join(piece.text for piece in pieces).startswith(text.strip())
+    said = [word.text for piece in pieces for word in piece.words if word.text.isalnum()]
+    whole = [word.text for word in phonemize(text, language).words if word.text.isalnum()]
+    assert language == "ja" or "7" * 9 in text or said == whole  # the reading of long numbers and of kana depends
+
+
+def test_a_piece_that_fits_is_not_cut_again() -> None:
+    text = "There was no wind that day and nobody had seen the boat that the keeper of the old light had lost"
+    assert [piece.text for piece in read_pieces(text, "en")] == [text + "."]
 
 
 def test_a_word_that_the_lexicon_gives_sounds_is_not_left_out() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gptsovits.text.cutting import METHODS, clauses, cut, cut_lines, merge_short, pieces, split_long
+from gptsovits.text.cutting import METHODS, clauses, cut, cut_lines, halves, merge_short, pieces, split_long
 from gptsovits.text.sequence import TextError
 from gptsovits.text.tests.golden import recorded
 
@@ -55,3 +55,28 @@ def test_unknown_method_is_refused() -> None:
 
 def test_a_long_piece_without_punctuation_is_cut_at_the_limit() -> None:
     assert [len(piece) for piece in split_long("字" * 1100)] == [510, 510, 80]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("One two, three four five six.", ("One two,", " three four five six.")),
+        ("It was 3.14159 metres long then", ("It was 3.14159 ", "metres long then")),
+        ("At 12:30 or 12:45 or 13:00 sharp", ("At 12:30 or 12:45 ", "or 13:00 sharp")),
+        ("一二三四五六", ("一二三", "四五六")),
+        ("77777777", ("7777", "7777")),
+        ("word......", ("wor", "d......")),
+        ("x...", ("x...",)),
+        ("...", ("...",)),
+        ("", ("",)),
+    ],
+)
+def test_a_piece_is_halved_where_it_hurts_least(text: str, expected: tuple[str, ...]) -> None:
+    assert halves(text) == expected
+
+
+@given(st.text("ab 12.,:。，字かな한!…\n", max_size=60))
+def test_halves_are_the_text_and_each_has_a_word(text: str) -> None:
+    parts = halves(text)
+    assert "".join(parts) == text
+    assert len(parts) == 1 or all(any(char.isalnum() for char in part) for part in parts)

@@ -18,6 +18,8 @@ from services.common.errors import Invalid
 from services.inference.domain.script import Break, Given, Script, Stretch
 
 LONGEST_BREAK = 10.0
+LONGEST_WORD = 100
+"""Phones of a `<phoneme>`: it is said in one go."""
 KNOWN = "<speak>, <break time/>, <say-as interpret-as>, <phoneme alphabet ph>"
 _ATTRIBUTES = {"break": {"time", "strength"}, "say-as": {"interpret-as"}, "phoneme": {"alphabet", "ph"}}
 _STRENGTHS = {"none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.7, "x-strong": 1.0}
@@ -142,6 +144,8 @@ class _Handler(ContentHandler):
             if not found:
                 self._refuse(f"{one!r} is no sound of {alphabet}", "gptsovits/text/data/symbols.json lists all.")
             phones += found
+        if len(phones) > LONGEST_WORD:
+            self._refuse(f"this word has {len(phones)} phones", f"At most {LONGEST_WORD}; give every word its own.")
         return tuple(phones)
 
     def _flush(self) -> None:

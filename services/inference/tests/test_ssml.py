@@ -72,6 +72,7 @@ def test_whatever_is_written_it_is_a_script_or_refused_with_a_hint(inner: str) -
         ("<speak><say-as interpret-as='date'>1</say-as></speak>", "interpret-as='date'", "spell-out"),
         ("<speak><phoneme alphabet='ipa' ph='a'>a</phoneme></speak>", "'ipa'", "x-voicehub"),
         ("<speak><phoneme ph='QQ'>a</phoneme></speak>", "'QQ' is no sound", "symbols.json"),
+        (f"<speak><phoneme ph='{'AA1 ' * 101}'>a</phoneme></speak>", "101 phones", "At most 100"),
         ("<speak><phoneme>a</phoneme></speak>", "has no ph", "HH AH0"),
         ("<speak><say-as interpret-as='characters'><break/></say-as></speak>", "<break> inside <say-as>", "beside"),
         ("<speak>a", "Line 1", "Close every element"),
