@@ -44,6 +44,17 @@ class Plainer:
         except _Unfit as unfit:
             raise refuse("config", self.place, str(unfit)) from unfit
 
+    def check(self, value: object, depth: int = 0) -> None:
+        """Settings that came as JSON, within the same bounds; long texts are left to ``settings``. Raises ``Refused``."""
+        self._count(depth)
+        if isinstance(value, (dict, list)):
+            for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+                if isinstance(name, str) and not _encodable(name):
+                    raise refuse("config", self.place, "a setting whose name is no text")
+                self.check(item, depth + 1)
+        elif not _fits(value, longest=None):
+            raise refuse("config", self.place, f"a value of kind {type(value).__name__}")
+
     def _keep(self, kept: dict[str, object], name: str, item: object, depth: int, strict: bool) -> None:
         try:
             kept[name] = self._convert(item, depth, strict)
@@ -53,9 +64,7 @@ class Plainer:
             self.dropped.append(f"setting {name[:120]}")
 
     def _convert(self, value: object, depth: int, strict: bool) -> object:
-        self.left -= 1
-        if self.left < 0 or depth > MAX_CONFIG_DEPTH:
-            raise refuse("config", self.place, "more settings than any voice model has")
+        self._count(depth)
         if isinstance(value, Bag):
             return self._mapping(value.state or Pairs(), depth, strict)
         if isinstance(value, Pairs):
@@ -65,6 +74,11 @@ class Plainer:
         if isinstance(value, tuple):
             return [self._convert(item, depth + 1, strict) for item in value]
         return _scalar(value)
+
+    def _count(self, depth: int) -> None:
+        self.left -= 1
+        if self.left < 0 or depth > MAX_CONFIG_DEPTH:
+            raise refuse("config", self.place, "more settings than any voice model has")
 
     def _mapping(self, pairs: Pairs, depth: int, strict: bool) -> dict[str, object]:
         if not all(isinstance(key, str) for key, _ in pairs.items):
@@ -79,15 +93,18 @@ class Plainer:
 
 
 def _scalar(value: object) -> object:
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, str) and len(value) <= MAX_CONFIG_TEXT and _encodable(value):
-        return value
-    if isinstance(value, int) and abs(value) < _MAX_NUMBER:
-        return value
-    if isinstance(value, float) and math.isfinite(value):
+    if _fits(value):
         return value
     raise _Unfit(f"a value of kind {type(value).__name__}")
+
+
+def _fits(value: object, longest: int | None = MAX_CONFIG_TEXT) -> bool:
+    """What every service can carry: JSON's scalars, numbers finite and within 64 bits."""
+    if isinstance(value, str):
+        return (longest is None or len(value) <= longest) and _encodable(value)
+    if isinstance(value, int):
+        return abs(value) < _MAX_NUMBER
+    return value is None or (isinstance(value, float) and math.isfinite(value))
 
 
 def _encodable(text: str) -> bool:

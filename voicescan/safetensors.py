@@ -18,6 +18,7 @@ from voicescan.documents import parse_json
 from voicescan.dtypes import BY_NAME
 from voicescan.findings import Finding, Place, Refused
 from voicescan.limits import MAX_DIMENSIONS, MAX_SAFETENSORS_HEADER, MAX_TENSORS
+from voicescan.plain import Plainer
 from voicescan.rules import found, refuse
 from voicescan.tensors import StoredTensor
 
@@ -124,6 +125,7 @@ def config_of(metadata: dict[str, str], entry: str) -> dict[str, object]:
     value = parse_json(text.encode(), f"{entry}!config")
     if not isinstance(value, dict):
         raise refuse("config", Place(f"{entry}!config"), "it is not a table")
+    Plainer(Place(f"{entry}!config")).check(value)
     return value
 
 

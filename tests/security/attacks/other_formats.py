@@ -67,6 +67,25 @@ def safetensors(payload: Payload) -> Iterator[Case]:
         yield Case("safetensors", name, "voice.safetensors", content)
 
 
+def uncarried(payload: Payload) -> Iterator[Case]:
+    """Settings of a nano voice that no message between services can hold, so that a push would never be answered."""
+    values = {
+        "infinite": "1e999",
+        "minus-infinite": "-1e999",
+        "huge-integer": "9" * 400,
+        "beyond-64-bits": str(1 << 63),
+        "deep": "[" * 55 + "]" * 55,
+        "deep-tables": '{"a":' * 20 + "1" + "}" * 20,
+        "lone-surrogate": r'"\ud800"',
+        "surrogate-name": r'{"\udfff": 1}',
+        "many": json.dumps([0] * 10_001),
+    }
+    for name, value in values.items():
+        metadata = {"config": f'{{"model": {{"version": "nano", "x": {value}}}}}'}
+        header = {"__metadata__": metadata, "model.h.a": _record(0, 8, [2])}
+        yield Case("uncarried", name, "voice.safetensors", _safetensors(header, bytes(8)))
+
+
 def polyglots(payload: Payload) -> Iterator[Case]:
     """Pickles that pass for something else to whoever looks at a few bytes only."""
     attack = call("os", "system", payload.command) + b"."
@@ -297,6 +316,7 @@ def everything(payload: Payload) -> Iterable[Case]:
     """All families of this module."""
     for family in (
         safetensors,
+        uncarried,
         onnx,
         numpy_and_joblib,
         programs,
