@@ -23,6 +23,7 @@ from voicescan.values import Bag, Collection, Global, Opaque, Pairs
 _MARK = object()
 _MAX_FINDINGS = 100
 _MAX_NAMES = 1000
+_RESULT = "the result of "
 
 
 class Broken(Exception):
@@ -218,5 +219,5 @@ def describe(value: object) -> str:
     if isinstance(value, Global):
         return str(value)
     if isinstance(value, Opaque):
-        return f"the result of {value.what}"
+        return value.what if value.what.startswith(_RESULT) else _RESULT + value.what
     return f"a {type(value).__name__}"

@@ -45,7 +45,7 @@ class Plainer:
             raise refuse("config", self.place, str(unfit)) from unfit
 
     def check(self, value: object, depth: int = 0) -> None:
-        """Settings that came as JSON, within the same bounds; long texts are left to ``settings``. Raises ``Refused``."""
+        """Settings that came as JSON, within the same bounds, but that long texts are no reason. Raises ``Refused``."""
         self._count(depth)
         if isinstance(value, (dict, list)):
             for name, item in value.items() if isinstance(value, dict) else enumerate(value):

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 
 from voicescan.dtypes import ElementType
 
+_SHOWN = 200
+"""Of either part of a name: a stream may name one of megabytes again and again."""
+
 
 @dataclass(frozen=True, slots=True)
 class Global:
@@ -19,7 +22,7 @@ class Global:
     offset: int
 
     def __str__(self) -> str:
-        return f"{self.module}.{self.name}"
+        return f"{self.module[:_SHOWN]}.{self.name[:_SHOWN]}"
 
 
 @dataclass(eq=False, slots=True)

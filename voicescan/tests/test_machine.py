@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicescan.findings import Place
-from voicescan.pickles import hides_pickle, read_one, read_whole
+from voicescan.pickles import hides_pickle, hides_pickle_within, read_one, read_whole
 from voicescan.plain import Plainer
 
 _PLAIN = st.recursive(
@@ -63,3 +63,8 @@ def test_numbers_do_not_look_like_hidden_pickles() -> None:
     for _ in range(2000):
         assert hides_pickle(random.normal(0, 0.02, 64).astype(np.float16).tobytes()) is None
     assert hides_pickle(b"cposix\nsystem\n") == "posix.system"
+
+
+@pytest.mark.parametrize("front", [b"", b"\n\x00", b"cc\n", b"system\n", b"c" * 70_000 + b"!"])
+def test_a_name_is_found_whatever_stands_before_it(front: bytes) -> None:
+    assert hides_pickle_within(memoryview(b"\x00" + front + b"cposix\nsystem\n" + bytes(9))) == "posix.system"

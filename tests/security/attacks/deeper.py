@@ -269,6 +269,16 @@ def aside(payload: Payload) -> Iterator[Case]:
     yield Case("aside", "legacy-head", "voice.pth", with_head(pickle.dumps({"a": 1}, 2), "05"))
 
 
+def slow(payload: Payload) -> Iterator[Case]:
+    """Small files whose reading would take more than linear time (the corpus has a bound of seconds)."""
+    yield Case("slow", "names-without-end", "voice.pth", archive(changed("data/0", data=b"c" * 131_070)))
+    made = b"\x80\x02N" + b")\x81" * 60_000 + b"."
+    yield Case("slow", "made-of-what-was-made", "voice.pkl", made, "malicious")
+    long_name = named("a" * (1 << 20), "b") + b"q\x00"
+    again = whole(long_name + b"0h\x00)\x81" * 40_000)
+    yield Case("slow", "long-name-again-and-again", "voice.pkl", again, "malicious")
+
+
 def _numel() -> int:
     return len(next(member for member in honest() if member.name == root() + "data/0").data) // 2
 
@@ -292,5 +302,6 @@ def everything(payload: Payload) -> Iterable[Case]:
         behind_clean_fronts,
         tar_tricks,
         aside,
+        slow,
     ):
         yield from family(payload)
