@@ -21,7 +21,7 @@ from voicescan.safetensors import looks_like_safetensors, read_safetensors
 from voicescan.texts import read_document
 from voicescan.torch_legacy import looks_legacy, read_legacy
 from voicescan.torch_zip import read_torch_zip, root_of
-from voicescan.unpack import decompress, looks_like_tar, room_for, tar_members
+from voicescan.unpack import Room, decompress, looks_like_tar, tar_members
 from voicescan.zip_directory import Directory, Entry, archive_start, looks_like_zip, read_directory
 from voicescan.zip_members import check_sums, content
 
@@ -47,9 +47,9 @@ class Inspection:
     stripped: tuple[str, ...] = ()
 
 
-def inspect(view: memoryview, entry: str, depth: int = 0, room: int | None = None) -> Inspection:
-    """Identify and inspect. Never raises for hostile content. ``room``: bytes that wrappings may still unfold to."""
-    room = room_for(view) if room is None else room
+def inspect(view: memoryview, entry: str, depth: int = 0, room: Room | None = None) -> Inspection:
+    """Identify and inspect. Never raises for hostile content. ``room``: what all wrappings may still unfold to."""
+    room = Room(view) if room is None else room
     if depth > MAX_NESTING:
         return Inspection("unknown", (found("too-deep", Place(entry), f"{depth} layers"),))
     try:
@@ -63,7 +63,7 @@ def inspect(view: memoryview, entry: str, depth: int = 0, room: int | None = Non
     return result if not hidden else Inspection(result.format, (*result.findings, *hidden))
 
 
-def _by_content(view: memoryview, entry: str, depth: int, room: int) -> Inspection:
+def _by_content(view: memoryview, entry: str, depth: int, room: Room) -> Inspection:
     if looks_like_zip(view):
         return _zip(view, entry, depth, room)
     # Before the signatures: the length that a safetensors file begins with may look like a short one.
@@ -79,14 +79,13 @@ def _by_content(view: memoryview, entry: str, depth: int, room: int) -> Inspecti
     return _pickle_or_text(view, entry)
 
 
-def _signed(view: memoryview, signature: Signature, entry: str, depth: int, room: int) -> Inspection:
+def _signed(view: memoryview, signature: Signature, entry: str, depth: int, room: Room) -> Inspection:
     kind = signature.format
     if kind == "numpy":
         return Inspection(kind, tuple(read_npy(view, entry)))
     if kind in COMPRESSED:
         unfolded = decompress(view, kind, entry, room)
-        left = room - len(unfolded.data)
-        inner = inspect(memoryview(unfolded.data), f"{entry}!{kind}", depth + 1, left)
+        inner = inspect(memoryview(unfolded.data), f"{entry}!{kind}", depth + 1, room)
         wrapped = found("archive", Place(entry), f"{inner.format} inside {kind}")
         return Inspection(kind, (wrapped, *unfolded.findings, *inner.findings))
     if kind == "tar":
@@ -103,8 +102,12 @@ def _model(checkpoint: Checkpoint, form: str, entry: str, more: Iterable[Finding
     return Inspection(form, findings, checkpoint, examined.identity, stripped)
 
 
-def _zip(view: memoryview, entry: str, depth: int, room: int) -> Inspection:
+def _zip(view: memoryview, entry: str, depth: int, room: Room) -> Inspection:
     directory = read_directory(view, entry)
+    try:
+        room.take(directory.unfolded, view, "zip", entry)
+    except Refused as refused:
+        raise Refused([*directory.findings, *refused.findings]) from refused
     root = root_of(directory)
     if root is None:
         return _archive(view, directory, entry, depth, room)
@@ -116,7 +119,7 @@ def _zip(view: memoryview, entry: str, depth: int, room: int) -> Inspection:
         return Inspection("torch-zip", (*refused.findings, *strange))
 
 
-def _archive(view: memoryview, directory: Directory, entry: str, depth: int, room: int) -> Inspection:
+def _archive(view: memoryview, directory: Directory, entry: str, depth: int, room: Room) -> Inspection:
     """A zip that torch did not save: every member is looked into."""
     names = {member.name for member in directory.entries}
     program = any(name.endswith(("constants.pkl", "model.json", "archive_format")) for name in names)
@@ -126,7 +129,7 @@ def _archive(view: memoryview, directory: Directory, entry: str, depth: int, roo
     return Inspection("zip", (*findings, *_members(view, directory.entries, entry, depth, room)))
 
 
-def _members(view: memoryview, members: tuple[Entry, ...], entry: str, depth: int, room: int) -> list[Finding]:
+def _members(view: memoryview, members: tuple[Entry, ...], entry: str, depth: int, room: Room) -> list[Finding]:
     findings: list[Finding] = []
     if len(members) > _MAX_MEMBERS:
         findings.append(found("too-deep", Place(entry), f"{len(members)} members"))
@@ -141,7 +144,7 @@ def _members(view: memoryview, members: tuple[Entry, ...], entry: str, depth: in
     return findings
 
 
-def _tar(view: memoryview, entry: str, depth: int, room: int) -> Inspection:
+def _tar(view: memoryview, entry: str, depth: int, room: Room) -> Inspection:
     findings = [found("archive", Place(entry), "a tar archive")]
     for number, member in enumerate(tar_members(view, entry)):
         findings += member.findings
@@ -187,7 +190,7 @@ def _bare(view: memoryview, entry: str) -> Inspection:
     return Inspection("pickle", (*parsed.findings, *away, note))
 
 
-def _hidden_archive(view: memoryview, form: str, entry: str, depth: int, room: int) -> list[Finding]:
+def _hidden_archive(view: memoryview, form: str, entry: str, depth: int, room: Room) -> list[Finding]:
     """A zip archive behind something else: readers that search for its end would open it."""
     start = -1 if form in _ARCHIVES else archive_start(view)
     if start < 0:

@@ -49,29 +49,39 @@ class Unfolded:
     findings: tuple[Finding, ...]
 
 
-def room_for(view: memoryview) -> int:
-    """How many bytes a file may unfold to, all layers together."""
-    return max(UNFOLDING_FLOOR, MAX_UNFOLDING * len(view))
+class Room:
+    """How many bytes a file may still unfold to: one for all its layers and all that lies beside each other in them."""
+
+    def __init__(self, view: memoryview) -> None:
+        self.left = max(UNFOLDING_FLOOR, MAX_UNFOLDING * len(view))
+
+    def take(self, size: int, view: memoryview, what: str, entry: str) -> None:
+        """What ``view``, an archive or a stream, unfolds to is charged. Raises ``Refused`` for a bomb."""
+        left, self.left = self.left, max(0, self.left - size)
+        if size > left:
+            raise refuse("bomb", Place(entry), f"{len(view)} bytes of {what} unfold to more than {left}")
+
+    def take_broken(self) -> None:
+        """What a broken stream unfolded to before it broke is not known: it costs half of what is left."""
+        self.left //= 2
 
 
-def decompress(view: memoryview, kind: str, entry: str, limit: int) -> Unfolded:
-    """All members of a compressed file, at most ``limit`` bytes.
+def decompress(view: memoryview, kind: str, entry: str, room: Room) -> Unfolded:
+    """All members of a compressed file, as far as there is room.
 
     Raises ``Refused`` for a bomb.
     """
     packed: memoryview | bytes = view
     parts: list[bytes] = []
-    used = 0
     for _ in range(_MAX_MEMBERS):
         stream = _open(kind)
         try:
-            parts.append(stream.decompress(packed, limit - used + 1))
+            parts.append(stream.decompress(packed, room.left + 1))
         except (zlib.error, OSError, lzma.LZMAError, EOFError) as error:
+            room.take_broken()
             broken = found("zip-broken", Place(entry), f"{kind}: {error}")
             return Unfolded(b"".join(parts), (broken,))
-        used += len(parts[-1])
-        if used > limit:
-            raise refuse("bomb", Place(entry), f"{len(view)} bytes of {kind} unfold to more than {limit}")
+        room.take(len(parts[-1]), view, kind, entry)
         if not stream.eof:
             return Unfolded(b"".join(parts), (found("zip-broken", Place(entry), f"{kind}: it is cut off"),))
         packed = stream.unused_data

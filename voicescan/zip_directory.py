@@ -7,7 +7,7 @@ first ``PK``.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from voicescan.findings import Finding, Place, Refused
@@ -42,6 +42,11 @@ class Directory:
 
     entries: tuple[Entry, ...]
     findings: tuple[Finding, ...]
+
+    @property
+    def unfolded(self) -> int:
+        """Bytes that its packed members unfold to."""
+        return _unfolded(self.entries)
 
 
 @dataclass(frozen=True)
@@ -95,12 +100,16 @@ def read_directory(view: memoryview, entry: str) -> Directory:
         located = [_located(view, member, entry, findings) for member in entries]
     except (struct.error, UnicodeDecodeError, IndexError) as error:
         raise refuse("zip-broken", Place(entry), str(error)) from error
-    unfolded = sum(member.size for member in located if member.method != STORED)
+    unfolded = _unfolded(located)
     if unfolded > max(UNFOLDING_FLOOR, MAX_UNFOLDING * len(view)):
         raise Refused([*findings, found("bomb", Place(entry), f"{len(view)} bytes unfold to {unfolded}")])
     _check_coverage(view, located, end, entry, findings)
     _check_names(located, entry, findings)
     return Directory(tuple(located), tuple(findings))
+
+
+def _unfolded(members: Iterable[Entry]) -> int:
+    return sum(member.size for member in members if member.method != STORED)
 
 
 def _read_end(view: memoryview, entry: str, findings: list[Finding]) -> _End:

@@ -192,6 +192,19 @@ def wrappings(payload: Payload) -> Iterator[Case]:
     )
 
 
+def siblings(payload: Payload) -> Iterator[Case]:
+    """Archives side by side, each within bounds, that together unfold to hundreds of megabytes."""
+    leaf = archive(Member(f"{number:03}.txt", b"a" * 32_000, method=8) for number in range(250))
+    for count in (2, 60):
+        members = [Member(f"{number:03}.txt", leaf, method=8) for number in range(count)]
+        yield Case("siblings", f"zips-{count}", "voice.zip", archive(members), "malicious")
+    text = gzip.compress(b"a" * (5 << 20))
+    yield Case("siblings", "streams", "voice.tar", _tar({f"{number}.gz": text for number in range(100)}), "malicious")
+    packed = bz2.compress(b"a" * (7 << 20))
+    broken = {f"{number}.bz2": packed[:-4] + b"\x00\x00\x00\x00" for number in range(200)}
+    yield Case("siblings", "broken-streams", "voice.tar", _tar(broken))
+
+
 def junk(payload: Payload) -> Iterator[Case]:
     """Something in front of the archive, or behind it."""
     twin = _twin(payload)
@@ -263,5 +276,5 @@ def _tar_link() -> bytes:
 
 def everything(payload: Payload) -> Iterable[Case]:
     """All families of this module."""
-    for family in (zip_fields, zip_names, hidden_places, storages, wrappings, junk, legacy):
+    for family in (zip_fields, zip_names, hidden_places, storages, wrappings, siblings, junk, legacy):
         yield from family(payload)
