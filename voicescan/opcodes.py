@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import pickle
+import re
 import struct
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from voicescan.machine import Broken, Machine
 from voicescan.values import Collection, Opaque, Pairs
 
 Action = Callable[[Machine], None]
+_DECIMAL = re.compile(rb"-?(0|[1-9]\d*)\Z")
 
 
 def _constant(value: object) -> Action:
@@ -77,12 +79,12 @@ def _decimal_long(machine: Machine) -> None:
 
 
 def _parse_decimal(machine: Machine, text: bytes) -> int:
+    """As picklers write it. Readers differ on the rest: C's takes ``010`` for 8, Python's for 10."""
     if len(text) > MAX_LONG_BYTES:
         raise Broken(f"an integer of {len(text)} digits, at {machine.at}")
-    try:
-        return int(text)
-    except ValueError as error:
-        raise Broken(f"not an integer, at {machine.at}") from error
+    if not _DECIMAL.match(text):
+        raise Broken(f"not an integer, at {machine.at}")
+    return int(text)
 
 
 def _decimal_float(machine: Machine) -> None:

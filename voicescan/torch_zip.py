@@ -61,7 +61,8 @@ def read_torch_zip(view: memoryview, directory: Directory, root: str, entry: str
     strangers: list[Entry] = []
     pickles: list[Entry] = []
     for member in directory.entries:
-        name = member.name.removeprefix(root)
+        inside = member.name.startswith(root)
+        name = member.name.removeprefix(root) if inside else ""
         if member.name.endswith("/") and not member.packed:
             continue
         stored = _STORAGE.match(name)
@@ -73,7 +74,7 @@ def read_torch_zip(view: memoryview, directory: Directory, root: str, entry: str
             findings += _check_text(view, member, _TEXTS[name], entry)
         else:
             strangers.append(member)
-            findings.append(_stranger(member, name, entry))
+            findings.append(_stranger(member, name or member.name, entry))
     if verify:
         findings += check_sums(view, directory.entries, entry)
     parsed = [_read(view, member, entry) for member in pickles]

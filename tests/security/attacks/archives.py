@@ -133,6 +133,10 @@ def zip_names(payload: Payload) -> Iterator[Case]:
     rest = [member for member in honest() if member.name != pickle_name]
     yield Case("zip-names", "twice-hostile-first", "voice.pth", archive([first, second, *rest]))
     yield Case("zip-names", "twice-hostile-last", "voice.pth", archive([second, *rest, first]))
+    storage = Member("data/0", next(member.data for member in honest() if member.name == root() + "data/0"))
+    infinite = changed("data/0", data=b"\x00\x7c" * (len(storage.data) // 2))
+    yield Case("zip-names", "storage-outside-root", "voice.pth", archive([storage, *infinite]))
+    yield Case("zip-names", "version-outside-root", "voice.pth", archive([*honest(), Member("version", b"3\n")]))
     link = Member(root() + "data/link", b"/etc/passwd", attributes=0xA1FF0000)
     yield Case("zip-names", "symbolic-link", "voice.pth", archive([*honest(), link]))
 

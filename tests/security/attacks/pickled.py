@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import pickletools
 import struct
 from collections.abc import Iterable, Iterator
 
@@ -186,6 +187,20 @@ def broken_streams(payload: Payload) -> Iterator[Case]:
         yield Case("broken-streams", f"honest-cut-at-{cut}", "voice.ckpt", hostile(honest[:cut]))
 
 
+def odd_numbers(payload: Payload) -> Iterator[Case]:
+    """Whole numbers in text that unpicklers read differently, where a weight begins in its storage."""
+    honest = data_pickle()
+    operations = list(pickletools.genops(honest))
+    at = next(index for index, (code, _, _) in enumerate(operations) if code.name == "BINPERSID") + 1
+    start, end = operations[at][2], operations[at + 1][2]
+    assert start is not None
+    assert end is not None
+    texts = ["I00_0", "I010", "I0x0", "I\t0", "I0\t", "I+0", "I000", "I-", "L010L", "L0x0L", "L0b0", "L0LL"]
+    for number in map(str.encode, texts):
+        pickled = honest[:start] + number + b"\n" + honest[end:]
+        yield Case("odd-numbers", number.decode(), "voice.ckpt", hostile(pickled))
+
+
 def several_pickles(payload: Payload) -> Iterator[Case]:
     """What comes behind the first STOP."""
     honest = data_pickle()
@@ -286,6 +301,7 @@ def everything(payload: Payload) -> Iterable[Case]:
         opcode_tricks,
         misused_constructors,
         broken_streams,
+        odd_numbers,
         several_pickles,
         bombs_in_pickles,
         protocols,
