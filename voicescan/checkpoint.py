@@ -14,7 +14,7 @@ from voicescan.contents import parts_of, storages_in
 from voicescan.dtypes import Array
 from voicescan.findings import Finding, Place, Refused, deciding
 from voicescan.limits import MAX_FILE
-from voicescan.rules import found, refuse
+from voicescan.rules import encodable, found, printable, refuse
 from voicescan.safetensors import config_of, looks_like_safetensors, read_safetensors
 from voicescan.tensors import StorageBytes, StoredTensor, TensorMap, materialise
 from voicescan.torch_legacy import TorchLegacy, looks_legacy, read_legacy
@@ -50,7 +50,7 @@ def open_view(source: str | os.PathLike[str] | bytes) -> memoryview:
     """Read-only bytes of a file (memory-mapped, no link followed blindly) or of an object. Raises ``Refused``."""
     if isinstance(source, bytes):
         return memoryview(source)
-    place = Place(str(source))
+    place = Place(encodable(str(source)))
     try:
         # Opening a pipe would otherwise wait for someone to write into it.
         with open(os.open(source, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
@@ -95,7 +95,8 @@ def from_safetensors(view: memoryview, entry: str) -> Checkpoint:
     """A checkpoint from a safetensors file; settings come from its metadata."""
     read = read_safetensors(view, entry)
     config = config_of(read.metadata, entry)
-    stripped = tuple(f"metadata {key}" for key in read.metadata if key not in ("config", "info", "head", "format"))
+    left = [key for key in read.metadata if key not in ("config", "info", "head", "format")]
+    stripped = tuple(printable(f"metadata {key}") for key in left)
     return Checkpoint(
         read.tensors, config, read.metadata.get("info", ""), "PK", "safetensors", {}, stripped, read.findings
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from voicescan.findings import Place, Refused
 from voicescan.plain import Plainer
+from voicescan.rules import printable
 from voicescan.values import Bag, Collection, Pairs, Storage, TensorRef
 
 _TABLES = ("weight", "model", "state_dict", "model_state_dict", "generator", "weights", "net_g", "params")
@@ -74,7 +75,7 @@ def _rest(items: dict[str, object], entry: str) -> tuple[str, dict[str, object],
             extra[key] = Plainer(Place(entry)).convert(items[key])
         except Refused:
             continue
-    return info, extra, [f"item {key[:80]}" for key in items if key not in extra]
+    return info, extra, [printable(f"item {key[:80]}") for key in items if key not in extra]
 
 
 def leaves(top: object) -> Iterator[tuple[str, object]]:

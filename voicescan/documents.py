@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable
 
@@ -13,6 +14,9 @@ from voicescan.limits import MAX_DOCUMENT, MAX_DOCUMENT_DEPTH
 from voicescan.rules import refuse
 
 _MAX_EVENTS = 100_000
+_INTEGER = "tag:yaml.org,2002:int"
+_MAX_DIGITS = 256
+"""YAML 1.1 counts in sixties, too (``1:30``), and that takes quadratic time."""
 _LOADER: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's where it is installed: ten times faster."""
 
@@ -75,7 +79,7 @@ def parse_yaml(raw: bytes, entry: str, limit: int = MAX_DOCUMENT) -> object:
             return None
         _check_unique(root)
         return SafeConstructor().construct_document(root)
-    except (ValueError, yaml.YAMLError, RecursionError) as error:
+    except (ValueError, ArithmeticError, yaml.YAMLError, RecursionError) as error:
         raise refuse("document", place, str(error)) from error
 
 
@@ -96,7 +100,7 @@ def _check_events(events: Iterable[yaml.Event]) -> None:
 
 
 def _check_unique(root: yaml.Node) -> None:
-    """No key twice; the tree is walked without recursion. Aliases were refused before, so it is a tree."""
+    """No key twice, no endless number; the tree is walked without recursion. It is one: aliases were refused before."""
     waiting = [root]
     while waiting:
         node = waiting.pop()
@@ -106,4 +110,6 @@ def _check_unique(root: yaml.Node) -> None:
             keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
             if len(set(keys)) != len(node.value):
                 raise _Invalid("a key occurs twice, or is no plain value")
-            waiting += [value for _, value in node.value]
+            waiting += itertools.chain.from_iterable(node.value)
+        elif node.tag == _INTEGER and len(node.value) > _MAX_DIGITS:
+            raise _Invalid(f"a number of {len(node.value)} digits")

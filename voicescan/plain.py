@@ -6,7 +6,7 @@ import math
 
 from voicescan.findings import Place
 from voicescan.limits import MAX_CONFIG_DEPTH, MAX_CONFIG_TEXT, MAX_CONFIG_VALUES
-from voicescan.rules import refuse
+from voicescan.rules import printable, refuse
 from voicescan.values import Bag, Collection, Pairs
 
 _MAX_NUMBER = 1 << 63
@@ -61,7 +61,7 @@ class Plainer:
         except _Unfit as unfit:
             if strict:
                 raise refuse("config", self.place, f"{name[:80]} is {unfit}") from unfit
-            self.dropped.append(f"setting {name[:120]}")
+            self.dropped.append(printable(f"setting {name[:120]}"))
 
     def _convert(self, value: object, depth: int, strict: bool) -> object:
         self._count(depth)

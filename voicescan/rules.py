@@ -206,6 +206,11 @@ RULES: dict[str, Rule] = {
         "无法从内容判断文件类型：{detail}。",
     ),
     "unreadable-file": Rule("unreadable", "The file cannot be read: {detail}.", "无法读取文件：{detail}。"),
+    "scanner-failed": Rule(
+        "unreadable",
+        "The scanner failed on this file: {detail}. Do not use the file, and report it to those who make the scanner.",
+        "扫描器处理此文件时出错：{detail}。请勿使用该文件，并向扫描器的开发者报告。",
+    ),
     "no-model": Rule(
         "note",
         "The file is harmless, but no voice model: {detail}. A hub does not take it as stage 1 or stage 2.",
@@ -222,7 +227,7 @@ RULES: dict[str, Rule] = {
 def found(rule: str, place: Place, detail: str = "") -> Finding:
     """A finding of ``rule``; hostile text in ``detail`` is made printable and short."""
     template = RULES[rule]
-    shown = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in detail[:_SHOWN])
+    shown = printable(detail)
     return Finding(
         rule=rule,
         place=place,
@@ -230,6 +235,16 @@ def found(rule: str, place: Place, detail: str = "") -> Finding:
         message_en=template.english.replace("{detail}", shown),
         message_zh=template.chinese.replace("{detail}", shown),
     )
+
+
+def printable(text: str) -> str:
+    """Hostile text as it may be shown and written: short, and what cannot be printed (lone surrogates, too) escaped."""
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text[:_SHOWN])
+
+
+def encodable(name: str) -> str:
+    """A file's name as reports can write it: bytes of it that are not UTF-8 are escaped."""
+    return name.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def refuse(rule: str, place: Place, detail: str = "") -> Refused:

@@ -24,6 +24,7 @@ from voicescan.tensors import StoredTensor
 
 _RULE = "safetensors-header"
 _MAX_METADATA = 256
+_MAX_EXTENT = 1 << 48
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,8 @@ def _tensor(name: str, item: object, data: memoryview, spans: list[tuple[int, in
     start, end = offsets
     if not start <= end <= len(data) or end - start != math.prod(shape) * element.size:
         raise refuse(_RULE, place, f"the size of {name[:80]}")
+    if math.prod(filter(None, shape)) >= _MAX_EXTENT:
+        raise refuse(_RULE, place, f"the shape of {name[:80]}")
     spans.append((start, end, name))
     bits = np.frombuffer(data[start:end], dtype=element.raw).reshape(shape)
     return StoredTensor(name, element, bits)
@@ -104,7 +107,7 @@ def _tensor(name: str, item: object, data: memoryview, spans: list[tuple[int, in
 def _naturals(value: object, longest: int) -> bool:
     if not isinstance(value, list) or len(value) > longest:
         return False
-    return all(type(item) is int and 0 <= item < 1 << 48 for item in value)
+    return all(type(item) is int and 0 <= item < _MAX_EXTENT for item in value)
 
 
 def _check_spans(spans: list[tuple[int, int, str]], size: int, place: Place) -> None:

@@ -7,16 +7,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from voicescan.checkpoint import open_view
-from voicescan.findings import Refused
+from voicescan.findings import Place, Refused
 from voicescan.inspection import Inspection, inspect
 from voicescan.report import Report, report_on
+from voicescan.rules import encodable, found
 
 ALL_CLEAN, HOSTILE, UNREADABLE = 0, 1, 5
 
 
 def scan(path: str | os.PathLike[str]) -> Report:
     """Scan one file. Whatever it holds, the answer is a report."""
-    return report_on(str(path), _inspected(Path(path)))
+    return report_on(encodable(str(path)), _inspected(Path(path)))
 
 
 def scan_bytes(content: bytes, name: str) -> Report:
@@ -29,7 +30,11 @@ def _inspected(path: Path) -> Inspection:
         view = open_view(path)
     except Refused as refused:
         return Inspection("unknown", refused.findings)
-    return inspect(view, path.name)
+    name = encodable(path.name)
+    try:
+        return inspect(view, name)
+    except Exception as error:  # noqa: BLE001 (a file that no reader foresaw must not hide the report on another)
+        return Inspection("unknown", (found("scanner-failed", Place(name), f"{type(error).__name__}: {error}"),))
 
 
 def files_under(paths: Iterable[str | os.PathLike[str]]) -> Iterator[Path]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from voicescan.findings import Finding, Place
 from voicescan.plain import FORMATIVE
-from voicescan.rules import found
+from voicescan.rules import found, printable
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ class _Validation:
             elif name in FORMATIVE:
                 self.findings.append(found("config", Place(self.entry), f"{name} is not a table"))
             else:
-                self.dropped.append(f"setting {name}")
+                self.dropped.append(printable(f"setting {name}"))
         return Settings(kept, tuple(self.dropped), tuple(self.findings))
 
     def section(self, title: str, values: Mapping[str, object]) -> dict[str, object]:
@@ -183,7 +183,7 @@ class _Validation:
         if check is not None and formative:
             self.findings.append(found("config", Place(self.entry), f"{label} = {str(value)[:80]}"))
         else:
-            self.dropped.append(f"setting {label[:120]}")
+            self.dropped.append(printable(f"setting {label[:120]}"))
         return {}
 
 

@@ -124,7 +124,7 @@ def _tensor(name: str, value: object, storages: _Storages, entry: str) -> Stored
     elements = storages.get(value.storage)
     count = math.prod(value.shape)
     last = value.start + sum((size - 1) * step for size, step in zip(value.shape, value.strides, strict=True))
-    if count == 0 and value.start <= len(elements) and max(value.shape) < 1 << 31:
+    if count == 0 and value.start <= len(elements) and math.prod(filter(None, value.shape)) < 1 << 31:
         return StoredTensor(name, value.storage.element, np.empty(value.shape, value.storage.element.raw))
     if count > max(_MAX_SHARING * len(elements), _SMALL >> 4) or last >= len(elements):
         raise refuse("tensor-shape", place, f"{name}: {value.shape} on {len(elements)} numbers")

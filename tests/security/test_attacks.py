@@ -83,6 +83,8 @@ def _judge(case: Case, report: Report) -> str | None:
         return f"{case.family}/{case.name} passed as clean"
     if case.expected == "malicious" and report.verdict != "malicious":
         return f"{case.family}/{case.name} is only {report.verdict}: {[one.rule for one in report.findings[:3]]}"
+    if any(one.rule == "scanner-failed" for one in report.findings):
+        return f"{case.family}/{case.name} makes the scanner fail: {report.findings[0].message_en}"
     if not all(one.message_en and one.message_zh for one in report.findings):
         return f"{case.family}/{case.name} is not explained"
     return None

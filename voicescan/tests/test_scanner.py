@@ -14,6 +14,7 @@ from voicescan import cli_scan, scan, scan_bytes
 from voicescan.__main__ import main
 from voicescan.documents import parse_json, parse_yaml
 from voicescan.findings import Refused
+from voicescan.inspection import Inspection, inspect
 
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "data" / "golden" / "checkpoints"
 HONEST = GOLDEN / "tiny-e15.ckpt"
@@ -83,13 +84,52 @@ def test_plain_arrays_are_clean(shape: tuple[int, ...]) -> None:
     assert scan_bytes(buffer.getvalue(), "a.npy").verdict == "clean"
 
 
+@pytest.mark.parametrize("form", [["--json"], ["--sarif"], []])
+def test_no_name_in_a_file_or_of_one_keeps_back_the_report_on_another(
+    tmp_path: Path, hostile: Path, form: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    metadata = {"config": '{"model": {"version": "nano"}}', "\ud800": "x"}
+    tensor = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+    raw = json.dumps({"__metadata__": metadata, "model.h.a": tensor}).encode()
+    (tmp_path / "a.safetensors").write_bytes(len(raw).to_bytes(8, "little") + raw + bytes(4))
+    (tmp_path / os.fsdecode(b"b\xff.pth")).write_bytes(b"?")
+    assert main([str(tmp_path), *form]) == 1
+    assert "hostile.pth" in capsys.readouterr().out
+
+
+def test_a_file_that_no_reader_foresaw_is_unreadable(
+    tmp_path: Path, hostile: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def inspected(view: memoryview, entry: str) -> Inspection:
+        if entry != hostile.name:
+            raise ValueError("unforeseen")
+        return inspect(view, entry)
+
+    monkeypatch.setattr("voicescan.scanner.inspect", inspected)
+    (tmp_path / "a.pth").write_bytes(b"?")
+    reports, code = cli_scan([tmp_path])
+    assert [report["verdict"] for report in reports] == ["unreadable", "malicious"]
+    assert code == 1
+
+
 def test_hostile_names_are_made_printable(tmp_path: Path) -> None:
     path = tmp_path / "x.pth"
     path.write_bytes("\u202eevil\nsystem\n.".join(["c", ""]).encode())
     assert all(finding.message_en.isprintable() for finding in scan(path).findings)
 
 
-@pytest.mark.parametrize("text", [b"a: 1\na: 2", b"a: &x 1\nb: *x", b"a: !!python/none x", b"[" * 100, b"\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"a: 1\na: 2",
+        b"a: &x 1\nb: *x",
+        b"a: !!python/none x",
+        b"[" * 100,
+        b"\xff",
+        b"a: " + b"1:" * 180 + b"1.5",
+        b"a: " + b"1:" * 180 + b"1",
+    ],
+)
 def test_yaml_refuses(text: bytes) -> None:
     with pytest.raises(Refused):
         parse_yaml(text, "card.yaml")

@@ -256,7 +256,10 @@ def aside(payload: Payload) -> Iterator[Case]:
         False,
         b"N",
     )
-    for name, extra in {"storage-lies": lying, "tensor-outside": outside}.items():
+    half = values("storage", named("torch", "HalfStorage"), "0", "cpu", _numel()) + b"Q"
+    largest = (1 << 31) - 1
+    empty = call("torch._utils", "_rebuild_tensor_v2", half, 0, (0, *[largest] * 3), (1,) * 4, False, b"N")
+    for name, extra in {"storage-lies": lying, "tensor-outside": outside, "empty-but-endless": empty}.items():
         yield Case("aside", name, "voice.pth", hostile(_with_item("optimizer", b"]" + extra + b"a")))
     system = call("os", "system", payload.command)
     for key in ("optimizer", "callbacks", "info", "__class__", "hyper_parameters"):

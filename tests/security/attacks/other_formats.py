@@ -60,6 +60,7 @@ def safetensors(payload: Payload) -> Iterator[Case]:
         "metadata-list": _safetensors({"__metadata__": ["a"], "a": a}, eight),
         "metadata-script": _safetensors({"__metadata__": {"name": "<script>alert(1)</script>"}, "a": a}, eight),
         "metadata-image": _safetensors({"__metadata__": {"name": "<img src=x onerror=alert(1)>"}, "a": a}, eight),
+        "empty-beyond-address-space": _safetensors({"a": _record(0, 0, [0, 1 << 47, 1 << 47])}),
         "zip-behind": _safetensors({"a": a}, eight) + hostile(data_pickle()),
         "million-names": _safetensors({f"t{index}": _record(0, 0, [0]) for index in range(21_000)}),
     }
@@ -238,6 +239,9 @@ def documents(payload: Payload) -> Iterator[Case]:
         "binary": "a: !!binary aGVsbG8=\n",
         "two-documents": "a: 1\n---\nb: 2\n",
         "control": "a: \x00\n",
+        "beyond-floats": "a: " + "1:" * 180 + "1.5\n",
+        "quadratic-sixties": "a: 1" + ":1" * 200_000 + "\n",
+        "quadratic-sixties-as-name": "? 1" + ":1" * 200_000 + "\n: a\n",
     }
     for name, content in yamls.items():
         yield Case("documents", f"yaml-{name}", "voice.yaml", content.encode())
