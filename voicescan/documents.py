@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 
 import yaml
-from yaml.constructor import SafeConstructor
+from yaml.constructor import BaseConstructor, SafeConstructor
 
 from voicescan.findings import Place
 from voicescan.limits import MAX_DOCUMENT, MAX_DOCUMENT_DEPTH
@@ -68,6 +68,15 @@ def _depth(raw: bytes) -> int:
 
 def parse_yaml(raw: bytes, entry: str, limit: int = MAX_DOCUMENT) -> object:
     """The value of a YAML document with plain types only. Raises ``Refused`` (rule ``document``)."""
+    return _parse_yaml(raw, entry, limit, SafeConstructor())
+
+
+def parse_yaml_texts(raw: bytes, entry: str, limit: int = MAX_DOCUMENT) -> object:
+    """Like ``parse_yaml``, every scalar as the text that is written: ``no``, ``null`` and ``007`` are words there."""
+    return _parse_yaml(raw, entry, limit, BaseConstructor())
+
+
+def _parse_yaml(raw: bytes, entry: str, limit: int, constructor: BaseConstructor) -> object:
     place = Place(entry)
     if len(raw) > limit:
         raise refuse("document", place, f"{len(raw)} bytes")
@@ -78,7 +87,7 @@ def parse_yaml(raw: bytes, entry: str, limit: int = MAX_DOCUMENT) -> object:
         if root is None:
             return None
         _check_unique(root)
-        return SafeConstructor().construct_document(root)
+        return constructor.construct_document(root)
     except (ValueError, ArithmeticError, yaml.YAMLError, RecursionError) as error:
         raise refuse("document", place, str(error)) from error
 

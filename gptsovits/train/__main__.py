@@ -71,7 +71,8 @@ def _prepare(given: argparse.Namespace) -> int:
     from gptsovits.train.prepare import Preparer, content_of, read_list
 
     stage2 = read_voice_file(given.stage2)
-    lexicons = yaml.safe_load(given.lexicon.read_text(encoding="utf-8")) if given.lexicon else {}
+    lexicon = given.lexicon.read_text(encoding="utf-8") if given.lexicon else "{}"
+    lexicons = yaml.load(lexicon, yaml.BaseLoader)  # noqa: S506 (texts only: `no`, `null` and `007` are words)
     preparer = Preparer(
         content_of(given.encoder), load_s2(stage2.tensors, stage2.config),
         BertFeatures.load(given.bert) if given.bert else None, lexicons,

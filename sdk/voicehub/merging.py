@@ -128,7 +128,8 @@ def _lexicons(path: Path | None) -> Mapping[str, Any]:
     if path is None or not path.is_file():
         return {}
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        text = path.read_text(encoding="utf-8")
+        found = yaml.load(text, yaml.BaseLoader) or {}  # noqa: S506 (texts only: `no`, `null` and `007` are words)
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(f"{path} is no lexicon.", hint="It maps languages to words and words to phones.") from error
     if not isinstance(found, dict) or not all(isinstance(words, dict) for words in found.values()):

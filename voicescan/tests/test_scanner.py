@@ -12,7 +12,7 @@ import pytest
 
 from voicescan import cli_scan, scan, scan_bytes
 from voicescan.__main__ import main
-from voicescan.documents import parse_json, parse_yaml
+from voicescan.documents import parse_json, parse_yaml, parse_yaml_texts
 from voicescan.findings import Refused
 from voicescan.inspection import Inspection, inspect
 
@@ -139,6 +139,16 @@ def test_yaml_refuses(text: bytes) -> None:
 def test_json_refuses(text: bytes) -> None:
     with pytest.raises(Refused):
         parse_json(text, "a.json")
+
+
+def test_words_of_a_document_stay_what_is_written() -> None:
+    words = b"no: {on: [yes, ~], null: 1e3, 007: 1:30, 1_0: 2001-01-01, <<: 0x1, =: ''}"
+    assert parse_yaml_texts(words, "l.yaml") == {
+        "no": {"on": ["yes", "~"], "null": "1e3", "007": "1:30", "1_0": "2001-01-01", "<<": "0x1", "=": ""}
+    }
+    for wrong in (b"a: &x 1\nb: *x", b"a: !!binary x", b"a: 1\na: 2", b"[" * 100):
+        with pytest.raises(Refused):
+            parse_yaml_texts(wrong, "l.yaml")
 
 
 def test_documents_are_read() -> None:

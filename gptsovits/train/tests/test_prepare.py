@@ -36,7 +36,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
         soundfile.write(folder / f"{name}.wav", np.stack((wave, wave), 1), rate, subtype="FLOAT")
     lines = ["/elsewhere/a.wav|me|EN|Hello world.", "not a line", "b.wav|me|zh|你好。", "loud.wav|me|en|No."]
     (folder / "my.list").write_text("\n".join(lines), encoding="utf-8")
-    (folder / "lexicon.yaml").write_text("en:\n  hello: [HH, AW1]\n")
+    (folder / "lexicon.yaml").write_text("en:\n  hello: [HH, AW1]\n  no: [N, OW1]\n")
     return folder
 
 

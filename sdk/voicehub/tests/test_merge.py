@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from blake3 import blake3
 from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
@@ -57,6 +58,14 @@ def test_conflicts_are_listed_and_nothing_is_written(sides: list[Path], tmp_path
     assert all(part in text for part in ("lexicon en/gif", "JH", "Y"))
     assert not (tmp_path / "out").exists()
     assert _run(*sides, "-o", tmp_path / "out", "--lexicon", "ours")[0] == 0
+
+
+def test_words_that_yaml_takes_for_other_things_are_words(sides: list[Path], tmp_path: Path) -> None:
+    for side in sides:
+        (side / "lexicon.yaml").write_text("no:\n  on: [AA1, N]\n  007: [S]\n  null: [N]\n")
+    assert _run(*sides, "-o", tmp_path / "out")[0] == 0
+    written = yaml.safe_load((tmp_path / "out" / "lexicon.yaml").read_text())
+    assert written == {"no": {"on": ["AA1", "N"], "007": ["S"], "null": ["N"]}}
 
 
 def test_wrong_calls_say_how_it_is_done(sides: list[Path], tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+import yaml
 from blake3 import blake3
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
@@ -143,6 +144,19 @@ def test_a_lexicon_is_written_anew(objects: ObjectStore, sandbox: Sandbox) -> No
     assert (
         objects.open(Area.SERVED, completed.files[0].object.digest).read() == b"en:\n  hub:\n  - HH\n  - AH1\n  - B\n"
     )
+
+
+def test_words_of_a_lexicon_are_no_truth_values_and_no_numbers(objects: ObjectStore, sandbox: Sandbox) -> None:
+    lines = b"en:\n  no: N OW1\n  on: AA1 N\n  null: N AH1 L\n  007: S EH1 V AH0 N\n"
+    completed = StaticScanner(objects, sandbox).scan(pushed(objects, ("lexicon", "l.yaml", lines)))
+    assert completed.verdict == "clean", completed.findings
+    written = yaml.safe_load(objects.open(Area.SERVED, completed.files[0].object.digest).read())
+    assert {word: " ".join(phones) for word, phones in written["en"].items()} == {
+        "no": "N OW1",
+        "on": "AA1 N",
+        "null": "N AH1 L",
+        "007": "S EH1 V AH0 N",
+    }
 
 
 def test_two_files_of_one_stage_are_refused(objects: ObjectStore, sandbox: Sandbox) -> None:

@@ -12,7 +12,7 @@ from gptsovits.text.sequence import TextError
 from services.scanner.sandbox.channel import Channel
 from services.scanner.workers.upload import Upload, scan_one
 from voicescan.checkpoint import open_view
-from voicescan.documents import parse_yaml
+from voicescan.documents import parse_yaml_texts
 
 
 def main(argument: Mapping[str, Any], channel: Channel) -> None:
@@ -21,7 +21,7 @@ def main(argument: Mapping[str, Any], channel: Channel) -> None:
 
 
 def _lexicon(upload: Upload) -> None:
-    content = parse_yaml(bytes(open_view(upload.path)), upload.filename)
+    content = parse_yaml_texts(bytes(open_view(upload.path)), upload.filename)
     try:
         cleaned = _checked_lexicon(content)
     except (TextError, ValueError) as error:
@@ -39,8 +39,8 @@ def _checked_lexicon(content: object) -> dict[str, dict[str, list[str]]]:
     for language, words in content.items():
         if not isinstance(words, dict):
             raise ValueError(f"The lexicon of {language} is no table of words.")
-        cleaned[str(language)] = {str(word): _phones(phones) for word, phones in words.items()}
-        check_lexicon(cleaned[str(language)])
+        cleaned[language] = {word: _phones(phones) for word, phones in words.items()}
+        check_lexicon(cleaned[language])
     return cleaned
 
 
