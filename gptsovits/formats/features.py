@@ -32,6 +32,9 @@ from gptsovits.runtime.sampling import Floats, Tokens
 FORMAT = "voicehub-features/1"
 MAX_TARGET_PHONES = 4096
 SPEAKER_DIM = 20480
+PROMPT_TENSORS = ("reference_wave", "ssl", "phones", "bert", "sv_emb")
+PROMPT_LABELS = ("sample_rate", "text", "language")
+CONDITIONING_TENSORS = ("ge", "codes", "phones", "bert")
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,9 @@ class TargetFeatures:
 
 def write_prompt_features(path: Path, prompt: Prompt, sample_rate: int = 32000) -> Path:
     """Writes a prompt file."""
-    tensors = {
-        "reference_wave": prompt.wave,
-        "ssl": prompt.features,
-        "phones": prompt.phones,
-        "bert": prompt.bert,
-        "sv_emb": prompt.speaker,
-    }
-    labels = {"sample_rate": str(sample_rate), "text": prompt.text, "language": prompt.language}
+    values = (prompt.wave, prompt.features, prompt.phones, prompt.bert, prompt.speaker)
+    tensors = dict(zip(PROMPT_TENSORS, values, strict=True))
+    labels = dict(zip(PROMPT_LABELS, (str(sample_rate), prompt.text, prompt.language), strict=True))
     return _write(path, "prompt", tensors, labels)
 
 
@@ -98,7 +96,7 @@ def read_target_features(path: Path) -> TargetFeatures:
 
 def write_conditioning(path: Path, conditioning: Conditioning) -> Path:
     """Writes a private prompt: no audio, no text."""
-    tensors = {name: getattr(conditioning, name) for name in ("ge", "codes", "phones", "bert")}
+    tensors = {name: getattr(conditioning, name) for name in CONDITIONING_TENSORS}
     return _write(path, "conditioning", tensors, {})
 
 

@@ -15,7 +15,7 @@ import yaml
 from blake3 import blake3
 from google.protobuf import json_format
 from google.protobuf.struct_pb2 import Struct
-from safetensors.numpy import save
+from safetensors.numpy import load, save
 
 from services.common.objects import Area, ObjectStore, open_store
 from services.scanner.sandbox import Sandbox
@@ -157,6 +157,35 @@ def test_words_of_a_lexicon_are_no_truth_values_and_no_numbers(objects: ObjectSt
         "null": "N AH1 L",
         "007": "S EH1 V AH0 N",
     }
+
+
+def conditioning(**more: np.ndarray[Any, Any]) -> dict[str, np.ndarray[Any, Any]]:
+    ids = np.zeros(3, np.int64)
+    ge, bert = np.zeros((1, 8, 1), np.float32), np.zeros((4, 3), np.float32)
+    own: dict[str, np.ndarray[Any, Any]] = {"ge": ge, "codes": ids, "phones": ids, "bert": bert}
+    return own | more
+
+
+def test_a_feature_file_keeps_what_its_kind_knows(objects: ObjectStore, sandbox: Sandbox) -> None:
+    labels = {"format": "voicehub-features/1", "kind": "conditioning", "text": "who is this", "other": "x"}
+    content = save(conditioning(ssl=np.full(4, np.nan, np.float32), wave=np.ones(4, np.float32)), labels)
+    completed = StaticScanner(objects, sandbox).scan(pushed(objects, ("prompt", "p.safetensors", content)))
+    assert completed.verdict == "clean", completed.findings
+    served = objects.open(Area.SERVED, completed.files[0].object.digest).read()
+    assert set(load(served)) == set(conditioning())
+    assert b"who is this" not in served
+    assert set(completed.stripped) == {
+        f"p.safetensors: {what}" for what in ("tensor ssl", "tensor wave", "metadata text", "metadata other")
+    }
+
+
+def test_a_feature_file_that_is_not_clean_is_not_served(objects: ObjectStore, sandbox: Sandbox) -> None:
+    labels = {"format": "voicehub-features/1", "kind": "conditioning", "text": "<script>alert(1)</script>"}
+    event = pushed(objects, ("prompt", "p.safetensors", save(conditioning(), labels)))
+    completed = StaticScanner(objects, sandbox).scan(event)
+    assert completed.verdict == "suspicious"
+    assert {finding.rule for finding in completed.findings} == {"document"}
+    assert not list(objects.digests(Area.SERVED))
 
 
 def test_two_files_of_one_stage_are_refused(objects: ObjectStore, sandbox: Sandbox) -> None:

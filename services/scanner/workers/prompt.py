@@ -8,11 +8,20 @@ from typing import Any
 import safetensors.numpy
 
 from gptsovits.errors import VoiceError
-from gptsovits.formats.features import read_conditioning, read_prompt_features
+from gptsovits.formats.features import (
+    CONDITIONING_TENSORS,
+    PROMPT_LABELS,
+    PROMPT_TENSORS,
+    read_conditioning,
+    read_prompt_features,
+)
 from services.scanner.sandbox.channel import Channel
 from services.scanner.workers import audio
 from services.scanner.workers.upload import Upload, scan_one
 from voicescan.checkpoint import open_view
+from voicescan.findings import verdict_of
+from voicescan.inspection import inspect
+from voicescan.rules import printable
 from voicescan.safetensors import looks_like_safetensors, read_safetensors
 
 
@@ -46,12 +55,14 @@ def _prompt(upload: Upload) -> None:
 
 
 def _features(upload: Upload, view: memoryview) -> None:
+    findings = inspect(view, upload.filename).findings
+    if (verdict := verdict_of(findings)) != "clean":
+        upload.verdict(verdict, findings)
+        return
     found = read_safetensors(view, upload.filename)
+    private = found.metadata.get("kind") == "conditioning"
     try:
-        if found.metadata.get("kind") == "conditioning":
-            read_conditioning(upload.path)
-        else:
-            read_prompt_features(upload.path)
+        read_conditioning(upload.path) if private else read_prompt_features(upload.path)
     except VoiceError as error:
         upload.refuse(
             "features",
@@ -59,10 +70,10 @@ def _features(upload: Upload, view: memoryview) -> None:
             "特征文件的内容不完整或格式不符，请重新生成。",
         )
         return
-    tensors = {name: tensor.array for name, tensor in found.tensors.items()}
-    kept = {
-        key: value
-        for key, value in found.metadata.items()
-        if key in ("format", "kind", "sample_rate", "text", "language")
-    }
-    upload.file("prompts", ".safetensors", safetensors.numpy.save(tensors, kept))
+    names, labels = (CONDITIONING_TENSORS, ()) if private else (PROMPT_TENSORS, PROMPT_LABELS)
+    tensors = {name: tensor.array for name, tensor in found.tensors.items() if name in names}
+    kept = {key: value for key, value in found.metadata.items() if key in ("format", "kind", *labels)}
+    left = [f"tensor {name}" for name in found.tensors if name not in names]
+    left += [f"metadata {key}" for key in found.metadata if key not in kept]
+    content = safetensors.numpy.save(tensors, kept)
+    upload.file("prompts", ".safetensors", content, [printable(what) for what in left])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +43,9 @@ class Upload:
             "message_zh": finding.message_zh,
         }
 
-    def file(self, folder: str, ending: str, content: bytes) -> None:
-        """Sends the verdict `clean` and a rebuilt file named like the upload."""
-        self.verdict("clean")
+    def file(self, folder: str, ending: str, content: bytes, stripped: Sequence[str] = ()) -> None:
+        """Sends the verdict `clean`, what was left out, and a rebuilt file named like the upload."""
+        self.verdict("clean", stripped=list(stripped))
         stem = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(self.filename).stem)[:64] or "file"
         self.channel.send({"kind": "file", "path": f"{folder}/{stem}{ending}"}, [content])
 
