@@ -168,6 +168,7 @@ EXOTIC = {
     "pidfd_getfd": [0, 0, 0],
     "landlock_create_ruleset": [0, 0, 1],
     "seccomp": [0, 0, 0],
+    "prlimit64": [0, 7, 1 << 32, 0],
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 ALLOW = 0x7FFF0000
 NOTIFY = 0x7FC00000
@@ -17,6 +18,8 @@ ERRNO = 0x00050000
 _LOAD, _JUMP_EQUAL, _JUMP_GREATER_EQUAL, _AND, _RETURN = 0x20, 0x15, 0x35, 0x54, 0x06
 _OFFSET_NUMBER, _OFFSET_ARCH, _OFFSET_ARGUMENTS = 0, 4, 16
 _X32_BIT = 0x40000000
+Half = Literal["low", "high", "both"]
+_STARTS: dict[Half, tuple[int, ...]] = {"low": (0,), "high": (4,), "both": (0, 4)}
 
 
 @dataclass(frozen=True)
@@ -27,9 +30,10 @@ class Rule:
         number: of the call.
         action: what to do when it is this call and the condition holds.
         argument: index of the argument that is looked at; None for no condition.
-        mask: of the low 32 bits of that argument.
+        mask: of the 32 bits of that argument that are looked at.
         values: the masked value must be one of these.
-        high: look at the high 32 bits instead (sizes above 4 GiB).
+        half: the low 32 bits are looked at, the high ones (sizes above 4 GiB), or both one after the other (pointers;
+            the kernel ignores the high half only of arguments that are 32 bits wide).
     """
 
     number: int
@@ -37,7 +41,7 @@ class Rule:
     argument: int | None = None
     mask: int = 0xFFFFFFFF
     values: tuple[int, ...] = ()
-    high: bool = False
+    half: Half = "low"
 
 
 def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> bytes:
@@ -47,11 +51,12 @@ def _instruction(code: int, value: int, if_true: int = 0, if_false: int = 0) -> 
 def _condition(rule: Rule) -> list[bytes]:
     """Instructions that reach their end only when the condition holds; the last one before it returns NOTIFY."""
     assert rule.argument is not None
-    offset = _OFFSET_ARGUMENTS + 8 * rule.argument + (4 if rule.high else 0)
-    lines = [_instruction(_LOAD, offset), _instruction(_AND, rule.mask)]
-    for index, value in enumerate(rule.values):
-        lines.append(_instruction(_JUMP_EQUAL, value, len(rule.values) - index))
-    lines.append(_instruction(_RETURN, NOTIFY))
+    lines: list[bytes] = []
+    for start in _STARTS[rule.half]:
+        lines += [_instruction(_LOAD, _OFFSET_ARGUMENTS + 8 * rule.argument + start), _instruction(_AND, rule.mask)]
+        for index, value in enumerate(rule.values):
+            lines.append(_instruction(_JUMP_EQUAL, value, len(rule.values) - index))
+        lines.append(_instruction(_RETURN, NOTIFY))
     return lines
 
 

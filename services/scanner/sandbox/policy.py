@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 
-from services.scanner.sandbox.bpf import ERRNO, Rule
+from services.scanner.sandbox.bpf import ERRNO, Half, Rule
 from services.scanner.sandbox.syscalls import number
 
 # Own memory, own descriptors, own threads' waiting, time, and questions about oneself.
@@ -114,17 +114,17 @@ def rules(control_descriptor: int) -> list[Rule]:
     """The allow-list; `control_descriptor` is the one socket on which one message may still be sent."""
     listed = [Rule(n) for name in HARMLESS if (n := number(name)) is not None]
     listed += [Rule(n, ERRNO | code) for name, code in QUIET.items() if (n := number(name)) is not None]
-    conditions = (
-        ("clone", 0, _CLONE_THREAD | _CLONE_NAMESPACES, (_CLONE_THREAD,), False),
-        ("ioctl", 1, 0xFFFFFFFF, _TERMINAL_QUESTIONS, False),
-        ("fcntl", 1, 0xFFFFFFFF, _DESCRIPTOR_FLAGS, False),
-        ("prctl", 0, 0xFFFFFFFF, _NAMING, False),
-        ("mmap", 1, 0xFFFFFFFF, (0,), True),  # below 4 GiB; the rlimit bounds the sum
-        ("prlimit64", 2, 0xFFFFFFFF, (0,), False),  # asking only: the new limit is a null pointer
-        ("sendmsg", 0, 0xFFFFFFFF, (control_descriptor,), False),
+    conditions: tuple[tuple[str, int, int, tuple[int, ...], Half], ...] = (
+        ("clone", 0, _CLONE_THREAD | _CLONE_NAMESPACES, (_CLONE_THREAD,), "low"),
+        ("ioctl", 1, 0xFFFFFFFF, _TERMINAL_QUESTIONS, "low"),
+        ("fcntl", 1, 0xFFFFFFFF, _DESCRIPTOR_FLAGS, "low"),
+        ("prctl", 0, 0xFFFFFFFF, _NAMING, "low"),
+        ("mmap", 1, 0xFFFFFFFF, (0,), "high"),  # below 4 GiB; the rlimit bounds the sum
+        ("prlimit64", 2, 0xFFFFFFFF, (0,), "both"),  # asking only: the new limit is a null pointer, in all its 64 bits
+        ("sendmsg", 0, 0xFFFFFFFF, (control_descriptor,), "low"),
     )
-    for name, argument, mask, values, high in conditions:
+    for name, argument, mask, values, half in conditions:
         found = number(name)
         if found is not None:
-            listed.append(Rule(found, argument=argument, mask=mask, values=values, high=high))
+            listed.append(Rule(found, argument=argument, mask=mask, values=values, half=half))
     return listed

@@ -109,7 +109,7 @@ def probe_crash(_: Mapping[str, Any]) -> None:
 def probe_syscall(argument: Mapping[str, Any]) -> int:
     """The named call with plausible arguments; OSError when it is refused."""
     call = number(argument["syscall"])
-    found = int(_libc.syscall(call, *argument["arguments"]))
+    found = int(_libc.syscall(call, *map(ctypes.c_long, argument["arguments"])))
     if found < 0:
         raise OSError(ctypes.get_errno(), argument["syscall"])
     return found
