@@ -206,4 +206,4 @@ def _viewed(root: Storage, view: object) -> Storage:
     start, count = natural(view[1]), natural(view[2])
     if start + count > root.numel:
         raise Mismatch("a view beyond its storage")
-    return Storage(root.element, root.key, count, root.offset, start, root.numel)
+    return Storage(root.element, root.key, count, root.offset, start, root.numel, view[0])

@@ -44,6 +44,7 @@ class Machine:
     at: int = 0
     containers: int = 0
     names: list[Global] = field(default_factory=list)
+    declared: dict[str, tuple[object, ...]] = field(default_factory=dict)
 
     def run(self, table: dict[int, Callable[[Machine], None]]) -> object:
         """Follow one pickle to its STOP and return its value. Raises ``Broken``."""
@@ -175,10 +176,14 @@ class Machine:
     def persistent(self, pid: object) -> object:
         """The storage that a persistent id names."""
         try:
-            return storage(pid, self.at)
+            reference = storage(pid, self.at)
         except Mismatch as odd:
             self.report("pickle-persistent-id", str(odd))
             return Opaque("a storage reference")
+        for name, what in reference.declares():
+            if self.declared.setdefault(name, what) != what:
+                self.report("pickle-confusion", f"storage {name} is declared in two ways")
+        return reference
 
     def build(self, target: object, state: object) -> None:
         """BUILD: attributes of an HParams, the ``_metadata`` of a state dict, or what fills a numpy value."""

@@ -107,8 +107,8 @@ class _Storages:
         data = self._bytes(storage.key)
         if data is None:
             raise refuse("storage-missing", place, f"storage {storage.key}")
-        if len(data) != storage.numel * storage.element.size:
-            raise refuse("storage-size", place, f"storage {storage.key}: {len(data)} bytes for {storage.numel} numbers")
+        if len(data) != numel * storage.element.size:
+            raise refuse("storage-size", place, f"storage {storage.key}: {len(data)} bytes for {numel} numbers")
         array = np.frombuffer(data, dtype=storage.element.raw)
         self._known[storage.key] = (storage.element, numel, array)
         self.size += len(data)
@@ -122,12 +122,13 @@ def _tensor(name: str, value: object, storages: _Storages, entry: str) -> Stored
     if not 0 < len(name) <= _MAX_TENSOR_NAME or not name.isascii() or not name.isprintable():
         raise refuse("structure", place, f"weight name {name[:80]}")
     elements = storages.get(value.storage)
+    end = value.storage.start + value.storage.numel
     count = math.prod(value.shape)
     last = value.start + sum((size - 1) * step for size, step in zip(value.shape, value.strides, strict=True))
-    if count == 0 and value.start <= len(elements) and math.prod(filter(None, value.shape)) < 1 << 31:
+    if count == 0 and value.start <= end and math.prod(filter(None, value.shape)) < 1 << 31:
         return StoredTensor(name, value.storage.element, np.empty(value.shape, value.storage.element.raw))
-    if count > max(_MAX_SHARING * len(elements), _SMALL >> 4) or last >= len(elements):
-        raise refuse("tensor-shape", place, f"{name}: {value.shape} on {len(elements)} numbers")
+    if count > max(_MAX_SHARING * len(elements), _SMALL >> 4) or last >= end:
+        raise refuse("tensor-shape", place, f"{name}: {value.shape} on {value.storage.numel} numbers")
     bits = np.lib.stride_tricks.as_strided(
         elements[value.start :],
         shape=value.shape,

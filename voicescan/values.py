@@ -5,6 +5,7 @@ Dictionaries are lists of pairs, so that no hostile key is ever hashed or compar
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from voicescan.dtypes import ElementType
@@ -69,7 +70,7 @@ class Opaque:
 class Storage:
     """A reference to a block of ``numel`` elements.
 
-    ``key`` names the entry; ``start`` is a legacy view's first element.
+    ``key`` names the entry; ``start`` is a legacy view's first element, ``view`` its own name.
     """
 
     element: ElementType
@@ -78,6 +79,13 @@ class Storage:
     offset: int
     start: int = 0
     root_numel: int | None = None
+    view: str = ""
+
+    def declares(self) -> Iterator[tuple[str, tuple[object, ...]]]:
+        """What torch keeps by name: it gives later references what the first one of their name made."""
+        yield self.key, (self.element.name, self.numel if self.root_numel is None else self.root_numel)
+        if self.root_numel is not None:
+            yield self.view, (self.key, self.start, self.numel)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import pickle
+import struct
 from collections import OrderedDict
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 import torch
 from blake3 import blake3
 
+from tests.security.attacks.assembler import call, named, text, values, whole
 from voicescan import Refused, read_checkpoint, rebuild, scan, scan_bytes
 from voicescan.settings import validate
 
@@ -43,8 +46,8 @@ def test_recorded_files_are_read_and_identified(file: str) -> None:
 def test_settings_are_those_recorded(file: str, key: str) -> None:
     recorded = json.loads((GOLDEN / "checkpoints.json").read_text())[key]["config"]
     config = read_checkpoint(GOLDEN / file).config
-    for section, values in recorded.items():
-        assert config[section] == values
+    for section, settings in recorded.items():
+        assert config[section] == settings
 
 
 def _save(content: object, **options: object) -> bytes:
@@ -95,6 +98,41 @@ def test_strided_and_shared_tensors_are_followed() -> None:
     tensors = read_checkpoint(_save(content)).tensors
     assert np.array_equal(tensors["model.bert_proj.weight"], base.T.numpy())
     assert tensors["model.bert_proj.bias"][0] == 128
+
+
+def _legacy(*tensors: bytes) -> bytes:
+    """A file of torch before 1.6 with one storage of six numbers."""
+    system = {"protocol_version": 1001, "little_endian": True}
+    header = b"".join(pickle.dumps(value, 2) for value in (0x1950A86A20F9469CFC6C, 1001, system))
+    table = b"}" + b"".join(text(f"t{number}") + tensor + b"s" for number, tensor in enumerate(tensors))
+    numbers = np.arange(6, dtype="<f4").tobytes()
+    return header + whole(table) + pickle.dumps(["0"], 2) + struct.pack("<q", 6) + numbers
+
+
+def _on_view(start: int, length: int, view: bytes = b"N") -> bytes:
+    storage = values("storage", named("torch", "FloatStorage"), "0", "cpu", 6, view) + b"Q"
+    return call("torch._utils", "_rebuild_tensor_v2", storage, start, values(length), values(1), False, b"N")
+
+
+def test_views_of_old_storages_are_read_as_torch_reads_them() -> None:
+    content = _legacy(_on_view(1, 2, values("1", 2, 3)), _on_view(0, 6), _on_view(0, 3, values("1", 2, 3)))
+    expected = torch.load(io.BytesIO(content), weights_only=False)
+    tensors = read_checkpoint(content).tensors
+    assert {name: array.tolist() for name, array in tensors.items()} == {
+        name: tensor.tolist() for name, tensor in expected.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("tensors", "rule"),
+    [
+        ([_on_view(0, 4, values("1", 2, 3))], "tensor-shape"),
+        ([_on_view(0, 3, values("1", 2, 3)), _on_view(0, 3, values("1", 0, 3))], "pickle-confusion"),
+        ([_on_view(0, 6), _on_view(0, 3, values("0", 2, 3))], "pickle-confusion"),
+    ],
+)
+def test_views_that_torch_reads_otherwise_are_refused(tensors: list[bytes], rule: str) -> None:
+    assert rule in {finding.rule for finding in scan_bytes(_legacy(*tensors), "voice.pth").findings}
 
 
 def test_what_is_not_carried_on_is_listed() -> None:

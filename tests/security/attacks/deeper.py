@@ -259,6 +259,8 @@ def aside(payload: Payload) -> Iterator[Case]:
     half = values("storage", named("torch", "HalfStorage"), "0", "cpu", _numel()) + b"Q"
     largest = (1 << 31) - 1
     empty = call("torch._utils", "_rebuild_tensor_v2", half, 0, (0, *[largest] * 3), (1,) * 4, False, b"N")
+    brain = values("storage", named("torch", "BFloat16Storage"), "0", "cpu", _numel()) + b"Q"
+    yield Case("aside", "other-type-first-and-dropped", "voice.pth", hostile(before(data_pickle(), brain)), "malicious")
     for name, extra in {"storage-lies": lying, "tensor-outside": outside, "empty-but-endless": empty}.items():
         yield Case("aside", name, "voice.pth", hostile(_with_item("optimizer", b"]" + extra + b"a")))
     system = call("os", "system", payload.command)
