@@ -15,13 +15,12 @@ from services.catalog.datasets.tables import DatasetRecordRow, DatasetRow
 from services.catalog.domain.declaration import licenses
 from services.catalog.domain.visibility import require_account
 from services.catalog.search.lexicon_data import load
-from services.catalog.search.query import MAX_QUERY, understand
+from services.catalog.search.query import check_length, understand
 from services.catalog.store import idempotency
 from services.catalog.store.tables import VersionRow
 from services.common import rpc
 from services.common.clock import to_timestamp
 from services.common.database import Database
-from services.common.errors import Invalid
 from services.common.structs import to_struct
 from services.stubs.voicehub.catalog.v1 import datasets_pb2 as pb
 from services.stubs.voicehub.catalog.v1 import datasets_pb2_grpc
@@ -41,8 +40,7 @@ class DatasetService(datasets_pb2_grpc.DatasetServiceServicer):
     def PinDataset(self, request: pb.PinDatasetRequest, context: grpc.ServicerContext) -> pb.PinDatasetResponse:
         """Pins what the caller finds now, once per idempotency key."""
         account = require_account(rpc.caller())
-        if len(request.query) > MAX_QUERY:
-            raise Invalid("The query is too long.", hint=f"Use at most {MAX_QUERY} characters.")
+        check_length(request.query)
         query = understand(request.query, self._lexicon)
         with self._database.read() as session:  # looking takes long, and holds up no writer
             if earlier := idempotency.made_before(session, account, PIN, request.idempotency_key, request):

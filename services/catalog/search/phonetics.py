@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 from services.catalog.search.lexicon import Lexicon, Units, doubled
 from services.catalog.search.sounds import pinyin, sounds_of, toneless
@@ -34,6 +34,14 @@ class Phonetics:
     syllables: Mapping[str, Units]
     common: Mapping[str, Units]
 
+    @cached_property
+    def _longest_hint(self) -> int:
+        return max(map(len, self.hinted.values()), default=0)
+
+    @cached_property
+    def _longest_sound(self) -> int:
+        return max(map(len, (*self.known, *self.syllables)), default=0)
+
     def term(self, typed: Sequence[str]) -> Units | None:
         """The lexicon's word that was typed by its sound, in one piece or in several; None if there is none."""
         key = _key(typed)
@@ -51,7 +59,9 @@ class Phonetics:
         key = _key([typed])
         best: dict[int, tuple[Units, ...]] = {0: ()}
         for end in range(2, len(key) + 1):
-            for start in sorted(best):
+            for start in range(max(end - self._longest_sound, 0), end):
+                if start not in best:
+                    continue
                 found = self.known.get(key[start:end]) or self.syllables.get(key[start:end])
                 if found and (end not in best or len(best[start]) + 1 < len(best[end])):
                     best[end] = (*best[start], found)
@@ -67,7 +77,7 @@ class Phonetics:
 
     def likely(self, run: Sequence[str]) -> tuple[Units, int] | None:
         """Likewise a word for a topic or a hint; at most one of the characters is left over, as in 宫庭剧."""
-        for length in (len(run), len(run) - 1):
+        for length in (len(run), len(run) - 1) if len(run) <= self._longest_hint + 1 else ():
             sound = "".join(pinyin(run[:length]))
             found = self.hinted.get(sound) if length > 1 and len(sound) >= HINT_KEY else None
             if found is not None and len(found) == length:

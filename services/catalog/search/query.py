@@ -11,6 +11,7 @@ from services.catalog.domain.declaration import canonical_license
 from services.catalog.search.lexicon import Facet, Lexicon, Units
 from services.catalog.search.reading import Reader, Reading
 from services.catalog.search.tokens import fold, is_single, overlap, split, units, written
+from services.common.errors import Invalid
 
 MAX_QUERY = 500
 HINT_MOST, WISH_MOST = 3, 3  # units of a hint, and of a word that seeks
@@ -230,11 +231,21 @@ def wanted(lexicon: Lexicon, key: str, value: str) -> Facet:
     return lexicon.canonical(key, value)
 
 
+def check_length(text: str) -> None:
+    """Refuses a text that has more than `MAX_QUERY` characters, as it is written or as it is read."""
+    if max(len(text), len(fold(text[:MAX_QUERY]))) > MAX_QUERY:
+        raise Invalid(
+            "The query is too long.",
+            hint=f"Use at most {MAX_QUERY} characters; signs such as ㎉ count as the letters that they stand for.",
+            reason="QUERY_TOO_LONG",
+        )
+
+
 def understand(text: str, lexicon: Lexicon) -> Query:
-    """The query of a text of at most `MAX_QUERY` characters; what is longer is cut."""
+    """The query of a text of at most `MAX_QUERY` characters, folded too; what is longer is cut."""
     builder = _Builder(lexicon, Reader.of(lexicon))
     plain: list[str] = []
-    folded = fold(text[:MAX_QUERY])
+    folded = fold(text[:MAX_QUERY])[:MAX_QUERY]
     for match in _PIECE.finditer(folded):
         minus = bool(match["minus"])
         if match["key"] and builder.keyed(match["key"].lower(), match["value"].strip('"'), minus):

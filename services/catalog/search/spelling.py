@@ -9,7 +9,7 @@ from functools import cache
 from services.catalog.search.lexicon import Lexicon
 from services.catalog.search.words import WordTable
 
-SHORTEST = 4
+SHORTEST, LONGEST = 4, 24
 LONG = 7
 _ENDINGS = ("s", "es", "ed", "ing")
 
@@ -115,4 +115,4 @@ def speller(lexicon: Lexicon, words: WordTable) -> Speller:
 
 
 def _spelled(unit: str) -> bool:
-    return len(unit) >= SHORTEST and unit.isascii() and unit.isalpha()
+    return SHORTEST <= len(unit) <= LONGEST and unit.isascii() and unit.isalpha()

@@ -25,7 +25,7 @@ from services.catalog.search.lexicon import LOOSE, MARK
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import ORDERS, Found, Ranked, SearchIndex, Viewer
 from services.catalog.search.projection import Projection
-from services.catalog.search.query import MAX_QUERY, Query, understand
+from services.catalog.search.query import Query, check_length, understand
 from services.catalog.search.snapshot import records_of
 from services.catalog.search.suggest import suggestions
 from services.catalog.store import people, repositories, versions
@@ -133,10 +133,7 @@ class VoiceSearch:
         return [Ranked(one.id, one.similarity) for one in near]
 
     def _understood(self, text: str) -> Query:
-        if len(text) > MAX_QUERY:
-            raise Invalid(
-                "The query is too long.", hint=f"Use at most {MAX_QUERY} characters.", reason="QUERY_TOO_LONG"
-            )
+        check_length(text)
         return understand(text, self._lexicon)
 
     def _viewer(self, identity: Identity) -> Viewer:

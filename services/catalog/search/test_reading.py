@@ -1,0 +1,45 @@
+"""How the words of a query are read, and that no query takes long to read."""
+
+from __future__ import annotations
+
+import random
+import time
+import tracemalloc
+from string import ascii_lowercase
+
+import pytest
+
+from services.catalog.search.finding import prepare
+from services.catalog.search.lexicon_data import load
+from services.catalog.search.query import MAX_QUERY, check_length, understand
+from services.catalog.search.spelling import speller
+from services.catalog.search.words import load_words
+from services.common.errors import Invalid
+
+LEXICON = load()
+
+
+def test_a_query_is_limited_as_it_is_read_too() -> None:
+    check_length("x" * MAX_QUERY)
+    for text in ("x" * (MAX_QUERY + 1), "㎉" * 126):
+        with pytest.raises(Invalid, match="too long"):
+            check_length(text)
+    assert len(understand("㎉" * MAX_QUERY, LEXICON).said) == MAX_QUERY
+
+
+def test_a_word_of_any_length_is_read_at_once() -> None:
+    prepare(LEXICON)
+    for text in ("abcdefghij" * 50, "之" * MAX_QUERY, "lao" * 166):
+        start = time.process_time()
+        understand(text, LEXICON)
+        assert time.process_time() - start < 0.9
+
+
+def test_a_word_that_is_longer_than_words_are_is_not_mended() -> None:
+    mend, word = speller(LEXICON, load_words()).mend, "".join(random.Random(1).choices(ascii_lowercase, k=MAX_QUERY))
+    assert mend("cantoneese") == "cantonese"
+    tracemalloc.start()
+    assert mend(word) == word
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 1_000_000
