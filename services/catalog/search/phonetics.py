@@ -15,7 +15,17 @@ from services.catalog.search.words import WordTable
 MIN_KEY = 4  # letters; shorter sounds name too much
 HINT_KEY = 6  # likewise of a hint or a topic
 LONGEST = 6  # typed syllables of one word
-_LETTERS = re.compile(r"[a-zü]+\d?")
+_PINYIN = (
+    r"(?:[zcs]h|[bpmfdtnlgkhjqxrzcsyw])?"
+    r"(?:iang|iong|uang|[iu]?ang|[iu]?eng|[iu]?ong|[iu]?an|ian|iao|uai|[iu]?ai|ao|ou|ei|ia|ie|iu|io|ua|uo|ui|ue"
+    r"|en|er|ing|in|un|[aoeiu])"
+    r"|[ln][vü]e?"
+)
+_JYUTPING = (
+    r"(?:gw|kw|ng|[bpmfdtnlgkhzcsjw])?"
+    r"(?:aa(?:i|u|m|n|ng|p|t|k)?|oe(?:ng|k|t)?|eo[int]|yu[nt]?|[aeiou](?:ng|[iumnptk])|[aeiou]|ng|m)"
+)
+_TONED = re.compile(rf"(?:(?:{_PINYIN}|{_JYUTPING})[1-6]?)+")
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,9 @@ class Phonetics:
 
 
 def _key(typed: Sequence[str]) -> str:
+    """The sound that was typed; empty where digits are no tones."""
+    if any(toneless(unit) != unit and not toned(unit) for unit in typed):
+        return ""
     return toneless("".join(typed)).replace("ü", "v")
 
 
@@ -135,5 +148,5 @@ def _hinted(lexicon: Lexicon) -> dict[str, Units]:
 
 
 def toned(unit: str) -> bool:
-    """Whether a Latin unit is written with tone digits (`jyut6jyu5`)."""
-    return bool(_LETTERS.match(unit)) and toneless(unit) != unit and unit[0].isalpha()
+    """Whether a Latin unit is syllables with the digits of tones: `jyut6jyu5` is, `v2` and `mp3` are not."""
+    return toneless(unit) != unit and bool(_TONED.fullmatch(unit))

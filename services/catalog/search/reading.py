@@ -11,6 +11,7 @@ from threading import Lock
 from services.catalog.search.lexicon import Facet, Lexicon, Units, doubled
 from services.catalog.search.phonetics import LONGEST, Phonetics, phonetics, toned
 from services.catalog.search.senses import senses
+from services.catalog.search.sounds import toneless
 from services.catalog.search.spelling import Speller, speller
 from services.catalog.search.tokens import is_single
 from services.catalog.search.words import WordTable, load_words
@@ -78,7 +79,7 @@ class Reader:
         """Latin words: those of the lexicon, then sounds in as many pieces as were typed, then spelling."""
         found: list[str] = []
         start = 0
-        spoken = any(toned(unit) for unit in run) or self._spoken(run)
+        spoken = self._spoken(run)
         while start < len(run):
             taken, piece = self._latin_piece(run, start, spoken)
             found += piece
@@ -93,13 +94,14 @@ class Reader:
                     return length, piece
         for length in range(min(LONGEST, len(run) - start), 0, -1):
             piece = run[start : start + length]
-            if not spoken and (length == 1) == (piece[0] in self.words):
+            tones = all(toned(unit) for unit in piece)
+            if not (spoken or tones) and (length == 1) == (piece[0] in self.words):
                 continue
             if heard := self.sounds.term(piece):
                 return length, heard
         unit = run[start]
-        if spoken and unit in self.sounds.syllables:
-            return 1, self.sounds.syllables[unit]
+        if (spoken or toned(unit)) and toneless(unit) in self.sounds.syllables:
+            return 1, self.sounds.syllables[toneless(unit)]
         if unit in self.words or (unit,) in self.lexicon.terms:
             return 1, (unit,)
         if parts := self.sounds.cut(unit):
@@ -114,6 +116,8 @@ class Reader:
             for length in range(1, min(LONGEST, len(run) - start) + 1):
                 piece = run[start : start + length]
                 if any(len(unit) > 6 or (unit,) in self.lexicon.stopwords for unit in piece) and length > 1:
+                    continue
+                if any(map(toned, piece)):  # tells its sound by itself, and nothing of the words beside it
                     continue
                 new = length > 1 or (piece not in self.lexicon.terms and piece[0] not in self.words)
                 if new and self.sounds.term(piece):

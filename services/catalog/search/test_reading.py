@@ -11,12 +11,34 @@ import pytest
 
 from services.catalog.search.finding import prepare
 from services.catalog.search.lexicon_data import load
+from services.catalog.search.phonetics import toned
 from services.catalog.search.query import MAX_QUERY, check_length, understand
 from services.catalog.search.spelling import speller
 from services.catalog.search.words import load_words
 from services.common.errors import Invalid
 
 LEXICON = load()
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("women v2", {"female"}),
+        ("sad singing gpt4", {"sad", "singing"}),
+        ("singing lao3nian2", {"singing", "senior"}),
+        ("women jyut6 jyu5", {"female", "yue"}),
+        ("lao3 nian2 nan2 sheng1", {"senior", "male"}),
+        ("yue4yu3 nan sheng v2", {"yue", "male"}),
+        ("lao nian nan2", {"senior", "male"}),
+    ],
+)
+def test_a_digit_makes_no_chinese_of_english_words(text: str, values: set[str]) -> None:
+    assert {facet.value for facet in understand(text, LEXICON).facets} == values
+
+
+def test_only_syllables_have_tones() -> None:
+    assert all(map(toned, ("jyut6jyu5", "yue4yu3", "lao3", "lv4", "lüe4", "m4", "ng5", "saa1", "zhuang4", "lao3ren")))
+    assert not any(map(toned, ("v2", "mp3", "gpt4", "ps5", "lao", "lao7", "4k", "live2d")))
 
 
 def test_a_query_is_limited_as_it_is_read_too() -> None:
