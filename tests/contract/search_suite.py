@@ -131,6 +131,18 @@ class SearchContract:
         assert by_gender["male"] == men > 0
         assert all(facet.key not in ("owner", "tag") for facet in answer.facets)
 
+    def test_a_minus_excludes_what_has_all_that_the_word_names(self, filled: SearchIndex) -> None:
+        rebuild(filled, [replace(v, description_en="", description_zh="") for v in VOICES])
+        kept = {v.id for v in VOICES if not (v.gender == "male" and v.age == "senior")}
+        for text in ("-老年男性", "-elderly-male"):
+            assert {hit.id for hit in look(filled, text).hits} == kept
+
+    def test_a_minus_before_a_condition_excludes_what_satisfies_it(self, filled: SearchIndex) -> None:
+        few = {v.id for v in VOICES if v.stars < 3}
+        assert {hit.id for hit in look(filled, "-stars:>=3").hits} == few
+        assert look(filled, "-stars:2").total == sum(v.stars != 2 for v in VOICES)
+        assert look(filled, "-mos:>3").total == len(VOICES)  # nobody judged them
+
     def test_nearest_speakers_among_the_admitted(self, filled: SearchIndex) -> None:
         plan = planned(filled, LEXICON, understand("lang:yue", LEXICON))
         found = filled.nearest((0.6, 0.8), plan, Viewer(), 5)

@@ -25,7 +25,9 @@ def matches(record: SearchRecord, query: Query, lexicon: Lexicon) -> bool:
         has = [facet in facets for facet in group]
         if not (any(has) if key in ALTERNATIVES else all(has)):
             return False
-    if query.without & facets or not all(_holds(record, bound) for bound in query.bounds):
+    if query.without & facets or any(kind.facets <= facets for kind in query.without_kinds):
+        return False
+    if not all(_holds(record, bound) for bound in query.bounds):
         return False
     text = f" {text_of(record)} "
     if not all(_says(text, phrase) for phrase in query.phrases):
@@ -41,4 +43,4 @@ def _says(text: str, phrase: Units) -> bool:
 
 def _holds(record: SearchRecord, bound: Bound) -> bool:
     value = {"stars": record.stars, "downloads": record.downloads, "mos": record.mos}[bound.name]
-    return value is not None and _OPERATORS[bound.operator](value, bound.value)
+    return bound.negated != (value is not None and _OPERATORS[bound.operator](value, bound.value))

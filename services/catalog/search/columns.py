@@ -134,13 +134,13 @@ class Columns:
         return self.postings[facet].mask(self._capacity)
 
     def holds(self, bound: Bound, rows: Rows) -> NDArray[np.bool_]:
-        """For which of the rows a condition holds; a missing number satisfies none."""
+        """For which of the rows a condition holds; a missing number satisfies none that is not negated."""
         values, wanted = self.numbers[bound.name][rows], bound.value
         found: NDArray[np.bool_] = {
             ">": values > wanted, ">=": values >= wanted, "<": values < wanted, "<=": values <= wanted,
             "=": values == wanted,
         }[bound.operator]  # fmt: skip
-        return found
+        return ~found if bound.negated else found
 
     def similar(self, embedding: Sequence[float], seen: NDArray[np.bool_]) -> tuple[Rows, NDArray[np.float32]]:
         """The rows with an embedding among those seen, and the cosine of each: an exact scan."""

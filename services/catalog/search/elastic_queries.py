@@ -23,9 +23,11 @@ def condition(plan: Plan, viewer: Viewer) -> Body:
     if viewer.principals:
         seen.append({"terms": {"principals": list(viewer.principals)}})
     wanted = [_facets(group) for group in plan.required]
-    wanted += [_bound(bound) for bound in plan.bounds]
+    wanted += [_bound(bound) for bound in plan.bounds if not bound.negated]
     wanted += [_phrase("body", phrase) for phrase in plan.phrases]
     unwanted = [_facets([facet]) for facet in plan.without]
+    unwanted += [{"bool": {"filter": [_facets(group) for group in kind]}} for kind in plan.without_kinds]
+    unwanted += [_bound(bound) for bound in plan.bounds if bound.negated]
     unwanted += [_phrase("body", phrase) for phrase in plan.without_text]
     return {"bool": {"filter": [_any(seen), *wanted], "must_not": unwanted}}
 

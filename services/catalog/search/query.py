@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from services.catalog.domain.declaration import canonical_license
+from services.catalog.search.exceptions import as_denials
 from services.catalog.search.lexicon import Facet, Lexicon, Units
 from services.catalog.search.reading import Reader, Reading
 from services.catalog.search.tokens import fold, is_single, overlap, split, units, written
@@ -36,17 +37,30 @@ ALTERNATIVES = frozenset({"gender", "age"})
 _PIECE = re.compile(
     r'(?P<minus>-)?(?:(?P<key>[a-z]+)[::](?P<value>"[^"]*"|\S+)|"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))', re.IGNORECASE
 )
+_NON = "non-"
 _NAME = re.compile(r"[a-z0-9]+(?:[-_./][a-z0-9]+)+")
 _NUMBER = re.compile(r"(>=|<=|>|<|=)?(\d{1,9}(?:\.\d{1,6})?)")
 
 
 @dataclass(frozen=True)
 class Bound:
-    """A condition on a number, such as `stars:>=10`."""
+    """A condition on a number, such as `stars:>=10`; negated, what has no such number satisfies it too."""
 
     name: str
     operator: str
     value: float
+    negated: bool = False
+
+    def __str__(self) -> str:
+        return f"{'-' if self.negated else ''}{self.operator}{self.value:g}"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Voices that have all of some facets, and how one names them: 老年男性."""
+
+    name: str
+    facets: frozenset[Facet]
 
 
 @dataclass(frozen=True)
@@ -66,6 +80,7 @@ class Query:
         facets: what words and keys ask for; all wanted, but values of one key in `ALTERNATIVES` are alternatives.
         required: those of the facets that a `key:value` named: never relaxed.
         without: none of them wanted.
+        without_kinds: none wanted that has all facets of one of these.
         text: wanted phrases (units each) of free text, any of them.
         phrases: quoted phrases, all of them.
         without_text: phrases not wanted.
@@ -91,6 +106,7 @@ class Query:
     hints: frozenset[Facet] = frozenset()
     runs: tuple[str, ...] = ()
     topics: tuple[Units, ...] = ()
+    without_kinds: tuple[Kind, ...] = ()
     denied: frozenset[Facet] = field(default=frozenset(), compare=False)
     said: str = field(default="", compare=False)
 
@@ -114,10 +130,11 @@ class Query:
     def _parts(self) -> list[tuple[str, str]]:
         parts = [(facet.key, facet.value) for facet in sorted(self.facets)]
         parts += [(facet.key, f"-{facet.value}") for facet in sorted(self.without)]
-        parts += [(bound.name, f"{bound.operator}{bound.value:g}") for bound in self.bounds]
+        parts += [(bound.name, str(bound)) for bound in self.bounds]
         parts += [("text", joined(p)) for p in self.text]
         parts += [("text", f'"{joined(p)}"') for p in self.phrases]
-        return parts + [("text", f"-{joined(p)}") for p in self.without_text]
+        parts += [("text", f"-{joined(p)}") for p in self.without_text]
+        return parts + [("text", f"-{kind.name}") for kind in self.without_kinds]
 
 
 def _typed(key: str, value: str) -> str:
@@ -139,6 +156,7 @@ class _Builder:
     text: list[Units] = field(default_factory=list)
     phrases: list[Units] = field(default_factory=list)
     without_text: list[Units] = field(default_factory=list)
+    without_kinds: list[Kind] = field(default_factory=list)
     bounds: list[Bound] = field(default_factory=list)
     runs: list[str] = field(default_factory=list)
     topics: list[Units] = field(default_factory=list)
@@ -203,28 +221,46 @@ class _Builder:
                 if clause[start:end] in self.lexicon.hints:
                     yield self.lexicon.hints[clause[start:end]]
 
-    def unwanted(self, text: str) -> None:
+    def unwanted(self, text: str, quoted: bool = False) -> None:
         whole = units(text)
         self.denied.update(self.lexicon.suggests.get(whole, ()))
         self.denied.update(f for _, phrase in self.lexicon.spoken_of(whole) for f in self.lexicon.topics[phrase])
-        facets = self.lexicon.terms.get(whole, ())
-        self.without.update(facets)
+        facets = frozenset(self.lexicon.terms.get(whole, ())) if quoted else self.named(whole)
+        if len(facets) > 1:
+            self.without_kinds.append(Kind(text, facets))
+        self.without.update(facets if len(facets) == 1 else ())
         if whole and not facets:
             self.without_text.append(whole)
+
+    def named(self, whole: Units) -> frozenset[Facet]:
+        """What is named by words that say nothing else; nothing if they do."""
+        if whole in self.lexicon.terms:
+            return frozenset(self.lexicon.terms[whole])
+        readings = self.reader.read(whole)
+        only = all(reading.facets and not reading.denied for reading in readings)
+        return frozenset(facet for reading in readings for facet in reading.facets) if only else frozenset()
+
+    def negated(self, word: str) -> bool:
+        """Takes a word such as non-male for what it denies, if it has no meaning of its own."""
+        bare = units(word.removeprefix(_NON)) if word.startswith(_NON) else ()
+        if not bare or self.lexicon.knows(units(word)) or not self.named(bare):
+            return False
+        self.unwanted(word.removeprefix(_NON))
+        return True
 
     def keyed(self, key: str, value: str, minus: bool) -> bool:
         number = _NUMBER.fullmatch(value)
         if key in NUMBERS and number:
-            self.bounds.append(Bound(key, number[1] or "=", float(number[2])))
+            self.bounds.append(Bound(key, number[1] or "=", float(number[2]), minus))
             return True
         if key not in KEYS:
             return False
-        facet = wanted(self.lexicon, KEYS[key], value)
+        facet = facet_of(self.lexicon, KEYS[key], value)
         (self.without if minus else self.required).add(facet)
         return True
 
 
-def wanted(lexicon: Lexicon, key: str, value: str) -> Facet:
+def facet_of(lexicon: Lexicon, key: str, value: str) -> Facet:
     """The facet that `key:value` names."""
     if key == "license":
         return Facet(key, (canonical_license("-".join(value.split())) or value).lower())
@@ -253,13 +289,15 @@ def understand(text: str, lexicon: Lexicon) -> Query:
         if match["phrase"] is not None and not minus:
             builder.phrases += [units(match["phrase"])] if units(match["phrase"]) else []
         elif minus:
-            builder.unwanted(match["phrase"] if match["phrase"] is not None else match[0][1:])
-        else:
+            quoted = match["phrase"] is not None
+            builder.unwanted(match["phrase"] if quoted else match[0][1:], quoted)
+        elif not builder.negated(match[0]):
             plain.append(match[0])
-    said = " ".join(plain)
+    said = as_denials(" ".join(plain))
     builder.words(said)
+    wanted = frozenset(builder.facets | builder.required)
     return Query(
-        frozenset(builder.facets | builder.required),
+        wanted,
         frozenset(builder.without - builder.facets),
         _unique(builder.text),
         _unique(builder.phrases),
@@ -270,6 +308,7 @@ def understand(text: str, lexicon: Lexicon) -> Query:
         frozenset(hint for hint in builder.hints if all(hint.key != facet.key for facet in builder.facets)),
         tuple(dict.fromkeys(builder.runs)),
         _unique(builder.topics),
+        tuple(dict.fromkeys(kind for kind in builder.without_kinds if not kind.facets <= wanted)),
         frozenset(builder.denied),
         said,
     )

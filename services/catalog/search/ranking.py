@@ -54,6 +54,7 @@ class Plan:
         any_text: numbers of clauses of which an exact hit satisfies one, if there are any.
         required: facets, one of each group, of every hit.
         without: facets that no hit has.
+        without_kinds: no hit has one facet of each group of one of these.
         bounds: conditions on numbers, of every hit.
         phrases: stems that every hit has, in this order.
         without_text: stems that no hit has.
@@ -69,6 +70,7 @@ class Plan:
     phrases: tuple[Units, ...] = ()
     without_text: tuple[Units, ...] = ()
     name: Units = ()
+    without_kinds: tuple[tuple[tuple[Facet, ...], ...], ...] = ()
 
     @property
     def texts(self) -> tuple[Alternative, ...]:
@@ -134,6 +136,7 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
         tuple(stems(phrase) for phrase in query.phrases),
         tuple(stems(phrase) for phrase in query.without_text),
         stems(query.name),
+        tuple(tuple((facet, loose(facet)) for facet in sorted(kind.facets)) for kind in query.without_kinds),
     )
 
 

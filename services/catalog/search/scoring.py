@@ -41,6 +41,8 @@ class Run:
             kept = kept[self._any(group, kept)]
         for facet in self.plan.without:
             kept = kept[~self._any([facet], kept)]
+        for kind in self.plan.without_kinds:
+            kept = kept[~np.logical_and.reduce([self._any(group, kept) for group in kind])]
         for bound in self.plan.bounds:
             kept = kept[self.columns.holds(bound, kept)]
         for phrase in self.plan.phrases:

@@ -59,6 +59,57 @@ def test_a_space_between_han_characters_ends_a_denial_that_has_an_object(
     assert values(understand(text, LEXICON)) == (wanted, unwanted)
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted", "unwanted"),
+    [
+        ("除了男声都行", set(), {"male"}),
+        ("除男声以外", set(), {"male"}),
+        ("除咗男仔", set(), {"male"}),
+        ("除開男聲", set(), {"male"}),
+        ("粤语，除了小孩，其他都可以", {"yue"}, {"child"}),
+        ("女声 除咗老人家乜都得", {"female"}, {"senior"}),
+        ("老年人除外", set(), {"senior"}),
+        ("除了男声还要女声", {"male", "female"}, set()),
+        ("除了普通话之外，还会粤语", {"zh", "yue"}, set()),
+    ],
+)
+def test_an_exception_is_a_denial_and_besides_is_none(text: str, wanted: set[str], unwanted: set[str]) -> None:
+    query = understand(text, LEXICON)
+    assert (*values(query), query.text) == (wanted, unwanted, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "unwanted"),
+    [
+        ("-nanxing", set(), {"male"}),
+        ("-laonian 女声", {"female"}, {"senior"}),
+        ("-hoarce", set(), {"hoarse"}),
+        ("a non-elderly woman", {"female"}, {"senior"}),
+        ("non-hoarse", set(), {"hoarse"}),
+        ("non-commercial", {"no"}, set()),
+        ("non-binary", {"neutral"}, set()),
+    ],
+)
+def test_a_minus_and_non_deny_what_the_word_says_without_them(
+    text: str, wanted: set[str], unwanted: set[str]
+) -> None:
+    query = understand(text, LEXICON)
+    assert (*values(query), query.without_text) == (wanted, unwanted, ())
+
+
+@pytest.mark.parametrize("text", ["-老年男性", "-老奶奶", "-粤语男声", "-elderly-male"])
+def test_a_minus_before_several_names_excludes_what_has_all_of_them(text: str) -> None:
+    query = understand(text, LEXICON)
+    assert (query.without, query.without_text, len(query.without_kinds)) == (frozenset(), (), 1)
+    assert [chip.value for chip in query.chips] == [text]
+    assert len(query.without_kinds[0].facets) == 2
+    assert understand(understand(f"沙哑 {text}", LEXICON).chips[0].without, LEXICON) == query
+
+
+def test_a_quoted_phrase_is_excluded_as_it_is_written() -> None:
+    assert understand('-"老年男性"', LEXICON).without_text == (tuple("老年男性"),)
+
+
 def test_a_denied_topic_is_none_and_a_wish_ends_a_denial() -> None:
     assert understand("不要足球要篮球", LEXICON).topics == (tuple("篮球"),)
     assert understand("not about football", LEXICON).topics == ()

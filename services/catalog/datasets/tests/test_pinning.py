@@ -161,6 +161,9 @@ def test_licence_visibility_and_numbers_are_honoured(as_account: As) -> None:
         assert one.commercial
         assert one.declaration.license != "CC-BY-NC-4.0"
         assert (one.card["languages"][0], one.figures["mos_dnsmos"] >= 3) == ("yue", True)  # type: ignore[index, operator]
+    poor, _ = read(stub, stub.PinDataset(pb.PinDatasetRequest(query="lang:yue -mos:>=3")).dataset.id)
+    assert poor
+    assert all(one.figures["mos_dnsmos"] < 3 for one in poor)  # type: ignore[operator]
     own = stub.PinDataset(pb.PinDatasetRequest(query="owner:owner-10", private=True)).dataset
     public = stub.PinDataset(pb.PinDatasetRequest(query="owner:owner-10")).dataset
     others = as_account("rhea").PinDataset(pb.PinDatasetRequest(query="owner:owner-10", private=True)).dataset
