@@ -10,7 +10,7 @@ from services.catalog.search.ranking import standing
 from services.catalog.search.record import SearchRecord, facets_of, text_of, title_of
 
 Body = dict[str, Any]
-LAYOUT = 3
+LAYOUT = 4
 POSITION = " position"
 """Id of the document that keeps the index's position in the log, which nobody sees. No voice has an id that begins with
 a space: those of the hub are letters and digits, those of a judged set lose theirs."""

@@ -1,4 +1,4 @@
-"""Families of forks: of each, the best voice stands for the others."""
+"""Families of forks: of each, the best voice that has all that was asked for stands for the others."""
 
 from __future__ import annotations
 
@@ -18,15 +18,10 @@ class Collapsed:
 
 
 def collapse(hits: Sequence[Ranked]) -> Collapsed:
-    """Hits in order, one of each family; who has no family stands alone."""
-    first: dict[str, str] = {}
-    more: Counter[str] = Counter()
-    kept = []
-    for hit in hits:
-        family = hit.family or hit.id
-        if family in first:
-            more[first[family]] += 1
-        else:
-            first[family] = hit.id
-            kept.append(hit)
-    return Collapsed(kept, dict(more))
+    """Hits in order, one of each family: the first that is exact, or else the first; who has no family stands alone."""
+    first: dict[str, Ranked] = {}
+    for hit in sorted(hits, key=lambda hit: hit.near):
+        first.setdefault(hit.family or hit.id, hit)
+    kept = [hit for hit in hits if first[hit.family or hit.id] is hit]
+    families = Counter(hit.family or hit.id for hit in hits)
+    return Collapsed(kept, {hit.id: count - 1 for hit in kept if (count := families[hit.family or hit.id]) > 1})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from services.catalog.search.denials import DENIED_WITHIN, Denials, Said
-from services.catalog.search.tokens import clauses, is_single, units
+from services.catalog.search.tokens import clauses, fold, is_single, units
 
 MARK = "~"
 TOPIC = "topic"
@@ -185,9 +185,9 @@ class Lexicon:
         return any(piece in known for known in (self.terms, self.suggests, self.silent, self.denials.signs))
 
     def canonical(self, key: str, value: str) -> Facet:
-        """`value` in the lexicon's own word for it under this key, else as it is."""
+        """`value` in the lexicon's own word for it under this key, else folded as queries are."""
         meanings = [f for f in self.terms.get(units(value), ()) if f.key == key]
-        return meanings[0] if meanings else Facet(key, " ".join(value.lower().split()))
+        return meanings[0] if meanings else Facet(key, " ".join(fold(value).split()))
 
     def widened(self, facets: frozenset[Facet]) -> frozenset[Facet]:
         """The facets with all that contain them, marked (`~zh`): found as `zh`, behind those that say so."""

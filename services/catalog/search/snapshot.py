@@ -24,6 +24,7 @@ from services.catalog.store.access_tables import CollaboratorRow
 from services.catalog.store.tables import ChangeRow, RefRow, RepositoryRow, VersionRow
 
 PAGE = 500
+OPINIONS = ("mos_dnsmos", "mos")  # names of predicted mean opinion scores
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def record_of(repository: RepositoryRow, version: VersionRow, readers: Iterable[
         styles=tuple(card.get("styles", ())),
         timbres=tuple(card.get("timbres", ())),
         license=str(card.get("license", "")),
-        mos=_mos({**card.get("measured", {}), **version.figures}),
+        mos=mos(version.figures, card.get("measured", {})),
         stars=repository.stars,
         downloads=repository.downloads,
         family=repository.family_id or repository.id,
@@ -121,12 +122,14 @@ def record_of(repository: RepositoryRow, version: VersionRow, readers: Iterable[
     )
 
 
-def _mos(figures: Mapping[str, Any]) -> float | None:
-    """The predicted mean opinion score among measurements and figures, 1 to 5; None if nobody judged."""
-    for name in sorted(figures):
-        value = (
-            figures[name]["value"] if isinstance(figures[name], dict) and "value" in figures[name] else figures[name]
-        )
-        if name.lower().startswith("mos") and isinstance(value, int | float) and 1 <= value <= 5:
-            return float(value)
+def mos(figures: Mapping[str, Any], measured: Mapping[str, Any]) -> float | None:
+    """The predicted mean opinion score, 1 to 5: the hub's own, or else the one that the card states; None if neither.
+
+    The card's was measured by its author.
+    """
+    stated = {name.lower(): value for name, value in measured.items()}
+    for value in (source.get(name) for source in (figures, stated) for name in OPINIONS):
+        number = value.get("value") if isinstance(value, dict) else value
+        if isinstance(number, int | float) and not isinstance(number, bool) and 1 <= number <= 5:
+            return float(number)
     return None

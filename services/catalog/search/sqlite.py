@@ -22,7 +22,7 @@ from services.catalog.search.ranking import Plan
 from services.catalog.search.scoring import Run
 from services.common.errors import Unavailable
 
-LAYOUT = 4
+LAYOUT = 5
 _ALIAS, _STAMP, _POSITION = "alias", "stamp", "position"
 _EARLIER = ("text_public", "text_private", "facets", "entries", "texts", "meta")  # tables of earlier layouts
 

@@ -19,6 +19,7 @@ from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import Found, Ranked, SearchIndex, Viewer, open_index, rebuild
 from services.catalog.search.query import Query, understand
 from services.catalog.search.record import SearchRecord, facets_of
+from services.catalog.search.snapshot import mos
 from services.catalog.search.suggest import suggestions
 from services.catalog.search.tokens import fold, units
 from tests.contract.search_suite import put
@@ -264,6 +265,27 @@ def test_one_of_a_family_of_forks_stands_for_the_others() -> None:
     collapsed = collapse(hits)
     assert [hit.id for hit in collapsed.hits] == ["a", "c"]
     assert collapsed.forks == {"a": 2}
+
+
+def test_an_exact_hit_stands_for_its_family_before_a_better_one_that_only_comes_near() -> None:
+    hits = [Ranked("a", 3, "a", near=True), Ranked("c", 2), Ranked("b", 1, "a"), Ranked("d", 0, "e", near=True)]
+    collapsed = collapse(hits)
+    assert [hit.id for hit in collapsed.hits] == ["c", "b", "d"]
+    assert collapsed.forks == {"b": 1}
+
+
+def test_values_that_no_list_has_are_asked_for_however_they_are_written(index: SearchIndex) -> None:
+    put(index, [replace(fixture("odd"), tags=("廣東故事",), timbres=("溫吞水",), styles=("Ｎｏｉｒ",))], [])
+    for text in ("tag:廣東故事", "tag:广东故事", "timbre:溫吞水", "timbre:温吞水", "style:Ｎｏｉｒ", "style:noir"):
+        assert found(index, text) == ["odd"]
+
+
+def test_what_the_hub_judged_goes_before_what_an_author_says() -> None:
+    author = {"MOS": {"value": 5, "how": "asked my friends"}}
+    assert mos({"mos_dnsmos": 2.1}, author) == 2.1
+    assert mos({"mos": 3.2, "mos_dnsmos_recording": 4.0}, {}) == 3.2
+    assert mos({"similarity": 0.9}, author) == 5.0
+    assert mos({}, {"mos": {"value": True}, "moss green": {"value": 4.9}}) is None
 
 
 def test_highlights_are_the_words_that_answer() -> None:
