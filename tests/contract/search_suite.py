@@ -115,6 +115,17 @@ class SearchContract:
         put(filled, [voice(99, name=name, owner="ann", private=True, gender="", languages=())])
         assert look(filled, name, "ann").hits[0].id == voice(99).id
 
+    @pytest.mark.parametrize("name", ["yuki", "sovits", "eren", "tifa", "xiangling", "hoarce"])
+    def test_a_voice_is_found_by_its_name_whatever_the_name_is_read_as(self, filled: SearchIndex, name: str) -> None:
+        others = [voice(n, gender="male", persona="villain", timbres=("hoarse",), stars=900) for n in range(100, 104)]
+        own = voice(99, name=f"{name}-tts", gender="", languages=(), description_en="", description_zh="")
+        put(filled, [*others, own])
+        assert look(filled, name).hits[0].id == own.id
+        assert not look(filled, name).hits[0].near
+        put(filled, [replace(own, owner="cid", private=True)])
+        assert own.id not in {hit.id for hit in look(filled, name).hits}
+        assert look(filled, name, "cid").hits[0].id == own.id
+
     def test_scores_are_the_sum_of_their_parts(self, filled: SearchIndex) -> None:
         for hit in look(filled, "raspy cantonese tea house").hits:
             assert hit.score == pytest.approx(sum(hit.parts.values()), abs=1e-3)

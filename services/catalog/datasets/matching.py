@@ -17,24 +17,25 @@ def matches(record: SearchRecord, query: Query, lexicon: Lexicon) -> bool:
     """Whether the voice has all that is asked for.
 
     That is every facet (one of those of gender or age), every bound, every quoted phrase, one of the other words, and
-    nothing of what is not wanted.
+    nothing of what is not wanted; a word that was read as another counts as it was typed, too.
     """
-    facets = facets_of(record, lexicon)
+    facets, text = facets_of(record, lexicon), f" {text_of(record)} "
+    called = {facet for typed, meant in query.typed if _says(text, typed) for facet in meant}
     wanted = sorted(query.facets)
     for key, group in groupby(wanted, key=lambda facet: facet.key):
-        has = [facet in facets for facet in group]
+        has = [facet in facets or facet in called for facet in group]
         if not (any(has) if key in ALTERNATIVES else all(has)):
             return False
     if query.without & facets or any(kind.facets <= facets for kind in query.without_kinds):
         return False
     if not all(_holds(record, bound) for bound in query.bounds):
         return False
-    text = f" {text_of(record)} "
     if not all(_says(text, phrase) for phrase in query.phrases):
         return False
     if any(_says(text, phrase) for phrase in query.without_text):
         return False
-    return not query.text or any(_says(text, phrase) for phrase in query.text)
+    words = (*query.text, *(typed for typed, meant in query.typed if not meant)) if query.text else ()
+    return not words or any(_says(text, phrase) for phrase in words)
 
 
 def _says(text: str, phrase: Units) -> bool:

@@ -16,7 +16,7 @@ MOST = 4
 def highlights(query: Query, lexicon: Lexicon, texts: Sequence[str]) -> list[str]:
     """The words of the texts that made the voice a hit, as they stand there, each once, at most `MOST`."""
     wanted = query.facets
-    phrases = [stems(piece) for piece in (*query.text, *query.phrases)]
+    phrases = [stems(piece) for piece in (*query.text, *query.phrases, *(typed for typed, _ in query.typed))]
     found: dict[str, None] = {}
     for statement in (match[0] for text in texts for match in _STATEMENT.finditer(text)):
         for piece, facets, denied in lexicon.readings(units(statement)):

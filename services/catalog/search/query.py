@@ -91,6 +91,7 @@ class Query:
         runs: neighbouring words of the free text, as written: what they mean together.
         topics: words for topics in the text or inside of its words.
         denied: topics and hints that the text denies and whatever a minus is before: not looked for in other words.
+        typed: what was read as something else, as it was typed, with the facets that it was read as (none: as text).
         said: the words without keys, quotes and what a minus excludes, folded, for a reader of whole sentences; how
             they were written makes no other query of it.
     """
@@ -109,6 +110,7 @@ class Query:
     without_kinds: tuple[Kind, ...] = ()
     denied: frozenset[Facet] = field(default=frozenset(), compare=False)
     said: str = field(default="", compare=False)
+    typed: tuple[tuple[Units, tuple[Facet, ...]], ...] = field(default=(), compare=False)
 
     @property
     def understood(self) -> dict[str, str]:
@@ -161,6 +163,7 @@ class _Builder:
     runs: list[str] = field(default_factory=list)
     topics: list[Units] = field(default_factory=list)
     denied: set[Facet] = field(default_factory=set)
+    typed: list[tuple[Units, tuple[Facet, ...]]] = field(default_factory=list)
     people: list[tuple[bool, set[Facet]]] = field(default_factory=list)  # whom each statement names
 
     def words(self, text: str) -> None:
@@ -185,6 +188,7 @@ class _Builder:
             self.facets |= told
             self.people.append((self._wished(clause), {facet for facet in told if facet.key in ALTERNATIVES}))
             self.text += [reading.piece for reading in readings if not reading.facets]
+            self.typed += [(reading.typed, reading.facets) for reading in readings if reading.typed]
         self.facets -= self._circumstances()
 
     def _wished(self, clause: Units) -> bool:
@@ -311,6 +315,7 @@ def understand(text: str, lexicon: Lexicon) -> Query:
         tuple(dict.fromkeys(kind for kind in builder.without_kinds if not kind.facets <= wanted)),
         frozenset(builder.denied),
         said,
+        tuple(dict.fromkeys(builder.typed)),
     )
 
 

@@ -37,6 +37,7 @@ SURE = 0.5  # probability of what a hit may be exact by that no word names
 NEAR_REFUSED = 0.5  # how near to what is refused something is that is not guessed at either
 WHOLE_MOST = 1.5  # of what is asked for as a whole, times the weight of what is named
 SHORT = 2  # pieces of a text that may be the name of a voice
+OWN_SHARE = 0.25  # of a word that is all of a request, was read as another, and that no public voice has
 HINT_WEIGHT, LEAST_WEIGHT = 0.8, 0.05
 MEANT_LEAST, MEANT_CREDIT, MEANT_WEIGHT = 0.62, 0.7, 0.45
 MOS_WEIGHT, STAR_WEIGHT, DOWNLOAD_WEIGHT, YEAR_WEIGHT = 0.01, 0.004, 0.002, 0.01
@@ -93,7 +94,7 @@ def standing(record: SearchRecord) -> float:
 
 def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequencies) -> Plan:
     """The plan of a query; `frequencies` counts the public voices that have each phrase, and all of them."""
-    wanted = [facet_clause(lexicon, group) for group in _groups(query.facets - query.required)]
+    wanted = [_or_typed(facet_clause(lexicon, group), group, query) for group in _groups(query.facets - query.required)]
     named = sum(clause.weight for clause in wanted)
     about = _topics(query, lexicon)
     plain = [piece for piece in query.text if piece not in lexicon.suggests and not _within(piece, query.topics)]
@@ -101,7 +102,8 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     options = [(piece, _options(piece, lexicon, words, near)) for piece in (*plain, *query.phrases)]
     asked = {a.phrase for _, found in options for a in found if a.phrase}
     name = _name(query, plain)
-    counts, total = frequencies(list(asked | {stems(units(run)) for run in query.runs} | {stems(one) for one in name}))
+    asked |= {stems(one) for one in (*map(units, query.runs), *name, *(typed for typed, _ in query.typed))}
+    counts, total = frequencies(list(asked))
     meant = meanings(words)
     texts = [_text_clause(piece, found, meant, counts, total) for piece, found in options]
     unsaid = [piece for piece in plain if not counts.get(stems(piece), 0)]
@@ -123,6 +125,9 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
             sure, likely = [], [*sure, *likely]
         texts += _itself(name, likely, counts, total, alone=not query.facets)
     texts += [*about, *sure]
+    as_text, beside = _as_typed(query, sum(c.weight for c in (*wanted, *texts, *likely)), counts, total)
+    likely += beside if texts else [*as_text, *beside]  # what asks for nothing is no condition
+    texts += as_text if texts else []
     kept = (*wanted, *texts, *likely, *(hints if wanted or texts else ()))
     whole = sum(clause.weight for clause in kept) or 1.0
     clauses = tuple(Clause(c.label, round(c.weight / whole, 6), c.alternatives) for c in kept)
@@ -138,6 +143,33 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
         stems(query.name),
         tuple(tuple((facet, loose(facet)) for facet in sorted(kind.facets)) for kind in query.without_kinds),
     )
+
+
+def _or_typed(clause: Clause, group: Sequence[Facet], query: Query) -> Clause:
+    """A clause that a voice satisfies too that is called as the word was typed which was read as one of the facets."""
+    ways = (Alternative(1.0, phrase=stems(typed)) for typed, facets in query.typed if set(facets) & set(group))
+    return replace(clause, alternatives=(*clause.alternatives, *ways))
+
+
+def _as_typed(
+    query: Query, rest: float, counts: Mapping[Units, int], total: int
+) -> tuple[list[Clause], list[Clause]]:
+    """Words that were read as others, as they were typed: those read as text, and those that were read as facets.
+
+    They may be names, as `yuki` is, which is near to yuri. One that is all of a request weighs as much as the rest
+    where a public voice has it, and where none has, enough to put the viewer's own before others.
+    """
+    as_text: list[Clause] = []
+    beside: list[Clause] = []
+    for typed, facets in query.typed:
+        phrase = stems(typed)
+        count = counts.get(phrase, 0)
+        weight = TEXT_MOST * math.log((total + 1) / (count + 1)) / math.log(total + 2) if count else LEAST_WEIGHT
+        if typed == units(query.said):
+            weight = max(weight, rest if count else OWN_SHARE * rest)
+        clause = Clause(f"{joined(typed)} as typed", weight, (Alternative(1.0, phrase=phrase),))
+        (beside if facets else as_text).append(clause)
+    return as_text, beside
 
 
 def _is_request(query: Query, plain: Sequence[Units], words: WordTable) -> bool:

@@ -13,7 +13,7 @@ from services.catalog.search.phonetics import LONGEST, Phonetics, phonetics, ton
 from services.catalog.search.senses import senses
 from services.catalog.search.sounds import toneless
 from services.catalog.search.spelling import Speller, speller
-from services.catalog.search.tokens import is_single
+from services.catalog.search.tokens import is_single, stems
 from services.catalog.search.words import WordTable, load_words
 
 _MAKING = Lock()
@@ -22,11 +22,23 @@ _VARIANT_LEAST = 3  # characters of a word in which one may be wrong
 
 @dataclass(frozen=True)
 class Reading:
-    """A piece of a statement: what it means, or nothing (free text), and whether it is denied."""
+    """A piece of a statement: what it means, or nothing (free text), whether it is denied, and how it was typed.
+
+    `typed` is empty for what was read as it stands.
+    """
 
     piece: Units
     facets: tuple[Facet, ...] = ()
     denied: bool = False
+    typed: Units = ()
+
+
+@dataclass(frozen=True)
+class Part:
+    """Units of a statement that were read together, and what they were read as."""
+
+    typed: Units
+    meant: Units
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,44 +59,46 @@ class Reader:
 
     def read(self, clause: Sequence[str]) -> list[Reading]:
         """The readings of one statement, in order; words that say nothing are left out."""
-        mended = self.mended(clause)
+        parts = [*self._parts(clause)]
+        mended = tuple(unit for part in parts for unit in part.meant)
+        origin = [part for part in parts for _ in part.meant]
         found: list[Reading] = []
         run: list[str] = []
         refused = False  # what is in the run
+        end = 0
         for piece, facets, denied in self.lexicon.readings(mended, self.words.han):
+            start, end = end, end + len(piece)
             known = facets or piece in self.lexicon.silent or piece in self.lexicon.denials.signs
             alone = len(piece) == 1 and is_single(piece[0]) and piece not in self.lexicon.suggests
             lone = not known and alone
             if not lone or denied != refused:
-                found += self._text(run, refused)
+                found += self._text(run, refused, origin[start - len(run) : start])
                 run = []
             if lone:
                 run.append(piece[0])
                 refused = denied
             elif facets or not known:
-                found.append(Reading(piece, facets, denied))
-        return found + self._text(run, refused)
+                found.append(Reading(piece, facets, denied, _typed(origin[start:end])))
+        return found + self._text(run, refused, origin[end - len(run) : end])
 
     def mended(self, clause: Sequence[str]) -> Units:
         """A statement with what was typed by its sound in characters, and without slips."""
-        return tuple(unit for part in self._parts(clause) for unit in part)
+        return tuple(unit for part in self._parts(clause) for unit in part.meant)
 
-    def _parts(self, clause: Sequence[str]) -> Iterator[Units]:
+    def _parts(self, clause: Sequence[str]) -> Iterator[Part]:
         """The statement with sounds written as characters and slips mended."""
         for han, group in groupby(clause, is_single):
             run = tuple(group)
-            yield self._han(run) if han else self._latin(run)
+            yield from self._han(run) if han else self._latin(run)
 
-    def _latin(self, run: Units) -> Units:
+    def _latin(self, run: Units) -> Iterator[Part]:
         """Latin words: those of the lexicon, then sounds in as many pieces as were typed, then spelling."""
-        found: list[str] = []
         start = 0
         spoken = self._spoken(run)
         while start < len(run):
             taken, piece = self._latin_piece(run, start, spoken)
-            found += piece
+            yield Part(run[start : start + taken], piece)
             start += taken
-        return tuple(found)
 
     def _latin_piece(self, run: Units, start: int, spoken: bool) -> tuple[int, Units]:
         if not spoken:
@@ -124,9 +138,8 @@ class Reader:
                     return True
         return False
 
-    def _han(self, run: Units) -> Units:
+    def _han(self, run: Units) -> Iterator[Part]:
         """Han characters, with homophones and single wrong characters of a longer word put right."""
-        found: list[str] = []
         unknown: list[str] = []
         for piece, facets in self.lexicon.segments(run, self.words.han):
             if not facets and len(piece) == 1 and piece not in self.lexicon.silent:
@@ -135,22 +148,20 @@ class Reader:
             if unknown and facets and len(piece) == 1:
                 unknown += piece
                 continue
-            found += self._unknown(unknown)
+            yield from self._unknown(unknown)
             unknown = []
-            found += piece
-        return tuple(found + self._unknown(unknown))
+            yield Part(piece, piece)
+        yield from self._unknown(unknown)
 
-    def _unknown(self, run: Sequence[str]) -> list[str]:
-        found: list[str] = []
+    def _unknown(self, run: Sequence[str]) -> Iterator[Part]:
         start = 0
         while start < len(run):
             rest = tuple(run[start:])
             heard = self.sounds.homophone(rest) if (rest[0],) not in self.lexicon.terms or len(rest) > 1 else None
             heard = heard or self._variant(rest) or self._likely(rest)
             piece, length = heard or ((run[start],), 1)
-            found += piece
+            yield Part(rest[:length], piece)
             start += length
-        return found
 
     def _likely(self, run: Units) -> tuple[Units, int] | None:
         """The word for a topic or the hint that sounds so; not what is a word by itself, such as 外教 for 外交."""
@@ -165,8 +176,15 @@ class Reader:
                     return found, length
         return None
 
-    def _text(self, run: Sequence[str], denied: bool) -> list[Reading]:
-        return [Reading(tuple(run), denied=denied)] if run else []
+    def _text(self, run: Sequence[str], denied: bool, origin: Sequence[Part]) -> list[Reading]:
+        return [Reading(tuple(run), denied=denied, typed=_typed(origin))] if run else []
+
+
+def _typed(origin: Sequence[Part]) -> Units:
+    """How the parts were typed that a reading is from; empty if just so, or where an index holds both alike."""
+    parts = [next(same) for _, same in groupby(origin, id)]
+    same = all(stems(part.typed) == stems(part.meant) for part in parts)
+    return () if same else tuple(unit for part in parts for unit in part.typed)
 
 
 @cache

@@ -57,7 +57,7 @@ class Run:
         texts = self.plan.texts
         found = self.admitted(self._narrowest(groups, texts))
         for clause in groups:
-            found = found[self._any([a.facet for a in clause.exact if a.facet], found)]
+            found = found[self.credits(clause.exact, found) > 0]
         if texts:
             found = found[np.isin(found, self._union(texts))]
         if not self.plan.name:
@@ -74,13 +74,13 @@ class Run:
         """The scores of rows."""
         total = self.columns.numbers["standing"][rows].copy()
         for clause in self.plan.clauses:
-            total += clause.weight * self.credits(clause, rows)
+            total += clause.weight * self.credits(clause.alternatives, rows)
         return np.round(total, 6)
 
-    def credits(self, clause: Clause, rows: Rows) -> NDArray[np.float64]:
-        """The best credit of a clause's alternatives for each of the rows."""
+    def credits(self, alternatives: Sequence[Alternative], rows: Rows) -> NDArray[np.float64]:
+        """The best credit of the alternatives for each of the rows."""
         found = np.zeros(len(rows))
-        for alternative in clause.alternatives:
+        for alternative in alternatives:
             has = self._has(alternative, rows)
             found[has] = np.maximum(found[has], alternative.credit)
         return found
@@ -100,12 +100,11 @@ class Run:
 
     def _narrowest(self, groups: Sequence[Clause], texts: Sequence[Alternative]) -> Rows:
         """The fewest rows among which all exact hits are."""
-        facets = [*self.plan.required, *([a.facet for a in c.exact if a.facet] for c in groups)]
-        sized = [
-            (sum(len(self.columns.rows([facet])) for facet in group), number) for number, group in enumerate(facets)
-        ]
+        ways = [[Alternative(1.0, facet) for facet in group] for group in self.plan.required]
+        ways += [[*clause.exact] for clause in groups]
+        sized = [(sum(len(self._rows(way)) for way in group), number) for number, group in enumerate(ways)]
         if sized:
-            return self.columns.rows(facets[min(sized)[1]])
+            return self._union(ways[min(sized)[1]])
         if self.plan.phrases:
             return self.texts(self.plan.phrases[0])
         return self._union(texts) if texts else np.flatnonzero(self.seen)
@@ -121,7 +120,7 @@ class Run:
         newest = sorted(range(len(rows)), key=lambda p: ids[rows[p]], reverse=True)
         places = sorted(newest, key=lambda p: (-keys[p], -scores[p]))[:limit]
         chosen = rows[places]
-        parts = [(clause.label, clause.weight * self.credits(clause, chosen)) for clause in self.plan.clauses]
+        parts = [(c.label, c.weight * self.credits(c.alternatives, chosen)) for c in self.plan.clauses]
         return [
             Ranked(
                 ids[row],
@@ -164,8 +163,8 @@ class Run:
     def _union(self, alternatives: Sequence[Alternative]) -> Rows:
         found = np.zeros(self.columns.capacity, np.bool_)
         for alternative in alternatives:
-            rows = self.texts(alternative.phrase) if alternative.phrase else np.empty(0, np.int64)
-            found[rows] = True
-            if alternative.facet:
-                found[self.columns.rows([alternative.facet])] = True
+            found[self._rows(alternative)] = True
         return np.flatnonzero(found)
+
+    def _rows(self, alternative: Alternative) -> Rows:
+        return self.columns.rows([alternative.facet]) if alternative.facet else self.texts(alternative.phrase)

@@ -10,6 +10,7 @@ from string import ascii_lowercase
 import pytest
 
 from services.catalog.search.finding import prepare
+from services.catalog.search.lexicon import Facet
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.phonetics import toned
 from services.catalog.search.query import MAX_QUERY, check_length, understand
@@ -39,6 +40,13 @@ def test_a_digit_makes_no_chinese_of_english_words(text: str, values: set[str]) 
 def test_only_syllables_have_tones() -> None:
     assert all(map(toned, ("jyut6jyu5", "yue4yu3", "lao3", "lv4", "lüe4", "m4", "ng5", "saa1", "zhuang4", "lao3ren")))
     assert not any(map(toned, ("v2", "mp3", "gpt4", "ps5", "lao", "lao7", "4k", "live2d")))
+
+
+def test_what_is_read_as_something_else_is_kept_as_it_was_typed() -> None:
+    male, senior = Facet("gender", "male"), Facet("age", "senior")
+    assert understand("lao nian nansheng", LEXICON).typed == ((("lao", "nian"), (senior,)), (("nansheng",), (male,)))
+    assert understand("yuki elderly man", LEXICON).typed == ((("yuki",), ()),)
+    assert understand("femal", LEXICON).typed == ()  # an index holds it as it holds female
 
 
 def test_a_query_is_limited_as_it_is_read_too() -> None:
