@@ -279,15 +279,18 @@ class Catalog(catalog_grpc.CatalogServiceServicer):
         ]
         if not request.query:
             return catalog.SearchVoicesResponse(hits=hits, total=len(hits))
-        chip = catalog.Chip(key="language", value="en", without="male narrator")
+        chips = [catalog.Chip(key="language", value="en", without="male narrator")]
+        if "gender:male" in request.query:
+            chips.append(catalog.Chip(key="gender", value="male", without="male"))
         facets = [catalog.FacetCount(key="gender", value="male", count=len(hits))]
+        facets.append(catalog.FacetCount(key="gender", value="female", count=1))
         self.world.requests.append(request)
         if not request.forks:
             hits = hits[:1]
             hits[0].forks = 1
         hits[0].highlights.append(hits[0].description_en.split(" ")[0])
         return catalog.SearchVoicesResponse(
-            hits=hits, total=len(hits), understood={"language": "en"}, chips=[chip], facets=facets
+            hits=hits, total=len(hits), understood={"language": "en"}, chips=chips, facets=facets
         )
 
     def SetStar(self, request: catalog.SetStarRequest, context: grpc.ServicerContext) -> catalog.SetStarResponse:

@@ -36,6 +36,7 @@ const TEXTS = {
   order_downloads: ["Most downloads", "下载最多"],
   order_mos: ["Best sounding", "音质最好"],
   narrow: ["Narrow down", "缩小范围"],
+  instead: ["Instead of what was asked for", "替换所要求的"],
   facet_lang: ["Language", "语言"],
   facet_gender: ["Gender", "性别"],
   facet_age: ["Age", "年龄"],

@@ -70,7 +70,7 @@ async function page(asked, cursor, head, list, foot) {
   try {
     const { query, order, forks } = asked;
     const found = await get(`/search?${new URLSearchParams(said({ q: query, cursor, order, forks }))}`);
-    fill(head, summary(asked, found), narrowing(found.facets, (more) => address({ ...asked, query: `${query} ${more}`.trim() })));
+    fill(head, summary(asked, found), narrowing(found.facets, found.chips, query, (narrowed) => address({ ...asked, query: narrowed })));
     for (const hit of found.items) add(list, hitCard(hit, asked));
     const next = () => page(asked, found.next_cursor, head, list, foot);
     fill(foot, found.next_cursor ? h("button", { type: "button", onclick: next }, t("more")) : null);
