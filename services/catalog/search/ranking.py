@@ -161,7 +161,7 @@ def _as_typed(
     """
     as_text: list[Clause] = []
     beside: list[Clause] = []
-    for typed, facets in query.typed:
+    for typed, facets in dict(query.typed).items():  # one word may be several things: laoniannansheng
         phrase = stems(typed)
         count = counts.get(phrase, 0)
         weight = TEXT_MOST * math.log((total + 1) / (count + 1)) / math.log(total + 2) if count else LEAST_WEIGHT

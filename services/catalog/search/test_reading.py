@@ -14,6 +14,7 @@ from services.catalog.search.lexicon import Facet
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.phonetics import toned
 from services.catalog.search.query import MAX_QUERY, check_length, understand
+from services.catalog.search.ranking import plan
 from services.catalog.search.spelling import speller
 from services.catalog.search.words import load_words
 from services.common.errors import Invalid
@@ -47,6 +48,13 @@ def test_what_is_read_as_something_else_is_kept_as_it_was_typed() -> None:
     assert understand("lao nian nansheng", LEXICON).typed == ((("lao", "nian"), (senior,)), (("nansheng",), (male,)))
     assert understand("yuki elderly man", LEXICON).typed == ((("yuki",), ()),)
     assert understand("femal", LEXICON).typed == ()  # an index holds it as it holds female
+
+
+def test_a_word_that_is_several_things_counts_once_as_it_was_typed() -> None:
+    query = understand("laoniannansheng", LEXICON)
+    made = plan(query, LEXICON, load_words(), lambda phrases: (dict.fromkeys(phrases, 1), 100))
+    assert len(query.typed) == 2
+    assert [clause.label for clause in made.clauses].count("laoniannansheng as typed") == 1
 
 
 def test_a_query_is_limited_as_it_is_read_too() -> None:
