@@ -28,6 +28,7 @@ _PLACES = tuple(
     )
 )
 """Behind what a piece is cut in two, the best first: marks, blanks, characters that are no mere letters, anything."""
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _ATOMS = re.compile("[{0}]|[^{0}]+".format(re.escape("".join(sorted(ENDERS)))))
 
 
@@ -86,15 +87,17 @@ def _at_ascii_stops(text: str) -> list[str]:
     return [piece for piece in re.split(r"(?<!\d)\.|\.(?!\d)", text.strip(".")) if piece]
 
 
-def _is_decimal_point(text: str, place: int) -> bool:
-    return text[place] == "." and text[place - 1 : place].isdigit() and text[place + 1 : place + 2].isdigit()
+def _is_inside_number(text: str, place: int) -> bool:
+    """Whether the mark is a decimal point, or a comma before three digits of the same number."""
+    is_point = text[place] == "." and text[place - 1 : place].isdigit() and text[place + 1 : place + 2].isdigit()
+    return is_point or _THOUSANDS.match(text, place) is not None
 
 
 def _at_punctuation(text: str) -> list[str]:
     pieces = [""]
     for place, char in enumerate(text):
         pieces[-1] += char
-        if char in _CUT5_MARKS and not _is_decimal_point(text, place):
+        if char in _CUT5_MARKS and not _is_inside_number(text, place):
             pieces.append("")
     return pieces
 

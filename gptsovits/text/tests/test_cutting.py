@@ -48,6 +48,20 @@ def test_no_cut_loses_letters_or_digits(text: str, method: str) -> None:
         assert bare("".join(pieces(text, "zh", method))) == bare(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "language", "found"),
+    [
+        ("It costs $1,000,000 today.", "en", ["It costs $1,000,000 today."]),
+        ("参加人数为12,500人。", "zh", ["参加人数为12,500人。"]),
+        ("価格は1,000円です。", "ja", ["価格は1,000円です。"]),
+        ("In 2023, 1,000 cars were sold.", "en", ["In 2023,", " 1,000 cars were sold."]),
+        ("We chose 1,2,3 or 4,5678.", "en", ["We chose 1,", "2,3 or 4,", "5678."]),
+    ],
+)
+def test_a_number_is_not_cut_at_its_thousands(text: str, language: str, found: list[str]) -> None:
+    assert pieces(text, language) == found
+
+
 def test_unknown_method_is_refused() -> None:
     with pytest.raises(TextError, match="cut9"):
         cut("text", "cut9")
