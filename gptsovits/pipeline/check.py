@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ CLIPPED_SHARE = 0.002
 CLIP_RUN = 4
 LEAST_SPEECH_SHARE = 0.25
 WORDS_PER_SECOND = (0.5, 6.0)
+_UNSPACED = re.compile("[\u3005-\u30ff\u3400-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]")
+"""Characters of Chinese, Japanese and Korean writing: two of them count as a word."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +90,14 @@ def clipped_share(wave: NDArray[np.float32]) -> float:
     return float(runs[runs >= CLIP_RUN].sum() / len(wave))
 
 
+def count_words(transcript: str) -> int:
+    """Words between blanks, and half of the characters of scripts that set no blanks between words."""
+    spaced, unspaced = _UNSPACED.subn(" ", transcript)
+    return sum(any(map(str.isalnum, word)) for word in spaced.split()) + unspaced // 2
+
+
 def _check_transcript(transcript: str, seconds: float) -> None:
-    words = len(transcript.split()) if transcript.isascii() else max(len(transcript.split()), len(transcript) // 2)
+    words = count_words(transcript)
     if not transcript.strip():
         raise RecordingRefused("no-transcript", "The transcript is empty.", "Send the words that are spoken.")
     if not WORDS_PER_SECOND[0] <= words / seconds <= WORDS_PER_SECOND[1]:

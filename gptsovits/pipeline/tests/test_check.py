@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gptsovits.pipeline.check import check, clipped_share
+from gptsovits.pipeline.check import check, clipped_share, count_words
 from gptsovits.pipeline.decode import Recording
 from gptsovits.pipeline.refusal import RecordingRefused
 from gptsovits.pipeline.tests.speech import RATE, speech_like
@@ -35,6 +35,25 @@ def test_short_silent_clipped_and_untranscribed_recordings_are_refused_with_what
     for reason, refusal in cases.items():
         assert refusal.reason == reason
         assert refusal.hint
+
+
+@pytest.mark.parametrize(
+    ("transcript", "words"),
+    [
+        ("It\u2019s over at the caf\u00e9 \u2014 now.", 6),
+        ("今天天气很好。", 3),
+        ("今日はいい天気です", 4),
+        ("오늘은 날씨가 좋다", 4),
+        ("我用 Python 写", 2),
+    ],
+)
+def test_only_scripts_without_blanks_are_counted_by_their_characters(transcript: str, words: int) -> None:
+    assert count_words(transcript) == words
+
+
+def test_a_curly_apostrophe_does_not_make_a_right_transcript_wrong() -> None:
+    words = " ".join(["considerable"] * 79)
+    assert check(Recording(speech_like(40), RATE), f"{words} can\u2019t").seconds == pytest.approx(40)
 
 
 def test_a_tenth_of_speech_is_too_little() -> None:
