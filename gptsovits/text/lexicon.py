@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from gptsovits.text.english.possessive import possessive
 from gptsovits.text.sequence import TextError
 from gptsovits.text.symbols import id_table
 
@@ -34,28 +35,36 @@ def check(lexicon: Lexicon) -> None:
             raise TextError(f"The lexicon entry {word!r} has {reason}; use phones of the v2 inventory.")
 
 
-def _pattern(words: Sequence[str]) -> re.Pattern[str]:
-    """Longest words first; a word of Latin letters matches whole words only."""
+def _pattern(words: Sequence[str], language: str) -> re.Pattern[str]:
+    """A group for each word, in their order; a word of Latin letters matches whole words only.
+
+    In English a possessive belongs to its word.
+    """
     alternatives = []
-    for word in sorted(words, key=len, reverse=True):
+    for word in words:
         left = r"(?<![A-Za-z])" if word[0].isascii() and word[0].isalpha() else ""
         right = r"(?![A-Za-z])" if word[-1].isascii() and word[-1].isalpha() else ""
-        alternatives.append(f"{left}{re.escape(word)}{right}")
+        ending = r"(?:['’]s(?![A-Za-z]))?" if right and language == "en" else ""
+        alternatives.append(f"({left}{re.escape(word)}{right}){ending}")
     return re.compile("|".join(alternatives), re.IGNORECASE)
 
 
-def split(text: str, lexicon: Lexicon | None) -> Iterator[Piece]:
-    """The text in order, cut into words of the lexicon and what lies between them."""
+def split(text: str, lexicon: Lexicon | None, language: str = "") -> Iterator[Piece]:
+    """The text in order, cut into words of the lexicon, longest first, and what lies between them."""
     if not lexicon:
         yield Piece(text, None)
         return
     check(lexicon)
-    by_folded = {word.casefold(): tuple(phones) for word, phones in lexicon.items()}
+    by_folded = {word.casefold(): (word, tuple(phones)) for word, phones in lexicon.items()}
+    entries = sorted(by_folded.values(), key=lambda entry: len(entry[0]), reverse=True)
     end = 0
-    for match in _pattern(list(lexicon)).finditer(text):
+    for match in _pattern([word for word, _ in entries], language).finditer(text):
         if match.start() > end:
             yield Piece(text[end : match.start()], None)
-        yield Piece(match[0], by_folded[match[0].casefold()])
+        # The group tells the word: ignoring case, "İ" matches "i", which no folding of it finds again.
+        group = match.lastindex or 1
+        phones = entries[group - 1][1]
+        yield Piece(match[0], phones if match[0] == match[group] else possessive(phones))
         end = match.end()
     if end < len(text):
         yield Piece(text[end:], None)

@@ -73,7 +73,7 @@ def unreadable(
     return tuple(
         word
         for part in segment(text, mode_named(language))
-        for piece in lexicons.split(part.text, lexicon)
+        for piece in lexicons.split(part.text, lexicon, part.language)
         if piece.phones is None
         for word in _frontend(part.language, spoken).unreadable(piece.text)
     )
@@ -116,7 +116,7 @@ def _single_language(
     spoken: list[Spoken] = []
     normalized: list[str] = []
     unspoken: list[str] = []
-    for piece in lexicons.split(text, lexicon):
+    for piece in lexicons.split(text, lexicon, code):
         if piece.phones is not None:
             spoken += _lexicon_word(piece.text, piece.phones, language.per_character)
             normalized.append(piece.text)

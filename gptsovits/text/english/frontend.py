@@ -10,6 +10,7 @@ from gptsovits.text.english.dictionary import Pronunciation, lookup
 from gptsovits.text.english.homographs import pronounce_homograph
 from gptsovits.text.english.letter_to_sound import predict
 from gptsovits.text.english.normalize import normalize, plain_letters
+from gptsovits.text.english.possessive import possessive
 from gptsovits.text.english.tokens import tokenize
 from gptsovits.text.sequence import Spoken
 
@@ -19,8 +20,6 @@ FEWEST_PHONES = 4
 """A shorter utterance gets a leading comma, which gives the model something to start on."""
 
 _SPELLED_UP_TO = 3
-_VOICELESS = frozenset({"P", "T", "K", "F", "TH", "HH"})
-_SIBILANT = frozenset({"S", "Z", "SH", "ZH", "CH", "JH"})
 _MARKS = {"'": "-"}
 _FOREIGN_WORD = re.compile(r"[^\W\d_]+")
 
@@ -49,26 +48,22 @@ def _spell(word: str) -> Pronunciation:
     return tuple(phone for letter in word for phone in (("EY1",) if letter == "a" else lookup(letter) or ()))
 
 
-def _possessive(stem: str) -> Pronunciation:
-    phones = _pronounce_word(stem)
-    if phones[-1] in _VOICELESS:
-        return (*phones, "S")
-    return (*phones, "AH0", "Z") if phones[-1] in _SIBILANT else (*phones, "Z")
-
-
 def _pronounce_word(word: str) -> Pronunciation:
-    """Phones of a lower-case word: dictionary, spelling of short ones, possessive, parts, spelling rules."""
+    """Phones of a lower-case word: dictionary, spelling of short ones, possessive, parts, spelling rules.
+
+    Spelled as well is what the rules leave silent ("shhh").
+    """
     listed = lookup(word) if len(word) > 1 else _spell(word)
     if listed:
         return listed
     if "-" in word or ("'" in word and not word.endswith("'s")):
         return tuple(phone for part in re.split(r"[-']+", word) if part for phone in _pronounce_word(part))
     if word.endswith("'s"):
-        return _possessive(word[:-2])
+        return possessive(_pronounce_word(word[:-2]))
     if len(word) <= _SPELLED_UP_TO:
         return _spell(word)
     parts = _listed_parts(word)
-    return tuple(phone for part in parts for phone in lookup(part) or ()) or predict(word)
+    return tuple(phone for part in parts for phone in lookup(part) or ()) or predict(word) or _spell(word)
 
 
 def _pronounce_token(tokens: list[str], lowered: list[str], place: int) -> Pronunciation:

@@ -86,6 +86,8 @@ def test_homographs(text: str, word: str, phones: str) -> None:
         ("zibbit's", "Z IH1 B IH0 T S"),
         ("xq", "EH1 K S K Y UW1"),
         ("sunflowerseed", "S AH1 N F L AW2 ER0 S IY1 D"),
+        ("shhh", "EH1 S EY1 CH EY1 CH EY1 CH"),
+        ("hhhh's", "EY1 CH EY1 CH EY1 CH EY1 CH AH0 Z"),
         ("well-known", "W EH1 L N OW1 N"),
     ],
 )
