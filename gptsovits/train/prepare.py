@@ -95,8 +95,8 @@ class Preparer:
             codes = self.stage2.extract_latent(torch.from_numpy(fitted)[None])[0, 0].numpy()
         sequence = phonemize(line.text, line.language, self.lexicons.get(line.language))
         bert = None if self.bert is None else self.bert.of_sequence(sequence)
-        # The training wave is 16 bit, as it would be on disk.
-        wave16: Floats = (blended * 32768).astype(np.int16).astype(np.float32) / np.float32(32768)
+        # The training wave is 16 bit, as it would be on disk; what is above full scale stays at it.
+        wave16: Floats = np.clip(blended * 32768, -32768, 32767).astype(np.int16).astype(np.float32) / np.float32(32768)
         return TrainingClip(name, wave16, fitted, np.array(sequence.ids, np.int64), codes, bert)
 
 

@@ -16,7 +16,7 @@ from gptsovits.formats.checkpoint import read_voice_file
 from gptsovits.text import phonemize
 from gptsovits.train.__main__ import main
 from gptsovits.train.clips import read_clips
-from gptsovits.train.prepare import Preparer, content_of, read_list
+from gptsovits.train.prepare import Line, Preparer, content_of, read_list
 
 STAGE2 = Path(__file__).parents[3] / "tests" / "data" / "golden" / "checkpoints" / "tiny_v2_e8_s128.pth"
 
@@ -38,6 +38,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "my.list").write_text("\n".join(lines), encoding="utf-8")
     (folder / "lexicon.yaml").write_text("en:\n  hello: [HH, AW1]\n  no: [N, OW1]\n")
     return folder
+
+
+def test_what_is_above_full_scale_stays_at_it(place: Path, tmp_path: Path) -> None:
+    wave = np.sin(np.arange(32000) / 25).astype(np.float32) * 2
+    soundfile.write(tmp_path / "above.wav", wave, 32000, subtype="FLOAT")
+    stage2 = read_voice_file(STAGE2)
+    preparer = Preparer(content_of(place / "hubert"), load_s2(stage2.tensors, stage2.config))
+    (clip,) = preparer.clips([Line(tmp_path / "above.wav", "en", "Hello.")])
+    assert np.abs(np.diff(clip.wave)).max() < 0.1
 
 
 def test_the_command_makes_clips(place: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
