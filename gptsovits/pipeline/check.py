@@ -16,6 +16,8 @@ RECOMMENDED_SECONDS = 60.0
 FRAME_SECONDS = 0.02
 SILENT_DB = -50.0
 CLIPPED_SHARE = 0.002
+LARGEST_SAMPLE = 1e3
+"""Floating-point recordings may pass full scale a little; a sample far above it is a fault of the file."""
 CLIP_RUN = 4
 LEAST_SPEECH_SHARE = 0.25
 WORDS_PER_SECOND = (0.5, 6.0)
@@ -38,6 +40,13 @@ class CheckedRecording:
 def check(recording: Recording, transcript: str) -> CheckedRecording:
     """Measures the recording; raises RecordingRefused with what to do when it is not fit."""
     wave, rate = recording.wave, recording.sample_rate
+    if not np.isfinite(wave).all() or np.abs(wave).max(initial=0.0) > LARGEST_SAMPLE:
+        raise RecordingRefused(
+            "not-audio",
+            "The recording holds samples that are no sound (infinite, or far above full scale).",
+            "Export it again as 16-bit WAV or FLAC.",
+        )
+    wave = wave - wave.mean(dtype=np.float64).astype(np.float32)
     levels = frame_levels(wave, rate)
     floor, loud = float(np.percentile(levels, 10)), float(np.percentile(levels, 99))
     if loud < SILENT_DB:
@@ -50,7 +59,7 @@ def check(recording: Recording, transcript: str) -> CheckedRecording:
             f"The recording has {recording.seconds:.0f} s; at least {SHORTEST_SECONDS:.0f} s are needed.",
             "Record about one minute of clean speech.",
         )
-    clipped = clipped_share(wave)
+    clipped = clipped_share(recording.wave)
     if clipped > CLIPPED_SHARE:
         raise RecordingRefused(
             "clipped",
@@ -66,7 +75,7 @@ def check(recording: Recording, transcript: str) -> CheckedRecording:
         )
     _check_transcript(transcript, recording.seconds)
     advice = _advice(recording.seconds, floor, loud)
-    return CheckedRecording(recording.seconds, speech, float(np.abs(wave).max()), clipped, floor, advice)
+    return CheckedRecording(recording.seconds, speech, float(np.abs(recording.wave).max()), clipped, floor, advice)
 
 
 def frame_levels(wave: NDArray[np.float32], rate: int) -> NDArray[np.float64]:

@@ -56,6 +56,20 @@ def test_a_curly_apostrophe_does_not_make_a_right_transcript_wrong() -> None:
     assert check(Recording(speech_like(40), RATE), f"{words} can\u2019t").seconds == pytest.approx(40)
 
 
+@pytest.mark.parametrize("offset", [0.005, 0.05])
+def test_an_offset_is_no_sound(offset: float) -> None:
+    hiss = np.random.default_rng(0).standard_normal(40 * RATE) * 1e-4
+    assert refused(hiss + offset).reason == "silent"
+    assert check(Recording(speech_like(40) + np.float32(offset), RATE), WORDS).speech_seconds > 10
+
+
+@pytest.mark.parametrize("sample", [np.inf, np.nan, np.finfo(np.float32).max])
+def test_a_sample_that_is_no_sound_is_refused(sample: float) -> None:
+    wave = speech_like(40)
+    wave[1000] = sample
+    assert refused(wave).reason == "not-audio"
+
+
 def test_a_tenth_of_speech_is_too_little() -> None:
     wave = np.zeros(60 * RATE, np.float32)
     wave[: 5 * RATE] = speech_like(5)
