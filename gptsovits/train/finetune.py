@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from gptsovits.formats.checkpoint import VoiceFile
 from gptsovits.formats.checkpoint_writer import HEADS, distributed, write_checkpoint
 from gptsovits.formats.kinds import complete_config
 from gptsovits.train.clips import TrainingClip
-from gptsovits.train.loop import OnEpoch, Rows, train_stage1, train_stage2
+from gptsovits.train.loop import OnEpoch, Place, Rows, train_stage1, train_stage2
 from gptsovits.train.moved import timbre_moved
 from gptsovits.train.s1_trainer import S1Options, S1Trainer
 from gptsovits.train.s2_trainer import S2Options, S2Trainer, freeze_all_but
@@ -65,8 +66,9 @@ def finetune(
 ) -> dict[str, Any]:
     """Writes ``<name>-e<epochs>.ckpt``, ``<name>_e<epochs>_s<steps>.pth`` and ``report.json`` to ``out``; the report.
 
-    Called again after a kill it goes on after the last whole epoch and ends with the same weights. Raises
-    :class:`gptsovits.errors.BrokenVoice` when clips or weights do not fit.
+    Called again after a kill it goes on after the last whole epoch and ends with the same weights; more epochs may be
+    asked for then. Raises :class:`gptsovits.errors.BrokenVoice` when clips or weights do not fit, or when ``out``
+    holds the state of a fine-tune that was begun with others.
     """
     out.mkdir(parents=True, exist_ok=True)
     report: dict[str, Any] = {"scope": recipe.scope, "clips": len(clips), "changed": {}}
@@ -88,7 +90,8 @@ def _stage1(
     if epochs:
         freeze_all_but(network, prefixes)
         options = S1Options(preference=recipe.preference, seed=recipe.seed, mixed=recipe.mixed)
-        train_stage1(S1Trainer(network, options), clips, epochs, recipe.rows, out / "state" / "s1.pt", told)
+        place = Place(out / "state" / "s1.pt", _begun(recipe, clips, base.tensors))
+        train_stage1(S1Trainer(network, options), clips, epochs, recipe.rows, place, told)
     tensors = _merged(base.tensors, dump(network), prefixes)
     report["changed"]["s1"] = _changed(base.tensors, tensors)
     path = out / f"{name}-e{epochs}.ckpt"
@@ -107,7 +110,8 @@ def _stage2(
     after, updates, epochs = before, 0, recipe.s2_epochs if prefixes else 0
     if epochs:
         trainer = _stage2_trainer(start, prefixes, recipe)
-        train_stage2(trainer, clips, epochs, recipe.rows, out / "state" / "s2.pt", told)
+        place = Place(out / "state" / "s2.pt", _begun(recipe, clips, base.tensors, start.discriminator or {}))
+        train_stage2(trainer, clips, epochs, recipe.rows, place, told)
         updates, after = trainer.updates, trainer.network
     tensors = _merged(base.tensors, dump(after), prefixes)
     report["changed"]["s2"] = _changed(base.tensors, tensors)
@@ -118,6 +122,16 @@ def _stage2(
     info, head = f"{epochs}epoch_{updates}iteration", HEADS.get(base.kind, "PK")
     write_checkpoint(path, distributed(tensors), base.config, info, head=head, config_style="hparams")
     return path.name
+
+
+def _begun(recipe: Recipe, clips: Sequence[TrainingClip], *weights: Tensors) -> str:
+    """Digest of what decides the outcome, but for how many epochs and where it is computed."""
+    settings = replace(recipe, s1_epochs=0, s2_epochs=0, device="")
+    digest = hashlib.blake2b(repr(settings).encode(), digest_size=16)
+    for tensors in (*map(vars, clips), *weights):
+        for name, value in sorted(tensors.items()):
+            digest.update(name.encode() + (value.tobytes() if hasattr(value, "tobytes") else repr(value).encode()))
+    return digest.hexdigest()
 
 
 def _stage2_trainer(start: Start, prefixes: tuple[str, ...], recipe: Recipe) -> S2Trainer:

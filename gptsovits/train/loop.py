@@ -13,6 +13,7 @@ import torch
 
 from gptsovits.arch.s1_loss import S1Batch
 from gptsovits.arch.s2 import S2Batch
+from gptsovits.errors import BrokenVoice
 from gptsovits.train.batches import stage1_batches, stage1_items, stage2_batches, stage2_items
 from gptsovits.train.clips import TrainingClip
 from gptsovits.train.s1_trainer import S1Trainer
@@ -37,6 +38,14 @@ class Rows:
     most: int | None = None
 
 
+@dataclass(frozen=True)
+class Place:
+    """The file of a state, and the digest of what the training was begun with."""
+
+    path: Path
+    begun: str
+
+
 OnEpoch = Callable[[EpochDone], None]
 Batch = TypeVar("Batch", S1Batch, S2Batch)
 
@@ -52,7 +61,7 @@ class Resumable(Protocol):
 
 
 def train_stage1(
-    trainer: S1Trainer, clips: Sequence[TrainingClip], epochs: int, cut: Rows, place: Path, told: OnEpoch
+    trainer: S1Trainer, clips: Sequence[TrainingClip], epochs: int, cut: Rows, place: Place, told: OnEpoch
 ) -> None:
     """Runs the epochs that are not done yet; ``place`` keeps the state."""
     items = stage1_items(clips)
@@ -69,7 +78,7 @@ def train_stage1(
 
 
 def train_stage2(
-    trainer: S2Trainer, clips: Sequence[TrainingClip], epochs: int, cut: Rows, place: Path, told: OnEpoch
+    trainer: S2Trainer, clips: Sequence[TrainingClip], epochs: int, cut: Rows, place: Place, told: OnEpoch
 ) -> None:
     """Runs the epochs that are not done yet; ``place`` keeps the state."""
     config = trainer.network.config.spectrogram
@@ -87,21 +96,26 @@ def on_device(batch: Batch, device: torch.device) -> Batch:
     return replace(batch, **{name: value.to(device) for name, value in vars(batch).items() if value is not None})
 
 
-def _resumed(trainer: Resumable, place: Path) -> int:
+def _resumed(trainer: Resumable, place: Place) -> int:
     """How many epochs are done."""
-    if not place.is_file():
+    if not place.path.is_file():
         return 0
-    kept = torch.load(place, weights_only=True, map_location="cpu")
+    kept = torch.load(place.path, weights_only=True, map_location="cpu")
+    if kept.get("begun", place.begun) != place.begun:
+        raise BrokenVoice(
+            f"{place.path} is the state of a fine-tune of other clips, base files or settings: "
+            "write to another folder, or delete that file to begin anew."
+        )
     trainer.resume(kept["trainer"])
     return int(kept["epochs"])
 
 
-def _keep(trainer: Resumable, epochs: int, place: Path) -> None:
+def _keep(trainer: Resumable, epochs: int, place: Place) -> None:
     """Written beside and renamed: a kill leaves the old state or the new one."""
-    place.parent.mkdir(parents=True, exist_ok=True)
-    beside = place.with_suffix(".new")
-    torch.save({"trainer": trainer.state(), "epochs": epochs}, beside)
-    os.replace(beside, place)
+    place.path.parent.mkdir(parents=True, exist_ok=True)
+    beside = place.path.with_suffix(".new")
+    torch.save({"trainer": trainer.state(), "epochs": epochs, "begun": place.begun}, beside)
+    os.replace(beside, place.path)
 
 
 def _mean(losses: list[dict[str, float]]) -> dict[str, float]:

@@ -112,6 +112,21 @@ def test_a_killed_run_ends_with_the_same_weights(start: Start, clips: list[Train
     assert not [name for name in through[1].tensors if name.startswith("enc_q")]
 
 
+def test_the_state_of_another_fine_tune_is_no_state_to_go_on_from(
+    start: Start, clips: list[TrainingClip], tmp_path: Path
+) -> None:
+    """Other clips, another base, another scope; more epochs are the same fine-tune."""
+    told: list[EpochDone] = []
+    _tune(start, clips[:20], tmp_path, "gpt")
+    other = {name: value * value.dtype.type(0.5) for name, value in start.stage1.tensors.items()}
+    changed = replace(start, stage1=replace(start.stage1, tensors=other))
+    for given, heard, scope in ((start, clips[20:40], "gpt"), (changed, clips[:20], "gpt"), (start, clips[:20], "all")):
+        with pytest.raises(BrokenVoice, match=r"s1\.pt is the state of a fine-tune of other .* another folder"):
+            _tune(given, heard, tmp_path, scope)  # type: ignore[arg-type]
+    _tune(start, clips[:20], tmp_path, "gpt", told=told.append, s1_epochs=2)
+    assert [done.epoch for done in told] == [2]
+
+
 @pytest.mark.parametrize(
     ("scope", "s1", "s2"),
     [("last", ("model.h.layers.2.", "model.ar_predict_layer."), ("dec.ups.4.", "dec.resblocks.12.", "dec.resblocks.13.",
