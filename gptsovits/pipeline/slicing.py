@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 HELD_OUT_SECONDS = 8.0
 LONGEST_HELD_OUT_SHARE = 0.25
+FEWEST_CLIPS = 3
 
 
 @dataclass(frozen=True)
@@ -63,18 +64,29 @@ def slice_recording(
             "transcript-mismatch", str(error), "Send exactly the words of the recording, no more and no fewer."
         ) from None
     chosen = split(clips)
+    if not chosen.held_out:
+        raise RecordingRefused(
+            "little-speech",
+            f"The recording gives {len(clips)} clips: too few to learn from some and to judge the voice on another.",
+            "Record about one minute, with a short pause after every sentence.",
+        )
     figures = {"train": float(len(chosen.train)), "held_out": float(len(chosen.held_out))}
     report(Progress("slice", 1.0, f"{len(clips)} clips, {len(chosen.held_out)} held out", figures))
     return chosen
 
 
 def split(clips: Sequence[Clip]) -> Clips:
-    """Holds out about eight seconds (at most a quarter), taken evenly from the second half."""
+    """Holds out about eight seconds (at most a quarter), taken evenly from the second half.
+
+    Of three clips or more at least one is held out, the shortest of the second half where each is above a quarter.
+    """
     limit = min(HELD_OUT_SECONDS, LONGEST_HELD_OUT_SHARE * sum(clip.seconds for clip in clips))
     held: list[int] = []
     for index in range(len(clips) - 1, len(clips) // 2, -2):
         if sum(clips[i].seconds for i in held) + clips[index].seconds / 2 <= limit:
             held.append(index)
+    if not held and len(clips) >= FEWEST_CLIPS:
+        held.append(min(range(len(clips) // 2, len(clips)), key=lambda i: clips[i].seconds))
     return Clips(
         train=tuple(clip for i, clip in enumerate(clips) if i not in held),
         held_out=tuple(clips[i] for i in sorted(held)),
