@@ -16,10 +16,12 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from services.common import tracing
+from services.common.away import is_away
 from services.common.database import Database
+from services.common.errors import NotFound, VoiceHubError
 from services.common.objects import Area, ObjectStore
 from services.common.objects.port import chunks_of
 from services.common.subscriptions import Subscription
@@ -30,7 +32,7 @@ from services.trainer.news import News
 from services.trainer.port import Publish
 
 log = logging.getLogger(__name__)
-IDLE_SECONDS, PATIENCE_SECONDS = 1.0, 30.0
+IDLE_SECONDS, AWAY_SECONDS, PATIENCE_SECONDS = 1.0, 5.0, 30.0
 WORKER = (sys.executable, "-m", "services.trainer.worker")
 
 
@@ -115,19 +117,44 @@ class Runner:
         while not self._stop.is_set():
             seen = self._news.generation()
             try:
-                with self._database.read() as session:
-                    queued = store.in_state(session, State.QUEUED)
+                queued = self._queued()
                 if queued:
                     with tracing.span("train", tracing.SpanKind.INTERNAL, "", {"voicehub.job.id": queued[0].id}):
                         self._run_job(queued[0])
                     continue
-            except Exception:  # edge of the thread: one job's trouble must not stop the next
-                log.exception("runner failed, trying again")
+            except Exception as error:  # edge of the thread: one job's trouble must not stop the next
+                log.warning("runner failed, trying again", exc_info=error)
+                self._stop.wait(AWAY_SECONDS)
+                continue
             self.wait_for_news(seen, IDLE_SECONDS)
+
+    def _queued(self) -> Sequence[Job]:
+        """Oldest first. This thread alone runs jobs, so one that is said to run while it looks had its work cut off."""
+        with self._database.read() as session:
+            left, queued = store.in_state(session, State.RUNNING), store.in_state(session, State.QUEUED)
+        if not left:
+            return queued
+        with self._database.write() as session:
+            for job in left:
+                store.requeue(session, job)
+            return store.in_state(session, State.QUEUED)
 
     def _run_job(self, job: Job) -> None:
         with self._database.write() as session:
             store.set_state(session, job.id, State.RUNNING)
+        try:
+            self._do(job)
+        except Exception as error:  # edge of a job: what is away comes back, anything else is told to its owner
+            if self._stop.is_set():
+                raise
+            if is_away(error):
+                with self._database.write() as session:
+                    store.requeue(session, job)
+                raise
+            log.exception("training failed", extra={"job": job.id})
+            self._fail(job, _sentence(error))
+
+    def _do(self, job: Job) -> None:
         folder = self._prepare(job)
         outcome = self._work(job, folder)
         if self._stop.is_set():
@@ -157,16 +184,28 @@ class Runner:
         recording = folder / "recording"
         if not recording.exists():
             partial = folder / "recording.part"
-            with self._objects.open(Area.QUARANTINE, job.recording) as source, partial.open("wb") as target:
+            with self._recording(job) as source, partial.open("wb") as target:
                 for chunk in chunks_of(source):
                     target.write(chunk)
             partial.rename(recording)
         order = {**work_order(job), "bases": str(self._bases)}
         if job.base and not (self._bases / job.base).is_dir():
-            base = make_base(self._objects, job.base, folder)
+            base = self._base(job, folder)
             order |= {"bases": str(base.parent), "base": base.name}
         (folder / "request.json").write_text(json.dumps(order))
         return folder
+
+    def _base(self, job: Job, folder: Path) -> Path:
+        try:
+            return make_base(self._objects, job.base, folder)
+        except KeyError:
+            raise NotFound("The base of this job is gone.", hint="Train again with a base that is there.") from None
+
+    def _recording(self, job: Job) -> BinaryIO:
+        try:
+            return self._objects.open(Area.QUARANTINE, job.recording)
+        except KeyError:
+            raise NotFound("The recording of this job is gone.", hint="Upload it again, and train with that.") from None
 
     def _work(self, job: Job, folder: Path) -> Mapping[str, Any]:
         command = [*self._command, str(folder)]
@@ -175,6 +214,15 @@ class Runner:
                 command, stdout=subprocess.PIPE, stderr=errors, text=True, env={**os.environ, "OMP_NUM_THREADS": "2"}
             )
         self._worker = (job.id, process)
+        try:
+            return self._listen(job, process)
+        finally:  # nobody would listen to it any more
+            process.kill()
+            process.wait()
+            self._worker = None
+
+    def _listen(self, job: Job, process: subprocess.Popen[str]) -> Mapping[str, Any]:
+        """Tells what a worker says until it has ended; its last word."""
         if self._stop.is_set() or not self._wanted(job):  # who said so found no worker to end
             process.terminate()
         outcome: Mapping[str, Any] = {}
@@ -186,7 +234,6 @@ class Runner:
             else:
                 outcome = message
         code = process.wait()
-        self._worker = None
         if code != 0 and "failure" not in outcome:
             ended = signal.Signals(-code).name if code < 0 else f"exit code {code}"
             outcome = {"failure": f"The training worker stopped ({ended}). Resume the job to continue it."}
@@ -205,7 +252,9 @@ class Runner:
 
     def _fail(self, job: Job, failure: str) -> None:
         with self._database.write() as session:
-            records.fail(session, job.id, failure)
+            current = store.find(session, job.id)
+            if current is not None and current.state is State.RUNNING:  # else it was cancelled or erased meanwhile
+                records.fail(session, job.id, failure)
         self.wake()
 
     def _succeed(self, job: Job, version: str, report: Mapping[str, Any]) -> None:
@@ -213,3 +262,10 @@ class Runner:
             records.succeed(session, job.id, version, report)
         shutil.rmtree(self._folder / job.id, ignore_errors=True)  # nobody's recording is kept longer than needed
         self.wake()
+
+
+def _sentence(error: Exception) -> str:
+    """For the owner of a job."""
+    if isinstance(error, VoiceHubError):
+        return f"{error.message} {error.hint}"
+    return f"Training failed: {error}. Resume the job to try again."

@@ -64,8 +64,9 @@ def set_state(session: Session, job_id: str, target: State, **changes: Any) -> N
 
 
 def requeue(session: Session, job: Job) -> None:
-    """Takes a job back that a crash interrupted."""
-    session.execute(update(jobs).where(jobs.c.id == job.id).values(state=State.QUEUED.value))
+    """Takes a job back whose work was cut off, if nobody has ended it meanwhile."""
+    running = (jobs.c.id == job.id) & (jobs.c.state == State.RUNNING.value)
+    session.execute(update(jobs).where(running).values(state=State.QUEUED.value))
 
 
 def add_step(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -55,15 +56,15 @@ class Place:
     settled: Callable[[str], None] = field(default=lambda _: None)
     """Waits until a cancelled job has ended where it is worked on."""
 
-    def queue(self) -> str:
-        """A queued job."""
+    def queue(self, **changes: Any) -> str:
+        """A queued job, but for the changes."""
         recording = self.objects.put(Area.QUARANTINE, [b"recording "])
         job = Job(
             new_id(), "ana", "ana", "reader", State.QUEUED, recording.digest, recording.size, "a.wav", "words", "en",
             {"source": "s", "license": "l", "consent": "c"}, {}, False, True, "", now(),
         )  # fmt: skip
         with self.database.write() as session:
-            store.add(session, job, "")
+            store.add(session, replace(job, **changes), "")
         self.training.wake()
         return job.id
 
