@@ -53,12 +53,16 @@ def make_base(objects: ObjectStore, digest: str, folder: Path) -> Path:
 
     Raises:
         KeyError: there is no such manifest, or an object of it is gone.
+        Unprocessable: it names a tensor twice.
     """
     base = folder / "base"
     if base.is_dir():
         return base
     with objects.open(Area.QUARANTINE, digest) as stream:
         told = json.loads(stream.read(MOST_BYTES))
+    names = [t["name"] for t in told["tensors"]]
+    if len(set(names)) < len(names):
+        raise Unprocessable("The base of this job names a tensor twice.", hint="Train again with another base.")
     partial = folder / "base.part"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)

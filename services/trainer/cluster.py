@@ -35,6 +35,8 @@ Resource = dict[str, Any]
 class Cluster:
     """The adapter of the training port for `kubernetes://namespace/queue`."""
 
+    tunes_versions = False
+
     def __init__(self, namespace: str, queue: str, database: Database, objects: ObjectStore, publish: Publish) -> None:
         self._queue, self._database, self._objects = queue, database, objects
         self._api = Kubernetes(namespace, "trainingjobs")

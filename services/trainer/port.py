@@ -20,7 +20,13 @@ Publish = Callable[[Job, Path], str]
 
 
 class Training(Protocol):
-    """Takes queued jobs from the database to their ends, each step with its event."""
+    """Takes queued jobs from the database to their ends, each step with its event.
+
+    Attributes:
+        tunes_versions: whether a job may begin at a version instead of a base.
+    """
+
+    tunes_versions: bool
 
     def start(self) -> None:
         """Begins to take jobs; what a crash interrupted goes on."""

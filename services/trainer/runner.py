@@ -47,6 +47,8 @@ def work_order(job: Job) -> dict[str, Any]:
 class Runner:
     """The thread that takes queued jobs and the news that watchers wait for."""
 
+    tunes_versions = True
+
     def __init__(
         self,
         database: Database,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -36,6 +37,7 @@ from services.trainer.port import Training
 PAGE = 50
 PURPOSE = "training"
 LANGUAGES = ("en",)
+DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 FindVersion = Callable[[str | None, str, str, str], Version]
@@ -46,10 +48,16 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
     """Jobs belong to the account that made them; others do not see them."""
 
     def __init__(
-        self, database: Database, objects: ObjectStore, runner: Training, charges: Charges, find: FindVersion
+        self,
+        database: Database,
+        objects: ObjectStore,
+        runner: Training,
+        charges: Charges,
+        find: FindVersion,
+        bases: Path,
     ) -> None:
         self._database, self._objects, self._runner, self._charges = database, objects, runner, charges
-        self._find = find
+        self._find, self._bases = find, bases
 
     def CreateJob(self, request: pb.CreateJobRequest, context: grpc.ServicerContext) -> pb.CreateJobResponse:  # noqa: N802
         """Checks the recording and queues a job."""
@@ -60,6 +68,7 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
             if known:
                 return pb.CreateJobResponse(job=to_message(known))
         _check_request(request, account)
+        self._check_base(request)
         seconds = self._check_recording(request)
         job = _new_job(request, account)
         if request.HasField("base_version"):
@@ -139,6 +148,24 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
         if job is None or job.account != account:
             raise NotFound("There is no such training job.", hint="List your jobs to see their ids.")
         return job
+
+    def _check_base(self, request: pb.CreateJobRequest) -> None:
+        """Either a version or a base that is registered; what somebody has uploaded is neither."""
+        if request.HasField("base_version"):
+            if not self._runner.tunes_versions:
+                raise Unprocessable(
+                    "This hub trains in a cluster, where a job cannot begin at a version.",
+                    hint="Leave base_version out, or train on a hub of one machine.",
+                    reason="NOT_TUNABLE",
+                    fields={"base_version": "not on this hub"},
+                )
+        elif request.base and not (DIGEST.fullmatch(request.base) and (self._bases / request.base).is_dir()):
+            raise Unprocessable(
+                "This hub has no such base.",
+                hint="Use the digest of one that GET /v1/bases lists, or leave it out; base_version names a version.",
+                reason="NO_SUCH_BASE",
+                fields={"base": "digest of a registered base"},
+            )
 
     def _check_recording(self, request: pb.CreateJobRequest) -> float:
         try:

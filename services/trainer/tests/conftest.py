@@ -62,6 +62,7 @@ class Trainer:
     address: str
     keys: Path
     folder: Path
+    bases: Path
     runner: Runner
     recording: common_pb2.ObjectRef
     published: list[str]
@@ -130,7 +131,7 @@ def running_trainer(tmp_path: Path, reserve: Ask) -> Iterator[Trainer]:
     another = partial(Runner, house.database, house.objects, jobs, bases, publish, command)
     runner = another()
     charges = Charges(house.database, reserve, "training", "trainer")
-    servicer = TrainerService(house.database, house.objects, runner, charges, no_version)
+    servicer = TrainerService(house.database, house.objects, runner, charges, no_version, bases)
     server = rpc.make_server(
         address,
         Verifier(keys),
@@ -141,7 +142,14 @@ def running_trainer(tmp_path: Path, reserve: Ask) -> Iterator[Trainer]:
     relay.start()
     runner.start()
     yield Trainer(
-        address, keys, jobs, runner, common_pb2.ObjectRef(digest=info.digest, size=info.size), published, another
+        address,
+        keys,
+        jobs,
+        bases,
+        runner,
+        common_pb2.ObjectRef(digest=info.digest, size=info.size),
+        published,
+        another,
     )
     (jobs / "wait").unlink(missing_ok=True)
     server.stop(None).wait()

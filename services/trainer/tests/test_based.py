@@ -52,3 +52,11 @@ def test_what_cannot_be_tuned_here_is_refused(tmp_path: Path) -> None:
         with pytest.raises(Unprocessable) as refused:
             manifest(objects, version)
         assert refused.value.reason == "NOT_TUNABLE"
+
+
+def test_a_manifest_that_names_a_tensor_twice_is_refused(tmp_path: Path) -> None:
+    objects = open_store(f"file://{tmp_path / 'objects'}")
+    version = version_of(objects, 0.0)
+    version.tensors.append(version.tensors[0])
+    with pytest.raises(Unprocessable, match="twice"):
+        make_base(objects, manifest(objects, version), tmp_path / "job")

@@ -6,6 +6,7 @@ import pytest
 from services.common.errors import NotFound, Unauthenticated, Unprocessable, VoiceHubError, from_rpc
 from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
+from services.trainer.cluster import Cluster
 from services.trainer.tests.conftest import Trainer
 
 
@@ -68,6 +69,24 @@ def test_without_declaration_nothing_is_trained(trainer: Trainer) -> None:
 def test_a_language_the_base_does_not_speak_is_refused(trainer: Trainer) -> None:
     found = refusal(trainer.stub("ana").CreateJob, trainer.request(language="tlh"))
     assert found.reason == "LANGUAGE"
+
+
+def test_a_base_that_is_not_registered_is_refused_also_when_such_an_object_was_uploaded(trainer: Trainer) -> None:
+    uploaded, registered = trainer.recording.digest, "b" * 64
+    (trainer.bases / registered).mkdir(parents=True)
+    for base in (uploaded, "..", f"{registered}/..", "c" * 64):
+        found = refusal(trainer.stub("ana").CreateJob, trainer.request(base=base))
+        assert (found.reason, set(found.fields)) == ("NO_SUCH_BASE", {"base"}), base
+    job = trainer.stub("ana").CreateJob(trainer.request(base=registered)).job
+    assert watch(trainer, "ana", job.id)[-1].job.state == pb.JOB_STATE_SUCCEEDED
+
+
+def test_where_jobs_cannot_begin_at_a_version_none_is_made_that_should(trainer: Trainer) -> None:
+    wanted = trainer.request(base_version=pb.BaseVersion(owner="ana", name="reader"))
+    assert isinstance(refusal(trainer.stub("ana").CreateJob, wanted), NotFound), "the control: it is looked for"
+    trainer.runner.tunes_versions = Cluster.tunes_versions
+    assert refusal(trainer.stub("ana").CreateJob, wanted).reason == "NOT_TUNABLE"
+    assert not trainer.stub("ana").ListJobs(pb.ListJobsRequest()).jobs
 
 
 def test_cancel_then_resume_finishes_the_job(trainer: Trainer) -> None:
