@@ -6,6 +6,7 @@ import os
 
 import grpc
 
+from services.common import rpc
 from services.common.charges import Charges
 from services.common.runtime import House, Parts
 from services.stubs.voicehub.catalog.v1.credits_pb2_grpc import CreditServiceStub
@@ -24,7 +25,7 @@ from services.trainer.merging.service import subscription as merge_subscription
 from services.trainer.merging.versions import Versions
 from services.trainer.port import open_training
 from services.trainer.publisher import Publisher
-from services.trainer.service import TrainerService
+from services.trainer.service import WATCHERS, TrainerService
 
 
 def bootstrap(house: House) -> Parts:
@@ -69,4 +70,5 @@ def bootstrap(house: House) -> Parts:
         ],
         start=start,
         stop=stop,
+        workers=rpc.WORKERS + WATCHERS,
     )

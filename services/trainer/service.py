@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,7 @@ from services.common import outbox
 from services.common.charges import Charges, bind, close
 from services.common.clock import now
 from services.common.database import Database
-from services.common.errors import Invalid, NotFound, Unauthenticated, Unprocessable
+from services.common.errors import Invalid, NotFound, Unauthenticated, Unavailable, Unprocessable
 from services.common.events import make_event
 from services.common.ids import new_id
 from services.common.objects import Area, ObjectStore
@@ -35,6 +36,8 @@ from services.trainer.messages import to_message, to_progress
 from services.trainer.port import Training
 
 PAGE = 50
+WATCHERS = 96
+"""Threads for whoever watches a job: as many as six gateways let in, which is the most that the chart makes of them."""
 PURPOSE = "training"
 LANGUAGES = ("en",)
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -58,6 +61,7 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
     ) -> None:
         self._database, self._objects, self._runner, self._charges = database, objects, runner, charges
         self._find, self._bases = find, bases
+        self._places = threading.BoundedSemaphore(WATCHERS)
 
     def CreateJob(self, request: pb.CreateJobRequest, context: grpc.ServicerContext) -> pb.CreateJobResponse:  # noqa: N802
         """Checks the recording and queues a job."""
@@ -120,8 +124,21 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
         return pb.ResumeJobResponse(job=to_message(self._own(job.id)))
 
     def WatchJob(self, request: pb.WatchJobRequest, context: grpc.ServicerContext) -> Iterator[pb.WatchJobResponse]:  # noqa: N802
-        """Progress as it comes, until the job has ended."""
-        job, sequence = self._own(request.id), request.after_sequence
+        """Progress as it comes, until the job has ended. Who watches takes no thread from other calls."""
+        job = self._own(request.id)
+        if not self._places.acquire(blocking=False):
+            raise Unavailable(
+                "Too many people watch trainings at this moment.",
+                hint="Look at the job itself, or watch again in a minute.",
+                reason="WATCHERS",
+                retry_seconds=60.0,
+            )
+        try:
+            yield from self._watch(job, request.after_sequence, context)
+        finally:
+            self._places.release()
+
+    def _watch(self, job: Job, sequence: int, context: grpc.ServicerContext) -> Iterator[pb.WatchJobResponse]:
         while context.is_active():
             seen = self._runner.generation()
             with self._database.read() as session:

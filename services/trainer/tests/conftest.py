@@ -27,6 +27,7 @@ from services.stubs.voicehub.catalog.v1.credits_pb2 import ReserveCreditsRequest
 from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
 from services.stubs.voicehub.trainer.v1 import trainer_pb2_grpc
+from services.trainer import service
 from services.trainer.domain.jobs import Job
 from services.trainer.runner import Runner
 from services.trainer.service import TrainerService
@@ -109,8 +110,8 @@ def trainer(tmp_path: Path) -> Iterator[Trainer]:
 def running_trainer(tmp_path: Path, reserve: Ask) -> Iterator[Trainer]:
     """The service over data in a folder; its events are relayed to the bus there."""
     keys = tmp_path / "keys"
-    for service in ("gateway", "trainer"):
-        ensure_keys(keys, service)
+    for name in ("gateway", "trainer"):
+        ensure_keys(keys, name)
     address = free_address()
     environment = {"VOICEHUB_DATA": str(tmp_path), "VOICEHUB_TRAINER_ADDRESS": address}
     house = open_house(load("trainer", environment), MIGRATIONS)
@@ -137,6 +138,7 @@ def running_trainer(tmp_path: Path, reserve: Ask) -> Iterator[Trainer]:
         Verifier(keys),
         lambda s: trainer_pb2_grpc.add_TrainerServiceServicer_to_server(servicer, s),
         [pb.DESCRIPTOR.services_by_name["TrainerService"].full_name],
+        workers=rpc.WORKERS + service.WATCHERS,
     )
     relay = Relay(house.database, house.bus)
     relay.start()

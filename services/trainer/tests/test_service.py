@@ -1,13 +1,20 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import grpc
 import pytest
 
+from services.common import rpc
 from services.common.errors import NotFound, Unauthenticated, Unprocessable, VoiceHubError, from_rpc
+from services.common.runtime import open_house
+from services.common.settings import load
 from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
+from services.trainer import service
+from services.trainer.bootstrap import bootstrap
 from services.trainer.cluster import Cluster
-from services.trainer.tests.conftest import Trainer
+from services.trainer.tests.conftest import MIGRATIONS, Trainer, free_of_charge, running_trainer
 
 
 def refusal(call: object, request: object) -> VoiceHubError:
@@ -87,6 +94,35 @@ def test_where_jobs_cannot_begin_at_a_version_none_is_made_that_should(trainer: 
     trainer.runner.tunes_versions = Cluster.tunes_versions
     assert refusal(trainer.stub("ana").CreateJob, wanted).reason == "NOT_TUNABLE"
     assert not trainer.stub("ana").ListJobs(pb.ListJobsRequest()).jobs
+
+
+def test_whoever_watches_takes_no_thread_from_other_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rpc, "WORKERS", 1)
+    monkeypatch.setattr(service, "WATCHERS", 4)
+    with running_trainer(tmp_path, free_of_charge) as trainer:
+        (trainer.folder / "wait").touch()
+        stub = trainer.stub("ana")
+        job = stub.CreateJob(trainer.request()).job
+        watching = pb.WatchJobRequest(id=job.id)
+        streams = [stub.WatchJob(watching, timeout=30) for _ in range(4)]
+        for stream in streams:
+            next(stream)
+        with pytest.raises(grpc.RpcError) as refused:
+            next(stub.WatchJob(watching, timeout=30))
+        assert from_rpc(refused.value).reason == "WATCHERS"
+        assert stub.ListJobs(pb.ListJobsRequest(), timeout=10).jobs
+        (trainer.folder / "wait").unlink()
+        for stream in streams:
+            assert list(stream)[-1].job.state == pb.JOB_STATE_SUCCEEDED
+        assert watch(trainer, "ana", job.id), "their places are free again"
+
+
+def test_the_trainer_has_a_thread_for_every_watcher(tmp_path: Path) -> None:
+    environment = {f"VOICEHUB_{name}_ADDRESS": "localhost:1" for name in ("CATALOG", "INFERENCE")}
+    house = open_house(load("trainer", {**environment, "VOICEHUB_DATA": str(tmp_path)}), MIGRATIONS)
+    assert bootstrap(house).workers == rpc.WORKERS + service.WATCHERS
 
 
 def test_cancel_then_resume_finishes_the_job(trainer: Trainer) -> None:
