@@ -44,11 +44,13 @@ class Accounts:
         ledger = queue.ledger.release(over, now, queue.shares.half_life)
         chosen: list[Reservation] = []
         if not (queue.held or queue.deleting or queue.rules.kueue):
-            chosen = [one for one in choose(ledger, line, queue.shares, now) if one.job not in busy]
+            taken = {*busy, *ledger.reservations}  # whose pod of a former round still ends has GPUs, and gets no others
+            chosen = [one for one in choose(ledger, line, queue.shares, now) if one.job not in taken]
         if chosen or over:
             await self._write(queue, ledger.reserve(chosen), len(line) - len(chosen), now)
             for one in chosen:
-                metrics.WAIT.labels(name).observe(max(now - self._world.trainings[one.job].created, 0.0))
+                if training := self._world.trainings.get(one.job):  # it may have gone while the ledger was written
+                    metrics.WAIT.labels(name).observe(max(now - training.created, 0.0))
         elif self._is_stale(queue, len(line), now):
             await self._write(queue, ledger, len(line), now)
         await self._hold_back(self._world.queues.get(name))

@@ -15,7 +15,7 @@ from voicehub_operator.domain.training import Phase, Status, Training
 from voicehub_operator.manifests.training import training_job
 from voicehub_operator.places import Places
 from voicehub_operator.pods import Pods
-from voicehub_operator.world import NO_QUEUE, World
+from voicehub_operator.world import NO_QUEUE, Resource, World
 
 REFUSED_SECONDS = 30.0
 """Before a Job that the API refused is tried again: somebody has to change the queue meanwhile."""
@@ -62,10 +62,10 @@ class Work:
         return step.status
 
     async def _create(self, training: Training, status: Status) -> Status | None:
-        queue = self._world.queues[training.queue]
-        manifest = training_job(
-            self._world.resources[training.name], queue.spec, training.status.attempt, kueue=queue.rules.kueue
-        )
+        queue, resource = self._world.queues.get(training.queue), self._known(training)
+        if queue is None or resource is None:
+            return None  # the next look sees what is left
+        manifest = training_job(resource, queue.spec, training.status.attempt, kueue=queue.rules.kueue)
         try:
             made = await self._api.create(self._places.of("jobs"), manifest)
         except ApiError as error:
@@ -112,10 +112,11 @@ class Work:
         return step.status if step.act is Act.NOTHING else training.status
 
     async def say(self, training: Training, status: Status) -> None:
-        """Writes the status, if it is another one than the API shows."""
-        if status == training.status and training.observed == training.generation:
+        """Writes the status, if it is another one than the API shows, and the training is still there."""
+        resource = self._known(training)
+        if resource is None or (status == training.status and training.observed == training.generation):
             return
-        former = self._world.resources[training.name].get("status", {}).get("conditions", ())
+        former = resource.get("status", {}).get("conditions", ())
         change = {
             **status.as_json(),
             "observedGeneration": training.generation,
@@ -125,3 +126,8 @@ class Work:
         self._world.training(await self._api.patch(path, {"status": change}, training.version))
         if status.phase and status.phase.ended and not (training.status.phase and training.status.phase.ended):
             metrics.ENDED.labels(training.queue, status.phase.value).inc()
+
+    def _known(self, training: Training) -> Resource | None:
+        """Its resource; None if it was removed meanwhile, or is another of the same name."""
+        resource = self._world.resources.get(training.name)
+        return resource if resource and resource["metadata"]["uid"] == training.uid else None

@@ -148,10 +148,14 @@ class Cluster:
             cluster_store.belongs(session, job.id, made["metadata"]["uid"])
 
     def _adopt(self, job: Job, resource: Resource) -> None:
-        """One of a former round is removed first; one that was made just before a crash is the job's."""
-        if _phase(resource) in OVER or resource["spec"].get("cancelled"):
+        """One of a former round is removed first; one that was made just before a crash is the job's.
+
+        One that is cancelled and still ends is left to: with it went its pod from view, and a second began beside it.
+        """
+        if _phase(resource) in OVER:
             self._api.delete(resource["metadata"]["name"], resource["metadata"]["uid"])
-            return
+        if _phase(resource) in OVER or resource["spec"].get("cancelled"):
+            return  # the next look
         with self._database.write() as session:
             current = store.find(session, job.id)
             if current is not None and not current.state.ended:  # its worker may have said the end since we looked

@@ -17,7 +17,7 @@ from services.common.events import open_bus
 from services.common.objects import Area
 from services.common.outbox import Relay
 from services.common.subscriptions import Subscriber
-from services.trainer.cluster import Cluster
+from services.trainer.cluster import JOB_LABEL, Cluster
 from services.trainer.domain.jobs import State
 from tests.cluster.looking import Client, wait_for
 from tests.cluster.operating import ROOT, Replica, account, install_crds, queue
@@ -125,6 +125,36 @@ class TestCluster(TrainingContract):
 
         monkeypatch.setattr(api, "items", cancelled_meanwhile)
         place.settled(job_id)
+
+    def test_a_job_resumed_at_once_waits_for_the_end_of_its_former_pod(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its TrainingJob is removed when that has ended, not before: what is removed is not waited for."""
+        (place.told / "wait").touch()
+        job_id = place.queue()
+        wait_for(lambda: len(place.steps(job_id)) == 3, PATIENCE_SECONDS, "three epochs")
+        assert isinstance(place.training, Cluster)
+        api = place.training._api
+        patch, delete, phases = api.patch, api.delete, list[str]()
+
+        def resumed_at_once(name: str, change: dict[str, Any], part: str = "") -> None:
+            patch(name, change, part)
+            if change.get("spec", {}).get("cancelled"):
+                place.move(job_id, State.QUEUED)
+                place.training.wake()
+
+        def removed(name: str, uid: str) -> None:
+            (one,) = api.items(JOB_LABEL)
+            phases.append(one["status"]["phase"])
+            delete(name, uid)
+            (place.told / "wait").unlink(missing_ok=True)
+
+        monkeypatch.setattr(api, "patch", resumed_at_once)
+        monkeypatch.setattr(api, "delete", removed)
+        place.move(job_id, State.CANCELLED)
+        place.training.cancel(job_id)
+        place.wait(job_id, State.SUCCEEDED)
+        assert set(phases) == {"Cancelled"}
 
     def test_of_a_training_that_has_ended_only_the_recording_stays(self, place: Place) -> None:
         def stored() -> set[str]:
