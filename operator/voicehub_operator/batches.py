@@ -63,7 +63,11 @@ class Batches:
         lags = await self._lags([(b["spec"]["group"], b["spec"]["topic"]) for b in batches])
         for batch in batches:
             begin = time.perf_counter()
-            await self._do(batch, lags[batch["spec"]["group"], batch["spec"]["topic"]])
+            try:
+                await self._do(batch, lags[batch["spec"]["group"], batch["spec"]["topic"]])
+            except REACH as error:  # of one: the others are scaled nevertheless
+                metrics.ERRORS.labels("batch").inc()
+                log.warning("batch %s: %s", batch["metadata"]["name"], error)
             metrics.RECONCILE.labels("BatchSynthesis").observe(time.perf_counter() - begin)
 
     async def _do(self, batch: Resource, lag: int) -> None:
@@ -72,10 +76,15 @@ class Batches:
         scale = Scale(spec["minWorkers"], spec["maxWorkers"], spec["lagPerWorker"], float(spec["cooldownSeconds"]))
         need = scaled(current, lag, scale, time.time())
         keda = spec["scaler"] == "KEDA"
-        there = await self._apply("deployments", workers(batch, None if keda else need.workers))
-        if keda:
-            await self._apply("scaledobjects", scaled_object(batch, self._settings.kafka))
-            need = Need(there["spec"].get("replicas", 0))
+        try:
+            there = await self._apply("deployments", workers(batch, None if keda else need.workers))
+            if keda:
+                await self._apply("scaledobjects", scaled_object(batch, self._settings.kafka))
+                need = Need(there["spec"].get("replicas", 0))
+        except ApiError as error:
+            if error.final:
+                await self._say(batch, lag, current, status.get("ready", 0), refusal=error.message)
+            raise
         metrics.LAG.labels(name).set(lag)
         metrics.WORKERS.labels(name).set(need.workers)
         await self._say(batch, lag, need, there.get("status", {}).get("readyReplicas", 0))
@@ -84,12 +93,13 @@ class Batches:
         """Server-side apply: what is already so is no write."""
         return await self._api.apply(self._places.of(plural, manifest["metadata"]["name"]), manifest, MANAGER)
 
-    async def _say(self, batch: Resource, lag: int, need: Need, ready: int) -> None:
+    async def _say(self, batch: Resource, lag: int, need: Need, ready: int, refusal: str = "") -> None:
         meta, former = batch["metadata"], batch.get("status") or {}
-        state = str(ready >= need.workers)
+        state = str(ready >= need.workers and not refusal)
         known = next((c for c in former.get("conditions", ()) if c["type"] == "Ready" and c["status"] == state), None)
         condition = {
-            "type": "Ready", "status": state, "reason": "Scaled" if state == "True" else "Starting", "message": "",
+            "type": "Ready", "status": state, "message": refusal[:512],
+            "reason": "Refused" if refusal else "Scaled" if state == "True" else "Starting",
             "observedGeneration": meta.get("generation", 1),
             "lastTransitionTime": known["lastTransitionTime"] if known else text(time.time()),
         }  # fmt: skip
@@ -103,5 +113,7 @@ class Batches:
         try:
             self.see(await self._api.patch(path, {"status": status}, meta["resourceVersion"]))
         except ApiError as error:
-            if not error.conflict and error.status != 404:
+            if error.status == 404:  # removed while it was worked on, and seen once more since
+                self._batches.pop(meta["name"], None)
+            elif not error.conflict:
                 raise
