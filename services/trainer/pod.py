@@ -24,7 +24,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from services.common.away import is_away
-from services.common.events import EventBus, make_event, open_bus
+from services.common.events import Event, EventBus, make_event, open_bus
 from services.common.objects import Area, ObjectStore, open_store
 from services.common.objects.port import chunks_of
 from services.common.settings import Settings, load
@@ -78,6 +78,7 @@ class Pod:
         self._worker = tuple(worker)
         self._process: subprocess.Popen[str] | None = None
         self._kept, self._due = order.checkpoint, 0.0
+        self._untold: list[Event] = []
         self._told = threading.Event()
 
     def run(self) -> int:
@@ -165,14 +166,24 @@ class Pod:
         self._due = time.monotonic() + max(CHECKPOINT_SECONDS, CHECKPOINT_REST * (time.monotonic() - begin))
         if stored.digest != self._kept:
             checkpoint = common_pb2.ObjectRef(digest=stored.digest, size=stored.size)
-            self._say(pb.WorkerCheckpointed(checkpoint=checkpoint, **self._whose()))
+            self._untold.append(self._event(pb.WorkerCheckpointed(checkpoint=checkpoint, **self._whose())))
             self._kept = stored.digest
+        self._publish()
 
     def _whose(self) -> dict[str, Any]:
         return {"job_id": self._order.job, "attempt": self._order.attempt}
 
     def _say(self, message: Message) -> None:
-        self._bus.publish([make_event("training", self._order.job, message, "trainer-worker")])
+        self._publish(self._event(message))
+
+    def _publish(self, *events: Event) -> None:
+        """With all that was stored and not told yet: the trainer removes only what it was told of."""
+        if self._untold or events:
+            self._bus.publish([*self._untold, *events])
+            self._untold.clear()
+
+    def _event(self, message: Message) -> Event:
+        return make_event("training", self._order.job, message, "trainer-worker")
 
 
 def main(settings: Settings, environment: Mapping[str, str], folder: Path, worker: Sequence[str] = WORKER) -> int:

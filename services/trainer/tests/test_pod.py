@@ -123,6 +123,20 @@ def test_engines_that_are_away_end_no_attempt(objects: ObjectStore, bus: EventBu
     assert (tmp_path / "voice" / "voice.yaml").read_text() == "a voice"
 
 
+def test_all_that_was_stored_is_told_also_when_the_bus_was_away(
+    objects: ObjectStore, bus: EventBus, tmp_path: Path
+) -> None:
+    """Nobody else could ever remove it."""
+    leaving = LeavingBus(bus, [2, 3, 4, 7, 8, 11])
+    made = attempt(objects, leaving, objects, tmp_path)
+    before = set(objects.digests(Area.QUARANTINE))
+    assert made.run() == 0
+    events = said(bus)
+    told = [e.parse(pb.WorkerCheckpointed).checkpoint.digest for e in events if e.type.endswith("WorkerCheckpointed")]
+    told += [e.parse(pb.WorkerFinished).voice.digest for e in events if e.type.endswith("WorkerFinished")]
+    assert set(objects.digests(Area.QUARANTINE)) - before == set(told)
+
+
 def test_it_does_not_wait_for_ever(
     objects: ObjectStore, bus: EventBus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
