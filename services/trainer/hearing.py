@@ -73,10 +73,12 @@ class Hearing:
         return effect
 
     def _pushed(self, said: pb.WorkerFinished) -> Effect | None:
-        with self._database.read() as session:
+        with self._database.write() as session:
             job = store.find(session, said.job_id)
-        if job is None or job.state.ended:
+            may = _runs(session, said.job_id) and records.begin_push(session, said.job_id)
+        if job is None or not may:
             return None
+        self._heard()
         try:
             with tempfile.TemporaryDirectory(prefix="voicehub-voice-") as folder:
                 unpack(self._objects, said.voice.digest, Path(folder))

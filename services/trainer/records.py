@@ -11,7 +11,7 @@ from services.common import charges, outbox
 from services.common.events import make_event
 from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
 from services.trainer import store
-from services.trainer.domain.jobs import State
+from services.trainer.domain.jobs import PUSH, State
 from services.trainer.messages import to_progress
 
 SOURCE = "trainer"
@@ -26,6 +26,16 @@ def report(
     outbox.record(session, make_event("training", job_id, payload, SOURCE))
 
 
+def begin_push(session: Session, job_id: str) -> bool:
+    """From here on the job cannot be cancelled; False if it has been, or does not run for another reason."""
+    job = store.find(session, job_id)
+    if job is None or job.state is not State.RUNNING:
+        return False
+    if not job.being_pushed:
+        report(session, job_id, PUSH, 0.0, "pushing to the hub", {})
+    return True
+
+
 def fail(session: Session, job_id: str, failure: str) -> None:
     """The end without a voice; Conflict if the job has ended already."""
     store.set_state(session, job_id, State.FAILED, failure=failure)
@@ -36,7 +46,7 @@ def fail(session: Session, job_id: str, failure: str) -> None:
 
 def succeed(session: Session, job_id: str, version: str, report: Mapping[str, Any]) -> None:
     """The end with a voice that was pushed as `version`; Conflict if the job has ended already."""
-    store.add_step(session, job_id, "push", 1.0, "pushed", {})
+    store.add_step(session, job_id, PUSH, 1.0, "pushed", {})
     store.set_state(session, job_id, State.SUCCEEDED, version_id=version, report=dict(report))
     charges.close(session, job_id, 1)
     payload = pb.TrainingSucceeded(job_id=job_id, version_id=version)

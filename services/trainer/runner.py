@@ -171,8 +171,9 @@ class Runner:
         if "failure" in outcome:
             self._fail(job, str(outcome["failure"]))
             return
+        if not self._may_push(job):
+            return
         try:
-            self.report(job, "push", 0.0, "pushing to the hub", {})
             version = self._publish(job, folder / "voice")
         except Exception as error:  # edge of a job: whatever stops the push is told to its owner
             log.exception("push failed", extra={"job": job.id})
@@ -245,6 +246,12 @@ class Runner:
         with self._database.read() as session:
             current = store.find(session, job.id)
         return current is not None and current.state is State.RUNNING
+
+    def _may_push(self, job: Job) -> bool:
+        with self._database.write() as session:
+            may = records.begin_push(session, job.id)
+        self.wake()
+        return may
 
     def report(self, job: Job, step: str, fraction: float, message: str, figures: Mapping[str, float]) -> None:
         """Stores a progress report and sends it out."""

@@ -19,7 +19,7 @@ from services.common import outbox
 from services.common.charges import Charges, bind, close
 from services.common.clock import now
 from services.common.database import Database
-from services.common.errors import Invalid, NotFound, Unauthenticated, Unavailable, Unprocessable
+from services.common.errors import Conflict, Invalid, NotFound, Unauthenticated, Unavailable, Unprocessable
 from services.common.events import make_event
 from services.common.ids import new_id
 from services.common.objects import Area, ObjectStore
@@ -103,9 +103,16 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
         return pb.ListJobsResponse(jobs=[to_message(job) for job in found[:size]], next_cursor=cursor)
 
     def CancelJob(self, request: pb.CancelJobRequest, context: grpc.ServicerContext) -> pb.CancelJobResponse:  # noqa: N802
-        """Stops a job; what it has trained so far is kept for a resume."""
+        """Stops a job that is not being pushed yet; what it has trained so far is kept for a resume."""
         job = self._own(request.id)
         with self._database.write() as session:
+            current = store.find(session, job.id)
+            if current is not None and current.being_pushed:
+                raise Conflict(
+                    "The voice is trained and on its way into the hub; it is too late to cancel.",
+                    hint="Wait until it is there, and take the version down if you do not want it.",
+                    reason="JOB_STATE",
+                )
             store.set_state(session, job.id, State.CANCELLED)
             close(session, job.id, 0)
         self._runner.cancel(job.id)
@@ -119,6 +126,7 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
         with self._database.write() as session:
             store.set_state(session, job.id, State.QUEUED, failure="")
             bind(session, reservation, job.id)
+            store.add_step(session, job.id, "check", 0.0, "queued again", {})  # whatever it was at before
             outbox.record(session, make_event("training", job.id, pb.TrainingRequested(job_id=job.id), "trainer"))
         self._runner.wake()
         return pb.ResumeJobResponse(job=to_message(self._own(job.id)))

@@ -72,7 +72,7 @@ def place(
         stack.enter_context(operator)
 
         def again() -> Cluster:
-            made = Cluster(namespace, "gpu", database, objects, publisher(published))
+            made = Cluster(namespace, "gpu", database, objects, publisher(database, published))
             subscribers = [Subscriber(one, database, bus) for one in made.subscriptions()]
             runners: list[Relay | Subscriber] = [Relay(database, bus), *subscribers]
             for runner in runners:

@@ -28,7 +28,7 @@ def place(tmp_path: Path, database_url: str, objects_url: str) -> Iterator[Place
     command, published = worker_script(tmp_path, told), list[str]()
 
     def again() -> Runner:
-        made = Runner(database, objects, tmp_path / "work", tmp_path / "bases", publisher(published), command)
+        made = Runner(database, objects, tmp_path / "work", tmp_path / "bases", publisher(database, published), command)
         made.start()
         return made
 

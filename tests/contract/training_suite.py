@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.orm import Session
 
 from services.common.clock import now
 from services.common.database import Database
 from services.common.ids import new_id
 from services.common.objects import Area, ObjectStore, open_store
-from services.trainer import store
+from services.trainer import records, store
 from services.trainer.domain.jobs import Job, State
 from services.trainer.port import Training
 from tests.cluster.looking import wait_for
@@ -103,12 +104,16 @@ def worker_script(folder: Path, told: Path) -> tuple[str, str]:
     return sys.executable, str(script)
 
 
-def publisher(place: list[str]) -> Callable[[Job, Path], str]:
-    """Takes a voice folder as the catalog does, and remembers whose."""
+def publisher(database: Database, place: list[str]) -> Callable[[Job, Path], str]:
+    """Takes a voice folder as the catalog does, and remembers whose; by then it must be too late to cancel the job."""
 
     def publish(job: Job, voice: Path) -> str:
-        assert (voice / "voice.yaml").read_text() == "a voice"
         place.append(job.id)
+        with database.read() as session:
+            current = store.find(session, job.id)
+        assert current is not None
+        assert current.being_pushed
+        assert (voice / "voice.yaml").read_text() == "a voice"
         return f"version-of-{job.id}"
 
     return publish
@@ -153,6 +158,20 @@ class TrainingContract:
         assert place.begins() == [0, 3]
         assert place.published == [job_id]
 
+    def test_a_job_cancelled_as_its_push_would_begin_is_not_pushed(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        begin_push = records.begin_push
+
+        def cancelled_before(session: Session, job_id: str) -> bool:
+            store.set_state(session, job_id, State.CANCELLED)
+            return begin_push(session, job_id)
+
+        monkeypatch.setattr(records, "begin_push", cancelled_before)
+        for job_id in (place.queue(), place.queue()):
+            place.wait(job_id, State.CANCELLED)
+        assert not place.published
+
     def test_a_trainer_that_starts_anew_loses_nothing_and_pushes_once(self, place: Place) -> None:
         (place.told / "wait").touch()
         job_id = place.queue()
@@ -168,4 +187,4 @@ class TrainingContract:
         from services.trainer.port import open_training
 
         with pytest.raises(ValueError, match="VOICEHUB_TRAINING_URL"):
-            open_training(url, place.database, place.objects, tmp_path, tmp_path, publisher([]))
+            open_training(url, place.database, place.objects, tmp_path, tmp_path, publisher(place.database, []))

@@ -26,6 +26,8 @@ class State(StrEnum):
         return self in (State.SUCCEEDED, State.FAILED, State.CANCELLED)
 
 
+PUSH = "push"
+"""The step with which a voice leaves for the catalog."""
 _NEXT: Mapping[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.RUNNING, State.CANCELLED, State.FAILED}),
     State.RUNNING: frozenset({State.SUCCEEDED, State.FAILED, State.CANCELLED}),
@@ -83,3 +85,8 @@ class Job:
     version_id: str = ""
     report: Mapping[str, Any] = field(default_factory=dict)
     progress: Step | None = None
+
+    @property
+    def being_pushed(self) -> bool:
+        """Its voice may be published already: it is too late to cancel."""
+        return self.state is State.RUNNING and self.progress is not None and self.progress.step == PUSH

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,6 +122,10 @@ def running_trainer(tmp_path: Path, reserve: Ask) -> Iterator[Trainer]:
     published: list[str] = []
 
     def publish(job: Job, voice: Path) -> str:
+        while (jobs / "push").exists():
+            time.sleep(0.02)
+        if (jobs / "refuse").exists():
+            raise NotFound("No such owner.")
         published.append(job.id)
         return "version-of-" + job.id
 
@@ -153,7 +158,8 @@ def running_trainer(tmp_path: Path, reserve: Ask) -> Iterator[Trainer]:
         published,
         another,
     )
-    (jobs / "wait").unlink(missing_ok=True)
+    for held in ("wait", "push"):
+        (jobs / held).unlink(missing_ok=True)
     server.stop(None).wait()
     runner.stop()
     relay.stop()

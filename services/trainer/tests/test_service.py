@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from services.common import rpc
-from services.common.errors import NotFound, Unauthenticated, Unprocessable, VoiceHubError, from_rpc
+from services.common.errors import Conflict, NotFound, Unauthenticated, Unprocessable, VoiceHubError, from_rpc
 from services.common.runtime import open_house
 from services.common.settings import load
 from services.stubs.voicehub.common.v1 import common_pb2
@@ -139,6 +139,32 @@ def test_cancel_then_resume_finishes_the_job(trainer: Trainer) -> None:
     assert watch(trainer, "ana", job.id)[-1].job.state == pb.JOB_STATE_SUCCEEDED
     assert (trainer.folder / f"{job.id}.starts").read_text() == "xx"
     assert not (trainer.folder / job.id).exists(), "nobody's recording stays where it was trained on"
+
+
+def test_what_is_being_pushed_is_not_cancelled_any_more(trainer: Trainer) -> None:
+    """Its credits came back, and the voice was published nevertheless."""
+    hold = trainer.folder / "push"
+    hold.touch()
+    stub = trainer.stub("ana")
+    job = stub.CreateJob(trainer.request()).job
+    stream = stub.WatchJob(pb.WatchJobRequest(id=job.id), timeout=30)
+    next(m for m in stream if m.progress.step == "push")
+    late = refusal(stub.CancelJob, pb.CancelJobRequest(id=job.id))
+    assert isinstance(late, Conflict)
+    assert "too late" in late.message
+    hold.unlink()
+    assert watch(trainer, "ana", job.id)[-1].job.state == pb.JOB_STATE_SUCCEEDED
+
+
+def test_a_job_that_is_resumed_after_its_push_has_failed_is_not_being_pushed(trainer: Trainer) -> None:
+    (trainer.folder / "refuse").touch()
+    stub = trainer.stub("ana")
+    job = stub.CreateJob(trainer.request()).job
+    ended = watch(trainer, "ana", job.id)[-1].job
+    assert (ended.state, ended.progress.step) == (pb.JOB_STATE_FAILED, "push")
+    (trainer.folder / "wait").touch()
+    assert stub.ResumeJob(pb.ResumeJobRequest(id=job.id)).job.progress.message == "queued again"
+    assert stub.CancelJob(pb.CancelJobRequest(id=job.id)).job.state == pb.JOB_STATE_CANCELLED
 
 
 def test_what_a_killed_trainer_left_of_an_ended_job_goes_at_the_next_start(trainer: Trainer) -> None:
