@@ -126,8 +126,9 @@ class Runner:
                     continue
             except Exception as error:  # edge of the thread: one job's trouble must not stop the next
                 log.warning("runner failed, trying again", exc_info=error)
-                self._stop.wait(AWAY_SECONDS)
-                continue
+                if is_away(error):
+                    self._stop.wait(AWAY_SECONDS)
+                    continue
             self.wait_for_news(seen, IDLE_SECONDS)
 
     def _queued(self) -> Sequence[Job]:
