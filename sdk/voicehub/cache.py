@@ -13,15 +13,20 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path, PurePosixPath
 
 from voicehub.decoding import decode, encode
 from voicehub.errors import NotFound, Unreadable
 from voicehub.home import home, write_private
 from voicehub.models import Version
-from voicehub.names import VoiceName
+from voicehub.names import VoiceName, is_plain
 
 MANIFEST = "version.json"
+NOTHING = "-"
+"""Stands for a version or a base that is not known; there is never a folder of this name."""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+HINT = "Tell the hub's operator."
 
 
 class Cache:
@@ -32,11 +37,11 @@ class Cache:
 
     def blob(self, digest: str) -> Path:
         """Where the bytes of `digest` are, or would be."""
-        return self.folder / "blobs" / digest
+        return self.folder / "blobs" / _digest(digest)
 
     def delta(self, digest: str) -> Path:
         """Where a delta lies while it is brought and applied."""
-        return self.folder / "deltas" / digest
+        return self.folder / "deltas" / _digest(digest)
 
     def keep_blob(self, digest: str, data: bytes | memoryview) -> None:
         """Keeps bytes whose digest was checked; they appear whole or not at all."""
@@ -56,7 +61,10 @@ class Cache:
             owner, _, name = manifest.parents[2].name.partition("--")
             try:
                 version = decode(Version, json.loads(manifest.read_text(encoding="utf-8")))
+                check_names(version)
             except (ValueError, Unreadable):
+                continue
+            if version.id != manifest.parent.name:
                 continue
             found.append((VoiceName(owner, name, version.id), version))
         return found
@@ -67,14 +75,15 @@ class Cache:
 
     def snapshot(self, name: VoiceName, version: str) -> Path:
         """The folder of one version."""
-        return self.voice(name) / "snapshots" / version
+        return self.voice(name) / "snapshots" / (version if version == NOTHING else plain(version))
 
     def base(self, digest: str) -> Path:
         """The folder of one base."""
-        return self.folder / "bases" / digest
+        return self.folder / "bases" / (digest if digest == NOTHING else _digest(digest))
 
     def keep_version(self, name: VoiceName, version: Version) -> Path:
         """Writes the manifest of a version, and the ref it was asked by; answers its folder."""
+        check_names(version)
         folder = self.snapshot(name, version.id)
         write_private(folder / MANIFEST, json.dumps(encode(version), ensure_ascii=False, indent=1))
         write_private(self.voice(name) / "refs" / (name.ref or "main"), version.id)
@@ -84,11 +93,12 @@ class Cache:
         """A version pulled before, and its folder; NotFound says how to pull it."""
         reference = self.voice(name) / "refs" / (name.ref or "main")
         identifier = reference.read_text(encoding="utf-8") if reference.is_file() else name.ref
-        manifest = self.snapshot(name, identifier or "-") / MANIFEST
+        manifest = self.snapshot(name, identifier or NOTHING) / MANIFEST
         if not manifest.is_file():
             raise NotFound(f"{name} is not on this machine.", hint=f"Pull it first: voicehub pull {name}")
         try:
             version = decode(Version, json.loads(manifest.read_text(encoding="utf-8")))
+            check_names(version)
         except ValueError as error:
             raise Unreadable(f"{manifest} is damaged.", hint=f"Pull it again: voicehub pull {name}") from error
         return version, manifest.parent
@@ -110,5 +120,27 @@ def safe_path(path: str) -> Path:
     """A path from a manifest that stays inside its folder; Unreadable otherwise."""
     pure = PurePosixPath(path)
     if not path or pure.is_absolute() or ".." in pure.parts or "\\" in path or "\0" in path or path.startswith("~"):
-        raise Unreadable(f"The manifest names a file outside its folder: {path!r}.", hint="Tell the hub's operator.")
+        raise Unreadable(f"The manifest names a file outside its folder: {path!r}.", hint=HINT)
     return Path(*pure.parts)
+
+
+def plain(name: str) -> str:
+    """An id or a name from a manifest that is one plain part of a path; Unreadable otherwise."""
+    if not is_plain(name):
+        raise Unreadable(f"The manifest has a name that is none: {name!r}.", hint=HINT)
+    return name
+
+
+def check_names(version: Version) -> None:
+    """Unreadable if the id or a digest of a manifest is none: they become paths on this machine."""
+    plain(version.id)
+    for file in (*version.files, *version.bundle):
+        _digest(file.object.digest)
+    for tensor in version.tensors:
+        _digest(tensor.digest)
+
+
+def _digest(text: str) -> str:
+    if not _DIGEST.fullmatch(text):
+        raise Unreadable(f"The manifest has a digest that is none: {text!r}.", hint=HINT)
+    return text

@@ -32,6 +32,11 @@ class VoiceName:
         return f"{self.owner}/{self.name}" + (f"@{self.ref}" if self.ref else "")
 
 
+def is_plain(part: str) -> bool:
+    """Whether it is one part of a name: nothing that could lead out of a folder."""
+    return _PART.fullmatch(part) is not None
+
+
 def parse_name(text: str | VoiceName) -> VoiceName:
     """`owner/name` or `owner/name@ref`; UsageError for anything else."""
     if isinstance(text, VoiceName):
@@ -39,6 +44,6 @@ def parse_name(text: str | VoiceName) -> VoiceName:
     whole, _, ref = text.partition("@")
     owner, _, name = whole.partition("/")
     parts = [owner, name, *([ref] if "@" in text else [])]
-    if not all(_PART.fullmatch(part) for part in parts):
+    if not all(is_plain(part) for part in parts):
         raise UsageError(f"“{text}” does not name a voice.", hint="Write owner/name, or owner/name@version.")
     return VoiceName(owner, name, ref)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from voicehub.cache import Cache
+from voicehub.cache import Cache, check_names
 from voicehub.deltas import with_deltas
 from voicehub.downloads import Wanted, fetch_all
 from voicehub.errors import NotFound, Quarantined
@@ -47,6 +47,7 @@ def pull(
         NotFound: the version has no such form, is not scanned yet, or was erased.
     """
     _check_state(name, version)
+    check_names(version)
     form = form or ("onnx" if version.bundle else "safetensors")
     if form == "onnx" and not version.bundle:
         raise NotFound(f"{name} has no ONNX bundle.", hint=version.not_auditionable or "Use --format safetensors.")

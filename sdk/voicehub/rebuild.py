@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from voicehub.cache import plain
 from voicehub.errors import Missing, NotFound, Unreadable
 from voicehub.models import Tensor, Version
 
@@ -21,15 +22,17 @@ def write_original(version: Version, blob: BlobPath, folder: Path) -> list[Path]
     """Writes the pair that the original program loads, in the precision that was pushed."""
     from gptsovits.formats.checkpoint_writer import HEADS, ConfigStyle, write_checkpoint
 
+    stem = plain(version.name)
     folder.mkdir(parents=True, exist_ok=True)
     info = f"{version.owner}/{version.name}@{version.id}"
-    pair = folder / f"{version.name}.ckpt", folder / f"{version.name}.pth"
+    pair = folder / f"{stem}.ckpt", folder / f"{stem}.pth"
     written = []
     for stage, path in zip(STAGES, pair, strict=True):
         tensors = stage_tensors(version, stage, blob)
         if tensors:
             head = HEADS.get(_kind(version), "PK") if stage == "s2" else "PK"
             style: ConfigStyle = "hparams" if stage == "s2" else "plain"
+            path.unlink(missing_ok=True)  # a manifest may have made it a link to an object
             written.append(
                 write_checkpoint(path, tensors, _config(version, stage), info, head=head, config_style=style)
             )
@@ -48,8 +51,10 @@ def write_safetensors(version: Version, blob: BlobPath, folder: Path) -> list[Pa
         tensors = stage_tensors(version, stage, blob)
         if tensors:
             written.append(folder / f"{stage}.safetensors")
+            written[-1].unlink(missing_ok=True)
             save_file(tensors, written[-1])
     configs = json.dumps(version.configs, ensure_ascii=False, indent=1)
+    (folder / "configs.json").unlink(missing_ok=True)
     (folder / "configs.json").write_text(configs, encoding="utf-8")
     return _some(written, version)
 

@@ -10,12 +10,16 @@ import signal
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from blake3 import blake3
 from click.testing import CliRunner, Result
 
+from voicehub.cache import Cache
 from voicehub.cli.main import cli
+from voicehub.errors import Unreadable
 from voicehub.tests.hub import Hub
 
 GOLDEN = Path(__file__).parents[3] / "tests" / "data" / "golden" / "checkpoints"
@@ -194,7 +198,6 @@ def test_places_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monke
 
 @pytest.mark.parametrize("kind", ["pickled.npy", "bomb.npy", "text.npy", "empty.safetensors", "lying.safetensors"])
 def test_recorded_noise(kind: str, tmp_path: Path) -> None:
-    from voicehub.errors import Unreadable
     from voicehub.saying import read_noise
 
     path = tmp_path / kind
@@ -209,3 +212,58 @@ def test_recorded_noise(kind: str, tmp_path: Path) -> None:
     with pytest.raises(Unreadable) as caught:
         read_noise(path)
     assert caught.value.hint
+
+
+DIGEST = blake3(b"evil").hexdigest()
+OUTSIDE = "../../../../../../own"
+
+
+def _manifest(**more: object) -> dict[str, object]:
+    """What a hub may say of a voice, with one thing replaced."""
+    one = {"digest": DIGEST, "size": 4}
+    tensor = {"name": "s2/t", "dtype": "uint8", "shape": [4], **one}
+    plain = {"id": "a" * 32, "owner": "ann", "name": "tale", "state": "published", "family": "v2", "tensors": [tensor]}
+    return plain | {"files": [{"path": "prompts/a.wav", "object": one}], **more}
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"id": "OUTSIDE"},
+        {"id": ".."},
+        {"id": ""},
+        {"name": "../../own"},
+        {"name": ""},
+        {"files": [{"path": "a", "object": {"digest": OUTSIDE, "size": 4}}]},
+        {"tensors": [{"name": "s2/t", "dtype": "uint8", "shape": [4], "digest": OUTSIDE, "size": 4}]},
+        {"files": [{"path": "../a", "object": {"digest": DIGEST, "size": 4}}]},
+    ],
+)
+def test_a_hub_writes_nowhere_but_into_the_cache(hub: Hub, own_home: Path, tmp_path: Path, lie: dict[str, Any]) -> None:
+    lie = {key: str(tmp_path / "outside") if value == "OUTSIDE" else value for key, value in lie.items()}
+    hub.objects = {DIGEST: b"evil", "own": b"evil"}
+    hub.json["/v1/repos/ann/tale/versions/main"] = _manifest(**lie)
+    hub.json["/v1/bases"] = {"items": []}
+    code, hint = said("pull", "ann/tale", "--format", "original", "--hub", hub.url)
+    assert (code, bool(hint)) == (5, True)
+    assert {path.name for path in tmp_path.iterdir()} <= {"home"}
+    assert not list(own_home.rglob("*own*"))
+    assert run("cache", "ls", "--json").exit_code == 0
+
+
+def test_a_base_is_kept_by_its_digest_only(tmp_path: Path) -> None:
+    cache = Cache(tmp_path)
+    for place in (cache.blob, cache.delta, cache.base):
+        for text in ("../x", "/etc", "", DIGEST.upper(), f"{DIGEST}\n", f"{DIGEST}/.."):
+            with pytest.raises(Unreadable):
+                place(text)
+    assert cache.base("-").parent == tmp_path / "bases"
+
+
+def test_a_manifest_that_links_to_an_object_does_not_have_it_written_over(hub: Hub, own_home: Path) -> None:
+    hub.objects = {DIGEST: b"evil"}
+    link = {"path": "original/tale.pth", "object": {"digest": DIGEST, "size": 4}}
+    hub.json["/v1/repos/ann/tale/versions/main"] = _manifest(files=[link])
+    hub.json["/v1/bases"] = {"items": []}
+    assert run("pull", "ann/tale", "--format", "original", "--hub", hub.url).exit_code == 0
+    assert (own_home / "cache" / "blobs" / DIGEST).read_bytes() == b"evil"
