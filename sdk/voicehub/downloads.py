@@ -6,9 +6,9 @@ read, so that a process that is killed at any moment has at most `CHUNK_BYTES` s
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,11 +20,11 @@ from voicehub.cache import Cache
 from voicehub.errors import DigestMismatch, NotFound, Unreachable
 from voicehub.locking import locked
 from voicehub.models import ObjectRef
+from voicehub.parallel import Stop, run_all
 from voicehub.transport import Transport
-from voicehub.uploads import OnBytes, ignore_progress
+from voicehub.uploads import OnBytes, file_digest, ignore_progress
 
 PARALLEL = 4
-TRIES = 6
 CHUNK_BYTES = 4 << 20
 RANGE_BYTES = CHUNK_BYTES // PARALLEL
 PARTIAL = 206
@@ -64,9 +64,8 @@ def fetch_all(transport: Transport, cache: Cache, wanted: Sequence[Wanted], on_b
     unique = {w.object.digest: w for w in wanted}
     missing = [w for d, w in unique.items() if not cache.blob(d).is_file()]
     counter = _Counter(sum(w.cost for w in missing), on_bytes)
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        for done in [pool.submit(_bring, transport, cache, w, counter.add) for w in missing]:
-            done.result()
+    jobs = [functools.partial(_bring, transport, cache, w, counter.add) for w in missing]
+    run_all(jobs, counter.stop, PARALLEL)
     return counter.received
 
 
@@ -75,8 +74,10 @@ class _Counter:
         self._total, self._on_bytes, self._lock = total, on_bytes, Lock()
         self._done = 0
         self.received = 0
+        self.stop = Stop()
 
     def add(self, count: int, received: bool) -> None:
+        self.stop.check()
         with self._lock:
             self._done += count
             self.received += count if received else 0
@@ -84,7 +85,10 @@ class _Counter:
 
 
 def fetch_file(transport: Transport, wanted: Wanted, target: Path, on_bytes: OnBytes = ignore_progress) -> None:
-    """Brings one object to a file, going on where an earlier try stopped; errors as `fetch_all`."""
+    """Brings one object to a file, going on where an earlier try stopped; errors as `fetch_all`.
+
+    A file that is there already stays only if it has these very bytes; else it is replaced once they are here.
+    """
     _fetch(transport, target, wanted, _Counter(wanted.object.size, on_bytes).add)
 
 
@@ -121,17 +125,19 @@ def _patched(transport: Transport, cache: Cache, patches: Patches, digest: str, 
 def _fetch(transport: Transport, target: Path, wanted: Wanted, count: Count) -> None:
     partial = target.with_name(f"{target.name}.part")
     partial.parent.mkdir(parents=True, exist_ok=True)
-    with locked(partial):
-        if target.is_file():  # another process has brought it meanwhile
+    with locked(partial, lambda: count(0, False)):
+        if target.is_file() and file_digest(target) == wanted.object.digest:  # brought before, or by another process
             partial.unlink(missing_ok=True)
             return
+        if partial.stat().st_size > wanted.object.size > 0:  # of something else
+            os.truncate(partial, 0)
         count(partial.stat().st_size, False)
         _receive_all(transport, wanted, partial, count)
         _believe(partial, target, wanted.object.digest)
 
 
 def _receive_all(transport: Transport, wanted: Wanted, partial: Path, count: Count) -> None:
-    """Range after range (at once where the size is not known); fails after `TRIES` tries that brought nothing."""
+    """Range after range (at once where the size is not known); fails as requests do, after tries that bring nothing."""
     failures = 0
     while (have := partial.stat().st_size) < wanted.object.size or not wanted.object.size:
         try:
@@ -141,8 +147,9 @@ def _receive_all(transport: Transport, wanted: Wanted, partial: Path, count: Cou
                 return
         except Unreachable:
             failures = failures + 1 if partial.stat().st_size == have else 1
-            if failures == TRIES:
+            if not transport.again(failures):
                 raise
+            count(0, False)  # whoever has stopped all shall not wait for the last try
 
 
 def _receive(transport: Transport, wanted: Wanted, partial: Path, have: int, count: Count) -> None:

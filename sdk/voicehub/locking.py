@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -15,22 +16,33 @@ except ImportError:  # Windows: two pulls of the same voice at once may then fet
     fcntl = None
 
 
+SECONDS = 0.05
+"""Between two looks at a file that another process holds."""
+
+
 @contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds the file, which is made if it is absent, until the end of the block; waits for another process."""
-    descriptor = _held(path)
+def locked(path: Path, waiting: Callable[[], None]) -> Iterator[None]:
+    """Holds the file, which is made if it is absent, until the end of the block; waits for another process.
+
+    `waiting` is called again and again meanwhile; it may raise to wait no more.
+    """
+    descriptor = _held(path, waiting)
     try:
         yield
     finally:
         os.close(descriptor)
 
 
-def _held(path: Path) -> int:
+def _held(path: Path, waiting: Callable[[], None]) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         if fcntl is None:
             return descriptor
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            _wait(fcntl, descriptor, waiting)
+        except BaseException:
+            os.close(descriptor)
+            raise
         try:
             same = os.path.samestat(os.fstat(descriptor), path.stat())
         except FileNotFoundError:
@@ -38,3 +50,14 @@ def _held(path: Path) -> int:
         if same:
             return descriptor
         os.close(descriptor)  # whoever held it has renamed or removed it: look again
+
+
+def _wait(locks: ModuleType, descriptor: int, waiting: Callable[[], None]) -> None:
+    while True:
+        try:
+            locks.flock(descriptor, locks.LOCK_EX | locks.LOCK_NB)
+        except BlockingIOError:
+            waiting()
+            time.sleep(SECONDS)
+        else:
+            return

@@ -131,9 +131,17 @@ class Transport:
                             return
             except Unreachable:
                 failures += 1
-                if failures >= self._tries():
+                if not self.again(failures):
                     raise
-            self._sleep(_pause(failures))
+            else:
+                self._sleep(_pause(failures))
+
+    def again(self, failures: int) -> bool:
+        """Whether to ask once more after so many failures in a row; if so, waits before, longer each time."""
+        if failures >= self._tries():
+            return False
+        self._sleep(_pause(failures))
+        return True
 
     def _patiently(self, send: Callable[[], httpx.Response]) -> httpx.Response:
         attempt = 0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 
@@ -16,6 +16,7 @@ from voicehub.decoding import decode
 from voicehub.errors import Conflict, DigestMismatch, NotFound, Refused, Unreadable
 from voicehub.home import home, write_private
 from voicehub.models import Upload
+from voicehub.parallel import Stop, run_all
 from voicehub.transport import Transport
 
 PIECE_BYTES = 4 << 20
@@ -54,19 +55,19 @@ def upload_file(transport: Transport, path: Path, on_bytes: OnBytes = ignore_pro
 
 def upload_all(transport: Transport, paths: Sequence[Path], on_bytes: OnBytes = ignore_progress) -> list[Upload]:
     """Several files at once, in their order; the progress is that of all together. Errors as `upload_file`."""
-    lock, done = Lock(), dict.fromkeys(range(len(paths)), 0)
+    lock, stop, done = Lock(), Stop(), dict.fromkeys(range(len(paths)), 0)
     total = sum(path.stat().st_size for path in paths if path.is_file())
 
     def send(index: int) -> Upload:
         def moved(sent: int, _: int) -> None:
+            stop.check()
             with lock:
                 done[index] = sent
                 on_bytes(sum(done.values()), total)
 
         return upload_file(transport, paths[index], moved)
 
-    with ThreadPoolExecutor(PARALLEL) as pool:
-        return list(pool.map(send, range(len(paths))))
+    return run_all([partial(send, index) for index in range(len(paths))], stop, PARALLEL)
 
 
 @dataclass(frozen=True)
