@@ -106,6 +106,9 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             hub.requests.append((self.command, self.path, dict(self.headers.items())))
+            if self.path in hub.json:
+                self._answer(201, hub.json[self.path])
+                return
             if self.path == "/v1/synthesis":
                 self._speech()
                 return

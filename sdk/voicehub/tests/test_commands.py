@@ -204,6 +204,17 @@ def test_tokens_are_kept_per_hub_and_private(own_home: Path) -> None:
     assert "t1" not in repr(home.resolve("one"))
 
 
+def test_a_token_that_has_expired_does_not_keep_its_user_out(hub: Hub, own_home: Path) -> None:
+    """The hub refuses a request with a token that it does not know, whatever it asks for."""
+    home.save(home.Login(hub.url, "ann", "expired"))
+    hub.json |= {"/v1/accounts": {"name": "ann"}, "/v1/sessions": {"token": "fresh"}}
+    for command in ("login", "signup"):
+        assert _run(command, "ann", "--password", "correct horse battery", "--hub", hub.url).exit_code == 0
+        assert home.resolve(hub.url).token == "fresh"
+    assert [path for _, path, headers in hub.requests if "Authorization" in headers] == []
+    assert [path for _, path, _ in hub.requests] == ["/v1/sessions", "/v1/accounts", "/v1/sessions"]
+
+
 def test_a_damaged_home_is_said(own_home: Path) -> None:
     own_home.mkdir()
     (own_home / "hubs.json").write_text("{")
