@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from voicehub.decoding import decode
-from voicehub.errors import Unreachable, Unreadable, from_problem
+from voicehub.errors import Unreachable, Unreadable, UsageError, VoiceHubError, from_problem
 from voicehub.models import Page
 from voicehub.sse import ServerEvent, parse
 
@@ -39,7 +39,11 @@ class Transport:
         self.url = url.rstrip("/")
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         timeout = httpx.Timeout(SECONDS, connect=CONNECT_SECONDS)
-        self._http = http or httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
+        try:
+            self._http = http or httpx.Client(base_url=self.url, timeout=timeout, trust_env=False)
+        except httpx.InvalidURL as error:
+            message = f"“{url}” is no address of a hub: {error}."
+            raise UsageError(message, hint="Write it like http://127.0.0.1:8484.") from error
         self._http.headers.update(headers)
         self._sleep = sleep
         self._reached = False
@@ -106,7 +110,7 @@ class Transport:
             attempt += 1
             try:
                 with self._http.stream("GET", path, headers=dict(headers or {})) as response:
-                    if response.is_error:
+                    if not response.is_success:
                         response.read()
                     if not _is_in_the_way(response) or attempt >= LATER_TRIES:
                         self._checked(response)
@@ -169,13 +173,24 @@ class Transport:
         return Unreachable(f"No hub answers at {self.url} ({reason}).", hint=hint)
 
     def _checked(self, response: httpx.Response) -> httpx.Response:
-        if not response.is_error:
+        if response.is_success:
             return response
+        if not response.is_error:
+            raise self._elsewhere(response)
         try:
             problem = response.json()
         except (ValueError, RecursionError):
             problem = {}
         raise from_problem(response.status_code, problem if isinstance(problem, dict) else {})
+
+    def _elsewhere(self, response: httpx.Response) -> VoiceHubError:
+        """The answer is not to be had here; nobody is followed, for the token is for this address only."""
+        moved = response.next_request
+        if moved is None:
+            message = f"{self.url} answers {response.status_code}, as no VoiceHub does."
+            return Unreadable(message, hint="Check the address with `voicehub doctor`.")
+        place = str(moved.url).removesuffix(str(response.request.url).removeprefix(self.url))
+        return Unreadable(f"The hub is at {place}.", hint=f"If you trust that address, name it: --hub {place}")
 
 
 def _asks_for_patience(response: httpx.Response) -> bool:

@@ -49,6 +49,8 @@ def test_light_import_needs_no_heavy_package() -> None:
         (("push", "a/b", "x.pth", "--card", "absent.yaml"), 5),
         (("search", "x", "--hub", "http://127.0.0.1:9"), 3),
         (("search", "x", "--hub", "ftp://nowhere"), 2),
+        (("search", "x", "--hub", "http://127.0.0.1:abc"), 2),
+        (("search", "x", "--hub", "http://[::1"), 2),
         (("train", "a/b", "absent.wav", "-t", "x", "-l", "en", *DECLARED), 1),
         (("train", "a/b", "absent.wav", "-t", "@absent.txt", "-l", "en"), 4),
         (("say", "a/b"), 2),

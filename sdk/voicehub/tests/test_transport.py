@@ -52,6 +52,33 @@ def test_an_answer_that_is_no_json() -> None:
 
 
 @pytest.mark.parametrize(
+    ("status", "location", "said"),
+    [
+        (301, "https://x.example/v1/repos/a/b?q=1", "https://x.example"),
+        (302, "/login", "http://hub/login"),
+        (308, "https://y.example/hub/v1/repos/a/b?q=1", "https://y.example/hub"),
+        (304, "", "304"),
+    ],
+)
+def test_an_answer_that_leads_elsewhere_is_no_success(status: int, location: str, said: str) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(str(request.url))
+        return httpx.Response(status, headers={"Location": location} if location else {})
+
+    http = httpx.Client(base_url="http://hub", transport=httpx.MockTransport(answer))
+    transport = Transport("http://hub", "token", http=http, sleep=lambda _: pytest.fail("it is no outage"))
+    with pytest.raises(errors.Unreadable) as caught:
+        transport.request("DELETE", "/v1/repos/a/b", params={"q": "1"})
+    assert said in caught.value.message
+    assert ("--hub" in caught.value.hint) == bool(location)
+    with pytest.raises(errors.Unreadable):
+        list(transport.events("/v1/repos/a/b", lambda _: False))
+    assert asked == ["http://hub/v1/repos/a/b?q=1", "http://hub/v1/repos/a/b"]
+
+
+@pytest.mark.parametrize(
     ("status", "reason", "tries"),
     [(409, "IDEMPOTENCY_IN_FLIGHT", 3), (429, "SHARE_TAKEN", 3), (409, "EXISTS", 1), (429, "RATE_LIMITED", 1)],
 )
