@@ -2,7 +2,7 @@
 
 ```
 cache/blobs/<digest>                          bytes by their BLAKE3-256 digest
-cache/voices/<owner>--<name>/refs/<ref>       version id
+cache/voices/<owner>--<name>/refs/<ref>       version id, and below it the hub that said so
 cache/voices/<owner>--<name>/snapshots/<id>/  version.json and links into blobs/
 cache/bases/<digest>/                         links into blobs/
 cache/deltas/<digest>                         deltas on their way; gone once they are applied
@@ -81,19 +81,23 @@ class Cache:
         """The folder of one base."""
         return self.folder / "bases" / (digest if digest == NOTHING else _digest(digest))
 
-    def keep_version(self, name: VoiceName, version: Version) -> Path:
-        """Writes the manifest of a version, and the ref it was asked by; answers its folder."""
+    def keep_version(self, name: VoiceName, version: Version, hub: str = "") -> Path:
+        """Writes the manifest of a version, and the ref it was asked by, of which `hub`; answers its folder."""
         check_names(version)
         folder = self.snapshot(name, version.id)
         write_private(folder / MANIFEST, json.dumps(encode(version), ensure_ascii=False, indent=1))
-        write_private(self.voice(name) / "refs" / (name.ref or "main"), version.id)
+        write_private(self.voice(name) / "refs" / (name.ref or "main"), f"{version.id}\n{hub}".rstrip())
         return folder
+
+    def noted(self, name: VoiceName) -> tuple[str, str]:
+        """The version that the ref meant when it was pulled last, and the address of that hub; empty if not known."""
+        reference = self.voice(name) / "refs" / (name.ref or "main")
+        version, _, hub = reference.read_text(encoding="utf-8").partition("\n") if reference.is_file() else ("", "", "")
+        return version, hub
 
     def find(self, name: VoiceName) -> tuple[Version, Path]:
         """A version pulled before, and its folder; NotFound says how to pull it."""
-        reference = self.voice(name) / "refs" / (name.ref or "main")
-        identifier = reference.read_text(encoding="utf-8") if reference.is_file() else name.ref
-        manifest = self.snapshot(name, identifier or NOTHING) / MANIFEST
+        manifest = self.snapshot(name, self.noted(name)[0] or name.ref or NOTHING) / MANIFEST
         if not manifest.is_file():
             raise NotFound(f"{name} is not on this machine.", hint=f"Pull it first: voicehub pull {name}")
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from voicehub.cache import Cache
@@ -95,8 +95,8 @@ def _digests(one: Version) -> set[str]:
 
 
 def _refs(cache: Cache, voice: VoiceName) -> tuple[str, ...]:
-    notes = sorted((cache.voice(voice) / "refs").glob("*"))
-    return tuple(note.name for note in notes if note.read_text(encoding="utf-8") == voice.ref)
+    names = sorted(note.name for note in (cache.voice(voice) / "refs").glob("*"))
+    return tuple(name for name in names if cache.noted(replace(voice, ref=name))[0] == voice.ref)
 
 
 def _unwanted(cache: Cache, voice: VoiceName, voices: Collection[VoiceName]) -> bool:

@@ -82,11 +82,12 @@ def show(context: Context, voice: str, number: int) -> None:
 @click.argument("number", type=int)
 @click.option("--approve/--request-changes", required=True, default=None, help="The verdict on the present head.")
 @click.option("--text", "-m", default="", help="Why.")
+@click.option("--head", default="", metavar="VERSION", help="The head that you heard; refused if it is another by now.")
 @command
-def review(context: Context, voice: str, number: int, approve: bool, text: str) -> None:
+def review(context: Context, voice: str, number: int, approve: bool, text: str, head: str) -> None:
     """Give a verdict on the head of pull request NUMBER into VOICE, as you heard it."""
     with context.client() as client:
-        head = client.pulls.get(voice, number).head_version
+        head = head or client.pulls.get(voice, number).head_version
         made = client.pulls.review(voice, number, head, approve=approve, text=text)
     context.out.answer(made)
     context.out.say(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from voicehub import wav
-from voicehub.cache import Cache
 from voicehub.cli.context import Context, command
-from voicehub.errors import NotFound, UsageError
+from voicehub.client import Client
+from voicehub.errors import NotFound, Unreachable, UsageError
 from voicehub.names import VoiceName, parse_name
 
 if TYPE_CHECKING:  # other commands start without numpy, a quarter sooner
@@ -40,7 +40,11 @@ PATH = click.Path(path_type=Path)
 @click.option("--raw", is_flag=True, help="The float32 wave (.npy) before level, pause, label.")
 @command
 def say(context: Context, voice: str, text: str, **options: Any) -> None:
-    """Speak TEXT with VOICE (owner/name[@ref]) on this machine; VOICE is pulled first if it is not here."""
+    """Speak TEXT with VOICE (owner/name[@ref]) on this machine.
+
+    VOICE is pulled first if it is not here, or means another version by now. Without the hub, what was pulled last
+    is spoken, and its version told.
+    """
     name = parse_name(voice)
     if bool(text) == bool(options["features"]):
         raise UsageError("What shall be said?", hint="Give a text, or --features.")
@@ -78,13 +82,29 @@ def _on_hub(context: Context, name: VoiceName, text: str, options: dict[str, Any
 def _open(context: Context, name: VoiceName, options: dict[str, Any]) -> Speaker:
     from voicehub.saying import Speaker
 
-    cache = Cache()
+    with context.client() as client:
+        _refresh(context, client, name)
+    return Speaker(client.cache, name, prompt=options["prompt"], threads=options["threads"])
+
+
+def _refresh(context: Context, client: Client, name: VoiceName) -> None:
+    """Pulls what `name` means now; where its hub is away, what it meant when it was pulled last is spoken."""
     try:
-        cache.find(name)
+        held = client.cache.find(name)[0].id
     except NotFound:
-        with context.client() as client, context.out.transfer(str(name)) as on_bytes:
-            client.pull(name, on_bytes=on_bytes)
-    return Speaker(cache, name, prompt=options["prompt"], threads=options["threads"])
+        held = ""
+    if held and held == name.ref:  # an id means the same for ever
+        return
+    try:
+        if client.version(name).id == held:
+            return
+    except Unreachable:
+        if not held or client.cache.noted(name)[1] not in ("", client.url):
+            raise
+        context.out.note(f"{client.url} does not answer: this is {name} as it was pulled last, version {held}.")
+        return
+    with context.out.transfer(str(name)) as on_bytes:
+        client.pull(name, on_bytes=on_bytes)
 
 
 def _text(speaker: Speaker, text: str, options: dict[str, Any]) -> Said:

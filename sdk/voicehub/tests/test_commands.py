@@ -11,9 +11,13 @@ from click.testing import CliRunner, Result
 
 import voicescan
 from voicehub import home
+from voicehub.cache import Cache
 from voicehub.cli.main import cli
 from voicehub.cli.output import Output
 from voicehub.errors import Refused
+from voicehub.models import Version
+from voicehub.names import parse_name
+from voicehub.pruning import held
 from voicehub.tests.hub import Hub
 
 GOLDEN = Path(__file__).parents[3] / "tests" / "data" / "golden" / "checkpoints"
@@ -215,6 +219,46 @@ def test_a_token_that_has_expired_does_not_keep_its_user_out(hub: Hub, own_home:
         assert home.resolve(hub.url).token == "fresh"
     assert [path for _, path, headers in hub.requests if "Authorization" in headers] == []
     assert [path for _, path, _ in hub.requests] == ["/v1/sessions", "/v1/accounts", "/v1/sessions"]
+
+
+def _holds(identifier: str, hub: str) -> None:
+    voice = parse_name("ann/tale")
+    Cache().keep_version(voice, Version(identifier, voice.owner, voice.name), hub)
+
+
+def test_say_asks_what_a_ref_means_now(hub: Hub) -> None:
+    data = b"abcd"
+    tensor = {"name": "s2/t", "dtype": "uint8", "shape": [4], "digest": hub.add(data), "size": 4}
+    head = {"id": "b" * 32, "owner": "ann", "name": "tale", "state": "published", "tensors": [tensor]}
+    hub.json |= {"/v1/repos/ann/tale/versions/main": head, "/v1/bases": {"items": []}}
+    _holds("a" * 32, hub.url)
+    told = _run("say", "ann/tale", "hello", "-o", "x.wav", "--hub", hub.url)
+    assert "cannot speak on this machine" in told.stderr  # it has no bundle; but it is the one that is meant
+    assert Cache().find(parse_name("ann/tale"))[0].id == "b" * 32
+    assert Cache().noted(parse_name("ann/tale")) == ("b" * 32, hub.url)
+    assert [one.refs for one in held(Cache())] == [(), ("main",)]
+    hub.requests.clear()
+    _run("say", "ann/tale", "hello", "-o", "x.wav", "--hub", hub.url)
+    assert len(hub.requests) == 1
+    _run("say", f"ann/tale@{'a' * 32}", "hello", "-o", "x.wav", "--hub", hub.url)  # an id is asked about by nobody
+    assert len(hub.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("noted", "code"), [("http://127.0.0.1:9", 1), ("", 1), ("http://other", 3)], ids=["same", "unknown", "other"]
+)
+def test_say_without_its_hub_tells_which_version_it_speaks(noted: str, code: int) -> None:
+    _holds("a" * 32, noted)
+    told = _run("say", "ann/tale", "hello", "-o", "x.wav", "--hub", "http://127.0.0.1:9")
+    assert told.exit_code == code
+    assert ("a" * 32 in told.stderr) == (code == 1)
+    assert ("cannot speak on this machine" in told.stderr) == (code == 1)
+
+
+def test_a_review_is_of_the_head_that_was_heard(hub: Hub) -> None:
+    hub.json["/v1/repos/ann/tale/pulls/1/reviews"] = {"verdict": "approve", "version": "a" * 32, "counts": True}
+    _run("pr", "review", "ann/tale", "1", "--approve", "--head", "a" * 32, "--hub", hub.url)
+    assert [(method, path) for method, path, _ in hub.requests] == [("POST", "/v1/repos/ann/tale/pulls/1/reviews")]
 
 
 def test_a_damaged_home_is_said(own_home: Path) -> None:
