@@ -24,35 +24,40 @@ from voicehub.decoding import encode
 from voicehub.errors import VoiceHubError
 from voicehub.uploads import OnBytes
 
+_CONTROLS = dict.fromkeys(code for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t")
+"""What a terminal would obey: most texts are other people's."""
+_ESCAPED = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
+"""The control characters that JSON leaves as they are."""
+
 
 class Output:
     """Standard output carries the answer, standard error the progress and the errors."""
 
     def __init__(self, as_json: bool = False) -> None:
         self.as_json = as_json
-        self.console = Console(highlight=False, soft_wrap=True)
-        self.errors = Console(stderr=True, highlight=False, soft_wrap=True)
+        self.console = Console(highlight=False, soft_wrap=True, emoji=False)
+        self.errors = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
     def say(self, text: str) -> None:
         """A line for people; nothing with `--json`."""
         if not self.as_json:
-            self.console.print(escape(text))
+            self.console.print(_shown(text))
 
     def note(self, text: str) -> None:
         """A line about what is going on, on standard error; nothing with `--json`."""
         if not self.as_json:
-            self.errors.print(escape(text), style="dim")
+            self.errors.print(_shown(text), style="dim")
 
     def left_out(self, words: Sequence[str], where: str = "") -> None:
         """A line on standard error about words that were not spoken, if there are any; nothing with `--json`."""
         if words and not self.as_json:
             said = f"! {where}not spoken, for this language has no sounds for it: {', '.join(words)}"
-            self.errors.print(escape(said), style="yellow")
+            self.errors.print(_shown(said), style="yellow")
 
     def answer(self, value: Any) -> None:
         """The answer for programs; nothing without `--json`."""
         if self.as_json:
-            sys.stdout.write(json.dumps(encode(value), ensure_ascii=False, indent=1) + "\n")
+            sys.stdout.write(json.dumps(encode(value), ensure_ascii=False, indent=1).translate(_ESCAPED) + "\n")
             sys.stdout.flush()  # `up` answers and goes on; its reader shall not wait for the end
 
     def table(self, columns: list[str], rows: list[list[str]]) -> None:
@@ -69,19 +74,19 @@ class Output:
             problem = {"error": error.message, "hint": error.hint, "exit_code": error.exit_code}
             self.answer(problem | ({"fields": error.fields} if error.fields else {}))
             return
-        self.errors.print(f"[bold red]✗[/] {escape(error.message)}")
+        self.errors.print(f"[bold red]✗[/] {_shown(error.message)}")
         said = f"{error.message} {error.hint}"
         for field, reason in error.fields.items():
             if reason not in said:
-                self.errors.print(escape(f"  {field}: {reason}"))
+                self.errors.print(_shown(f"  {field}: {reason}"))
         if error.hint:
-            self.errors.print(escape(f"  → {error.hint}"))
+            self.errors.print(_shown(f"  → {error.hint}"))
 
     @contextmanager
     def transfer(self, what: str) -> Iterator[OnBytes]:
         """A progress bar in bytes, moving inside a file."""
         with self._bar(DownloadColumn()) as bar:
-            task = bar.add_task(what, total=None)
+            task = bar.add_task(_plain(what), total=None)
 
             def on_bytes(done: int, total: int) -> None:
                 bar.update(task, completed=done, total=total)
@@ -97,7 +102,7 @@ class Output:
             steps.finish()
 
     def _bar(self, column: ProgressColumn) -> Progress:
-        columns = (TextColumn("{task.description}"), BarColumn(), column, TimeElapsedColumn())
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), column, TimeElapsedColumn())
         return Progress(*columns, console=self.errors, disable=self.as_json or not self.errors.is_terminal)
 
 
@@ -118,8 +123,8 @@ class Steps:
             self.finish()
             for task in self._tasks.values():
                 self._bar.update(task, completed=1.0)
-            self._tasks[step] = self._bar.add_task(step, total=1.0)
-        text = escape(f"{step:<10} {message}".rstrip())
+            self._tasks[step] = self._bar.add_task(_plain(step), total=1.0)
+        text = _plain(f"{step:<10} {message}".rstrip())
         self._last = f"  ▪ {step:<10} {message}".rstrip()
         self._bar.update(self._tasks[step], completed=fraction, description=text)
 
@@ -128,3 +133,12 @@ class Steps:
         if self._last:
             self._note(self._last)
         self._last = ""
+
+
+def _plain(text: str) -> str:
+    return text.translate(_CONTROLS)
+
+
+def _shown(text: str) -> str:
+    """The text as rich shows it word for word."""
+    return escape(_plain(text))

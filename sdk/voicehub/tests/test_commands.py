@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.console import Console
 
 import voicescan
 from voicehub import home
@@ -199,6 +201,38 @@ def test_an_error_says_each_thing_once(capsys: pytest.CaptureFixture[str]) -> No
     Output().fail(Refused("Pull request 1 cannot be merged yet.", hint=hint, fields=fields))
     said = capsys.readouterr().err
     assert [said.count(reason) for reason in fields.values()] == [1, 1]
+
+
+def test_the_terminal_obeys_nobody_elses_text(capsys: pytest.CaptureFixture[str]) -> None:
+    nasty = "\x1b]52;c;ZWNobw==\x07a\x1b[2J\x9b1m\rb\x7f\x08 :key: [red]c[/]\td"
+    out = Output()
+    out.say(nasty)
+    out.table([nasty], [[nasty]])
+    out.note(nasty)
+    out.left_out([nasty], nasty)
+    out.fail(Refused(nasty, hint=nasty + ".", fields={nasty: "why"}))
+    with out.steps() as steps:
+        steps.update("speak", 1.0, nasty)
+    answer = capsys.readouterr()
+    assert not {c for c in answer.out + answer.err if ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0} - {"\n"}
+    assert answer.out.count("]52;c;ZWNobw==a[2J1mb :key: [red]c[/]") == 3
+    assert answer.err.count(":key: [red]c[/]") >= 6
+    Output(as_json=True).answer(nasty)
+    told = capsys.readouterr().out
+    assert json.loads(told) == nasty
+    assert not {"\x1b", "\x9b", "\x7f"} & set(told)
+
+
+def test_the_bars_show_names_as_they_are() -> None:
+    out = Output()
+    out.errors = Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None, emoji=False)
+    with out.transfer("a\x9b[red]:key:") as on_bytes:
+        on_bytes(1, 2)
+    with out.steps() as steps:
+        steps.update("s", 0.5, "b\x1b]52;c;x\x07[red]:key:")
+    shown = out.errors.file.getvalue()  # type: ignore[attr-defined]
+    assert "a[red]:key:" in shown
+    assert "b]52;c;x[red]:key:" in shown
 
 
 def test_tokens_are_kept_per_hub_and_private(own_home: Path) -> None:
