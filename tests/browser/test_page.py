@@ -249,3 +249,83 @@ def test_what_does_not_exist_is_said_with_a_way_on(page: Page, site: Site) -> No
     expect(page.get_by_role("alert")).to_contain_text("private voice exists only for its owner")
     page.goto(f"{site.url}/#/voices/%ff")
     expect(page.get_by_role("combobox", name=BOX)).to_be_visible()
+
+
+MICROPHONE = """(() => {
+  const devices = navigator.mediaDevices, ask = devices.getUserMedia.bind(devices);
+  const now = performance.now.bind(performance);
+  window.tracks = [];
+  devices.getUserMedia = async (wanted) => {
+    await window.permission;
+    const stream = await ask(wanted);
+    window.tracks.push(...stream.getTracks());
+    return stream;
+  };
+  performance.now = () => now() * (window.speed || 1);
+  window.later = async (is) => {
+    while (!is()) await new Promise((resolve) => setTimeout(resolve, 20));
+    return true;
+  };
+  window.live = () => window.tracks.filter((one) => one.readyState === 'live').length;
+})()"""
+
+
+def test_a_recording_ends_at_its_limit_and_when_the_view_is_left(page: Page, site: Site) -> None:
+    page.add_init_script(MICROPHONE)
+    _log_in_as(page, site, "finn")
+    page.goto(f"{site.url}/#/make")
+    page.get_by_role("button", name="Record").click()
+    expect(page.get_by_text("1 s (at least 30")).to_be_visible()
+    page.evaluate("window.speed = 1000")
+    expect(page.get_by_role("button", name="Record again")).to_be_enabled()
+    expect(page.locator("audio")).to_be_visible()
+    assert page.evaluate("live()") == 0
+    page.evaluate("window.speed = 1")
+    for address, opener in (("make", None), ("search/", "Search by sound")):
+        page.goto(f"{site.url}/#/{address}")
+        if opener:
+            page.get_by_text(opener).click()
+        page.get_by_role("button", name="Record").click()
+        expect(page.get_by_role("button", name="Stop")).to_be_visible()
+        assert page.evaluate("live()") == 1
+        page.goto(f"{site.url}/#/login")
+        expect(page.locator("input[type=password]")).to_be_visible()
+        assert page.evaluate("live()") == 0
+
+
+def test_a_second_press_waits_for_the_microphone_and_a_view_left_meanwhile_lets_go_of_it(
+    page: Page, site: Site
+) -> None:
+    page.add_init_script(MICROPHONE)
+    _log_in_as(page, site, "gwen")
+    page.goto(f"{site.url}/#/make")
+    page.evaluate("window.permission = new Promise((resolve) => window.allow = resolve); 0")
+    page.get_by_role("button", name="Record").press("Enter")
+    expect(page.get_by_role("button", name="Record")).to_be_disabled()
+    page.evaluate("allow()")
+    expect(page.get_by_role("button", name="Stop")).to_be_focused()
+    page.get_by_role("button", name="中文").click()
+    page.evaluate("window.permission = new Promise((resolve) => window.allow = resolve); 0")
+    page.get_by_role("button", name="开始录音").click()
+    page.goto(f"{site.url}/#/login")
+    page.evaluate("allow()")
+    assert page.evaluate("later(() => tracks.length === 2 && live() === 0)")
+
+
+@pytest.mark.parametrize(
+    ("page", "record", "said"),
+    [
+        ({"locale": "en-GB", "viewport": WIDE}, "Record", "opened over https, or on the hub's own machine"),
+        ({"locale": "zh-CN", "viewport": NARROW}, "开始录音", "只允许在通过 https 打开的页面上录音"),
+    ],
+    indirect=["page"],
+)
+def test_a_page_that_may_not_record_says_where_it_may(page: Page, site: Site, record: str, said: str) -> None:
+    page.add_init_script("Object.defineProperty(navigator, 'mediaDevices', {value: undefined})")
+    _log_in_as(page, site, f"hugo-{len(record)}")
+    page.goto(f"{site.url}/#/make")
+    page.get_by_role("button", name=record).click()
+    expect(page.get_by_role("alert")).to_contain_text(said)
+    expect(page.get_by_role("alert")).to_contain_text(site.url)
+    expect(page.get_by_role("button", name=record)).to_be_enabled()
+    _look(page, f"record-refused-{record}")

@@ -4,14 +4,15 @@ import { call, upload } from "../api.js";
 import { field, fill, h, select } from "../dom.js";
 import { LANGUAGES, t } from "../i18n.js";
 import { PASSAGES } from "../passages.js";
-import { Recording } from "../record.js";
+import { recordButton } from "../record.js";
 import { attempt, needsAccount } from "../ui.js";
 
 const LICENSES = ["CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "LicenseRef-Proprietary"];
 const CONSENTS = [["self", "consentSelf"], ["written-permission", "consentWritten"], ["public-domain", "consentPublic"], ["licensed", "consentLicensed"]];
+const MOST_SECONDS = 120;
 
-/** @param {HTMLElement} view */
-export function makeView(view) {
+/** @param {HTMLElement} view @param {AbortSignal} signal */
+export function makeView(view, signal) {
   const closed = needsAccount();
   if (closed) return fill(view, h("h1", {}, t("make")), h("p.lead", {}, t("makeLead")), closed);
   /** @type {{file: Blob | null, filename: string}} */
@@ -21,7 +22,7 @@ export function makeView(view) {
   const button = /** @type {HTMLButtonElement} */ (h("button.main", { type: "submit" }, t("train")));
   const place = h("div", { "aria-live": "polite" });
   const form = /** @type {HTMLFormElement} */ (
-    h("form", {}, aboutFields(language), recordingFields(chosen, language, transcript), declarationFields(), h("div.row", {}, button), place)
+    h("form", {}, aboutFields(language), recordingFields(chosen, language, transcript, signal), declarationFields(), h("div.row", {}, button), place)
   );
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -42,53 +43,41 @@ function aboutFields(language) {
   );
 }
 
-/** @param {{file: Blob | null, filename: string}} chosen @param {HTMLSelectElement} language @param {HTMLTextAreaElement} transcript */
-function recordingFields(chosen, language, transcript) {
+/** @param {{file: Blob | null, filename: string}} chosen @param {HTMLSelectElement} language @param {HTMLTextAreaElement} transcript @param {AbortSignal} signal */
+function recordingFields(chosen, language, transcript, signal) {
   const script = h("p.script");
   const reading = h("div", { hidden: true }, h("p.note", {}, t("readThis")), script);
   const level = h("meter.level", { min: 0, max: 1, high: 0.95, optimum: 0.4, value: 0, "aria-label": t("recording") });
   const clock = h("span.note", { "aria-live": "off" }, t("seconds", { n: 0 }));
   const heard = h("div");
+  const trouble = h("div");
   const file = /** @type {HTMLInputElement} */ (h("input", { type: "file", accept: "audio/*,.wav,.flac,.mp3,.ogg,.opus,.m4a" }));
   const take = (/** @type {Blob} */ blob, /** @type {string} */ filename) => {
     Object.assign(chosen, { file: blob, filename });
     fill(heard, h("audio", { controls: true, src: URL.createObjectURL(blob), "aria-label": t("recording") }));
   };
   file.addEventListener("change", () => file.files?.[0] && take(file.files[0], file.files[0].name));
-  const button = recordButton(reading, script, language, transcript, level, clock, heard, take);
-  return h("fieldset", {}, h("legend", {}, t("recording")), h("div.row", {}, button, clock), level, reading, heard, field(t("orFile"), file), field(t("transcript"), transcript, t("transcriptNote")));
-}
-
-/** @param {HTMLElement} reading @param {HTMLElement} script @param {HTMLSelectElement} language @param {HTMLTextAreaElement} transcript @param {HTMLElement} level @param {HTMLElement} clock @param {HTMLElement} heard @param {(blob: Blob, filename: string) => void} take */
-function recordButton(reading, script, language, transcript, level, clock, heard, take) {
-  /** @type {Recording | null} */
-  let recording = null;
-  const button = /** @type {HTMLButtonElement} */ (h("button", { type: "button" }, `● ${t("record")}`));
-  const begin = async () => {
+  const began = () => {
     const text = PASSAGES[language.value] || "";
     script.textContent = text || transcript.value;
     reading.hidden = !script.textContent;
     if (text) transcript.value = text;
-    recording = new Recording((seconds, loud) => {
+    button.textContent = `■ ${t("stop")}`;
+    fill(trouble);
+  };
+  const button = recordButton({
+    most: MOST_SECONDS, signal, began,
+    level: (seconds, loud) => {
       level.setAttribute("value", String(loud));
       clock.textContent = t("seconds", { n: Math.floor(seconds) });
-    });
-    await recording.start();
-    button.textContent = `■ ${t("stop")}`;
-  };
-  const end = async () => {
-    const { file } = await /** @type {Recording} */ (recording).stop();
-    recording = null;
-    button.textContent = `● ${t("again")}`;
-    take(file, "recording.wav");
-  };
-  button.addEventListener("click", () =>
-    (recording ? end() : begin()).catch((error) => {
-      recording = null;
-      fill(heard, h("p.note", { role: "alert" }, t("noMicrophone", { why: error.message })));
-    }),
-  );
-  return button;
+    },
+    take: (blob) => {
+      button.textContent = `● ${t("again")}`;
+      take(blob, "recording.wav");
+    },
+    failed: (why) => fill(trouble, h("p.note", { role: "alert" }, why)),
+  });
+  return h("fieldset", {}, h("legend", {}, t("recording")), h("div.row", {}, button, clock), level, reading, heard, trouble, field(t("orFile"), file), field(t("transcript"), transcript, t("transcriptNote")));
 }
 
 function declarationFields() {

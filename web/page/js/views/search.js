@@ -13,14 +13,14 @@ const EXAMPLES = ["英语 男性 叙事", "English male narrator", "粤语 老�
 const ORDERS = ["relevance", "newest", "stars", "downloads", "mos"];
 const TYPING_MS = 150;
 
-/** @param {HTMLElement} view @param {string} [query] @param {URLSearchParams} [options] */
-export async function searchView(view, query = "", options = new URLSearchParams()) {
+/** @param {HTMLElement} view @param {string} query @param {URLSearchParams} options @param {AbortSignal} signal */
+export async function searchView(view, query, options, signal) {
   const asked = { query, order: options.get("order") || "", forks: options.get("forks") || "" };
   const list = h("ul.hits");
   const head = h("div", { "aria-live": "polite" });
   const foot = h("div");
   const alike = (/** @type {any[]} */ items) => (fill(head), fill(foot), fill(list, ...items.map((hit) => hitCard(hit, asked))));
-  const hero = h("div.hero", {}, h("h1", {}, t("headline")), h("p.lead", {}, t("lead")), box(asked), examples(), soundBox(alike));
+  const hero = h("div.hero", {}, h("h1", {}, t("headline")), h("p.lead", {}, t("lead")), box(asked), examples(), soundBox(alike, signal));
   fill(view, hero, head, list, foot);
   await page(asked, "", head, list, foot);
 }

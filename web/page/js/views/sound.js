@@ -3,13 +3,13 @@
 import { sendFile, session } from "../api.js";
 import { fill, h } from "../dom.js";
 import { t } from "../i18n.js";
-import { Recording } from "../record.js";
+import { recordButton } from "../record.js";
 import { problemCard } from "../ui.js";
 
-const MOST_SECONDS = 30;
+const MOST_SECONDS = 29; // the hub hears 30
 
-/** The fields; `show` is given the hits, nearest first. @param {(items: any[]) => void} show */
-export function soundBox(show) {
+/** The fields; `show` is given the hits, nearest first. @param {(items: any[]) => void} show @param {AbortSignal} signal */
+export function soundBox(show, signal) {
   const place = h("div", { "aria-live": "polite" });
   const look = async (/** @type {Blob} */ clip) => {
     if (!session()) return fill(place, h("p.note", {}, t("loginFirst")));
@@ -24,32 +24,21 @@ export function soundBox(show) {
   };
   const file = /** @type {HTMLInputElement} */ (h("input", { type: "file", accept: "audio/*,video/webm", "aria-label": t("soundFile") }));
   file.onchange = () => file.files?.[0] && look(file.files[0]);
-  const fields = h("div.row", {}, recordButton(look, place), h("label", {}, `${t("soundFile")} `, file));
+  const fields = h("div.row", {}, clipButton(look, place, signal), h("label", {}, `${t("soundFile")} `, file));
   return h("details.sound", {}, h("summary", {}, t("bySound")), h("p.small", {}, t("soundNote")), fields, place);
 }
 
-/** @param {(clip: Blob) => Promise<void>} look @param {HTMLElement} place */
-function recordButton(look, place) {
-  /** @type {Recording | null} */
-  let recording = null;
-  const button = /** @type {HTMLButtonElement} */ (h("button", { type: "button" }, `● ${t("record")}`));
-  const end = async () => {
-    const under = recording;
-    recording = null;
-    button.textContent = `● ${t("record")}`;
-    if (under) await look((await under.stop()).file);
-  };
-  const begin = async () => {
-    recording = new Recording((seconds) => {
-      button.textContent = `■ ${t("stop")} · ${seconds.toFixed(0)} s`;
-      if (seconds >= MOST_SECONDS - 1) end();
-    });
-    await recording.start();
-  };
-  button.onclick = () =>
-    (recording ? end() : begin()).catch((error) => {
-      recording = null;
-      fill(place, h("p.note", {}, t("noMicrophone", { why: error.message })));
-    });
+/** @param {(clip: Blob) => Promise<void>} look @param {HTMLElement} place @param {AbortSignal} signal */
+function clipButton(look, place, signal) {
+  const button = recordButton({
+    most: MOST_SECONDS, signal,
+    began: () => fill(place),
+    level: (seconds) => { button.textContent = `■ ${t("stop")} · ${seconds.toFixed(0)} s`; },
+    take: (clip) => {
+      button.textContent = `● ${t("record")}`;
+      look(clip);
+    },
+    failed: (why) => fill(place, h("p.note", { role: "alert" }, why)),
+  });
   return button;
 }
