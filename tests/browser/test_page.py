@@ -329,3 +329,13 @@ def test_a_page_that_may_not_record_says_where_it_may(page: Page, site: Site, re
     expect(page.get_by_role("alert")).to_contain_text(site.url)
     expect(page.get_by_role("button", name=record)).to_be_enabled()
     _look(page, f"record-refused-{record}")
+
+
+def test_the_skip_link_leads_into_the_view_that_is_open(page: Page, site: Site) -> None:
+    page.goto(f"{site.url}/#/signup")
+    page.get_by_label("Name").fill("half-written")
+    page.get_by_role("link", name="Skip to the content").press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Name")).to_be_focused()
+    expect(page.get_by_label("Name")).to_have_value("half-written")

@@ -69,5 +69,9 @@ async function logOut() {
   show();
 }
 
+document.querySelector("a.skip")?.addEventListener("click", (event) => {
+  event.preventDefault(); // the address after # names a view, never a place in it
+  view.focus();
+});
 addEventListener("hashchange", () => { show(); view.focus(); });
 show();
