@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from services.gateway.tests.conftest import PASSWORD
 from services.stubs.voicehub.catalog.v1 import catalog_pb2
@@ -339,3 +340,56 @@ def test_the_skip_link_leads_into_the_view_that_is_open(page: Page, site: Site) 
     page.keyboard.press("Tab")
     expect(page.get_by_label("Name")).to_be_focused()
     expect(page.get_by_label("Name")).to_have_value("half-written")
+
+
+JOB_SHOWN = {"id": "j1", "owner": "ida", "name": "ferry", "failure": "", "version_id": ""}
+AWAY = {"detail": "The trainer does not answer.", "hint": "Connect again."}
+
+
+def _event(name: str, data: object, number: int | None = None) -> str:
+    return (f"id: {number}\n" if number is not None else "") + f"event: {name}\ndata: {json.dumps(data)}\n\n"
+
+
+def test_a_job_is_followed_to_its_end_through_a_restart_of_the_trainer(page: Page, site: Site) -> None:
+    _log_in_as(page, site, "ida")
+    running = JOB_SHOWN | {"state": "running"}
+    step = {"sequence": 7, "step": "train", "fraction": 0.5, "message": ""}
+    answers = [
+        {"body": _event("progress", {"job": running, "progress": step}, 7) + _event("problem", AWAY)},
+        {"status": 503, "json": AWAY},
+        {"body": "retry: 2000\n\n"},
+        {"body": _event("progress", {"job": JOB_SHOWN | {"state": "succeeded"}}, 0)},
+    ]
+    asked: list[str | None] = []
+
+    def events(route: Route) -> None:
+        asked.append(route.request.headers.get("last-event-id"))
+        route.fulfill(**{"content_type": "text/event-stream", **answers[len(asked) - 1]})
+
+    page.route("**/v1/training-jobs/j1/events", events)
+    page.route("**/v1/training-jobs/j1", lambda route: route.fulfill(json=running))
+    page.goto(f"{site.url}/#/jobs/j1")
+    expect(page.get_by_role("progressbar", name="Train")).to_have_js_property("value", 0.5)
+    expect(page.get_by_text("A part of the hub does not answer at the moment.")).to_be_visible()
+    _look(page, "job-away")
+    expect(page.locator(".title .state")).to_have_text("done")
+    expect(page.get_by_text("A part of the hub does not answer at the moment.")).to_have_count(0)
+    assert asked == [None, "7", "7", "7"]
+
+
+def test_a_version_is_followed_to_its_end_through_a_restart_of_the_catalog(page: Page, site: Site) -> None:
+    page.goto(site.url)
+    states = iter(["exported", "exported", None, "published"])
+    streams = iter([_event("problem", AWAY), _event("state", {"state": "published"}, 1)])
+
+    def version(route: Route) -> None:
+        answer, state = route.fetch(), next(states, "published")
+        route.fulfill(**({"json": answer.json() | {"state": state}} if state else {"status": 503, "json": AWAY}))
+
+    page.route("**/v1/repos/anna/narrator/versions/*", version)
+    page.route(
+        "**/versions/*/events", lambda route: route.fulfill(content_type="text/event-stream", body=next(streams))
+    )
+    page.goto(f"{site.url}/#/voices/anna/narrator")
+    expect(page.locator(".title .state")).to_have_text("being tested")
+    expect(page.locator(".title .state")).to_have_text("published")

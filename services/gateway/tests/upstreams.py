@@ -348,6 +348,7 @@ class Trainer(trainer_grpc.TrainerServiceServicer):
                     sequence=sequence, step=step, fraction=1.0, message=f"{step} done", figures={"loss": 0.5}
                 )
                 yield trainer.WatchJobResponse(job=self._job(trainer.JOB_STATE_RUNNING), progress=progress)
+        yield trainer.WatchJobResponse(job=self._job(trainer.JOB_STATE_SUCCEEDED))
 
     def EmbedSpeech(
         self, request: trainer.EmbedSpeechRequest, context: grpc.ServicerContext

@@ -29,14 +29,21 @@ export function keepSession(value) {
   else localStorage.removeItem(KEPT);
 }
 
-/** @param {string} method @param {string} path @param {BodyInit | null} [body] @param {Record<string, string>} [headers] @returns {Promise<Response>} */
-async function send(method, path, body = null, headers = {}) {
+/** Whether trying again may help: the hub, or a part of it, is away or full for the moment. @param {unknown} error */
+const passing = (error) => error instanceof Problem && ([0, 502, 503, 504].includes(error.status) || error.reason === "SHARE_TAKEN");
+
+/** @param {number} failures so far */
+const pause = (failures) => new Promise((resolve) => setTimeout(resolve, Math.min(500 * failures, 10_000)));
+
+/** @param {string} method @param {string} path @param {BodyInit | null} [body] @param {Record<string, string>} [headers] @param {AbortSignal} [signal] @returns {Promise<Response>} */
+async function send(method, path, body = null, headers = {}, signal) {
   const known = session();
   if (known) headers = { ...headers, Authorization: `Bearer ${known.token}` };
   let response;
   try {
-    response = await fetch(`/v1${path}`, { method, body, headers });
+    response = await fetch(`/v1${path}`, { method, body, headers, signal });
   } catch {
+    signal?.throwIfAborted();
     throw new Problem(0, { reason: "UNREACHABLE" });
   }
   if (response.ok) return response;
@@ -97,27 +104,41 @@ export async function upload(file, filename, progress) {
 }
 
 /**
- * Follows an event stream (EventSource cannot send a token) until it ends or `signal` aborts; connects again by Last-Event-ID.
- * @param {string} path @param {(event: string, data: any) => void} onEvent @param {AbortSignal} signal
+ * Follows an event stream (EventSource cannot send a token) until `onEvent` has called an event the last, or `signal`
+ * aborts. A stream that ends before is opened again by Last-Event-ID, as often as it takes; `away` is told.
+ * @param {string} path @param {(event: string, data: any) => boolean} onEvent @param {AbortSignal} signal
+ * @param {(is: boolean) => void} [away]
  */
-export async function follow(path, onEvent, signal) {
-  const known = session();
+export async function follow(path, onEvent, signal, away = () => undefined) {
   let last = "";
-  for (let failures = 0; failures < 8 && !signal.aborted; ) {
-    const headers = { ...(known ? { Authorization: `Bearer ${known.token}` } : {}), ...(last ? { "Last-Event-ID": last } : {}) };
+  for (let failures = 1; ; failures += 1) {
     try {
-      const response = await fetch(`/v1${path}`, { headers, signal });
-      if (!response.ok || !response.body) throw new Problem(response.status, await response.json().catch(() => ({})));
-      for await (const message of messages(response.body)) {
-        last = message.id || last;
+      const response = await send("GET", path, null, last ? { "Last-Event-ID": last } : {}, signal);
+      for await (const message of messages(/** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (response.body))) {
+        if (message.event === "problem") break; // a part of the hub is away; the stream ends here
+        if (message.event === "message") continue;
         failures = 0;
-        if (message.data) onEvent(message.event, JSON.parse(message.data));
+        away(false);
+        last = message.id || last;
+        if (message.data && onEvent(message.event, JSON.parse(message.data))) return;
       }
-      return;
     } catch (error) {
-      if (signal.aborted || (error instanceof Problem && error.status < 500)) throw error;
-      failures += 1;
-      await new Promise((resolve) => setTimeout(resolve, 500 * failures));
+      signal.throwIfAborted();
+      if (!passing(error)) throw error;
+    }
+    away(failures > 1);
+    await pause(Math.max(failures, 1));
+  }
+}
+
+/** What a view shows after a change: asked again while the hub is away. @template T @param {() => Promise<T>} ask @param {AbortSignal} signal @returns {Promise<T>} */
+export async function patiently(ask, signal) {
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (signal.aborted || !passing(error)) throw error;
+      await pause(failures);
     }
   }
 }
@@ -126,12 +147,16 @@ export async function follow(path, onEvent, signal) {
 async function* messages(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) return;
-    const blocks = (rest + value).split("\n\n");
-    rest = blocks.pop() || "";
-    for (const block of blocks) yield parse(block);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch(() => { throw new Problem(0, { reason: "UNREACHABLE" }); });
+      if (done) return;
+      const blocks = (rest + value).split("\n\n");
+      rest = blocks.pop() || "";
+      for (const block of blocks) yield parse(block);
+    }
+  } finally {
+    reader.cancel().catch(() => undefined);
   }
 }
 
@@ -144,6 +169,7 @@ function parse(block) {
     const value = line.slice(colon + 1).trimStart();
     if (name === "data") message.data += (message.data ? "\n" : "") + value;
     else if (name === "event" || name === "id") message[name] = value;
+    else if (!name) message.event = "alive";
   }
   return message;
 }

@@ -155,6 +155,7 @@ const TEXTS = {
   notFoundHint: ["Check the address. A private voice exists only for its owner.", "请检查地址。私有声音只对所有者可见。"],
   unreachable: ["The hub cannot be reached.", "无法连接到服务器。"],
   unreachableHint: ["Is `voicehub up` running?", "`voicehub up` 正在运行吗？"],
+  away: ["A part of the hub does not answer at the moment. This page goes on by itself.", "服务器的一部分暂时没有响应，本页会自动继续。"],
   loading: ["Loading …", "加载中……"],
   state_pushed: ["being scanned", "扫描中"],
   state_scanned: ["scanned", "已扫描"],

@@ -44,7 +44,7 @@ function parts(path) {
 async function open(page, rest, options, place, signal) {
   const home = () => { location.hash = "#/mine"; };
   if (page === "voices") return voiceView(place, rest[0] || "", rest[1] || "", rest[2], signal);
-  if (page === "jobs") return jobView(place, rest[0] || "", signal);
+  if (page === "jobs") return jobView(place, rest[0] || "", signal, show);
   if (page === "make") return makeView(place, signal);
   if (page === "mine") return mineView(place);
   if (page === "login" || page === "signup") return entryView(place, page, home);

@@ -8,24 +8,24 @@ import { attempt, needsAccount, stateBadge, voicePath } from "../ui.js";
 const STEPS = ["check", "clean", "slice", "phonemes", "features", "train", "evaluate", "measure", "push"];
 const ENDED = ["succeeded", "failed", "cancelled"];
 
-/** @param {HTMLElement} view @param {string} id @param {AbortSignal} signal */
-export async function jobView(view, id, signal) {
+/** @param {HTMLElement} view @param {string} id @param {AbortSignal} signal @param {() => void} again shows this view anew */
+export async function jobView(view, id, signal, again) {
   const closed = needsAccount();
   if (closed) return fill(view, closed);
   const path = `/training-jobs/${encodeURIComponent(id)}`;
   const head = h("div");
   const bars = new Map(STEPS.map((step) => [step, bar(step)]));
-  fill(view, head, h("ul.steps.card", {}, ...[...bars.values()].map((one) => one.row)));
+  const gone = h("p.note", { role: "status" });
+  fill(view, head, gone, h("ul.steps.card", {}, ...[...bars.values()].map((one) => one.row)));
   let job = await get(path);
-  const show = () => fill(head, ...heading(job, path, () => jobView(view, id, signal)));
+  const show = () => fill(head, ...heading(job, path, again));
   show();
   await follow(`${path}/events`, (event, data) => {
-    if (event !== "progress") return;
+    if (event !== "progress") return false;
     if (data.progress) advance(bars, data.progress);
     if (data.job && data.job.state !== job.state) { job = data.job; show(); }
-  }, signal);
-  job = await get(path);
-  show();
+    return !data.progress && ENDED.includes(data.job?.state); // steps may still come before that one
+  }, signal, (is) => { gone.textContent = is ? t("away") : ""; });
 }
 
 /** @param {string} step */

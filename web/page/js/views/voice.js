@@ -1,12 +1,13 @@
 // One voice: hear it, know it, pull it, talk about it.
 
-import { Problem, call, follow, get, session, speech } from "../api.js";
+import { Problem, call, follow, get, patiently, session, speech } from "../api.js";
 import { add, field, fill, h, select } from "../dom.js";
 import { LANGUAGES, has, localised, t } from "../i18n.js";
 import { announce, attempt, baseLine, player, repoPath, stateBadge, tagList } from "../ui.js";
 import { likenessCard } from "./likeness.js";
 import { scanCard } from "./report.js";
 
+const FINAL = ["published", "quarantined"];
 const FACTS = ["languages", "gender", "age", "persona", "emotions", "styles", "timbres", "license", "source", "consent", "base"];
 
 /** @param {HTMLElement} view @param {string} owner @param {string} name @param {string | undefined} ref @param {AbortSignal} signal */
@@ -19,19 +20,9 @@ export async function voiceView(view, owner, name, ref, signal) {
   const about = h("div", {}, ...(version ? await aboutVersion(repo, version) : [h("p.card", {}, t("noneYet"))]));
   const side = h("div", {}, version && pullCard(repo), likenessCard(repo), versionsCard(repo, versions, version), commentsCard(path), reportCard(path));
   fill(view, heading(repo, path, version), h("div.columns", {}, about, side));
-  if (version && !["published", "quarantined"].includes(version.state)) await untilNext(path, version, signal, () => voiceView(view, owner, name, ref, signal));
-}
-
-/** Waits for the version's next state. @param {string} path @param {any} version @param {AbortSignal} signal @param {() => void} changed */
-async function untilNext(path, version, signal, changed) {
-  const done = new AbortController();
-  signal.addEventListener("abort", () => done.abort());
-  const onEvent = (/** @type {string} */ event, /** @type {any} */ data) => {
-    if (event !== "state" || data.state === version.state) return;
-    done.abort();
-    changed();
-  };
-  await follow(`${path}/versions/${version.id}/events`, onEvent, done.signal).catch((error) => { if (!done.signal.aborted) throw error; });
+  if (!version || FINAL.includes(version.state)) return;
+  await follow(`${path}/versions/${version.id}/events`, (event, data) => event === "state" && data.state !== version.state, signal);
+  await patiently(() => voiceView(view, owner, name, ref, signal), signal);
 }
 
 /** @param {any} repo @param {string} path @param {any} version */
