@@ -87,20 +87,26 @@ export async function upload(file, filename, progress) {
   const begun = await call("POST", "/uploads", { filename, size: file.size });
   let offset = 0;
   for (let failures = 0; offset < file.size; ) {
-    const piece = file.slice(offset, offset + (1 << 20));
     try {
-      const headers = { "Upload-Offset": String(offset), "Content-Type": "application/octet-stream" };
-      offset = (await (await send("PATCH", `/uploads/${begun.id}`, piece, headers)).json()).offset;
+      if (failures) offset = (await get(`/uploads/${begun.id}`)).offset;
+      if (offset < file.size) offset = await sendPiece(begun.id, file, offset);
       failures = 0;
     } catch (error) {
       failures += 1;
-      const passing = error instanceof Problem && [0, 409, 503].includes(error.status);
-      if (failures > 5 || !passing) throw error;
-      offset = (await get(`/uploads/${begun.id}`)).offset;
+      const elsewhere = error instanceof Problem && error.status === 409; // more of it has arrived than was told
+      if (failures > 5 || !(elsewhere || passing(error))) throw error;
+      await pause(failures);
     }
     progress(offset / file.size);
   }
   return begun.id;
+}
+
+/** @param {string} id @param {Blob} file @param {number} offset @returns {Promise<number>} where the next piece begins */
+async function sendPiece(id, file, offset) {
+  const headers = { "Upload-Offset": String(offset), "Content-Type": "application/octet-stream" };
+  const response = await send("PATCH", `/uploads/${id}`, file.slice(offset, offset + (1 << 20)), headers);
+  return (await response.json()).offset;
 }
 
 /**
@@ -111,7 +117,7 @@ export async function upload(file, filename, progress) {
  */
 export async function follow(path, onEvent, signal, away = () => undefined) {
   let last = "";
-  for (let failures = 1; ; failures += 1) {
+  for (let failures = 0; ; failures += 1) {
     try {
       const response = await send("GET", path, null, last ? { "Last-Event-ID": last } : {}, signal);
       for await (const message of messages(/** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (response.body))) {
@@ -126,8 +132,8 @@ export async function follow(path, onEvent, signal, away = () => undefined) {
       signal.throwIfAborted();
       if (!passing(error)) throw error;
     }
-    away(failures > 1);
-    await pause(Math.max(failures, 1));
+    away(failures > 0);
+    await pause(failures + 1);
   }
 }
 
