@@ -441,3 +441,27 @@ def test_an_upload_goes_on_when_the_hub_was_away_for_a_moment(page: Page, site: 
     expect(page).to_have_url(re.compile("#/jobs/"), timeout=PATIENCE_MS)
     assert asked == ["PATCH", "GET", "GET", "GET", "PATCH", "PATCH"]
     assert page.evaluate("waits.filter((ms) => ms >= 500)") == [500, 1000, 1500]
+
+
+def test_a_login_that_has_expired_is_forgotten_and_what_everybody_may_see_is_shown(page: Page, site: Site) -> None:
+    links, alert = page.locator("#links"), page.get_by_role("alert")
+    expire = """() => localStorage.setItem(
+      'voicehub.session', JSON.stringify({token: 'vh_' + 'a'.repeat(43), account: 'kate'}))"""
+    page.goto(site.url)
+    page.evaluate(expire)
+    page.goto(f"{site.url}/#/voices/anna/narrator")
+    expect(page.get_by_role("heading", name="anna/narrator")).to_be_visible()
+    expect(links).to_contain_text("Log in")
+    expect(alert).to_have_count(0)
+    page.evaluate(expire)
+    page.goto(f"{site.url}/#/mine")
+    expect(page.locator("main").get_by_role("link", name="Log in first.")).to_be_visible()
+    page.evaluate(expire)
+    _fill_make(page, site)
+    expect(links).to_contain_text("kate")
+    page.get_by_role("button", name="Train this voice").click()
+    expect(alert.get_by_role("link", name="Log in first.")).to_be_visible()
+    expect(links).not_to_contain_text("kate")
+    expect(page.get_by_label("Name of the voice")).to_have_value("ferry")
+    page.set_viewport_size(NARROW)
+    _look(page, "login-expired")

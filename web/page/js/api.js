@@ -1,6 +1,8 @@
 // The REST API as the page uses it: JSON calls, resumable uploads, event streams. Errors carry the hub's own hint.
 
 const KEPT = "voicehub.session";
+/** The event of the window when the hub does not take the login any more. */
+export const FORGOTTEN = "voicehub.forgotten";
 
 /** An answer that is no success; `message` and `hint` are the hub's. */
 export class Problem extends Error {
@@ -35,10 +37,10 @@ const passing = (error) => error instanceof Problem && ([0, 502, 503, 504].inclu
 /** @param {number} failures so far */
 const pause = (failures) => new Promise((resolve) => setTimeout(resolve, Math.min(500 * failures, 10_000)));
 
-/** @param {string} method @param {string} path @param {BodyInit | null} [body] @param {Record<string, string>} [headers] @param {AbortSignal} [signal] @returns {Promise<Response>} */
-async function send(method, path, body = null, headers = {}, signal) {
+/** @param {string} method @param {string} path @param {BodyInit | null} [body] @param {Record<string, string>} [sent] headers @param {AbortSignal} [signal] @returns {Promise<Response>} */
+async function send(method, path, body = null, sent = {}, signal) {
   const known = session();
-  if (known) headers = { ...headers, Authorization: `Bearer ${known.token}` };
+  const headers = known ? { ...sent, Authorization: `Bearer ${known.token}` } : sent;
   let response;
   try {
     response = await fetch(`/v1${path}`, { method, body, headers, signal });
@@ -48,8 +50,13 @@ async function send(method, path, body = null, headers = {}, signal) {
   }
   if (response.ok) return response;
   const problem = new Problem(response.status, await response.json().catch(() => ({})));
-  if (problem.reason === "INVALID_TOKEN") keepSession(null);
-  throw problem;
+  if (problem.reason !== "INVALID_TOKEN") throw problem;
+  if (session()?.token === known?.token) {
+    keepSession(null);
+    dispatchEvent(new Event(FORGOTTEN));
+  }
+  if (method !== "GET") throw problem;
+  return send(method, path, body, sent, signal); // what everybody may see is shown without a login
 }
 
 /** @param {string} method @param {string} path @param {unknown} [body] @returns {Promise<any>} */

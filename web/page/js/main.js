@@ -1,6 +1,6 @@
 // The page: which view an address shows, the links on top, the language.
 
-import { call, keepSession, session } from "./api.js";
+import { FORGOTTEN, call, keepSession, session } from "./api.js";
 import { fill, h } from "./dom.js";
 import { language, t, toggle } from "./i18n.js";
 import { problemCard } from "./ui.js";
@@ -20,21 +20,20 @@ async function show() {
   leaving = new AbortController();
   const { signal } = leaving;
   const place = h("div");
-  const [path, options = ""] = location.hash.split("?", 2);
-  const [page = "", ...rest] = parts(path);
+  const [page = "", ...rest] = parts(location.hash);
   frame(page);
   fill(view, place);
   try {
-    await open(page, rest, new URLSearchParams(options), place, signal);
+    await open(page, rest, new URLSearchParams(location.hash.split("?", 2)[1]), place, signal);
   } catch (error) {
     if (!signal.aborted) fill(place, problemCard(error));
   }
 }
 
-/** The parts of the address; one that cannot be decoded shows the front page. @param {string} path */
-function parts(path) {
+/** The parts of the address; one that cannot be decoded shows the front page. @param {string} address */
+function parts(address) {
   try {
-    return path.replace(/^#\/?/, "").split("/").map(decodeURIComponent);
+    return address.split("?", 1)[0].replace(/^#\/?/, "").split("/").map(decodeURIComponent);
   } catch {
     return [""];
   }
@@ -74,4 +73,5 @@ document.querySelector("a.skip")?.addEventListener("click", (event) => {
   view.focus();
 });
 addEventListener("hashchange", () => { show(); view.focus(); });
+addEventListener(FORGOTTEN, () => frame(parts(location.hash)[0]));
 show();

@@ -10,7 +10,9 @@ export function problemCard(error) {
   const away = error instanceof Problem && error.status === 0;
   const detail = gone ? t("notFound") : away ? t("unreachable") : String(error instanceof Error ? error.message : error);
   const hint = gone ? t("notFoundHint") : away ? t("unreachableHint") : error instanceof Problem ? error.hint : "";
-  return h("div.card.problem", { role: "alert" }, h("strong", {}, detail), hint && h("p", {}, hint));
+  const closed = error instanceof Problem && ["INVALID_TOKEN", "LOGIN_REQUIRED"].includes(error.reason);
+  const wayIn = closed && h("p", {}, h("a", { href: "#/login" }, t("loginFirst")));
+  return h("div.card.problem", { role: "alert" }, h("strong", {}, detail), closed ? wayIn : hint && h("p", {}, hint));
 }
 
 /** Runs a form's action: the button rests meanwhile, a problem is shown in `place`. */

@@ -35,6 +35,8 @@ export async function mineView(view) {
   if (closed) return fill(view, closed);
   const owner = session()?.account || "";
   const [repos, jobs] = await Promise.all([get(`/repos?owner=${encodeURIComponent(owner)}&size=100`), get("/training-jobs").catch(() => ({ items: [] }))]);
+  const expired = needsAccount();
+  if (expired) return fill(view, expired);
   const voices = repos.items.map((/** @type {any} */ repo) => h("li", {}, h("a", { href: voicePath(repo) }, repo.name), " ", h("span.small", {}, `${t(repo.visibility)} · ★ ${repo.stars}`)));
   const works = jobs.items.map((/** @type {any} */ job) => h("li", {}, h("a", { href: `#/jobs/${job.id}` }, job.name), " ", stateBadge(job.state)));
   fill(view, h("h1", {}, owner), section(t("voices"), voices), section(t("jobs"), works), h("a.button.main", { href: "#/make" }, t("make")));
