@@ -460,6 +460,7 @@ def test_a_login_that_has_expired_is_forgotten_and_what_everybody_may_see_is_sho
     _fill_make(page, site)
     expect(links).to_contain_text("kate")
     page.get_by_role("button", name="Train this voice").click()
+    expect(alert).to_contain_text("Your login has ended.")
     expect(alert.get_by_role("link", name="Log in first.")).to_be_visible()
     expect(links).not_to_contain_text("kate")
     expect(page.get_by_label("Name of the voice")).to_have_value("ferry")

@@ -79,6 +79,7 @@ const TEXTS = {
   comment: ["Write a comment", "写评论"],
   send: ["Send", "发送"],
   loginFirst: ["Log in first.", "请先登录。"],
+  expired: ["Your login has ended.", "登录已失效。"],
   audition: ["Hear your own text", "用您的文字试听"],
   text: ["Text", "文字"],
   language: ["Language", "语言"],

@@ -6,13 +6,18 @@ import { localised, t } from "./i18n.js";
 
 /** @param {unknown} error */
 export function problemCard(error) {
-  const gone = error instanceof Problem && error.status === 404;
-  const away = error instanceof Problem && error.status === 0;
-  const detail = gone ? t("notFound") : away ? t("unreachable") : String(error instanceof Error ? error.message : error);
-  const hint = gone ? t("notFoundHint") : away ? t("unreachableHint") : error instanceof Problem ? error.hint : "";
-  const closed = error instanceof Problem && ["INVALID_TOKEN", "LOGIN_REQUIRED"].includes(error.reason);
-  const wayIn = closed && h("p", {}, h("a", { href: "#/login" }, t("loginFirst")));
-  return h("div.card.problem", { role: "alert" }, h("strong", {}, detail), closed ? wayIn : hint && h("p", {}, hint));
+  const problem = error instanceof Problem ? error : null;
+  const [said, hint] = problem ? worded(problem) : [String(error instanceof Error ? error.message : error), ""];
+  const closed = ["INVALID_TOKEN", "LOGIN_REQUIRED"].includes(problem?.reason || "");
+  const wayOn = closed ? h("a", { href: "#/login" }, t("loginFirst")) : hint;
+  return h("div.card.problem", { role: "alert" }, h("strong", {}, said), wayOn && h("p", {}, wayOn));
+}
+
+/** What is wrong and what to do: the hub's words, except for what the page knows better. @param {Problem} problem */
+function worded(problem) {
+  if (problem.status === 404) return [t("notFound"), t("notFoundHint")];
+  if (problem.status === 0) return [t("unreachable"), t("unreachableHint")];
+  return [problem.reason === "INVALID_TOKEN" ? t("expired") : problem.message, problem.hint];
 }
 
 /** Runs a form's action: the button rests meanwhile, a problem is shown in `place`. */
