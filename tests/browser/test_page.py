@@ -7,9 +7,10 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
 
 from services.gateway.tests.conftest import PASSWORD
 from services.stubs.voicehub.catalog.v1 import catalog_pb2
@@ -18,7 +19,7 @@ from tests.browser.conftest import Site
 
 pytestmark = pytest.mark.browser
 PATIENCE_MS = 60_000
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+WIDE, NARROW = ViewportSize(width=1280, height=900), ViewportSize(width=360, height=740)
 BOX = re.compile("What should it sound like|想要什么样的声音")
 HOSTILE = '<img src=x onerror="window.broken=1">好听'
 Answering = Callable[[Route], None]
@@ -361,7 +362,7 @@ def test_a_job_is_followed_to_its_end_through_a_restart_of_the_trainer(page: Pag
     _seem_logged_in(page)
     running = JOB_SHOWN | {"state": "running"}
     step = {"sequence": 7, "step": "train", "fraction": 0.5, "message": ""}
-    answers = [
+    answers: list[dict[str, Any]] = [
         {"body": _event("progress", {"job": running, "progress": step}, 7) + _event("problem", AWAY)},
         {"status": 503, "json": AWAY},
         {"body": "retry: 2000\n\n"},
@@ -377,7 +378,7 @@ def test_a_job_is_followed_to_its_end_through_a_restart_of_the_trainer(page: Pag
             answer()
 
     def answer() -> None:
-        waiting.pop().fulfill(**{"content_type": "text/event-stream", **answers[len(asked) - 1]})
+        waiting.pop().fulfill(**({"content_type": "text/event-stream"} | answers[len(asked) - 1]))
 
     page.route("**/v1/training-jobs/j1/events", events)
     page.route("**/v1/training-jobs/j1", lambda route: route.fulfill(json=running))
@@ -398,8 +399,11 @@ def test_a_version_is_followed_to_its_end_through_a_restart_of_the_catalog(page:
     streams = iter([_event("problem", AWAY), _event("state", {"state": "published"}, 1)])
 
     def version(route: Route) -> None:
-        answer, state = route.fetch(), next(states, "published")
-        route.fulfill(**({"json": answer.json() | {"state": state}} if state else {"status": 503, "json": AWAY}))
+        state = next(states)
+        if state:
+            route.fulfill(json=route.fetch().json() | {"state": state})
+        else:
+            route.fulfill(status=503, json=AWAY)
 
     page.route("**/v1/repos/anna/narrator/versions/*", version)
     page.route(
@@ -416,15 +420,16 @@ def _fill_make(page: Page, site: Site) -> None:
     page.get_by_label("Transcript").fill("The ferry leaves at seven.")
     page.get_by_label("It is my own voice.").check()
     page.get_by_label("Source of the recordings").fill("recorded by myself")
-    sound = {"name": "a.wav", "mimeType": "audio/wav", "buffer": bytes(3 << 19)}
-    page.locator("input[type=file]").set_input_files(sound)
+    page.locator("input[type=file]").set_input_files(
+        {"name": "a.wav", "mimeType": "audio/wav", "buffer": bytes(3 << 19)}
+    )
 
 
 def test_an_upload_goes_on_when_the_hub_was_away_for_a_moment(page: Page, site: Site) -> None:
     page.add_init_script(HASTE)
     _log_in_as(page, site, "jack")
     _fill_make(page, site)
-    share = {"status": 429, "json": {"detail": "8 uploads of yours are under way.", "reason": "SHARE_TAKEN"}}
+    share: dict[str, Any] = {"status": 429, "json": {"detail": "8 are under way.", "reason": "SHARE_TAKEN"}}
     answers: list[Answering] = [
         lambda route: route.abort(),
         lambda route: route.fulfill(status=502, body="<h1>Bad Gateway</h1>"),
