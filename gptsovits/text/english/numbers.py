@@ -138,9 +138,11 @@ _RULES: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     (re.compile(rf"£({_NUMBER})"), _pounds),
     (re.compile(rf"€({_NUMBER})"), _euros),
     (re.compile(rf"\$({_NUMBER})"), _dollars),
+    (re.compile(r"(?<=[A-Za-z])(?=\d)"), lambda _: " "),
     (re.compile(r"\d+\.\d+"), lambda match: decimal(match[0])),
     (re.compile(r"\b(\d+)/(\d+)\b"), _fraction),
     (re.compile(r"(\d+)(?:st|nd|rd|th)\b"), lambda match: ordinal(match[1])),
+    (re.compile(r"(?<=\d)(?=[A-Za-z])"), lambda _: " "),
     (re.compile(r"\d+"), lambda match: cardinal(match[0])),
 )
 

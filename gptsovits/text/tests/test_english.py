@@ -41,6 +41,9 @@ def test_equals_recording(case: dict[str, Any]) -> None:
         ("Café naïve", "Cafe naive"),
         ("don’t", "don't"),
         ("the 21st", "the twenty-first"),
+        ("10kg", "ten kg"),
+        ("24GB", "twenty-four G B"),
+        ("An MP3 of H2O, v2.5", "An M P three of H two O, v two point five"),
         ("٣ apples", "three apples"),
     ],
 )  # fmt: skip
