@@ -25,6 +25,7 @@ from voicehub.names import VoiceName, is_plain
 MANIFEST = "version.json"
 NOTHING = "-"
 """Stands for a version or a base that is not known; there is never a folder of this name."""
+CLAIMED = "unverified:"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 HINT = "Tell the hub's operator."
 
@@ -78,8 +79,9 @@ class Cache:
         return self.voice(name) / "snapshots" / (version if version == NOTHING else plain(version))
 
     def base(self, digest: str) -> Path:
-        """The folder of one base."""
-        return self.folder / "bases" / (digest if digest == NOTHING else _digest(digest))
+        """The folder of one base; one that a voice only claims to need (`unverified:NAME`) is nowhere."""
+        known = digest != NOTHING and not digest.startswith(CLAIMED)
+        return self.folder / "bases" / (_digest(digest) if known else NOTHING)
 
     def keep_version(self, name: VoiceName, version: Version, hub: str = "") -> Path:
         """Writes the manifest of a version, and the ref it was asked by, of which `hub`; answers its folder."""

@@ -258,6 +258,7 @@ def test_a_base_is_kept_by_its_digest_only(tmp_path: Path) -> None:
             with pytest.raises(Unreadable):
                 place(text)
     assert cache.base("-").parent == tmp_path / "bases"
+    assert cache.base("unverified:chinese-roberta") == cache.base("unverified:../..") == cache.base("-")
 
 
 def test_a_manifest_that_links_to_an_object_does_not_have_it_written_over(hub: Hub, own_home: Path) -> None:
