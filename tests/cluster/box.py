@@ -138,7 +138,7 @@ def _program(process: int) -> str:
     """Its name; '' when it has ended."""
     try:
         return Path(f"/proc/{process}/comm").read_text().strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second, when it ends while it is read
         return ""
 
 

@@ -123,7 +123,7 @@ def _name(number: str) -> str:
     """Of a process; '' when it has just ended."""
     try:
         return Path(f"/proc/{number}/comm").read_text().strip()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second, when it ends while it is read
         return ""
 
 
