@@ -387,6 +387,8 @@ def test_a_job_is_followed_to_its_end_through_a_restart_of_the_trainer(page: Pag
     expect(page.get_by_text("A part of the hub does not answer at the moment.")).to_be_visible()
     page.set_viewport_size(NARROW)
     _look(page, "job-away")
+    while not waiting:  # the page pauses before it asks once more; pytest's own limit ends a page that does not
+        page.wait_for_timeout(20)
     answer()
     expect(page.locator(".title .state")).to_have_text("done")
     expect(page.get_by_text("A part of the hub does not answer at the moment.")).to_have_count(0)

@@ -25,7 +25,7 @@ from tests.engines.server import Server
 T = TypeVar("T")
 BEFORE, AFTER = 30, 30
 """Acknowledged writes and objects before the kill, and after the engine is back."""
-PATIENCE = 150.0
+PATIENCE = 300.0
 
 
 @pytest.fixture
