@@ -28,3 +28,8 @@ def is_away(error: BaseException) -> bool:
         return error.reason == UNKNOWN_IDENTITY
     # By name, because only a hub on Kafka has its package.
     return isinstance(error, _AWAY) or type(error).__module__ == "kafka.errors"
+
+
+def engine_away() -> Unavailable:
+    """What whoever asked is told when something `is_away`."""
+    return Unavailable("A part of the hub is away.", hint="Try again in a few seconds.", reason="ENGINE_AWAY")

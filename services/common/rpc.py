@@ -16,13 +16,12 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from services.common import observe, outbox, tls
-from services.common.away import is_away
+from services.common.away import engine_away, is_away
 from services.common.errors import Unauthenticated, Unavailable, VoiceHubError, to_status
 from services.common.identity import METADATA_KEY, UNKNOWN_IDENTITY, Identity, Verifier
 from services.common.tracing import traceparent_of
 
 log = logging.getLogger(__name__)
-_AWAY = Unavailable("A part of the hub is away.", hint="Try again in a few seconds.", reason="ENGINE_AWAY")
 WORKERS = 16
 MAX_MESSAGE_BYTES = 64 << 20
 DEADLINE_SECONDS = 30.0
@@ -78,7 +77,7 @@ class _ServerInterceptor(grpc.ServerInterceptor):
                 if is_away(error):
                     log.warning("an engine is away", extra={"error": repr(error)[:500]})
                     served.code = Unavailable.code
-                    context.abort_with_status(to_status(_AWAY))
+                    context.abort_with_status(to_status(engine_away()))
                 served.code = grpc.StatusCode.INTERNAL
                 context.abort(served.code, _log_failure())
             served.code = grpc.StatusCode.OK

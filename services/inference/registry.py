@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,8 +12,8 @@ from typing import Any
 from blake3 import blake3
 
 from gptsovits.formats.digests import file_digest
+from services.common.objects import is_digest
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 DESCRIPTION, MANIFEST = "base.json", "manifest.json"
 KINDS = ("content_encoder", "voice", "bert")
 CONTENT_GRAPH = "content.onnx"
@@ -101,7 +100,7 @@ class BaseRegistry:
     def encoders(self, required: str, family: str, feature_dim: int) -> list[RegisteredBase]:
         """Content encoders that a voice may use: the one of that digest, or those that fit an unverified kind."""
         fitting = [b for b in self.all() if b.encodes and feature_dim in (0, b.feature_dim)]
-        if _DIGEST.fullmatch(required):
+        if is_digest(required):
             return [b for b in fitting if b.digest == required]
         root = "nano" if family == "nano" else "v2"
         return [b for b in fitting if b.family == root]
@@ -109,7 +108,7 @@ class BaseRegistry:
     def berts(self, required: str, feature_dim: int) -> list[RegisteredBase]:
         """BERT models of that width: the one of that digest, or all of them for an unverified kind."""
         fitting = [b for b in self.all() if b.kind == "bert" and b.feature_dim == feature_dim]
-        return [b for b in fitting if b.digest == required] if _DIGEST.fullmatch(required) else fitting
+        return [b for b in fitting if b.digest == required] if is_digest(required) else fitting
 
     def _copy(self, source: Path, target: Path, description: dict[str, Any], files: Iterable[BaseFile]) -> None:
         partial = self._root / f".{target.name}.partial"

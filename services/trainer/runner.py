@@ -66,10 +66,8 @@ class Runner:
         self._thread = threading.Thread(target=self._run, name="trainer-runner", daemon=True)
 
     def start(self) -> None:
-        """Queues again what a crash interrupted, removes what it left, and starts taking jobs."""
-        with self._database.write() as session:
-            for job in store.in_state(session, State.RUNNING):
-                store.requeue(session, job)
+        """Removes what a crash left of jobs that are done, and starts taking jobs, those first that it interrupted."""
+        with self._database.read() as session:
             left = [one for one in self._folder.iterdir() if one.is_dir()] if self._folder.is_dir() else []
             over = [one for one in left if (found := store.find(session, one.name)) and found.state is State.SUCCEEDED]
         for one in over:

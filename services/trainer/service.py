@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -22,7 +21,7 @@ from services.common.database import Database
 from services.common.errors import Conflict, Invalid, NotFound, Unauthenticated, Unavailable, Unprocessable
 from services.common.events import make_event
 from services.common.ids import new_id
-from services.common.objects import Area, ObjectStore
+from services.common.objects import Area, ObjectStore, is_digest
 from services.common.objects.port import chunks_of
 from services.common.rpc import caller
 from services.stubs.voicehub.catalog.v1.catalog_pb2 import Version
@@ -40,7 +39,6 @@ WATCHERS = 96
 """Threads for whoever watches a job: as many as six gateways let in, which is the most that the chart makes of them."""
 PURPOSE = "training"
 LANGUAGES = ("en",)
-DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 FindVersion = Callable[[str | None, str, str, str], Version]
@@ -184,7 +182,7 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
                     reason="NOT_TUNABLE",
                     fields={"base_version": "not on this hub"},
                 )
-        elif request.base and not (DIGEST.fullmatch(request.base) and (self._bases / request.base).is_dir()):
+        elif request.base and not (is_digest(request.base) and (self._bases / request.base).is_dir()):
             raise Unprocessable(
                 "This hub has no such base.",
                 hint="Use the digest of one that GET /v1/bases lists, or leave it out; base_version names a version.",

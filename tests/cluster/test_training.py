@@ -95,9 +95,7 @@ def place(
 class TestCluster(TrainingContract):
     def test_a_killed_worker_goes_on_from_its_last_checkpoint(self, place: Place, pods: ProcessPods) -> None:
         """In another pod, with the hub's own worker of pods; without a checkpoint it would begin with none."""
-        (place.told / "wait").touch()
-        job_id = place.queue()
-        wait_for(lambda: len(place.steps(job_id)) == 3, PATIENCE_SECONDS, "three epochs")
+        job_id = place.held()
         pods.kill_all()
         (place.told / "wait").unlink()
         place.wait(job_id, State.SUCCEEDED)
@@ -110,9 +108,7 @@ class TestCluster(TrainingContract):
         self, place: Place, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The look that has read the job as running takes it for its own, so it must not be the last."""
-        (place.told / "wait").touch()
-        job_id = place.queue()
-        wait_for(lambda: len(place.steps(job_id)) == 3, PATIENCE_SECONDS, "three epochs")
+        job_id = place.held()
         assert isinstance(place.training, Cluster)
         api = place.training._api
         listed = api.items
@@ -130,9 +126,7 @@ class TestCluster(TrainingContract):
         self, place: Place, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Its TrainingJob is removed when that has ended, not before: what is removed is not waited for."""
-        (place.told / "wait").touch()
-        job_id = place.queue()
-        wait_for(lambda: len(place.steps(job_id)) == 3, PATIENCE_SECONDS, "three epochs")
+        job_id = place.held()
         assert isinstance(place.training, Cluster)
         api = place.training._api
         patch, delete, phases = api.patch, api.delete, list[str]()
@@ -160,10 +154,8 @@ class TestCluster(TrainingContract):
         def stored() -> set[str]:
             return set(place.objects.digests(Area.QUARANTINE))
 
-        (place.told / "wait").touch()
-        job_id = place.queue()
+        job_id = place.held()
         recording = place.job(job_id).recording
-        wait_for(lambda: len(place.steps(job_id)) == 3, PATIENCE_SECONDS, "three epochs")
         # The control: the request and one or two checkpoints.
         wait_for(lambda: len(stored() - {recording}) in (2, 3), PATIENCE_SECONDS, lambda: str(stored()))
         (place.told / "wait").unlink()

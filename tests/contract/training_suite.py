@@ -69,6 +69,13 @@ class Place:
         self.training.wake()
         return job.id
 
+    def held(self) -> str:
+        """A job whose worker waits after its third epoch, until the file `wait` is gone."""
+        (self.told / "wait").touch()
+        job_id = self.queue()
+        wait_for(lambda: len(self.steps(job_id)) == 3, PATIENCE_SECONDS, "three epochs")
+        return job_id
+
     def job(self, job_id: str) -> Job:
         """As it stands."""
         with self.database.read() as session:
@@ -145,9 +152,7 @@ class TrainingContract:
         assert not place.published
 
     def test_a_cancelled_job_goes_on_where_it_stopped_when_it_is_resumed(self, place: Place) -> None:
-        (place.told / "wait").touch()
-        job_id = place.queue()
-        wait_for(lambda: len(place.steps(job_id)) == 3, PATIENCE_SECONDS, "three epochs")
+        job_id = place.held()
         place.move(job_id, State.CANCELLED)
         place.training.cancel(job_id)
         place.settled(job_id)
@@ -173,9 +178,7 @@ class TrainingContract:
         assert not place.published
 
     def test_a_trainer_that_starts_anew_loses_nothing_and_pushes_once(self, place: Place) -> None:
-        (place.told / "wait").touch()
-        job_id = place.queue()
-        wait_for(lambda: len(place.steps(job_id)) == 3, PATIENCE_SECONDS, "three epochs")
+        job_id = place.held()
         place.training.stop()
         (place.told / "wait").unlink()
         place.training = place.again()

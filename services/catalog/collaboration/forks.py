@@ -90,14 +90,11 @@ def check_widening(session: Session, identity: Identity, row: RepositoryRow) -> 
     above = row.upstream_id
     while above is not None:
         upstream = repositories.by_id(session, above)
-        shows = access.role_of(session, identity, upstream) is Role.ADMIN
-        if upstream.visibility != Visibility.PUBLIC.value and not shows:
+        if not _may_show(session, identity, upstream):
             raise would_show_private(f"{row.owner}/{row.name}")
         above = upstream.upstream_id
     for place in pulls.brought_from(session, row.id):
-        brought = repositories.by_id(session, place)
-        shows = access.role_of(session, identity, brought) is Role.ADMIN
-        if brought.visibility != Visibility.PUBLIC.value and not shows:
+        if not _may_show(session, identity, repositories.by_id(session, place)):
             raise would_show_brought(f"{row.owner}/{row.name}")
 
 
@@ -112,6 +109,11 @@ def bounds_of(session: Session, repository: RepositoryRow | None, parents: Seque
         if repository is None or row.repository_id != repository.id:
             found.append(Terms.of(row.declaration))
     return narrowest(found)
+
+
+def _may_show(session: Session, identity: Identity, row: RepositoryRow) -> bool:
+    """Whether it is public, or the caller's to make so."""
+    return row.visibility == Visibility.PUBLIC.value or access.role_of(session, identity, row) is Role.ADMIN
 
 
 def _visibility(source: RepositoryRow, asked: catalog_pb2.Visibility.ValueType) -> Visibility:

@@ -43,15 +43,15 @@ def published(session: Session, version: VersionRow) -> None:
 
 def refused(session: Session, version: VersionRow, fallen: Sequence[Fallen]) -> None:
     """A version is in quarantine: heads follow their branches, and what was made of the weights of two is no head."""
-    withdrawn(session, version, fallen, f"The result {version.id} was refused by the scan: {version.verdict}.")
+    _withdrawn(session, version, fallen, f"The result {version.id} was refused by the scan: {version.verdict}.")
 
 
 def erased(session: Session, version: VersionRow, fallen: Sequence[Fallen]) -> None:
     """A version is erased: as for one that is refused."""
-    withdrawn(session, version, fallen, f"The result {version.id} was erased.")
+    _withdrawn(session, version, fallen, f"The result {version.id} was erased.")
 
 
-def withdrawn(session: Session, version: VersionRow, fallen: Sequence[Fallen], why: str) -> None:
+def _withdrawn(session: Session, version: VersionRow, fallen: Sequence[Fallen], why: str) -> None:
     """Requests whose head a version was have the one that their branch fell back to."""
     for row in [] if version.ref else _made_for(session, version):
         fail(session, row, why)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
@@ -19,9 +18,7 @@ from urllib.parse import unquote, urlsplit
 
 from blake3 import blake3
 
-from services.common.objects.port import Area, ObjectInfo
-
-_DIGEST = re.compile(r"[0-9a-f]{64}")
+from services.common.objects.port import Area, ObjectInfo, is_digest
 
 
 class FolderStore:
@@ -103,7 +100,7 @@ class FolderStore:
         return (path.name for path in (self._root / area.value).glob("??/*"))
 
     def _path(self, area: Area, digest: str) -> Path:
-        if not _DIGEST.fullmatch(digest):
+        if not is_digest(digest):
             raise KeyError(digest)
         return self._root / area.value / digest[:2] / digest
 

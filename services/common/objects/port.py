@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,6 +10,7 @@ from typing import BinaryIO, Protocol
 from urllib.parse import urlsplit
 
 CHUNK = 1 << 20
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Area(StrEnum):
@@ -24,6 +26,11 @@ class ObjectInfo:
 
     digest: str
     size: int
+
+
+def is_digest(text: str) -> bool:
+    """Whether it is written as the digest of an object: 64 hex digits."""
+    return _DIGEST.fullmatch(text) is not None
 
 
 class ObjectStore(Protocol):

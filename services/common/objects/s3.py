@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,9 +21,8 @@ from minio import Minio
 from minio.error import S3Error
 from urllib3.exceptions import HTTPError
 
-from services.common.objects.port import Area, ObjectInfo
+from services.common.objects.port import Area, ObjectInfo, is_digest
 
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 IN_MEMORY = 8 << 20
 PART = 16 << 20
 BUFFER = 1 << 20
@@ -118,7 +116,7 @@ class S3Store:
                 yield (found.object_name or "").rpartition("/")[2]
 
     def _key(self, area: Area, digest: str) -> str:
-        if not _DIGEST.fullmatch(digest):
+        if not is_digest(digest):
             raise KeyError(digest)
         return f"{self._prefix}{area.value}/{digest[:2]}/{digest}"
 

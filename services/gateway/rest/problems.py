@@ -16,7 +16,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 from werkzeug.wrappers import Response
 
-from services.common.away import is_away
+from services.common.away import engine_away, is_away
 from services.common.errors import TooMany, Unauthenticated, Unavailable, VoiceHubError
 from services.gateway.rest.route import ErrorShape
 
@@ -154,8 +154,7 @@ def _late_body(_: Exception) -> Response:
 def _unexpected(error: Exception) -> Response:
     if is_away(error):
         log.warning("an engine is away", extra={"detail": repr(error)[:500]})
-        away = Unavailable("A part of the hub is away.", hint="Try again in a few seconds.", reason="ENGINE_AWAY")
-        return from_error(away)
+        return from_error(engine_away())
     number = uuid.uuid4().hex[:12]
     log.error("request failed", exc_info=error, extra={"failure": number})
     return unforeseen(number)

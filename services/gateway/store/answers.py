@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import ColumnElement, delete, insert, select, update
+from sqlalchemy import ColumnElement, and_, delete, insert, or_, select, update
 
 from services.common.clock import now
 from services.common.database import Database
@@ -50,9 +50,8 @@ class Answers:
             Unprocessable: the key was used for another body.
         """
         with self._database.write() as session:
-            session.execute(delete(answers).where(answers.c.time < now() - KEPT))
-            stale = *_RUNNING, answers.c.id == request.id, answers.c.time < now() - LONGEST
-            session.execute(delete(answers).where(*stale))
+            abandoned = and_(*_RUNNING, answers.c.id == request.id, answers.c.time < now() - LONGEST)
+            session.execute(delete(answers).where(or_(answers.c.time < now() - KEPT, abandoned)))
             row = session.execute(select(answers).where(answers.c.id == request.id)).one_or_none()
             if row is None:
                 values = {"id": request.id, "body": request.body, "state": "running", "status": 0, "sealed": b""}

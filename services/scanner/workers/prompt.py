@@ -62,7 +62,10 @@ def _features(upload: Upload, view: memoryview) -> None:
     found = read_safetensors(view, upload.filename)
     private = found.metadata.get("kind") == "conditioning"
     try:
-        read_conditioning(upload.path) if private else read_prompt_features(upload.path)
+        if private:
+            read_conditioning(upload.path)
+        else:
+            read_prompt_features(upload.path)
     except VoiceError as error:
         upload.refuse(
             "features",
