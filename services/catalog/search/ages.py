@@ -105,6 +105,8 @@ def _chinese(number: int) -> Iterator[str]:
             yield start + after + _DIGITS[ones + 1]
         if tens and not ones:
             yield from (f"{start}{about}" for about in ("多", "来", "几", "出头的", "好几"))
+    if tens > _ROUND_LEAST and not ones:
+        yield from (f"{_DIGITS[tens - 1]}{pause}{_DIGITS[tens]}十" for pause in ("", "、", "到", "至"))
 
 
 def _english(number: int) -> str:

@@ -11,7 +11,7 @@ from services.catalog.search.words import load_words
 
 def prepare(lexicon: Lexicon) -> None:
     """Reads what requests are understood by, so that the first one need not wait for it; asks no index."""
-    both_scripts_and_slips = understand("a voise that sings lullabies 聲音 沙唖 qwyx", lexicon)
+    both_scripts_and_slips = understand("a voise that sings to babies 聲音 沙唖 qwyx", lexicon)
     plan(both_scripts_and_slips, lexicon, load_words(), lambda phrases: ({}, 1))
 
 

@@ -51,6 +51,7 @@ class Lexicon:
         stopwords: units that say nothing.
         hints: units of a query that make a facet likelier.
         query_only: terms that mean something in a query, and too little in prose.
+        sayings: terms that are wordings of cards, and no words to propose.
         longest: units of the longest term.
         topic_lengths: first unit of a topic's words → how many units they have, the most first.
         digest: of the data, so that an index knows by which lexicon it was made.
@@ -76,6 +77,7 @@ class Lexicon:
     stopwords: frozenset[Units]
     hints: Mapping[Units, Facet]
     query_only: frozenset[Units]
+    sayings: frozenset[Units]
     longest: int
     topic_lengths: Mapping[str, tuple[int, ...]]
     digest: str
@@ -147,7 +149,8 @@ class Lexicon:
     def spoken_of(self, clause: Sequence[str], words: Collection[Units] = frozenset()) -> Iterator[tuple[int, Units]]:
         """Where a statement has a word for a topic, the longest at each place; also inside of longer words.
 
-        What is made of the end of one word and the beginning of another is none: 语气温和 has no 气温.
+        What is made of the end of one word and the beginning of another is none: 语气温和 has no 气温. Of a longer
+        English word only what ends it counts.
         """
         if not any(unit in self.topic_lengths for unit in clause):
             return
@@ -156,7 +159,8 @@ class Lexicon:
         for start, unit in enumerate(clause):
             for length in self.topic_lengths.get(unit, ()):
                 phrase = tuple(clause[start : start + length])
-                if phrase in self.topics and start + length > end and _whole(start, start + length, inside):
+                whole = _whole(start, start + length, inside) or _is_head(phrase, start + length, inside)
+                if phrase in self.topics and start + length > end and whole:
                     end = start + length
                     yield start, phrase
                     break
@@ -280,6 +284,11 @@ def _whole(start: int, end: int, inside: Mapping[int, int]) -> bool:
     cuts = {inside[place] for place in (start, end) if place in inside}
     within = {inside.get(place) for place in range(start + 1, end)}
     return not cuts or (len(within) == 1 and within == cuts)
+
+
+def _is_head(phrase: Units, end: int, inside: Mapping[int, int]) -> bool:
+    """Whether words end a longer English one and so say what it is: a cackling witch is a witch."""
+    return end not in inside and not any(is_single(unit) for unit in phrase)
 
 
 NEITHER = Facet("gender", "neutral")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,7 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
             for key, value in hint["means"].items()
         },
         query_only=_words(data["query_only"]),
+        sayings=frozenset(units(word) for _, words in _named(data["sayings"]) for word in words),
         longest=max(len(term) for term in [*terms, *suggests, *stopwords, *affirmations, *denials.signs]),
         topic_lengths=_lengths(about),
         digest=hashlib.sha256(b"".join([*raw, phrases, misleading])).hexdigest(),
@@ -78,10 +79,9 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
 
 def _terms(data: Mapping[str, Any]) -> Meanings:
     terms: Meanings = {}
-    for key, values in data["facets"].items():
-        for value, words in values.items():
-            for word in words:
-                terms.setdefault(units(word), (Facet(key, value),))
+    for facet, words in (*_named(data["facets"]), *_named(data["sayings"])):
+        for word in words:
+            terms.setdefault(units(word), (facet,))
     for compound in data["compounds"]:
         terms.update({units(word): _facets(compound["means"]) for word in compound["words"]})
     for text, name in spellings(data["years"]):
@@ -89,6 +89,10 @@ def _terms(data: Mapping[str, Any]) -> Meanings:
     for text, name, gender in sentences(data["years"]):
         terms.setdefault(units(text), (Facet("age", name), *([Facet("gender", gender)] if gender else [])))
     return _with_plurals(_doubled(terms) | terms)
+
+
+def _named(lists: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[tuple[Facet, Sequence[str]]]:
+    return ((Facet(key, value), words) for key, values in lists.items() for value, words in values.items())
 
 
 def _doubled(words: Meanings) -> Meanings:

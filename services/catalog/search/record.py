@@ -90,7 +90,9 @@ def facets_of(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
     taken |= set(TERMS if record.license else ())
     values = (record.persona, *record.emotions, *record.styles, *record.timbres)
     prose = " | ".join((record.description_zh, record.description_en, record.name, *record.tags, *values))
-    found = fields | {f for f in lexicon.facets(prose) if f.key not in taken}
+    named = lexicon.facets(prose)
+    found = fields | {f for f in named if f.key not in taken or (f.key == "lang" and _of_a_country(f) in fields)}
+    found |= {_of_a_country(f) for f in found if f.key == "lang"}
     found |= {use for f in found - fields if f.key == "license" for use in _terms_of(f.value)}
     closed = {f.key for f in fields} | {key for key in SINGLE_VALUED if any(f.key == key for f in found)}
     likely = {f for f in lexicon.suggested(prose) if f.key not in closed and f not in found}
@@ -112,6 +114,11 @@ def _terms_of(license_id: str) -> set[Facet]:
     permits = {name.lower(): commercial for name, commercial in licenses().items()}.get(license_id.lower())
     use = set() if permits is None else {Facet("commercial", "yes" if permits else "no")}
     return {Facet("license", license_id.lower()), *use}
+
+
+def _of_a_country(language: Facet) -> Facet:
+    """The language of what is spoken in one country: of `en-gb` it is `en`."""
+    return Facet(language.key, re.sub(r"^([a-z]{2,3})-[a-z]{2}$", r"\1", language.value))
 
 
 def _language(tag: str, lexicon: Lexicon) -> set[Facet]:

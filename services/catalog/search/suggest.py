@@ -47,6 +47,6 @@ def _terms(lexicon: Lexicon) -> tuple[str, ...]:
 
 
 def _made(term: Units, lexicon: Lexicon) -> bool:
-    """Whether a term is understood, but no word to propose: another with an s ("warm elderlys"), or a counted age."""
+    """Whether a term is understood, but no word to propose: another with an s ("warm elderlys"), a wording, an age."""
     plural = term[-1].endswith("s") and lexicon.terms.get((*term[:-1], term[-1][:-1])) == lexicon.terms[term]
-    return plural or term in lexicon.counted
+    return plural or term in lexicon.counted or term in lexicon.sayings

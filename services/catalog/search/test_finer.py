@@ -1,0 +1,83 @@
+"""Values that are kinds of others: English of a country, books among narrations, thick among deep voices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from services.catalog.search.finding import find
+from services.catalog.search.lexicon import Facet
+from services.catalog.search.lexicon_data import load
+from services.catalog.search.port import SearchIndex, Viewer, open_index, rebuild
+from services.catalog.search.query import understand
+from services.catalog.search.record import SearchRecord, facets_of
+
+LEXICON = load()
+BASE = SearchRecord("id", "v", "fixtures", "plain", private=False, created=datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def read(prose: str, *languages: str) -> set[str]:
+    found = facets_of(replace(BASE, description_en=prose, languages=languages), LEXICON)
+    return {f"{facet.key}:{facet.value}" for facet in found}
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[SearchIndex]:
+    made = open_index(f"sqlite:///{tmp_path}/index.sqlite")
+    yield made
+    made.close()
+
+
+def found(index: SearchIndex, text: str, **proses: str) -> list[str]:
+    rebuild(index, [replace(BASE, id=id_, name=id_, description_en=prose) for id_, prose in proses.items()])
+    return [hit.id for hit in find(index, LEXICON, understand(text, LEXICON), Viewer(), 10).hits]
+
+
+def test_a_prose_may_say_of_which_country_the_language_of_the_field_is() -> None:
+    assert {"lang:en", "lang:en-gb"} <= read("A British gentleman.", "en")
+    assert {"lang:en", "lang:en-gb"} <= read("A British gentleman.")
+    assert "lang:en-gb" not in read("A British gentleman.", "ja")
+    assert {"lang:zh", "lang:zh-tw"} <= read("Mandarin with a Taiwanese accent.", "zh")
+    assert "lang:zh" not in read("", "zh-sichuan")  # a dialect is found behind those that say so
+
+
+def test_who_asks_for_a_country_finds_it_first_and_who_asks_for_the_language_finds_all(index: SearchIndex) -> None:
+    cards = {"a": "An American man.", "b": "A British man.", "c": "A man, English."}
+    assert found(index, "British man", **cards)[0] == "b"
+    assert set(found(index, "lang:en", **cards)) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
+    ("text", "finer", "coarser"),
+    [
+        ("audiobook", "Records audiobooks.", "A narrator."),
+        ("纪录片", "Documentary voice.", "A narrator."),
+        ("ASMR", "For ASMR.", "Whispering."),
+        ("浑厚", "A full-bodied voice.", "A deep voice."),
+    ],
+)
+def test_the_finer_value_goes_before_the_coarser_one(index: SearchIndex, text: str, finer: str, coarser: str) -> None:
+    assert found(index, text, x="A cheerful voice.", coarser=coarser, finer=finer)[:2] == ["finer", "coarser"]
+
+
+def test_of_an_english_word_for_somebody_the_end_says_who_it_is(index: SearchIndex) -> None:
+    cards = {"a": "A sinister villain.", "b": "人设是巫婆。"}
+    assert found(index, "cackling witch", **cards)[0] == "b"
+
+
+@pytest.mark.parametrize(
+    "prose", ["Not a good fit for documentaries.", "纪录片就别用它了。", "不太适合纪录片。", "念新闻会有点怪。"]
+)
+def test_what_a_voice_is_not_fit_for_it_is_not_found_by(prose: str) -> None:
+    assert not [facet for facet in read(prose) if facet.startswith("style:")]
+
+
+@pytest.mark.parametrize(
+    ("said", "age"), [("四五十岁的女士", "middle"), ("二三十岁", "young"), ("六、七十岁", "senior")]
+)
+def test_ages_between_two_tens(said: str, age: str) -> None:
+    assert Facet("age", age) in understand(said, LEXICON).facets
