@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from services.common import metrics, tracing
 from services.common.database import Database
-from services.common.errors import Unavailable
+from services.common.errors import Unavailable, Unprocessable
 from services.common.events import Event, EventBus
 from services.common.tables import event_columns, outbox
 
@@ -27,6 +27,8 @@ log = logging.getLogger(__name__)
 BATCH = 256
 BATCH_BYTES = 4 << 20
 """The most that is read and in flight at once: this many events, or the first that go beyond these bytes."""
+MOST_BYTES = 1_000_000
+"""Of one event: what a broker of Kafka takes unless told otherwise, less headers and the reason of a dead letter."""
 IDLE_SECONDS = 1.0
 RETRY_SECONDS, LONGEST_RETRY_SECONDS = 0.5, 5.0
 _bound: ContextVar[int] = ContextVar("voicehub_outbox_bound", default=0)
@@ -35,8 +37,15 @@ _bound: ContextVar[int] = ContextVar("voicehub_outbox_bound", default=0)
 def record(session: Session, event: Event) -> None:
     """Puts the event into the outbox; it leaves the house if and only if the transaction commits.
 
-    Unavailable inside of `bounded`, when too many events wait already.
+    Unavailable inside of `bounded`, when too many events wait already; Unprocessable for one that no bus would take,
+    and all behind it would wait for ever.
     """
+    if len(event.data) > MOST_BYTES:
+        raise Unprocessable(
+            f"This is too much to tell the parts of the hub at once: {len(event.data)} bytes.",
+            hint=f"Shorten it, a voice's card for example: {MOST_BYTES} bytes are the most.",
+            reason="EVENT_TOO_LARGE",
+        )
     refuse_when_over(session, _bound.get())
     session.execute(insert(outbox).values(id=event.id, time=event.time, **event_columns(event)))
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from services.common.events import Consumer, Event, EventBus, make_event, open_bus
+from services.common.outbox import MOST_BYTES
 from tests.contract.children import child, lines_until_killed
 from tests.contract.workers import payload
 
@@ -49,6 +51,16 @@ def test_an_event_arrives_whole_and_in_order(bus: EventBus) -> None:
     assert drain(consumer, 120) == sent
     assert bus.lags()["g", "scans"] == 0
     consumer.close()
+
+
+def test_the_largest_event_of_an_outbox_arrives_and_can_be_parked(bus: EventBus) -> None:
+    sent = replace(event(1), data=bytes(MOST_BYTES))
+    bus.publish([sent])
+    consumer = bus.consumer("g", ["scans"])
+    assert drain(consumer, 1) == [sent]
+    consumer.close()
+    bus.park("g", sent, "😀" * 5000)
+    assert [letter.event for letter in bus.parked()] == [sent]
 
 
 def test_each_group_gets_everything_and_only_its_topics(bus: EventBus) -> None:

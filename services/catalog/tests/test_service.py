@@ -234,6 +234,9 @@ def test_a_push_without_declaration_card_or_upload_is_refused_and_leaves_nothing
     wrong = refusal(ann.CreateVersion, hub.push_request("ann", "refused", card=card))
     assert wrong.fields["card.gender"] == "must be one of: male, female, neutral"
     assert "languages" in wrong.fields["card"]
+    notes = to_struct({**CARD, "x-notes": [1] * 100_000})
+    long = refusal(ann.CreateVersion, hub.push_request("ann", "refused", card=notes))
+    assert (long.http_status, long.reason) == (422, "EVENT_TOO_LARGE")
     endless = refusal(ann.CreateVersion, hub.push_request("ann", "refused", figures=struct_of_nan()))
     assert endless.http_status == 400
     gone = hub.push_request("ann", "refused")

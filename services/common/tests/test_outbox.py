@@ -14,10 +14,10 @@ from sqlalchemy import event as sql_event
 
 from services.common import outbox, rpc
 from services.common.database import Database
-from services.common.errors import Unavailable, from_rpc
+from services.common.errors import Unavailable, Unprocessable, from_rpc
 from services.common.events import Event, EventBus, make_event, open_bus
 from services.common.identity import Identity, Signer, Verifier, ensure_keys
-from services.common.outbox import BATCH, BATCH_BYTES, Relay
+from services.common.outbox import BATCH, BATCH_BYTES, MOST_BYTES, Relay
 from services.common.tables import metadata
 from services.stubs.voicehub.scanner.v1 import scanner_pb2, scanner_pb2_grpc
 
@@ -71,11 +71,19 @@ def test_a_batch_is_bounded_by_number_and_by_bytes(database: Database, bus: Even
     relay = Relay(database, switched)
     write(database, BATCH + 10)
     assert (relay.relay_once(), relay.relay_once(), relay.relay_once()) == (BATCH, 10, 0)
-    write(database, 20, size=BATCH_BYTES // 4)
+    write(database, 20, size=BATCH_BYTES // 5)
     while relay.relay_once():
         pass
     assert max(switched.batches[2:]) <= 5
     assert sum(switched.batches[2:]) == 20
+
+
+def test_an_event_that_no_bus_would_take_is_refused_where_it_is_said(database: Database, bus: EventBus) -> None:
+    with pytest.raises(Unprocessable) as caught:
+        write(database, 1, size=MOST_BYTES)  # and some bytes around it
+    assert caught.value.reason == "EVENT_TOO_LARGE"
+    write(database, 1, size=MOST_BYTES - 10)
+    assert Relay(database, bus).relay_once() == 1
 
 
 def test_while_the_bus_is_away_the_outbox_is_not_read_again(database: Database, bus: EventBus) -> None:
