@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from services.common.ids import new_id
 
 KEY_MAX = 200
+TOLD_MAX = 128
+"""Characters of a key that every service keeps."""
 _NONCE = bytes(12)  # every sealing key is derived for one answer only, so one nonce is enough
 _CONTEXT = "voicehub gateway 2026-11 sealed idempotent answer"
 
@@ -39,6 +41,11 @@ def fingerprint(*, account: str, credential: str, target: str, key: str, body: b
         body=_digest(body),
         seal=blake3(_frame(credential.encode(), key.encode(), body), derive_key_context=_CONTEXT).digest(),
     )
+
+
+def told_key(key: str) -> str:
+    """The key as the other services are told it: one that is longer than they keep is told by its digest."""
+    return key if len(key) <= TOLD_MAX else _digest(key.encode())
 
 
 def seal(secret: bytes, answer: bytes) -> bytes:

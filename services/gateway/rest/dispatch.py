@@ -17,7 +17,7 @@ from werkzeug.wrappers import Response
 from services.common import outbox
 from services.common.errors import Invalid, NotFound, Unanswered, VoiceHubError
 from services.gateway.clients import acting_for
-from services.gateway.domain.fingerprints import KEY_MAX, Fingerprint, fingerprint
+from services.gateway.domain.fingerprints import KEY_MAX, Fingerprint, fingerprint, told_key
 from services.gateway.hub import Hub
 from services.gateway.rest.auth import Person, authenticate, require
 from services.gateway.rest.body import read_json
@@ -79,7 +79,7 @@ def _serve(route: Route, hub: Hub, person: Person, path: Mapping[str, str]) -> R
         query=_parameters(route, "query", request.args) | _parameters(route, "header", request.headers),
         headers=request.headers,
         stream=_raw(route),
-        key=key,
+        key=told_key(key),
         remote=_remote(request, hub.trusted_proxies),
         gone=departure(request.environ),
     )

@@ -53,7 +53,7 @@ class Call:
         query: the query and header parameters that were given, of the right type.
         headers: the request's headers.
         stream: the raw body of a route that takes bytes.
-        key: the Idempotency-Key, or an empty text.
+        key: the Idempotency-Key as the services are told it, or an empty text.
         gone: tells whether the visitor has closed the connection.
     """
 

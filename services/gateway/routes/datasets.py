@@ -35,7 +35,7 @@ _PAGE = (
 def create_dataset(call: Call) -> Reply:
     """The voices that answer the query now; reading it later gives the same records."""
     request = pb.PinDatasetRequest(
-        query=call.body["query"], private=call.body.get("private", False), idempotency_key=call.key[:128]
+        query=call.body["query"], private=call.body.get("private", False), idempotency_key=call.key
     )
     made = ask(call.hub.clients.datasets.PinDataset, request, SLOW_SECONDS).dataset
     return Reply(to_json(made), {"Location": f"/v1/datasets/{made.id}"})

@@ -40,7 +40,7 @@ def create_issue(call: Call, owner: str, name: str) -> Reply:
     """Whoever reads the repository may."""
     body = call.body
     request = pb.CreateIssueRequest(
-        owner=owner, name=name, title=body["title"], body=body.get("body", ""), idempotency_key=call.key[:128]
+        owner=owner, name=name, title=body["title"], body=body.get("body", ""), idempotency_key=call.key
     )
     return Reply(to_json(ask(call.hub.clients.issues.CreateIssue, request).issue))
 
@@ -83,7 +83,7 @@ def list_issue_comments(call: Call, owner: str, name: str, number: str) -> Reply
 def create_issue_comment(call: Call, owner: str, name: str, number: str) -> Reply:
     """Told to whoever takes part."""
     request = pb.CreateIssueCommentRequest(
-        owner=owner, name=name, number=_number(number), text=call.body["text"], idempotency_key=call.key[:128]
+        owner=owner, name=name, number=_number(number), text=call.body["text"], idempotency_key=call.key
     )
     return Reply(to_json(ask(call.hub.clients.issues.CreateIssueComment, request).comment))
 

@@ -42,6 +42,15 @@ def test_a_batch_is_asked_for_with_resolved_voices(gateway: Gateway, token: str)
     assert request.plan.upload.size == len(b"text\nHello\n")
 
 
+def test_a_long_key_is_told_in_a_form_that_services_keep(gateway: Gateway, token: str) -> None:
+    keys = ["k" * 199 + end for end in "ab"]
+    for key in (*keys, "k" * 128):
+        assert gateway.json("POST", "/v1/batches", PLAN, token, Idempotency_Key=key).status_code == 202
+    told = [one.idempotency_key for one in gateway.world.requests if isinstance(one, pb.CreateBatchRequest)]
+    assert (len(set(told)), told[2]) == (3, "k" * 128)
+    assert max(map(len, told)) <= 128
+
+
 @pytest.mark.parametrize(
     ("change", "status", "field"),
     [
