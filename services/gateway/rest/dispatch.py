@@ -96,7 +96,7 @@ def _serve(route: Route, hub: Hub, person: Person, path: Mapping[str, str]) -> R
 
 
 def _once(route: Route, call: Call, path: Mapping[str, str], seen: Fingerprint) -> Response:
-    earlier = call.hub.answers.begin(seen)
+    earlier = call.hub.answers.begin(seen, once=route.once)
     if earlier is not None and not route.repeatable:
         again = Response(earlier.body, earlier.status, mimetype=JSON_TYPE)
         again.headers["Idempotency-Replayed"] = "true"

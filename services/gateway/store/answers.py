@@ -16,8 +16,11 @@ from services.gateway.store.tables import answers
 KEPT = timedelta(days=1)
 LONGEST = timedelta(minutes=15)
 """No request with a key takes so long: whoever still holds one is gone."""
-_RUNNING, _DOUBTFUL = (answers.c.state == "running", answers.c.status == 0), -1
-"""A row in doubt is one that runs, too: programs of before there was doubt leave it alone."""
+_DOUBTFUL, _ONCE = -1, -2
+"""Status of rows that stay when their attempt is lost: in doubt already, or once it is. They run, too: programs of
+before there was doubt leave them alone."""
+_RUNNING = answers.c.state == "running", answers.c.status == 0
+_RUNNING_ONCE = answers.c.state == "running", answers.c.status == _ONCE
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Answer:
 class Answers:
     """Remembers answers. A request whose process has ended never got its answer and may come again.
 
+    But for one that would then be there twice: of that it is not known whether it was done.
+
     Args:
         alone: whether no other process has this database: then what it has in flight at the start was in the last one.
             Elsewhere another replica may be at it, and a key is free after `LONGEST`.
@@ -41,21 +46,27 @@ class Answers:
         if alone:
             with database.write() as session:
                 session.execute(delete(answers).where(*_RUNNING))
+                session.execute(update(answers).where(*_RUNNING_ONCE).values(status=_DOUBTFUL))
 
-    def begin(self, request: Fingerprint) -> Answer | None:
+    def begin(self, request: Fingerprint, *, once: bool = False) -> Answer | None:
         """Takes the key for this request, or answers what was said the first time.
+
+        Args:
+            once: whether the request is not to be done again when this attempt is lost.
 
         Raises:
             Conflict: the first request is still under way, or nobody knows whether it was done.
             Unprocessable: the key was used for another body.
         """
         with self._database.write() as session:
-            abandoned = and_(*_RUNNING, answers.c.id == request.id, answers.c.time < now() - LONGEST)
-            session.execute(delete(answers).where(or_(answers.c.time < now() - KEPT, abandoned)))
+            lost = answers.c.id == request.id, answers.c.time < now() - LONGEST
+            session.execute(delete(answers).where(or_(answers.c.time < now() - KEPT, and_(*_RUNNING, *lost))))
+            session.execute(update(answers).where(*_RUNNING_ONCE, *lost).values(status=_DOUBTFUL))
             row = session.execute(select(answers).where(answers.c.id == request.id)).one_or_none()
             if row is None:
-                values = {"id": request.id, "body": request.body, "state": "running", "status": 0, "sealed": b""}
-                session.execute(insert(answers).values(values | {"holder": request.attempt, "time": now()}))
+                values = {"id": request.id, "body": request.body, "state": "running", "sealed": b""}
+                more = {"status": _ONCE if once else 0, "holder": request.attempt, "time": now()}
+                session.execute(insert(answers).values(values | more))
                 return None
         body = unseal(request.seal, row.sealed) if row.state == "done" else b""
         if row.body != request.body or body is None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
+from werkzeug.test import TestResponse
 
 from services.common.clock import now
 from services.common.errors import Conflict
 from services.gateway import clients
 from services.gateway.domain.fingerprints import Fingerprint, fingerprint, seal, unseal
+from services.gateway.rest.app import create_app
 from services.gateway.store.answers import LONGEST, Answer, Answers
 from services.gateway.store.tables import answers
 from services.gateway.tests.conftest import PASSWORD, Gateway
@@ -106,6 +110,33 @@ def test_what_may_be_done_is_not_done_again(gateway: Gateway, monkeypatch: pytes
     assert (again.status_code, again.get_json()["reason"]) == (409, "IDEMPOTENCY_OUTCOME_UNKNOWN")
     assert len(gateway.world.requests) == 1
     assert gateway.json("POST", path, body, token, Idempotency_Key="other").status_code == 201
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_what_a_lost_gateway_may_have_done_is_not_done_again(gateway: Gateway, alone: bool) -> None:
+    gateway.world.add_voice("bert", "narrator")
+    token, path, body = gateway.login("anna"), "/v1/repos/bert/narrator/reports", {"reason": "wait"}
+    other = create_app(gateway.hub).test_client()
+
+    def report() -> TestResponse:
+        sent = {"Authorization": f"Bearer {token}", "Idempotency-Key": "k"}
+        return other.post(path, json=body, headers=sent)
+
+    with ThreadPoolExecutor(1) as pool:
+        lost = pool.submit(report)  # to a gateway that ends before it is answered
+        while not gateway.world.requests:
+            time.sleep(0.01)
+        under_way = gateway.json("POST", path, body, token, Idempotency_Key="k")
+        assert (under_way.status_code, under_way.get_json()["reason"]) == (409, "IDEMPOTENCY_IN_FLIGHT")
+        Answers(gateway.hub.database, alone=alone)  # the next one starts
+        if not alone:
+            with gateway.hub.database.write() as session:
+                session.execute(update(answers).values(time=now() - LONGEST - timedelta(seconds=1)))
+        again = gateway.json("POST", path, body, token, Idempotency_Key="k")
+        gateway.world.waiting.set()
+        lost.result()
+    assert (again.status_code, again.get_json()["reason"]) == (409, "IDEMPOTENCY_OUTCOME_UNKNOWN")
+    assert len(gateway.world.requests) == 1
 
 
 def test_what_was_refused_can_be_tried_again(gateway: Gateway) -> None:
