@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import urllib3
 from blake3 import blake3
 from minio import Minio
-from minio.error import S3Error
+from minio.error import MinioException, S3Error
 from urllib3.exceptions import HTTPError
 
 from services.common.objects.port import Area, ObjectInfo, is_digest
@@ -27,7 +27,8 @@ IN_MEMORY = 8 << 20
 PART = 16 << 20
 BUFFER = 1 << 20
 MISSING = frozenset({"NoSuchKey", "NoSuchObject"})
-RETRIES = urllib3.Retry(total=4, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), allowed_methods=None)
+BUSY = (429, 500, 502, 503, 504)
+RETRIES = urllib3.Retry(total=4, backoff_factor=0.2, status_forcelist=BUSY, allowed_methods=None)
 TIMEOUT = urllib3.Timeout(connect=5, read=60)
 POOL = 32
 
@@ -153,11 +154,11 @@ class _Reader(io.RawIOBase):
         """Fills what one read brings; 0 at the end."""
         if self._position >= self._size:
             return 0
-        try:
-            data = self._read(len(buffer))
-        except HTTPError:
-            self._let_go()
-            with _as_os_errors(self._key):
+        with _as_os_errors(self._key):
+            try:
+                data = self._read(len(buffer))
+            except HTTPError:
+                self._let_go()
                 data = self._read(len(buffer))
         buffer[: len(data)] = data
         self._position += len(data)
@@ -196,5 +197,5 @@ def _as_os_errors(name: str) -> Iterator[None]:
         if error.response is not None and error.response.status >= 500:
             raise ConnectionError(f"the object store cannot answer now: {error.code} {error.message}") from error
         raise OSError(f"the object store refused: {error.code} {error.message}; check VOICEHUB_OBJECTS_URL") from error
-    except HTTPError as error:
+    except (HTTPError, MinioException) as error:  # the second: what answers is no store, but a proxy before it
         raise ConnectionError(f"the object store does not answer: {error}") from error
