@@ -15,9 +15,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import grpc
 from werkzeug.wrappers import Response
 
 from services.common.errors import VoiceHubError
+from services.gateway.clients import told
 from services.gateway.limits import Slots
 
 log = logging.getLogger(__name__)
@@ -59,6 +61,15 @@ def sequence_of(last_event_id: str) -> int:
     """The sequence number in a `Last-Event-ID` header, 0 if there is none that is understood."""
     usable = last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 19
     return int(last_event_id) if usable else 0
+
+
+def heard(call: Any, stop: threading.Event) -> Iterator[Any]:
+    """What a service says on a stream that was asked to last `LONGEST_SECONDS`; whoever listens then connects again."""
+    try:
+        yield from call
+    except grpc.RpcError as error:
+        if not stop.is_set() and call.code() is not grpc.StatusCode.DEADLINE_EXCEEDED:
+            raise told(error) from error
 
 
 class _Pump:

@@ -6,12 +6,11 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import grpc
 from werkzeug.wrappers import Response
 
-from services.gateway.clients import QUICK_SECONDS, SLOW_SECONDS, ask, told
+from services.gateway.clients import QUICK_SECONDS, SLOW_SECONDS, ask
 from services.gateway.domain.credentials import Scope
-from services.gateway.rest.events import LONGEST_SECONDS, Message, sequence_of, stream
+from services.gateway.rest.events import LONGEST_SECONDS, Message, heard, sequence_of, stream
 from services.gateway.rest.messages import to_json
 from services.gateway.rest.route import Answer, Call, Parameter, Reply, Resource
 from services.gateway.rest.schema import choice, page_of, reference
@@ -171,10 +170,6 @@ def _object(call: Call, batch: str, digest: str) -> Response:
 
 
 def _progress(watched: Any, stop: threading.Event) -> Iterator[Message]:
-    try:
-        for event in watched:
-            body = {"batch": to_json(event.batch), "takes": [to_json(take) for take in event.takes]}
-            yield Message("progress", str(event.sequence), body)
-    except grpc.RpcError as error:
-        if not stop.is_set():
-            raise told(error) from error
+    for event in heard(watched, stop):
+        body = {"batch": to_json(event.batch), "takes": [to_json(take) for take in event.takes]}
+        yield Message("progress", str(event.sequence), body)

@@ -6,12 +6,11 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-import grpc
 from werkzeug.wrappers import Response
 
-from services.gateway.clients import SLOW_SECONDS, ask, told
+from services.gateway.clients import SLOW_SECONDS, ask
 from services.gateway.domain.credentials import REPOSITORY_PATTERN, Scope
-from services.gateway.rest.events import LONGEST_SECONDS, Message, sequence_of, stream
+from services.gateway.rest.events import LONGEST_SECONDS, Message, heard, sequence_of, stream
 from services.gateway.rest.messages import to_json, to_struct
 from services.gateway.rest.route import Answer, Call, Parameter, Reply, Resource
 from services.gateway.rest.schema import FREE_OBJECT, page_of, record, reference, text
@@ -113,9 +112,5 @@ def watch_training_job(call: Call, job: str) -> Response:
 
 
 def _progress(watched: Any, stop: threading.Event) -> Iterator[Message]:
-    try:
-        for event in watched:
-            yield Message("progress", str(event.progress.sequence), to_json(event))
-    except grpc.RpcError as error:
-        if not stop.is_set():
-            raise told(error) from error
+    for event in heard(watched, stop):
+        yield Message("progress", str(event.progress.sequence), to_json(event))

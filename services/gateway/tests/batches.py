@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import grpc
@@ -67,6 +68,8 @@ class FixedBatches(batch_pb2_grpc.BatchServiceServicer):
     def WatchBatch(
         self, request: pb.WatchBatchRequest, context: grpc.ServicerContext
     ) -> Iterator[pb.WatchBatchResponse]:
+        while request.after_sequence > 3 and context.is_active():  # nothing happens
+            time.sleep(0.02)
         for sequence in range(request.after_sequence + 1, 4):
             yield pb.WatchBatchResponse(sequence=sequence, batch=self._batch(request.id), takes=[self._take()])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+from types import ModuleType
 from typing import Any
 
 import httpx
@@ -14,7 +15,7 @@ from jsonschema import Draft202012Validator
 from services.gateway import clients
 from services.gateway.rest.body import parse
 from services.gateway.rest.openapi import document
-from services.gateway.routes import all_routes
+from services.gateway.routes import all_routes, batches, training
 from services.gateway.tests.batches import BATCH
 from services.gateway.tests.conftest import Gateway
 from services.gateway.tests.upstreams import JOB
@@ -123,6 +124,16 @@ def test_training_events_go_on_where_they_stopped(gateway: Gateway) -> None:
     assert data["progress"]["step"] == "push"
     assert (data["job"]["state"], ended["job"]["state"]) == ("running", "succeeded")
     assert gateway.json("GET", "/v1/training-jobs/" + "f" * 32 + "/events", token=token).status_code == 404
+
+
+@pytest.mark.parametrize("module", [training, batches])
+def test_a_stream_that_has_lasted_long_enough_ends_without_a_problem(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, module: ModuleType
+) -> None:
+    monkeypatch.setattr(module, "LONGEST_SECONDS", 0.2)
+    path = f"/v1/training-jobs/{JOB}/events" if module is training else f"/v1/batches/{BATCH}/events"
+    followed = gateway.json("GET", path, token=gateway.login("anna"), Last_Event_ID="9")
+    assert followed.text == "retry: 2000\n\n"  # whoever still wants to know connects again
 
 
 def test_version_events_end_with_the_road(gateway: Gateway) -> None:

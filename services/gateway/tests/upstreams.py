@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -342,6 +343,8 @@ class Trainer(trainer_grpc.TrainerServiceServicer):
     def WatchJob(
         self, request: trainer.WatchJobRequest, context: grpc.ServicerContext
     ) -> Iterator[trainer.WatchJobResponse]:
+        while request.after_sequence > 4 and context.is_active():  # nothing happens
+            time.sleep(0.02)
         for sequence, step in enumerate(("check", "clean", "train", "push"), start=1):
             if sequence > request.after_sequence:
                 progress = trainer.Progress(
