@@ -23,6 +23,7 @@ from services.common.ids import new_id
 from services.common.migrations import scripts_of, upgrade
 from services.common.objects import Area, open_store
 from services.common.settings import SERVICES
+from services.trainer import cluster_store
 from tests.engines.kafka import Kafka
 from tests.engines.postgresql import PostgreSQL
 from tests.engines.seaweedfs import SeaweedFS
@@ -138,6 +139,26 @@ def test_a_ledger_whose_rows_fill_gaps_on_the_disk_is_restored(own_postgresql: P
     upgrade(new, scripts_of("catalog"))
     with new.write() as session:
         assert rows.load(session, tmp_path / "dump") == count
+
+
+def test_numbers_go_on_behind_the_rows_of_a_table_whose_last_number_sqlite_does_not_keep(
+    own_postgresql: PostgreSQL, tmp_path: Path
+) -> None:
+    old = Database(f"sqlite:///{tmp_path / 'old.sqlite'}")
+    new = Database(own_postgresql.url.replace("{service}", "trainer"))
+    for database in (old, new):
+        upgrade(database, scripts_of("trainer"))
+    with old.write() as session:
+        for digest in ("a" * 64, "b" * 64):
+            cluster_store.keep_object(session, new_id(), digest, cluster_store.Kind.VOICE)
+    with old.read() as session:
+        rows.dump(session, "trainer", tmp_path / "dump")
+    with new.write() as session:
+        rows.load(session, tmp_path / "dump")
+    with new.write() as session:
+        cluster_store.keep_object(session, new_id(), "c" * 64, cluster_store.Kind.VOICE)
+        assert [one.sequence for one in cluster_store.objects(session)] == [1, 2, 3]
+    new.engine.dispose()
 
 
 def _work(database: Database, jobs: Iterable[int]) -> None:
