@@ -179,6 +179,19 @@ def test_an_unknown_scheme_is_refused() -> None:
         open_bus("gopher://nowhere")
 
 
+def test_what_a_group_is_at_for_the_first_time_is_not_handled(bus: EventBus) -> None:
+    quick, slow = bus.consumer("quick", ["scans"]), bus.consumer("slow", ["scans"])
+    sent = event(1)
+    bus.publish([sent])
+    assert drain(quick, 1) == [sent]
+    assert drain(slow, 1, commit=False) == [sent]
+    marks = bus.marks()
+    assert list(bus.between(marks.handled, marks.ends)) == [sent]
+    assert dict(bus.lags()) == {("quick", "scans"): 0, ("slow", "scans"): 1}
+    quick.close()
+    slow.close()
+
+
 def test_what_was_not_handled_at_a_moment_can_be_told_afterwards(bus: EventBus) -> None:
     sent = [event(n, key=f"k{n % 5}") for n in range(12)]
     bus.publish(sent[:8])

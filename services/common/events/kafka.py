@@ -72,17 +72,16 @@ class KafkaBus:
         prefix = f"{self._place.name}."
         admin = KafkaAdminClient(bootstrap_servers=list(self._place.servers))
         try:
-            committed = _committed(admin, prefix)
+            groups = _groups(admin, prefix)
             # A partition from which a group has committed nothing counts from its beginning.
-            topics = sorted({p.topic for offsets in committed.values() for p in offsets})
-            partitions = _partitions(admin, topics)
+            partitions = _partitions(admin, sorted({topic for heard, _ in groups.values() for topic in heard}))
             ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST)) if partitions else {}
             begins = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST)) if partitions else {}
         finally:
             admin.close()
         lags: dict[tuple[str, str], int] = {}
-        for group, offsets in committed.items():
-            for partition in [p for p in partitions if p.topic in {c.topic for c in offsets}]:
+        for group, (heard, offsets) in groups.items():
+            for partition in [p for p in partitions if p.topic in heard]:
                 position = offsets[partition].offset if partition in offsets else begins[partition].offset
                 key = (group.removeprefix(prefix), partition.topic.removeprefix(prefix))
                 lags[key] = lags.get(key, 0) + ends[partition].offset - position
@@ -93,7 +92,7 @@ class KafkaBus:
         prefix = f"{self._place.name}."
         admin = KafkaAdminClient(bootstrap_servers=list(self._place.servers))
         try:
-            committed = _committed(admin, prefix)
+            groups = _groups(admin, prefix)
             topics = [t for t in admin.list_topics() if t.startswith(prefix) and not t.endswith(PARKED)]
             partitions = _partitions(admin, sorted(topics))
             ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST)) if partitions else {}
@@ -102,7 +101,7 @@ class KafkaBus:
             admin.close()
         handled: dict[str, int] = {}
         for one in partitions:
-            listening = [offsets for offsets in committed.values() if one.topic in {c.topic for c in offsets}]
+            listening = [offsets for heard, offsets in groups.values() if one.topic in heard]
             found = [offsets[one].offset if one in offsets else begins[one].offset for offsets in listening]
             handled[_part(one)] = min(found, default=begins[one].offset)
         return Marks(handled, {_part(one): ends[one].offset for one in partitions})
@@ -188,10 +187,20 @@ class KafkaBus:
             self._made.update(topics)
 
 
-def _committed(admin: Any, prefix: str) -> Mapping[str, Any]:
-    """By group of this hub, what it has committed."""
-    groups = [g["group_id"] for g in admin.list_groups() if g["group_id"].startswith(prefix)]
-    return dict(admin.list_group_offsets(groups)) if groups else {}
+def _groups(admin: Any, prefix: str) -> Mapping[str, tuple[Collection[str], Mapping[TopicPartition, Any]]]:
+    """By group of this hub, to which topics it listens, and what it has committed.
+
+    Who has committed nothing of a topic listens to it as long as its members say so.
+    """
+    names = [g["group_id"] for g in admin.list_groups() if g["group_id"].startswith(prefix)]
+    committed = dict(admin.list_group_offsets(names)) if names else {}
+    described = admin.describe_groups(names) if names else {}
+    found = {}
+    for name, offsets in committed.items():
+        told = [member["member_metadata"] for member in described[name]["members"]]
+        heard = {topic for one in told if one for topic in one["topics"]}  # while a group forms they say nothing
+        found[name] = (heard.union(partition.topic for partition in offsets), offsets)
+    return found
 
 
 def _part(partition: TopicPartition) -> str:
