@@ -87,8 +87,9 @@ def attributes(record: Any) -> dict[str, str]:
 def event_of(record: Any, topic: str) -> Event:
     """The event in a message of a topic; one that is none of ours becomes an event of no type, which nobody handles."""
     headers = attributes(record)
-    if not headers.get("ce_id") or not headers.get("ce_type"):
-        log.warning("a message without CloudEvents attributes", extra={"topic": topic, "offset": record.offset})
+    time = _moment(headers.get("ce_time", ""))
+    if not headers.get("ce_id") or not headers.get("ce_type") or time is None:
+        log.warning("a message without our CloudEvents attributes", extra={"topic": topic, "offset": record.offset})
         return Event(f"{topic}-{record.partition}-{record.offset}", topic, "", "", "", now(), record.value or b"")
     return Event(
         id=headers["ce_id"],
@@ -96,7 +97,15 @@ def event_of(record: Any, topic: str) -> Event:
         key=(record.key or b"").decode(errors="replace"),
         type=headers["ce_type"],
         source=headers.get("ce_source", ""),
-        time=datetime.fromisoformat(headers["ce_time"]),
+        time=time,
         data=record.value or b"",
         trace=headers.get("ce_traceparent", ""),
     )
+
+
+def _moment(text: str) -> datetime | None:
+    """The time of a CloudEvent, which others may leave out."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
