@@ -1,7 +1,8 @@
 """The embedded object store: a folder of files named by digest.
 
 A put writes a temporary file, syncs it, renames it into place and syncs the folder: after a crash an object is there
-whole or not at all.
+whole or not at all. It keeps the file locked meanwhile, so that whoever opens the store next knows what a process that
+was killed has left, and removes it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from blake3 import blake3
@@ -28,7 +29,9 @@ class FolderStore:
         self._root = root
         for area in Area:
             (root / area.value).mkdir(parents=True, exist_ok=True)
-        (root / "incoming").mkdir(exist_ok=True)
+        self._incoming = root / "incoming"
+        self._incoming.mkdir(exist_ok=True)
+        self._remove_left()
 
     @classmethod
     def from_url(cls, url: str) -> FolderStore:
@@ -38,23 +41,19 @@ class FolderStore:
     def put(self, area: Area, chunks: Iterable[bytes]) -> ObjectInfo:
         """Stores the bytes durably."""
         hasher, size = blake3(), 0
-        with tempfile.NamedTemporaryFile(dir=self._root / "incoming", delete=False) as file:
-            try:
-                for chunk in chunks:
-                    hasher.update(chunk)
-                    size += len(chunk)
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            except BaseException:
-                os.unlink(file.name)
-                raise
-        digest = hasher.hexdigest()
-        target = self._path(area, digest)
-        target.parent.mkdir(exist_ok=True)
-        with _locked(target.parent, fcntl.LOCK_SH) as folder:
-            os.replace(file.name, target)
-            os.fsync(folder)
+        with self._unfinished() as file:
+            for chunk in chunks:
+                hasher.update(chunk)
+                size += len(chunk)
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+            digest = hasher.hexdigest()
+            target = self._path(area, digest)
+            target.parent.mkdir(exist_ok=True)
+            with _locked(target.parent, fcntl.LOCK_SH) as folder:
+                os.replace(file.name, target)
+                os.fsync(folder)
         return ObjectInfo(digest, size)
 
     def open(self, area: Area, digest: str, offset: int = 0) -> BinaryIO:
@@ -98,6 +97,29 @@ class FolderStore:
     def digests(self, area: Area) -> Iterator[str]:
         """All digests of an area."""
         return (path.name for path in (self._root / area.value).glob("??/*"))
+
+    @contextmanager
+    def _unfinished(self) -> Iterator[IO[bytes]]:
+        """A file that is locked until it has its name, and removed if it gets none."""
+        with _locked(self._incoming, fcntl.LOCK_SH):
+            file = tempfile.NamedTemporaryFile(dir=self._incoming, delete=False)  # noqa: SIM115 - closed below
+            with suppress(OSError):  # on a volume without locks nothing is removed, either
+                fcntl.flock(file, fcntl.LOCK_EX)
+        with file:
+            try:
+                yield file
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    os.unlink(file.name)
+                raise
+
+    def _remove_left(self) -> None:
+        """Removes the files of puts whose process is gone: nobody holds their lock."""
+        with _locked(self._incoming, fcntl.LOCK_EX):
+            for path in self._incoming.iterdir():
+                with suppress(OSError), path.open("r+b") as file:  # has its name by now, or is somebody's still
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink()
 
     def _path(self, area: Area, digest: str) -> Path:
         if not is_digest(digest):
