@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from typing import Any
 
 from flask import Request, request
@@ -205,9 +205,19 @@ def _refuse_body(taken: Request) -> None:
 
 
 def _remote(taken: Request, trusted_proxies: int) -> str:
-    """The visitor's address: what the outermost trusted proxy has appended to X-Forwarded-For, else the socket's."""
+    """Where the visitor is: what the outermost trusted proxy has appended to X-Forwarded-For, else the socket's."""
     told = taken.headers.get("X-Forwarded-For", "").split(",")
     if 0 < trusted_proxies <= len(told):
         with suppress(ValueError):
-            return str(ip_address(told[-trusted_proxies].strip()))
+            return _place(told[-trusted_proxies].strip())
+    with suppress(ValueError):
+        return _place(taken.remote_addr or "")
     return taken.remote_addr or "unknown"
+
+
+def _place(address: str) -> str:
+    """An address; of IPv6 its first half, for whoever has one has all that begin with it."""
+    read = ip_address(address)
+    if isinstance(read, IPv4Address):
+        return str(read)
+    return str(read.ipv4_mapped or IPv6Network((int(read), 64), strict=False))
