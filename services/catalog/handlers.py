@@ -6,11 +6,12 @@ Every effect writes its facts whole and derives the state anew, so that repeated
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
 from google.protobuf.message import Message
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from services.catalog import collecting, events, likenesses
@@ -21,6 +22,7 @@ from services.catalog.store import refs, repositories, versions
 from services.catalog.store.tables import FileRow, FindingRow, SampleRow, TensorRow, VersionRow
 from services.common.clock import now
 from services.common.events import Event
+from services.common.objects import Area
 from services.common.structs import from_struct
 from services.common.subscriptions import Effect, Subscription
 from services.stubs.voicehub.common.v1 import common_pb2
@@ -29,6 +31,7 @@ from services.stubs.voicehub.scanner.v1.scanner_pb2 import BehaviourTestComplete
 
 log = logging.getLogger(__name__)
 M = TypeVar("M", StaticScanCompleted, ExportCompleted, BehaviourTestCompleted, AuditionsCompleted)
+S = TypeVar("S", TensorRow, FileRow)
 STATIC, BEHAVIOUR = "static", "behaviour"
 
 
@@ -65,7 +68,7 @@ def scanned(session: Session, version: VersionRow, fact: StaticScanCompleted) ->
         )
         for index, t in enumerate(fact.tensors)
     ]
-    versions.replace(session, TensorRow, TensorRow.version_id == version.id, tensors)
+    _replace_served(session, TensorRow, TensorRow.version_id == version.id, tensors)
     _replace_files(session, version, versions.FILE, fact.files)
     _replace_findings(session, version, STATIC, fact.findings)
 
@@ -110,10 +113,24 @@ def auditioned(session: Session, version: VersionRow, fact: AuditionsCompleted) 
     repositories.mark_stale(session, version.repository_id)
 
 
-def _forget_late(session: Session, version: VersionRow, fact: AuditionsCompleted) -> None:
-    """It was erased, or let go of, while its samples were spoken."""
-    made = [one.object.digest for one in fact.auditions]
-    collecting.say_erased(session, version, versions.samples_alone(session, version.id, made))
+def _forget_late(session: Session, version: VersionRow, fact: Message) -> None:
+    """It was erased, or let go of, while it was scanned or exported, or its samples were spoken."""
+    if isinstance(fact, AuditionsCompleted):
+        made = [one.object.digest for one in fact.auditions]
+        collecting.say_erased(session, version, versions.samples_alone(session, version.id, made))
+    for digest in sorted(_listed(fact)):
+        collecting.release(session, Area.SERVED, digest)
+
+
+def _listed(fact: Message) -> set[str]:
+    """The objects that were made for a version, but for its samples, which inference removes."""
+    match fact:
+        case StaticScanCompleted():
+            return {one.digest for one in fact.tensors} | {one.object.digest for one in fact.files}
+        case ExportCompleted():
+            return {one.object.digest for one in fact.bundle}
+        case _:
+            return set()
 
 
 def _name(message: type[Message]) -> str:
@@ -130,8 +147,7 @@ def _effect(session: Session, fact: M, apply: Callable[[Session, VersionRow, M],
         log.warning("an event names a version that is not here", extra={"version": fact.version_id})
         return
     if version.free_time is not None:
-        if isinstance(fact, AuditionsCompleted):
-            _forget_late(session, version, fact)
+        _forget_late(session, version, fact)
         return  # nobody holds it any more: what is found out about it now is of no use
     silent = version.not_auditionable
     apply(session, version, fact)
@@ -184,7 +200,15 @@ def _replace_files(session: Session, version: VersionRow, kind: str, files: Iter
         )
         for index, f in enumerate(files)
     ]
-    versions.replace(session, FileRow, (FileRow.version_id == version.id) & (FileRow.kind == kind), rows)
+    _replace_served(session, FileRow, (FileRow.version_id == version.id) & (FileRow.kind == kind), rows)
+
+
+def _replace_served(session: Session, kind: type[S], keys: ColumnElement[bool], rows: Sequence[S]) -> None:
+    """Writes the parts anew; an object that is not among them any more goes, if no other version has it."""
+    before = set(session.scalars(select(kind.digest).where(keys)))
+    versions.replace(session, kind, keys, rows)
+    for digest in sorted(before - {row.digest for row in rows}):
+        collecting.release(session, Area.SERVED, digest)
 
 
 def _replace_findings(

@@ -126,19 +126,25 @@ class Inside:
 
     def publish(self, version: str, content: int) -> None:
         """The road of a version, at once."""
-        tensors = [
-            common_pb2.Tensor(name=f"s1/{part}", dtype="uint8", shape=[len(data)], digest=ref.digest, size=ref.size)
-            for part, data in enumerate(parts(content))
-            for ref in [self._serve(data)]
-        ]
-        facts = (
-            (handlers.scanned, scanner_pb2.StaticScanCompleted(version_id=version, verdict="clean", tensors=tensors)),
-            (handlers.exported, inference_pb2.ExportCompleted(version_id=version, family="v2")),
-            (handlers.behaved, scanner_pb2.BehaviourTestCompleted(version_id=version, outcome="passed")),
-        )
-        for apply, fact in facts:
-            with self.database.write() as session:
-                handlers._effect(session, fact, apply)  # type: ignore[arg-type, type-var]
+        scan = scanner_pb2.StaticScanCompleted(version_id=version, verdict="clean", tensors=self._tensors(content))
+        self._found(handlers.scanned, scan)
+        self._found(handlers.exported, inference_pb2.ExportCompleted(version_id=version, family="v2"))
+        self._found(handlers.behaved, scanner_pb2.BehaviourTestCompleted(version_id=version, outcome="passed"))
+
+    def rebuilt(
+        self, version: str, content: int | None = None, *, verdict: str = "clean", prompt: str = "", graph: str = ""
+    ) -> None:
+        """What a scan and an export list: the tensors of that content, served objects as prompt and graph."""
+        scan = scanner_pb2.StaticScanCompleted(version_id=version, verdict=verdict)
+        export = inference_pb2.ExportCompleted(version_id=version, family="v2")
+        if content is not None:
+            scan.tensors.extend(self._tensors(content))
+        if prompt:
+            scan.files.add(path="prompt.flac", object=common_pb2.ObjectRef(digest=prompt))
+        if graph:
+            export.bundle.add(path="s2.onnx", object=common_pb2.ObjectRef(digest=graph))
+        self._found(handlers.scanned, scan)
+        self._found(handlers.exported, export)
 
     def auditioned(self, version: str, *digests: str) -> None:
         """Inference has spoken samples."""
@@ -156,6 +162,17 @@ class Inside:
         with self.database.read() as session:
             said = session.scalars(select(outbox.c.data).where(outbox.c.type == kind).order_by(outbox.c.sequence))
             return [(fact.version_id, list(fact.samples)) for fact in map(VersionErased.FromString, said)]
+
+    def _tensors(self, content: int) -> list[common_pb2.Tensor]:
+        return [
+            common_pb2.Tensor(name=f"s1/{part}", dtype="uint8", shape=[len(data)], digest=ref.digest, size=ref.size)
+            for part, data in enumerate(parts(content))
+            for ref in [self._serve(data)]
+        ]
+
+    def _found(self, apply: Callable[..., None], fact: Any) -> None:
+        with self.database.write() as session:
+            handlers._effect(session, fact, apply)
 
     def _serve(self, content: bytes) -> common_pb2.ObjectRef:
         info = self.objects.put(Area.SERVED, [content])

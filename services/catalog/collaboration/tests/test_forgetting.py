@@ -159,3 +159,27 @@ def test_what_a_crash_interrupted_goes_on(tmp_path: Path, monkeypatch: pytest.Mo
     assert states.count(pb.VERSION_STATE_ERASED) == 4
     erased(hub)
     assert {version(hub, "bob", "voice", one).state for one in ids} == {pb.VERSION_STATE_ERASED}
+
+
+def test_what_a_scan_under_way_rebuilds_of_an_erased_voice_goes_too(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    waiting = hub.push("ann", "ann", "waiting", 4).id
+    erased(hub)
+    prompt = hub.objects.put(Area.SERVED, [b"her voice"]).digest
+    graph = hub.objects.put(Area.SERVED, [b"her graph"]).digest
+    hub.publish(waiting, 4)  # the scan and the export were done while the account was erased
+    hub.rebuilt(waiting, prompt=prompt, graph=graph)
+    assert {prompt, graph, own(4)} <= set(hub.objects.digests(Area.SERVED))
+    Collector(hub.database, hub.objects, grace_seconds=0).collect()
+    assert not set(hub.objects.digests(Area.SERVED))
+
+
+def test_what_a_later_scan_does_not_list_any_more_goes_too(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    fallen, kept = made(hub, "ann", "ann", "voice", 1), made(hub, "bob", "bob", "voice", 2)
+    prompt = hub.objects.put(Area.SERVED, [b"her voice"]).digest
+    hub.rebuilt(fallen, content=1, prompt=prompt)
+    hub.rebuilt(kept, content=2, prompt=prompt)
+    hub.rebuilt(fallen, verdict="malicious")  # by rules that are stricter today: nothing is rebuilt
+    Collector(hub.database, hub.objects, grace_seconds=0).collect()
+    assert set(hub.objects.digests(Area.SERVED)) == {prompt, own(2), blake3(parts(2)[0]).hexdigest()}
