@@ -21,7 +21,7 @@ from services.catalog.domain.bounds import STRICTNESS, Terms, check_bounds, join
 from services.catalog.domain.gate import head_moved, require
 from services.catalog.domain.graph import Comparison
 from services.catalog.domain.roles import Role
-from services.catalog.store import access, history, pulls, repositories, versions
+from services.catalog.store import access, history, pulls, refs, repositories, versions
 from services.catalog.store.pull_tables import PullRequestRow
 from services.catalog.store.tables import VersionRow
 from services.common.clock import now
@@ -41,6 +41,7 @@ def merge(session: Session, identity: Identity, request: pb.MergePullRequest) ->
     account = access.require(session, identity, repository, Role.WRITE)
     row = pulls.get(session, repository, request.number)
     requests.check_still_open(row)
+    requests.check_moves(refs.get(session, repository, row.base_ref))
     if request.expected_head != row.head_version:
         raise head_moved(row.number, row.head_version, request.expected_head)
     found = requests.compared(session, row)

@@ -37,10 +37,7 @@ def open_pull(session: Session, identity: Identity, request: pb.OpenPullRequest)
     source = repositories.readable(session, identity, *head_name)
     access.require(session, identity, source, Role.WRITE, archived_too=True)
     base = refs.get(session, target, request.base_ref or MAIN)
-    if base.kind != RefKind.BRANCH:
-        raise Unprocessable(
-            f"{base.name} is no branch: only branches move.", hint="Ask into a branch.", reason="BASE_IS_NO_BRANCH"
-        )
+    check_moves(base)
     if not refs.tip_of(base):
         raise Unprocessable("The base has no version (any more).", hint="Push one first.", reason="BASE_IS_EMPTY")
     head = versions.resolve(session, source, check_ref(request.head_ref or MAIN))
@@ -118,6 +115,14 @@ def check_still_open(row: PullRequestRow) -> None:
     """Conflict for what is merged or closed."""
     if row.state != pulls.OPEN:
         raise Conflict(f"Pull request {row.number} is {row.state}.", hint="Open another one.", reason="PULL_NOT_OPEN")
+
+
+def check_moves(base: RefRow) -> None:
+    """Unprocessable for what is no branch, also if one of that name was there when the request was opened."""
+    if base.kind != RefKind.BRANCH:
+        raise Unprocessable(
+            f"{base.name} is no branch: only branches move.", hint="Ask into a branch.", reason="BASE_IS_NO_BRANCH"
+        )
 
 
 def terms_between(session: Session, base: str, head: str) -> list[Terms]:

@@ -112,7 +112,8 @@ def move(session: Session, row: PullRequestRow, repository: RepositoryRow, accou
 
 def stands_against(session: Session, row: PullRequestRow, repository: RepositoryRow) -> str:
     """What has changed since the weights of both sides were asked for, so that the branch must not move."""
-    if session.get(RefRow, (row.repository_id, row.base_ref)) is None:
+    base = session.get(RefRow, (row.repository_id, row.base_ref))
+    if base is None or base.kind != RefKind.BRANCH:  # a tag may have its name now
         return f"{row.base_ref} was deleted while the weights were merged."
     tip, account = requests.base_tip(session, row), row.merging["account"]
     if tip != row.merging["base"]:

@@ -41,8 +41,9 @@ class Story:
     def publish(self, version: str) -> None:
         self.hub.publish(version, self._made[version])
 
-    def fork(self, who: str, name: str = "voice") -> None:
-        self.hub.ask(who, self.hub.forks.ForkRepository, forks_pb2.ForkRepositoryRequest(owner="ann", name=name))
+    def fork(self, who: str, name: str = "voice", ref: str = "") -> None:
+        request = forks_pb2.ForkRepositoryRequest(owner="ann", name=name, ref=ref)
+        self.hub.ask(who, self.hub.forks.ForkRepository, request)
 
     def ref(self, owner: str, ref: str = "main", name: str = "voice") -> refs_pb2.Ref:
         request = refs_pb2.GetRefRequest(owner=owner, name=name, ref=ref)
@@ -351,3 +352,32 @@ def test_a_take_down_withholds_what_no_voice_that_stays_holds(story: Story) -> N
         assert row is not None
         moderation._hide(session, row, False)
     assert withheld() == {shared: False, merged: False, own: False}
+
+
+def test_a_tag_that_takes_the_name_of_a_base_is_not_moved_by_the_request(story: Story) -> None:
+    story.push("ann")
+    base = story.push("ann", ref="dev")
+    story.fork("bob", ref="dev")
+    head = story.push("bob")
+    story.open(base_ref="dev")
+    story.delete_ref("dev", base)
+    story.set_ref("ann", "dev", base, kind=refs_pb2.REF_KIND_TAG)
+    with pytest.raises(Unprocessable, match="only branches move"):
+        story.merge(head)
+    assert story.ref("ann", "dev").version == base
+
+
+def test_a_tag_that_takes_the_name_of_a_base_ends_the_merge_of_weights_into_it(story: Story) -> None:
+    story.push("ann")
+    base = story.push("ann", ref="dev")
+    story.fork("bob")
+    head = story.push("bob")
+    story.open(base_ref="dev")
+    result = story.weights(head)
+    story.publish(result)
+    story.delete_ref("dev", base)
+    story.set_ref("ann", "dev", base, kind=refs_pb2.REF_KIND_TAG)
+    story.judge(base)
+    story.judge(result)
+    assert story.ref("ann", "dev").version == base
+    assert "dev was deleted" in story.pull().merge_failure
