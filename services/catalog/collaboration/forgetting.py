@@ -100,8 +100,16 @@ def forget(session: Session, account: str, pseudonym: str, uploads: Iterable[str
         session.execute(delete(column.class_).where(column == account))
     for column in SIGNED:
         session.execute(update(column.class_).where(column == account).values({column.key: pseudonym}))
+    _sign_merges(session, account, pseudonym)
     for digest in uploads:
         collecting.release(session, Area.QUARANTINE, digest)
+
+
+def _sign_merges(session: Session, account: str, pseudonym: str) -> None:
+    """Who has asked for weights to be merged signs what comes of it: the refusal, for nobody of that name may write."""
+    asked = PullRequestRow.merging["account"].as_string() == account
+    for row in session.scalars(select(PullRequestRow).where(asked)).all():
+        row.merging = {**row.merging, "account": pseudonym}
 
 
 def _discard(session: Session, account: str) -> None:

@@ -105,10 +105,10 @@ class Inside:
         self.publish(made, content)
         return made
 
-    def begin(self, ask: pulls_pb2.MergePullRequest) -> pulls_pb2.CompleteMergeRequest:
-        """What a worker hears when the owner asks for a merge of weights."""
+    def begin(self, ask: pulls_pb2.MergePullRequest, by: str = "") -> pulls_pb2.CompleteMergeRequest:
+        """What a worker hears when somebody, usually the owner, asks for a merge of weights."""
         ask.strategy = pulls_pb2.MERGE_STRATEGY_WEIGHTS
-        self.ask(ask.owner, self.pulls.MergePull, ask)
+        self.ask(by or ask.owner, self.pulls.MergePull, ask)
         with self.database.read() as session:
             rows = session.scalars(select(PullRequestRow).where(PullRequestRow.head_version == ask.expected_head)).all()
         pull = next(row for row in rows if row.merging)

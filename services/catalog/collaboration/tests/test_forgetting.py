@@ -183,3 +183,21 @@ def test_what_a_later_scan_does_not_list_any_more_goes_too(tmp_path: Path) -> No
     hub.rebuilt(fallen, verdict="malicious")  # by rules that are stricter today: nothing is rebuilt
     Collector(hub.database, hub.objects, grace_seconds=0).collect()
     assert set(hub.objects.digests(Area.SERVED)) == {prompt, own(2), blake3(parts(2)[0]).hexdigest()}
+
+
+def test_nothing_later_is_signed_by_who_asked_for_a_merge_and_was_erased(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    made(hub, "bob", "bob", "voice", 1)
+    at: dict[str, Any] = {"owner": "bob", "name": "voice"}
+    grant = access_pb2.Grant(account="ann", role="write")
+    hub.ask("bob", hub.access.SetCollaborator, access_pb2.SetCollaboratorRequest(**at, grant=grant))
+    theirs = made(hub, "bob", "bob", "voice", 2, ref="side")
+    made(hub, "bob", "bob", "voice", 3)
+    request = pulls_pb2.OpenPullRequest(**at, head_ref="side", title="better")
+    hub.ask("bob", hub.pulls.OpenPull, request)
+    merge = pulls_pb2.MergePullRequest(**at, number=1, expected_head=theirs)
+    done = hub.begin(merge, by="ann")
+    erased(hub)
+    assert hub.complete(done, merge, 4) == ""
+    failed = hub.ask("bob", hub.pulls.GetPull, pulls_pb2.GetPullRequest(**at, number=1)).pull
+    assert failed.merge_failure == f"{ANN} may not write to bob/voice any more."
