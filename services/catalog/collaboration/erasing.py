@@ -58,6 +58,7 @@ def wipe(session: Session, row: VersionRow, account: str) -> list[Fallen]:
     row.state, row.not_auditionable = State.ERASED.value, WHY
     session.flush()
     settling.erased(session, row, fallen)
+    notices.forget_text(session, notices.of_version(row.id))
     row.message, row.training_job, row.verdict, row.family = "", "", "", ""
     row.card, row.figures, row.configs, row.requires = {}, {}, {}, {}
     row.declaration = {**row.declaration, "source": "erased"}

@@ -36,7 +36,8 @@ def _published(event: Event) -> Effect:
     def effect(session: Session) -> None:
         version = versions.get(session, version_id)
         if version is not None:
-            happened = notices.Happened("version", f"version:{version.id}", version.id, version.message, version.author)
+            key = notices.of_version(version.id)
+            happened = notices.Happened("version", key, version.id, version.message, version.author)
             notices.tell(session, repositories.by_id(session, version.repository_id), happened)
 
     return effect

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from services.catalog.community.tables import NoticeRow, NoticesReadRow, WatchRow
@@ -79,6 +79,16 @@ def tell_only(session: Session, repository: RepositoryRow, happened: Happened, a
             create_time=now(),
         )
         session.add(row)
+
+
+def of_version(version_id: str) -> str:
+    """The key of the notice that a version is there, whose text is the version's message."""
+    return f"version:{version_id}"
+
+
+def forget_text(session: Session, key: str) -> None:
+    """Everybody who was told of something reads no longer what was said of it."""
+    session.execute(update(NoticeRow).where(NoticeRow.key == key).values(text=""))
 
 
 @dataclass(frozen=True)

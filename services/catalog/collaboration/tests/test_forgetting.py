@@ -13,12 +13,15 @@ from services.catalog.collaboration import forgetting, handlers
 from services.catalog.collaboration.organisation_service import OrganisationService
 from services.catalog.collaboration.tests.inside import Inside, parts
 from services.catalog.collecting import Collector
+from services.catalog.community import handlers as notice_handlers
 from services.catalog.community.issue_service import IssueService
+from services.catalog.store import versions
 from services.common.errors import Forbidden, NotFound
 from services.common.events import make_event
 from services.common.objects import Area
-from services.stubs.voicehub.catalog.v1 import access_pb2, forks_pb2, issues_pb2, pulls_pb2
+from services.stubs.voicehub.catalog.v1 import access_pb2, forks_pb2, issues_pb2, pulls_pb2, watching_pb2
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
+from services.stubs.voicehub.catalog.v1.events_pb2 import VersionPublished
 from services.stubs.voicehub.gateway.v1.gateway_pb2 import AccountErased
 
 ANN = "~removed-0123"
@@ -201,3 +204,25 @@ def test_nothing_later_is_signed_by_who_asked_for_a_merge_and_was_erased(tmp_pat
     assert hub.complete(done, merge, 4) == ""
     failed = hub.ask("bob", hub.pulls.GetPull, pulls_pb2.GetPullRequest(**at, number=1)).pull
     assert failed.merge_failure == f"{ANN} may not write to bob/voice any more."
+
+
+def test_a_notice_does_not_repeat_what_an_erased_version_said(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    one = made(hub, "ann", "ann", "voice", 1)
+    with hub.database.write() as session:
+        row = versions.get(session, one)
+        assert row is not None
+        row.message = "my own voice, recorded at the hospital"
+    hub.ask("bob", hub.watching.SetWatch, watching_pb2.SetWatchRequest(owner="ann", name="voice", watching=True))
+    published = notice_handlers.subscription().handlers["versions", VersionPublished.DESCRIPTOR.full_name]
+    effect = published(make_event("versions", one, VersionPublished(version_id=one), "catalog"))
+    assert effect is not None
+    with hub.database.write() as session:
+        effect(session)
+    listed = watching_pb2.ListNoticesRequest()
+    (told,) = hub.ask("bob", hub.watching.ListNotices, listed).notices
+    assert told.text == "my own voice, recorded at the hospital"
+    hub.ask("ann", hub.catalog.EraseVersion, pb.EraseVersionRequest(owner="ann", name="voice", version=one))
+    texts = {notice.kind: notice.text for notice in hub.ask("bob", hub.watching.ListNotices, listed).notices}
+    assert texts["version"] == ""
+    assert texts["version-erased"].startswith(f"{one} was erased")
