@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from services.catalog import collecting
 from services.catalog.collaboration import settling
-from services.catalog.community import notices
+from services.catalog.community import moderation, notices
 from services.catalog.community.notices import Happened
 from services.catalog.domain.names import is_version_id
 from services.catalog.domain.road import State
@@ -59,6 +59,7 @@ def wipe(session: Session, row: VersionRow, account: str) -> list[Fallen]:
     session.flush()
     settling.erased(session, row, fallen)
     notices.forget_text(session, notices.of_version(row.id))
+    moderation.forget_version(session, row)
     row.message, row.training_job, row.verdict, row.family = "", "", "", ""
     row.card, row.figures, row.configs, row.requires = {}, {}, {}, {}
     row.declaration = {**row.declaration, "source": "erased"}

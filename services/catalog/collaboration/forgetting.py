@@ -13,6 +13,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from services.catalog import collecting
 from services.catalog.collaboration import erasing, ownership
+from services.catalog.community import moderation
 from services.catalog.community.tables import (
     DecisionRow,
     IssueCommentRow,
@@ -101,6 +102,7 @@ def forget(session: Session, account: str, pseudonym: str, uploads: Iterable[str
     for column in SIGNED:
         session.execute(update(column.class_).where(column == account).values({column.key: pseudonym}))
     _sign_merges(session, account, pseudonym)
+    moderation.forget_account(session, account, pseudonym)
     for digest in uploads:
         collecting.release(session, Area.QUARANTINE, digest)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Text, cast, select
 from sqlalchemy.orm import Session
 
 from services.catalog.community import notices
@@ -124,6 +124,31 @@ def takedowns(
         query = query.where(people.led_by(RepositoryRow.owner, account))
     rows = session.execute(query.order_by(TakedownRow.sequence.desc()).limit(page.size + 1))
     return [(row, repository) for row, repository in rows]
+
+
+def forget_version(session: Session, version: VersionRow) -> None:
+    """Of a version that is erased the evidence of take-downs keeps what its tombstone does."""
+    query = select(TakedownRow).where(TakedownRow.repository_id == version.repository_id)
+    for row in session.scalars(query).all():
+        kept = [_tombstone(one) if one["id"] == version.id else one for one in row.evidence["versions"]]
+        row.evidence = {**row.evidence, "versions": kept}
+
+
+def forget_account(session: Session, account: str, pseudonym: str) -> None:
+    """The evidence of take-downs names a pseudonym as owner and author instead of an account that is erased."""
+    named = cast(TakedownRow.evidence, Text).contains(f'"{account}"', autoescape=True)
+    for row in session.scalars(select(TakedownRow).where(named)).all():
+        signed = [_signed(one, "author", account, pseudonym) for one in row.evidence["versions"]]
+        row.evidence = _signed({**row.evidence, "versions": signed}, "owner", account, pseudonym)
+
+
+def _tombstone(version: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: version[name] for name in ("id", "author", "create_time", "state")}
+    return {**kept, "declaration": {**version["declaration"], "source": "erased"}}
+
+
+def _signed(said: dict[str, Any], name: str, account: str, pseudonym: str) -> dict[str, Any]:
+    return {**said, name: pseudonym} if said[name] == account else said
 
 
 def _check_disinterested(session: Session, repository: RepositoryRow, moderator: str) -> None:

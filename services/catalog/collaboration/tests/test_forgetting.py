@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 from blake3 import blake3
+from sqlalchemy import select
 
 from services.catalog.collaboration import forgetting, handlers
 from services.catalog.collaboration.organisation_service import OrganisationService
 from services.catalog.collaboration.tests.inside import Inside, parts
 from services.catalog.collecting import Collector
 from services.catalog.community import handlers as notice_handlers
+from services.catalog.community import moderation
 from services.catalog.community.issue_service import IssueService
+from services.catalog.community.tables import TakedownRow
 from services.catalog.store import versions
 from services.common.errors import Forbidden, NotFound
 from services.common.events import make_event
@@ -226,3 +230,20 @@ def test_a_notice_does_not_repeat_what_an_erased_version_said(tmp_path: Path) ->
     texts = {notice.kind: notice.text for notice in hub.ask("bob", hub.watching.ListNotices, listed).notices}
     assert texts["version"] == ""
     assert texts["version-erased"].startswith(f"{one} was erased")
+
+
+def test_the_evidence_of_a_take_down_says_nothing_of_who_was_erased(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    one = made(hub, "ann", "ann", "voice", 1)
+    report = hub.ask("bob", hub.catalog.ReportRepository, pb.ReportRepositoryRequest(
+        owner="ann", name="voice", reason="not hers"
+    )).report_id  # fmt: skip
+    with hub.database.write() as session:
+        moderation.decide(session, "mod", report, True, "not hers")
+    erased(hub)
+    with hub.database.read() as session:
+        (row,) = session.scalars(select(TakedownRow)).all()
+    kept = json.dumps(row.evidence)
+    assert one in kept
+    assert "ann" not in kept
+    assert "description" not in kept
