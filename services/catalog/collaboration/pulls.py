@@ -59,6 +59,20 @@ def close(session: Session, identity: Identity, request: pb.ClosePullRequest) ->
     own = require_account(identity) == row.author
     row.closer = access.require(session, identity, repository, Role.READ if own else Role.TRIAGE)
     check_still_open(row)
+    _end(session, repository, row)
+    tell(session, repository, row, Happened("pull-closed", f"pull-closed:{row.id}", "", row.title, row.closer))
+    return row
+
+
+def close_from(session: Session, source: RepositoryRow) -> None:
+    """Ends all requests by which other repositories show what this one has: it is taken down."""
+    for row in pulls.open_out_of(session, source.id):
+        repository = repositories.by_id(session, row.repository_id)
+        _end(session, repository, row)
+        tell(session, repository, row, Happened("pull-closed", f"pull-closed:{row.id}", "", row.title))
+
+
+def _end(session: Session, repository: RepositoryRow, row: PullRequestRow) -> None:
     row.state, row.update_time, row.merging = pulls.CLOSED, now(), {}
     named = session.get(RefRow, (repository.id, pull_ref(row.number)))
     if named is not None:
@@ -67,8 +81,6 @@ def close(session: Session, identity: Identity, request: pb.ClosePullRequest) ->
     session.flush()
     for other in pulls.open_into(session, repository.id):
         history.adopt(session, repository.id, other.head_version, other.number)
-    tell(session, repository, row, Happened("pull-closed", f"pull-closed:{row.id}", "", row.title, row.closer))
-    return row
 
 
 def tell(session: Session, repository: RepositoryRow, row: PullRequestRow, happened: Happened) -> None:

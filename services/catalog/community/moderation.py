@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Text, cast, select
 from sqlalchemy.orm import Session
 
+from services.catalog.collaboration import pulls
 from services.catalog.community import notices
 from services.catalog.community.notices import Happened
 from services.catalog.community.tables import DecisionRow, ModerationLogRow, ModeratorRow, TakedownRow
@@ -168,6 +169,7 @@ def _take_down(session: Session, moderator: str, repository: RepositoryRow, reas
         create_time=now(), end_time=None, appeal="", appeal_state=NO_APPEAL, answer="",
     )  # fmt: skip
     session.add(row)
+    pulls.close_from(session, repository)
     _hide(session, repository, True)
     happened = Happened("take-down", f"take-down:{row.id}", row.id, reason)
     notices.tell_only(session, repository, happened, people.leaders(session, repository.owner))

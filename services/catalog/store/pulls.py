@@ -55,6 +55,16 @@ def open_from(session: Session, repository_id: str, ref: str) -> Sequence[PullRe
     return session.scalars(query).all()
 
 
+def open_out_of(session: Session, repository_id: str) -> Sequence[PullRequestRow]:
+    """Open pull requests from a repository into others."""
+    query = select(PullRequestRow).where(
+        PullRequestRow.head_repository_id == repository_id,
+        PullRequestRow.repository_id != repository_id,
+        PullRequestRow.state == OPEN,
+    )
+    return session.scalars(query).all()
+
+
 def open_into(session: Session, repository_id: str) -> Sequence[PullRequestRow]:
     """Open pull requests into a repository."""
     query = select(PullRequestRow).where(PullRequestRow.repository_id == repository_id, PullRequestRow.state == OPEN)

@@ -58,10 +58,10 @@ class Story:
         request = refs_pb2.DeleteRefRequest(owner="ann", name="voice", ref=ref, expected=expected)
         self.hub.ask("ann", self.hub.refs.DeleteRef, request)
 
-    def open(self, ref: str = "main", **more: Any) -> pulls_pb2.Pull:
+    def open(self, ref: str = "main", by: str = "bob", **more: Any) -> pulls_pb2.Pull:
         values = {"owner": "ann", "name": "voice", "head_owner": "bob", "title": "x", "head_ref": ref, **more}
         request = pulls_pb2.OpenPullRequest(**values)
-        found: pulls_pb2.Pull = self.hub.ask("bob", self.hub.pulls.OpenPull, request).pull
+        found: pulls_pb2.Pull = self.hub.ask(by, self.hub.pulls.OpenPull, request).pull
         return found
 
     def pull(self, number: int = 1) -> pulls_pb2.Pull:
@@ -381,3 +381,31 @@ def test_a_tag_that_takes_the_name_of_a_base_ends_the_merge_of_weights_into_it(s
     story.judge(result)
     assert story.ref("ann", "dev").version == base
     assert "dev was deleted" in story.pull().merge_failure
+
+
+def _take_down(story: Story, owner: str) -> None:
+    request = pb.ReportRepositoryRequest(owner=owner, name="voice", reason="not theirs")
+    report = story.hub.ask("eve", story.hub.catalog.ReportRepository, request).report_id
+    with story.hub.database.write() as session:
+        moderation.decide(session, "mod", report, True, "not theirs")
+
+
+def test_what_is_taken_down_is_not_read_by_a_request_for_it_nor_merged(story: Story) -> None:
+    first = story.push("ann")
+    story.fork("bob")
+    story.fork("cyd")
+    stolen = story.push("bob")
+    other = story.push("cyd")
+    assert story.open().number == 1
+    assert story.open(head_owner="cyd", by="cyd").number == 2
+    assert story.read("eve", stolen).id == stolen
+    _take_down(story, "bob")
+    for ref in (stolen, "pull-1"):
+        with pytest.raises(NotFound):
+            story.read("eve", ref)
+    with pytest.raises(Conflict, match="is closed"):
+        story.merge(stolen)
+    assert story.pull().state == pulls_pb2.PULL_STATE_CLOSED
+    assert story.pull(2).state == pulls_pb2.PULL_STATE_OPEN
+    assert story.read("eve", "pull-2").id == other
+    assert story.read("eve", "main").id == first
