@@ -77,10 +77,15 @@ def _end(session: Session, repository: RepositoryRow, row: PullRequestRow) -> No
     named = session.get(RefRow, (repository.id, pull_ref(row.number)))
     if named is not None:
         session.delete(named)
-    history.let_go(session, repository.id, row.number)
+    let_go(session, row)
+
+
+def let_go(session: Session, row: PullRequestRow) -> None:
+    """What a request that has ended brought, and was not merged, is not held any more, unless another one brings it."""
+    history.let_go(session, row.repository_id, row.number)
     session.flush()
-    for other in pulls.open_into(session, repository.id):
-        history.adopt(session, repository.id, other.head_version, other.number)
+    for other in pulls.open_into(session, row.repository_id):
+        history.adopt(session, row.repository_id, other.head_version, other.number)
 
 
 def tell(session: Session, repository: RepositoryRow, row: PullRequestRow, happened: Happened) -> None:

@@ -107,6 +107,7 @@ def move(session: Session, row: PullRequestRow, repository: RepositoryRow, accou
     row.state, row.closer, row.update_time, row.merging = pulls.MERGED, account, now(), {}
     session.flush()
     point(session, repository, refs.put(session, repository, base.name, RefKind.BRANCH, account), version)
+    requests.let_go(session, row)  # heads that it had before, and that led to nothing
     events.pull_merged(session, row)
 
 

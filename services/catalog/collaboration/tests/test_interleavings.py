@@ -409,3 +409,26 @@ def test_what_is_taken_down_is_not_read_by_a_request_for_it_nor_merged(story: St
     assert story.pull(2).state == pulls_pb2.PULL_STATE_OPEN
     assert story.read("eve", "pull-2").id == other
     assert story.read("eve", "main").id == first
+
+
+def test_what_a_merged_request_did_not_bring_is_let_go_of(story: Story) -> None:
+    hub, private = story.hub, pb.VISIBILITY_PRIVATE
+    first = story.push("ann", visibility_if_new=private)
+    grant = access_pb2.Grant(account="bob", role="read")
+    request = access_pb2.SetCollaboratorRequest(owner="ann", name="voice", grant=grant)
+    hub.ask("ann", hub.access.SetCollaborator, request)
+    story.fork("bob")
+    given_up = story.push("bob", ref="better")
+    story.open("better")
+    later = story.push("bob", ref="other", onto=given_up)
+    story.open("other")
+    last = story.push("bob", ref="main", onto=first)
+    story.set_ref("bob", "better", last, expected=given_up, force=True)
+    story.merge(last)
+    assert story.history("pull-2") == [later, given_up, first], "another request brings it still"
+    story.close(2)
+    with pytest.raises(NotFound):
+        story.read("ann", given_up)
+    public = pb.UpdateRepositoryRequest(owner="ann", name="voice", visibility=pb.VISIBILITY_PUBLIC)
+    hub.ask("ann", hub.catalog.UpdateRepository, public)
+    assert story.read("", "main").id == last
