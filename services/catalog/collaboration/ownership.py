@@ -78,7 +78,10 @@ def offer(session: Session, identity: Identity, request: pb.OfferTransferRequest
 
 
 def answer(session: Session, identity: Identity, request: pb.AnswerTransferRequest) -> RepositoryRow | None:
-    """Accepts an offer: the repository is the new owner's, the old one keeps the role write. Or declines it."""
+    """Accepts an offer: the repository is the new owner's, an account that gave it keeps the role write. Or declines.
+
+    An organisation keeps none: roles on a repository are of accounts, and its members would find what they cannot read.
+    """
     account = require_account(identity)
     made = session.scalars(select(TransferRow).where(TransferRow.id == request.id)).one_or_none()
     if made is None or made not in people.transfers_to(session, account):
@@ -99,7 +102,8 @@ def answer(session: Session, identity: Identity, request: pb.AnswerTransferReque
     before = row.owner
     _move(session, row, made.new_owner, row.name)
     people.grant(session, row.id, made.new_owner, Role.NONE)
-    people.grant(session, row.id, before, Role.WRITE)
+    if not people.is_organisation(session, before):
+        people.grant(session, row.id, before, Role.WRITE)
     accepted = Happened("transfer-accepted", f"transfer-accepted:{made.id}", made.id, "has a new owner", account)
     notices.tell(session, row, accepted, [before, made.account])
     return row

@@ -56,6 +56,11 @@ def join(session: Session, organisation: str, account: str, role: Role) -> None:
     session.flush()
 
 
+def is_organisation(session: Session, owner: str) -> bool:
+    """Whether an owner is no account."""
+    return session.get(OrganisationRow, owner) is not None
+
+
 def admins(session: Session, organisation: str) -> int:
     """How many lead an organisation."""
     query = select(func.count()).select_from(MemberRow)

@@ -102,7 +102,7 @@ def list_transfers(call: Call) -> Reply:
     "POST", "/v1/transfers/{transfer}/accept", "Accept an offer", Answer(200, _REPOSITORY), scope=Scope.WRITE
 )
 def accept_transfer(call: Call, transfer: str) -> Reply:
-    """The repository is yours; its old name leads to it, and its old owner keeps the role write."""
+    """The repository is yours; its old name leads to it, and an account that gave it keeps the role write."""
     request = access.AnswerTransferRequest(id=transfer, accepted=True)
     return Reply(to_json(ask(call.hub.clients.access.AnswerTransfer, request).repository))
 

@@ -432,3 +432,20 @@ def test_what_a_merged_request_did_not_bring_is_let_go_of(story: Story) -> None:
     public = pb.UpdateRepositoryRequest(owner="ann", name="voice", visibility=pb.VISIBILITY_PUBLIC)
     hub.ask("ann", hub.catalog.UpdateRepository, public)
     assert story.read("", "main").id == last
+
+
+def test_the_members_of_an_organisation_that_gave_a_private_voice_away_find_nothing_of_it(story: Story) -> None:
+    hub, service = story.hub, OrganisationService(story.hub.database)
+    hub.ask("ann", service.CreateOrganisation, access_pb2.CreateOrganisationRequest(name="choir"))
+    grant = access_pb2.Grant(account="eve", role="read")
+    hub.ask("ann", service.SetMember, access_pb2.SetMemberRequest(organisation="choir", grant=grant))
+    story.push("choir", by="ann", visibility_if_new=pb.VISIBILITY_PRIVATE)
+    found = pb.SearchVoicesRequest(query="middle-aged man")
+    assert hub.ask("eve", hub.catalog.SearchVoices, found).total == 1
+    offer = access_pb2.OfferTransferRequest(owner="choir", name="voice", new_owner="bob")
+    made = hub.ask("ann", hub.access.OfferTransfer, offer).transfer
+    answer = access_pb2.AnswerTransferRequest(id=made.id, accepted=True)
+    hub.ask("bob", hub.access.AnswerTransfer, answer)
+    assert hub.ask("bob", hub.catalog.SearchVoices, found).total == 1
+    answered = hub.ask("eve", hub.catalog.SearchVoices, found)
+    assert (answered.total, len(answered.hits), len(answered.facets)) == (0, 0, 0)
