@@ -112,8 +112,11 @@ def bounds_of(session: Session, repository: RepositoryRow | None, parents: Seque
 
 
 def _may_show(session: Session, identity: Identity, row: RepositoryRow) -> bool:
-    """Whether it is public, or the caller's to make so."""
-    return row.visibility == Visibility.PUBLIC.value or access.role_of(session, identity, row) is Role.ADMIN
+    """Whether it is public, or the caller's to make so; or was, until it was deleted."""
+    if row.visibility == Visibility.PUBLIC.value or access.role_of(session, identity, row) is Role.ADMIN:
+        return True
+    led = row.owner == identity.account or access.member_role(session, row.owner, identity.account) is Role.ADMIN
+    return row.delete_time is not None and led
 
 
 def _visibility(source: RepositoryRow, asked: catalog_pb2.Visibility.ValueType) -> Visibility:

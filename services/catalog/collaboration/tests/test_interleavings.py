@@ -449,3 +449,19 @@ def test_the_members_of_an_organisation_that_gave_a_private_voice_away_find_noth
     assert hub.ask("bob", hub.catalog.SearchVoices, found).total == 1
     answered = hub.ask("eve", hub.catalog.SearchVoices, found)
     assert (answered.total, len(answered.hits), len(answered.facets)) == (0, 0, 0)
+
+
+def test_a_fork_of_ones_own_that_was_private_becomes_public_after_the_first_was_deleted(story: Story) -> None:
+    hub, private = story.hub, pb.VISIBILITY_PRIVATE
+    version = story.push("bob", visibility_if_new=private)
+    hub.ask("bob", hub.forks.ForkRepository, forks_pb2.ForkRepositoryRequest(owner="bob", name="voice", new_name="two"))
+    grant = access_pb2.Grant(account="cyd", role="read")
+    request = access_pb2.SetCollaboratorRequest(owner="bob", name="voice", grant=grant)
+    hub.ask("bob", hub.access.SetCollaborator, request)
+    hub.ask("cyd", hub.forks.ForkRepository, forks_pb2.ForkRepositoryRequest(owner="bob", name="voice"))
+    hub.ask("bob", hub.access.DeleteRepository, access_pb2.DeleteRepositoryRequest(owner="bob", name="voice"))
+    _publicly(story, "two")
+    assert story.read("", version, "bob", "two").id == version
+    publicly = pb.UpdateRepositoryRequest(owner="cyd", name="voice", visibility=pb.VISIBILITY_PUBLIC)
+    with pytest.raises(Unprocessable, match="stays private"):
+        hub.ask("cyd", hub.catalog.UpdateRepository, publicly)
