@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from services.catalog.collaboration import settling
 from services.catalog.community import notices
-from services.catalog.store import repositories, versions
+from services.catalog.store import pulls, repositories, versions
 from services.common.events import Event
 from services.common.structs import to_struct
 from services.common.subscriptions import Effect, Subscription
@@ -49,8 +49,11 @@ def _merged(event: Event) -> Effect:
     def effect(session: Session) -> None:
         repository = repositories.by_id(session, fact.repository_id)
         key = f"merged:{fact.repository_id}:{fact.number}"
-        happened = notices.Happened("pull-request", key, str(fact.number), "merged", fact.account)
-        notices.tell(session, repository, happened, [fact.author])
+        row = pulls.find(session, repository, fact.number)
+        # the account of either may have been erased since; then the row has its pseudonym
+        author, closer = (row.author, row.closer) if row is not None else (fact.author, fact.account)
+        happened = notices.Happened("pull-request", key, str(fact.number), "merged", closer)
+        notices.tell(session, repository, happened, [author])
 
     return effect
 

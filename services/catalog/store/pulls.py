@@ -18,8 +18,7 @@ OPEN, MERGED, CLOSED = "open", "merged", "closed"
 
 def get(session: Session, repository: RepositoryRow, number: int) -> PullRequestRow:
     """The pull request of that number; NotFound."""
-    query = select(PullRequestRow).where(PullRequestRow.repository_id == repository.id, PullRequestRow.number == number)
-    row = session.scalars(query).one_or_none()
+    row = find(session, repository, number)
     if row is None:
         raise NotFound(
             f"{repository.owner}/{repository.name} has no pull request {number}.",
@@ -27,6 +26,12 @@ def get(session: Session, repository: RepositoryRow, number: int) -> PullRequest
             reason="PULL_NOT_FOUND",
         )
     return row
+
+
+def find(session: Session, repository: RepositoryRow, number: int) -> PullRequestRow | None:
+    """The pull request of that number, if there is one."""
+    query = select(PullRequestRow).where(PullRequestRow.repository_id == repository.id, PullRequestRow.number == number)
+    return session.scalars(query).one_or_none()
 
 
 def next_number(session: Session, repository_id: str) -> int:

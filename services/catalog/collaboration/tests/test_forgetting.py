@@ -18,13 +18,15 @@ from services.catalog.collecting import Collector
 from services.catalog.community import handlers as notice_handlers
 from services.catalog.community import moderation
 from services.catalog.community.issue_service import IssueService
-from services.catalog.community.tables import TakedownRow
+from services.catalog.community.tables import NoticeRow, TakedownRow
 from services.catalog.store import versions
 from services.common.errors import Forbidden, NotFound
 from services.common.events import make_event
 from services.common.objects import Area
+from services.common.tables import outbox
 from services.stubs.voicehub.catalog.v1 import access_pb2, forks_pb2, issues_pb2, pulls_pb2, watching_pb2
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
+from services.stubs.voicehub.catalog.v1.collaboration_events_pb2 import PullMerged
 from services.stubs.voicehub.catalog.v1.events_pb2 import VersionPublished
 from services.stubs.voicehub.gateway.v1.gateway_pb2 import AccountErased
 
@@ -247,3 +249,28 @@ def test_the_evidence_of_a_take_down_says_nothing_of_who_was_erased(tmp_path: Pa
     assert one in kept
     assert "ann" not in kept
     assert "description" not in kept
+
+
+def test_a_merge_that_is_told_later_names_no_account_that_was_erased_meanwhile(tmp_path: Path) -> None:
+    hub = Inside(tmp_path)
+    made(hub, "bob", "bob", "voice", 1)
+    at: dict[str, Any] = {"owner": "bob", "name": "voice"}
+    hub.ask("ann", hub.forks.ForkRepository, forks_pb2.ForkRepositoryRequest(**at))
+    head = made(hub, "ann", "ann", "voice", 2)
+    hub.ask("cyd", hub.watching.SetWatch, watching_pb2.SetWatchRequest(**at, watching=True))
+    grant = access_pb2.Grant(account="ann", role="write")
+    hub.ask("bob", hub.access.SetCollaborator, access_pb2.SetCollaboratorRequest(**at, grant=grant))
+    hub.ask("ann", hub.pulls.OpenPull, pulls_pb2.OpenPullRequest(**at, head_owner="ann", title="better"))
+    hub.ask("ann", hub.pulls.MergePull, pulls_pb2.MergePullRequest(**at, number=1, expected_head=head))
+    with hub.database.read() as session:
+        kind = PullMerged.DESCRIPTOR.full_name
+        data = session.scalars(select(outbox.c.data).where(outbox.c.type == kind)).one()
+    erased(hub)
+    told = notice_handlers.subscription().handlers["community", kind]
+    effect = told(make_event("community", "", PullMerged.FromString(data), "catalog"))
+    assert effect is not None
+    with hub.database.write() as session:
+        effect(session)
+    with hub.database.read() as session:
+        rows = session.scalars(select(NoticeRow).where(NoticeRow.text == "merged")).all()
+    assert {(row.account, row.actor) for row in rows} == {("bob", ANN), ("cyd", ANN)}
