@@ -99,6 +99,10 @@ def _begin(
         raise Unprocessable(
             "The two voices have no version in common.", hint="Merge forks of one voice.", reason="UNRELATED"
         )
+    if not found.ahead:
+        raise Unprocessable(
+            "The base has all that the head has.", hint="Close the request, or push more.", reason="NOTHING_TO_MERGE"
+        )
     if not found.behind:
         raise Unprocessable(
             "The base has nothing that the head lacks.", hint="Merge by fast-forward.", reason="NOTHING_TO_MERGE"

@@ -209,6 +209,8 @@ def _published(session: Session, row: PullRequestRow) -> Check:
 def _history(found: Comparison) -> Check:
     if not found.merge_bases:
         return Check("history", CheckState.FAILED, "The two voices have no version in common.")
+    if not found.ahead:
+        return Check("history", CheckState.FAILED, "The base has all that the head has.")
     if found.behind:
         told = f"The base has {found.behind} versions that the head lacks: merge the weights, or sync the fork."
         return Check("history", CheckState.PENDING, told)

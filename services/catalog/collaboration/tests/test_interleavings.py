@@ -465,3 +465,17 @@ def test_a_fork_of_ones_own_that_was_private_becomes_public_after_the_first_was_
     publicly = pb.UpdateRepositoryRequest(owner="cyd", name="voice", visibility=pb.VISIBILITY_PUBLIC)
     with pytest.raises(Unprocessable, match="stays private"):
         hub.ask("cyd", hub.catalog.UpdateRepository, publicly)
+
+
+def test_a_request_that_brings_nothing_any_more_is_not_merged(story: Story) -> None:
+    story.push("ann")
+    story.fork("bob")
+    head = story.push("bob")
+    story.open()
+    story.set_ref("bob", "again", head)
+    story.open("again")
+    story.merge(head, 1)
+    with pytest.raises(Unprocessable, match="cannot be merged") as refused:
+        story.merge(head, 2)
+    assert "has all that the head has" in refused.value.fields["history"]
+    assert not story.pull(2).mergeable
