@@ -149,7 +149,10 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
             seen = self._runner.generation()
             with self._database.read() as session:
                 steps = store.steps_after(session, job.id, sequence)
-                job = store.find(session, job.id) or job
+                found = store.find(session, job.id)
+            if found is None:  # its account was erased: nothing would ever end it
+                raise _no_such_job()
+            job = found
             for step in steps:
                 sequence = step.sequence
                 yield pb.WatchJobResponse(job=to_message(job), progress=to_progress(step))
@@ -169,7 +172,7 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
         with self._database.read() as session:
             job = store.find(session, job_id)
         if job is None or job.account != account:
-            raise NotFound("There is no such training job.", hint="List your jobs to see their ids.")
+            raise _no_such_job()
         return job
 
     def _check_base(self, request: pb.CreateJobRequest) -> None:
@@ -204,6 +207,10 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
             except RecordingRefused as refusal:
                 reason = refusal.reason.upper().replace("-", "_")
                 raise Unprocessable(refusal.message, hint=refusal.hint, reason=reason) from None
+
+
+def _no_such_job() -> NotFound:
+    return NotFound("There is no such training job.", hint="List your jobs to see their ids.")
 
 
 def _account() -> str:

@@ -52,3 +52,18 @@ def test_nothing_of_an_erased_account_is_trained_or_kept(trainer: Trainer) -> No
     done = trainer.stub("bob").GetJob
     until(lambda: done(pb.GetJobRequest(id=other)).job.state == pb.JOB_STATE_SUCCEEDED)
     assert trainer.published == [other]
+
+
+def test_who_watches_a_job_that_is_erased_before_the_next_look_is_let_go(trainer: Trainer) -> None:
+    """The last that was seen of it was no end, and none could come: the stream kept its place for ever."""
+    (trainer.folder / "wait").touch()
+    stub = trainer.stub("ann")
+    job = stub.CreateJob(trainer.request()).job.id
+    stream = stub.WatchJob(pb.WatchJobRequest(id=job), timeout=20)
+    next(stream)
+    with trainer.runner._database.write() as session:
+        forgetting._forget(session, "ann", "~removed-0123")
+    trainer.runner.forget(job)
+    with pytest.raises(grpc.RpcError) as caught:
+        list(stream)
+    assert caught.value.code() == grpc.StatusCode.NOT_FOUND
