@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from voicescan.findings import Finding, Place, Refused, Severity
 
-RULES_VERSION = "3"
+RULES_VERSION = "4"
 """To be raised with every change of what is found: a hub scans its versions again when it starts with other rules."""
 _SHOWN = 200
 

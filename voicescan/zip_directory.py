@@ -161,7 +161,7 @@ def _central(view: memoryview, end: _End, entry: str, findings: list[Finding]) -
         attributes, header = struct.unpack("<2I", view[at + 38 : at + 46])
         name = _decoded(bytes(view[at + 46 : at + 46 + name_size]))
         extra = bytes(view[at + 46 + name_size : at + 46 + name_size + extra_size])
-        size, packed, header = _wide(extra, size, packed, header)
+        size, packed, header = _wide(extra, size, packed, header, Place(entry, at))
         if (attributes >> 28) == 0xA:
             findings.append(found("zip-name", Place(entry, at), f"{name} is a link"))
         yield Entry(name, -1, packed, size, method, flags, crc, header)
@@ -178,13 +178,15 @@ def _decoded(raw: bytes) -> str:
         return raw.decode("cp437")
 
 
-def _wide(extra: bytes, size: int, packed: int, header: int) -> tuple[int, int, int]:
-    """Replace 32-bit sentinels by the values of the zip64 extra field."""
-    values: list[int] = []
+def _wide(extra: bytes, size: int, packed: int, header: int, place: Place) -> tuple[int, int, int]:
+    """Replace 32-bit sentinels by the values of the zip64 extra field. Raises ``Refused`` if there are two of them."""
+    values: list[int] | None = None
     at = 0
     while at + 4 <= len(extra):
         kind, length = struct.unpack_from("<2H", extra, at)
         if kind == 1:
+            if values is not None:
+                raise refuse("zip-structure", place, "two 64-bit sizes or places for one member")
             count = min(length, len(extra) - at - 4) // 8
             values = list(struct.unpack_from(f"<{count}Q", extra, at + 4))
         at += 4 + length
@@ -203,7 +205,7 @@ def _located(view: memoryview, member: Entry, entry: str, findings: list[Finding
     crc, packed, size, name_size, extra_size = struct.unpack("<3I2H", view[at + 14 : at + 30])
     name = _decoded(bytes(view[at + 30 : at + 30 + name_size]))
     start = at + 30 + name_size + extra_size
-    size, packed, _ = _wide(bytes(view[start - extra_size : start]), size, packed, 0)
+    size, packed, _ = _wide(bytes(view[start - extra_size : start]), size, packed, 0, place)
     if name != member.name:
         findings.append(found("zip-structure", place, f"two names for one member: {name} and {member.name}"))
     if method != member.method or flags != member.flags:

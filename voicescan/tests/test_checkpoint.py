@@ -6,6 +6,8 @@ import io
 import json
 import pickle
 import struct
+import zipfile
+import zlib
 from collections import OrderedDict
 from pathlib import Path
 
@@ -133,6 +135,41 @@ def test_views_of_old_storages_are_read_as_torch_reads_them() -> None:
 )
 def test_views_that_torch_reads_otherwise_are_refused(tensors: list[bytes], rule: str) -> None:
     assert rule in {finding.rule for finding in scan_bytes(_legacy(*tensors), "voice.pth").findings}
+
+
+def _record(signature: bytes, name: str, data: bytes, small: tuple[int, ...], extra: bytes) -> bytes:
+    """The fields that local header and directory record share."""
+    fields = (45, 0, 0, 0, 0, zlib.crc32(data), *small, len(name), len(extra))
+    return signature + struct.pack("<5H3I2H", *fields)
+
+
+def _two_places(hidden: bytes) -> bytes:
+    """A checkpoint whose pickle is, by the first of two 64-bit fields, a member within the bytes of a weight."""
+    local = _record(b"PK\x03\x04", "a/data.pkl", hidden, (len(hidden),) * 2, b"") + b"a/data.pkl" + hidden
+    weight = torch.zeros(1 << 18, dtype=torch.uint8)
+    weight[1 << 17 : (1 << 17) + len(local)] = torch.frombuffer(bytearray(local), dtype=torch.uint8)
+    with zipfile.ZipFile(io.BytesIO(_save({"weight": {"shown": weight}}))) as saved:
+        members = {"/".join(["a", *name.split("/")[1:]]): saved.read(name) for name in saved.namelist()}
+    body, directory = b"", b""
+    for name, data in sorted(members.items(), reverse=True):
+        small, offset, extra, wide = (len(data), len(data)), len(body), b"", b""
+        if name == "a/data.pkl":
+            first = struct.pack("<2H3Q", 1, 24, len(hidden), len(hidden), body.index(local))
+            extra = first + struct.pack("<2H3Q", 1, 24, *small, offset)
+            wide = struct.pack("<2H2Q", 1, 16, *small)
+            small, offset = (0xFFFFFFFF, 0xFFFFFFFF), 0xFFFFFFFF
+        record = _record(b"PK\x01\x02\x2d\x00", name, data, small, extra)
+        directory += record + struct.pack("<3H2I", 0, 0, 0, 0, offset) + name.encode() + extra
+        body += _record(b"PK\x03\x04", name, data, small, wide) + name.encode() + wide + data
+    count = len(members)
+    return body + directory + struct.pack("<4s4H2IH", b"PK\x05\x06", 0, 0, count, count, len(directory), len(body), 0)
+
+
+def test_a_member_has_one_place() -> None:
+    hidden = pickle.dumps({"hidden": "what torch reads"}, 2)
+    content = _two_places(hidden)
+    assert torch.load(io.BytesIO(content), weights_only=True) == {"hidden": "what torch reads"}
+    assert scan_bytes(content, "voice.ckpt").verdict == "suspicious"
 
 
 def test_what_is_not_carried_on_is_listed() -> None:
