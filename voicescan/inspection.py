@@ -14,7 +14,7 @@ from voicescan.limits import MAX_NESTING, MAX_PICKLE
 from voicescan.magic import AUDIO, COMPRESSED, Signature, signature_of
 from voicescan.numpy_files import read_npy
 from voicescan.onnx_graphs import looks_like_onnx, read_onnx
-from voicescan.pickles import hides_pickle, read_one, read_whole
+from voicescan.pickles import poses_as_other, read_one, read_whole
 from voicescan.rebuild import examine
 from voicescan.rules import found
 from voicescan.safetensors import looks_like_safetensors, read_safetensors
@@ -58,8 +58,7 @@ def inspect(view: memoryview, entry: str, depth: int = 0, room: Room | None = No
         result = Inspection("unknown", refused.findings)
     hidden = _hidden_archive(view, result.format, entry, depth, room)
     if verdict_of(result.findings) in ("clean", "unreadable") and result.format not in _PICKLED:
-        name = hides_pickle(view)
-        hidden += [found("pickle-hidden", Place(entry, 0), name)] if name else []
+        hidden += poses_as_other(view, entry)
     return result if not hidden else Inspection(result.format, (*result.findings, *hidden))
 
 
@@ -177,7 +176,7 @@ def _pickle_or_text(view: memoryview, entry: str) -> Inspection:
         except Refused as refused:
             return Inspection("torch-legacy", refused.findings)
     probe = read_one(view, entry)
-    if probe.names or probe.complete or (len(view) > 0 and view[0] == 0x80):
+    if probe.names or probe.complete or probe.beyond or (len(view) > 0 and view[0] == 0x80):
         return _bare(view, entry)
     return Inspection(*read_document(view, entry))
 

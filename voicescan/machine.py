@@ -30,12 +30,20 @@ class Broken(Exception):
     """The stream cannot be followed further; the text says why."""
 
 
+class Beyond(Broken):
+    """It is not followed further here, though an unpickler would read on: what comes then is not known."""
+
+
 @dataclass
 class Machine:
-    """State of one run over ``data`` from ``pos``; ``entry`` and ``base`` place the findings."""
+    """State of one run over ``data`` from ``pos``; ``entry`` and ``base`` place the findings.
+
+    ``behind``: how many bytes the file goes on behind ``data``.
+    """
 
     data: bytes
     entry: str
+    behind: int = 0
     pos: int = 0
     base: int = 0
     findings: list[Finding] = field(default_factory=list)
@@ -51,7 +59,7 @@ class Machine:
         data, end = self.data, len(self.data)
         for _ in range(MAX_OPCODES):
             if self.pos >= end:
-                raise Broken("the stream ends before its STOP")
+                raise self.ended("the stream ends before its STOP")
             self.at = self.pos
             code = data[self.pos]
             self.pos += 1
@@ -61,7 +69,12 @@ class Machine:
             if action is None:
                 raise Broken(f"unknown opcode 0x{code:02x} at {self.at}")
             action(self)
-        raise Broken(f"more than {MAX_OPCODES} opcodes")
+        raise Beyond(f"more than {MAX_OPCODES} opcodes")
+
+    def ended(self, why: str, needed: int = 1) -> Broken:
+        """The exception where the data end before what is needed of them, be it the end of the file or not."""
+        fits = 0 < needed <= len(self.data) - self.pos + self.behind
+        return Beyond(why) if self.behind and fits else Broken(why)
 
     def report(self, rule: str, detail: str) -> None:
         """Record a finding at the current opcode; after many, further ones add nothing."""
@@ -73,7 +86,7 @@ class Machine:
     def take(self, count: int) -> bytes:
         """The next ``count`` bytes."""
         if count < 0 or count > len(self.data) - self.pos:
-            raise Broken(f"an argument of {count} bytes does not fit, at {self.at}")
+            raise self.ended(f"an argument of {count} bytes does not fit, at {self.at}", count)
         self.pos += count
         return self.data[self.pos - count : self.pos]
 
@@ -81,12 +94,14 @@ class Machine:
         """A little-endian integer of ``size`` bytes."""
         return int.from_bytes(self.take(size), "little", signed=signed)
 
-    def line(self) -> bytes:
+    def line(self, longest: int | None = None) -> bytes:
         """The text up to the next newline, without it."""
-        end = self.data.find(b"\n", self.pos)
+        end = self.data.find(b"\n", self.pos, None if longest is None else self.pos + longest)
         if end >= 0:
             return self.take(end + 1 - self.pos)[:-1]
-        raise Broken(f"a text argument without an end, at {self.at}")
+        if longest is not None:
+            raise Broken(f"a number without an end, at {self.at}")
+        raise self.ended(f"a text argument without an end, at {self.at}")
 
     # -- the stack
 
@@ -94,7 +109,7 @@ class Machine:
         """Push a new container; a stream that makes too many of them is broken."""
         self.containers += 1
         if self.containers > MAX_CONTAINERS:
-            raise Broken(f"more than {MAX_CONTAINERS} containers")
+            raise Beyond(f"more than {MAX_CONTAINERS} containers")
         self.stack.append(value)
 
     def push(self, value: object) -> None:

@@ -13,6 +13,8 @@ from voicescan.machine import Broken, Machine
 from voicescan.values import Collection, Opaque, Pairs
 
 Action = Callable[[Machine], None]
+_LONGEST_INDEX = 4_301
+"""Digits that Python makes a number of, and the newline."""
 _DECIMAL = re.compile(rb"-?(0|[1-9]\d*)\Z")
 
 
@@ -59,11 +61,18 @@ def _as_text(raw: bytes) -> str | bytes:
 def _long(length_size: int) -> Action:
     def act(machine: Machine) -> None:
         length = machine.number(length_size, signed=length_size == 4)
-        if length > MAX_LONG_BYTES:
-            raise Broken(f"an integer of {length} bytes, at {machine.at}")
-        machine.push(int.from_bytes(machine.take(length), "little", signed=True))
+        raw = machine.take(length)
+        machine.push(_bounded(machine, int.from_bytes(raw, "little", signed=True), length))
 
     return act
+
+
+def _bounded(machine: Machine, value: int, size: int) -> object:
+    """Reading goes on behind a number that no model needs, as unpicklers do."""
+    if size <= MAX_LONG_BYTES:
+        return value
+    machine.report("pickle-too-large", f"an integer of {size} bytes")
+    return Opaque("a number without end")
 
 
 def _decimal(machine: Machine) -> None:
@@ -71,27 +80,39 @@ def _decimal(machine: Machine) -> None:
     if text in (b"00", b"01"):
         machine.push(text == b"01")
         return
-    machine.push(_parse_decimal(machine, text))
+    machine.push(_bounded(machine, _parse_decimal(machine, text), len(text)))
 
 
 def _decimal_long(machine: Machine) -> None:
-    machine.push(_parse_decimal(machine, machine.line().removesuffix(b"L")))
+    text = machine.line().removesuffix(b"L")
+    machine.push(_bounded(machine, _parse_decimal(machine, text), len(text)))
 
 
-def _parse_decimal(machine: Machine, text: bytes) -> int:
-    """As picklers write it. Readers differ on the rest: C's takes ``010`` for 8, Python's for 10."""
-    if len(text) > MAX_LONG_BYTES:
-        raise Broken(f"an integer of {len(text)} digits, at {machine.at}")
-    if not _DECIMAL.match(text):
-        raise Broken(f"not an integer, at {machine.at}")
-    return int(text)
+def _parse_decimal(machine: Machine, text: bytes, bases: tuple[int, ...] = (0, 8, 10)) -> int:
+    """Picklers write a number in one way. Unpicklers read others, too, and go on behind them, and so must this."""
+    for base in bases:
+        try:
+            value = int(text.split(b"\0")[0], base)
+        except ValueError:
+            continue
+        if not _DECIMAL.match(text):
+            machine.report("pickle-confusion", f"readers differ on the number {_as_shown(text)}")
+        return value
+    raise Broken(f"not an integer, at {machine.at}")
 
 
 def _decimal_float(machine: Machine) -> None:
+    text = machine.line()
     try:
-        machine.push(float(machine.line()))
+        machine.push(float(text.split(b"\0")[0]))
     except ValueError as error:
         raise Broken(f"not a number, at {machine.at}") from error
+    if b"\0" in text:
+        machine.report("pickle-confusion", f"readers differ on the number {_as_shown(text)}")
+
+
+def _as_shown(text: bytes) -> str:
+    return text[:40].decode("latin-1")
 
 
 def _binary_float(machine: Machine) -> None:
@@ -185,7 +206,10 @@ def _remember(machine: Machine, index: int) -> None:
 
 
 def _line_number(machine: Machine) -> int:
-    return _parse_decimal(machine, machine.line())
+    index = _parse_decimal(machine, machine.line(_LONGEST_INDEX), (10,))
+    if index >> 63:
+        raise Broken(f"no number of a memo, at {machine.at}")
+    return index
 
 
 def _global(machine: Machine) -> None:
@@ -268,7 +292,7 @@ def _frame(machine: Machine) -> None:
     """A frame's length is a reading hint; one that does not fit the stream is a defect."""
     length = machine.number(8)
     if length > len(machine.data) - machine.pos:
-        raise Broken(f"a frame of {length} bytes does not fit, at {machine.at}")
+        raise machine.ended(f"a frame of {length} bytes does not fit, at {machine.at}", length)
 
 
 _BY_OPCODE: dict[bytes, Action] = {

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from voicescan.findings import Finding, Place
 from voicescan.limits import MAX_PICKLE
-from voicescan.machine import Broken, Machine
+from voicescan.machine import Beyond, Broken, Machine
 from voicescan.opcodes import TABLE
 from voicescan.rules import found
 from voicescan.values import Global
@@ -22,24 +22,29 @@ HIDING_PLACE = 1 << 16
 
 @dataclass(frozen=True)
 class Parsed:
-    """The abstract value of a pickle, its findings, and where it ended. ``complete`` is False if it broke off."""
+    """The abstract value of a pickle, its findings, and where it ended. ``complete`` is False if it broke off.
+
+    ``beyond``: why, where an unpickler would read on.
+    """
 
     value: object
     findings: tuple[Finding, ...]
     end: int
     complete: bool
     names: tuple[Global, ...] = ()
+    beyond: str = ""
 
 
 def read_one(data: bytes | memoryview, entry: str, base: int = 0) -> Parsed:
     """Follow the pickle at the start of ``data``."""
-    machine = Machine(bytes(data[:MAX_PICKLE]), entry, base=base)
+    machine = Machine(bytes(data[:MAX_PICKLE]), entry, max(0, len(data) - MAX_PICKLE), base=base)
     try:
         value = machine.run(TABLE)
     except Broken as broken:
         where = Place(entry, base + machine.at)
         findings = (*machine.findings, found("pickle-broken", where, str(broken)))
-        return Parsed(None, findings, machine.pos, False, tuple(machine.names))
+        beyond = str(broken) if isinstance(broken, Beyond) else ""
+        return Parsed(None, findings, machine.pos, False, tuple(machine.names), beyond)
     return Parsed(value, tuple(machine.findings), machine.pos, True, tuple(machine.names))
 
 
@@ -69,10 +74,20 @@ def hides_pickle(data: bytes | memoryview) -> str | None:
 
     Random numbers may look like an opcode or two; a dotted name of plain letters is no accident.
     """
-    for name in read_one(data, "").names:
-        if _MODULE.match(name.module) and _MODULE.match(name.name):
-            return str(name)
-    return None
+    return _named(read_one(data, ""))
+
+
+def _named(parsed: Parsed) -> str | None:
+    return next((str(name) for name in parsed.names if _MODULE.match(name.module) and _MODULE.match(name.name)), None)
+
+
+def poses_as_other(view: memoryview, entry: str) -> list[Finding]:
+    """What an unpickler would find at the start of a file that is something else, or that it cannot be told."""
+    parsed = read_one(view, entry)
+    name = _named(parsed)
+    if name is not None:
+        return [found("pickle-hidden", Place(entry, 0), name)]
+    return [found("pickle-too-large", Place(entry, 0), parsed.beyond)] if parsed.beyond else []
 
 
 def hides_pickle_within(data: memoryview) -> str | None:

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voicescan import scan_bytes
 from voicescan.findings import Place
 from voicescan.pickles import hides_pickle, hides_pickle_within, read_one, read_whole
 from voicescan.plain import Plainer
@@ -54,6 +55,44 @@ def test_a_stream_that_is_cut_is_never_complete(cut: int) -> None:
     parsed = read_whole(stream[: min(cut, len(stream) - 1)], "p")
     assert not parsed.complete
     assert parsed.findings
+
+
+_RUNS = b"cposix\nsystem\nS'true'\n\x85R."
+
+
+@pytest.mark.parametrize(
+    "number",
+    [b"I 5\n", b"I0x5\n", b"I010\n", b"I+1\n", b"I5\x00j\n", b"L5_0L\n", b"F1\x00x\n", b"I" + b"1" * 300 + b"\n"],
+)
+def test_what_unpicklers_read_on_behind_is_read_on_behind(number: bytes) -> None:
+    assert pickle.loads(number + b"0N.") is None
+    assert "pickle-call" in {finding.rule for finding in read_one(number + b"0" + _RUNS, "p").findings}
+
+
+@pytest.mark.parametrize("front", [b"I 5\n0", b"N" * 250_001, b"]" * 50_001])
+@pytest.mark.parametrize("name", ["readme.txt", "card.yaml"])
+def test_no_text_is_a_pickle(front: bytes, name: str) -> None:
+    pickled = front + b"cposix\nsystem\n(S'true'\ntR."
+    assert scan_bytes(pickled, name).verdict != "clean"
+
+
+@pytest.mark.parametrize("front", [b"I 5\n0", b"N" * 250_001, b"X\x00\x00\x10\x01" + bytes(17 << 20)])
+def test_no_file_of_arrays_is_a_pickle(front: bytes) -> None:
+    """Its length is read as the opcode of a short text, which leads from text to text to behind the header."""
+    data = front + _RUNS
+    begin = b'{"__metadata__":{"x":"'
+    end = b'"},"a":{"dtype":"U8","shape":[%d],"data_offsets":[0,%d]}}' % (len(data), len(data))
+    jump = 72
+    size = 0x55 + 256 * jump
+    text = bytearray(b"y" * (size - len(begin) - len(end)))
+    at = 2 + jump - 8 - len(begin)
+    while (left := len(text) + len(end) - at - 2) > 126:
+        text[at : at + 2] = b"Ud"
+        at += 102
+    text[at : at + 2] = b"U" + bytes([left])
+    report = scan_bytes(size.to_bytes(8, "little") + begin + text + end + data, "voice.ckpt")
+    assert report.format == "safetensors"
+    assert {finding.rule for finding in report.findings} & {"pickle-hidden", "pickle-too-large"}
 
 
 def test_numbers_do_not_look_like_hidden_pickles() -> None:
