@@ -53,9 +53,9 @@ def pull(
         raise NotFound(f"{name} has no ONNX bundle.", hint=version.not_auditionable or "Use --format safetensors.")
     wanted = with_deltas(transport, cache, name, version, _wanted(name, version, form))
     received = fetch_all(transport, cache, wanted, on_bytes)
-    folder = cache.keep_version(name, version, transport.url)
-    _lay_out(cache, folder, version, form)
     more, missing = _pull_bases(transport, cache, version, bases, on_bytes) if form == "onnx" else (0, {})
+    _lay_out(cache, cache.snapshot(name, version.id), version, form)
+    folder = cache.keep_version(name, version, transport.url)  # last: who finds it here does not pull it again
     return Pulled(version, folder, received + more, missing)
 
 

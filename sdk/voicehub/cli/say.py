@@ -90,7 +90,9 @@ def _open(context: Context, name: VoiceName, options: dict[str, Any]) -> Speaker
 def _refresh(context: Context, client: Client, name: VoiceName) -> None:
     """Pulls what `name` means now; where its hub is away, what it meant when it was pulled last is spoken."""
     try:
-        held = client.cache.find(name)[0].id
+        version, folder = client.cache.find(name)
+        whole = not version.bundle or (folder / "onnx" / "bundle.json").exists()  # or pulled to merge it, say
+        held = version.id if whole else ""
     except NotFound:
         held = ""
     if held and held == name.ref:  # an id means the same for ever

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blake3 import blake3
 from click.testing import CliRunner, Result
 from rich.console import Console
 
@@ -276,6 +277,40 @@ def test_say_asks_what_a_ref_means_now(hub: Hub) -> None:
     assert len(hub.requests) == 1
     _run("say", f"ann/tale@{'a' * 32}", "hello", "-o", "x.wav", "--hub", hub.url)  # an id is asked about by nobody
     assert len(hub.requests) == 1
+
+
+def _bundled(hub: Hub) -> tuple[str, bytes]:
+    """A voice with a bundle, and the base it needs: its digest and its one file."""
+    base, data = b"base", b"voice"
+    weights, needed = hub.add(base), blake3(b"the base").hexdigest()
+    voice = {"digest": hub.add(data), "size": len(data)}
+    head = {
+        "id": "b" * 32, "owner": "ann", "name": "tale", "state": "published", "requires": {"bert": needed},
+        "bundle": [{"path": "bundle.json", "object": voice}],
+        "tensors": [{"name": "s2/t", "dtype": "uint8", "shape": [5], **voice}],
+    }  # fmt: skip
+    file = {"path": "base.json", "object": {"digest": weights, "size": len(base)}}
+    bases = {"items": [{"digest": needed, "kind": "bert", "files": [file]}]}
+    hub.json |= {"/v1/repos/ann/tale/versions/main": head, "/v1/bases": bases}
+    return weights, base
+
+
+def test_say_brings_the_base_that_an_ended_pull_did_not(hub: Hub) -> None:
+    """Without its BERT a voice speaks Mandarin, but worse: nobody would see why."""
+    weights, base = _bundled(hub)
+    hub.objects[weights] = b"damaged on its way"
+    assert _run("pull", "ann/tale", "--hub", hub.url).exit_code == 5
+    hub.objects[weights] = base
+    _run("say", "ann/tale", "hello", "-o", "x.wav", "--hub", hub.url)
+    assert (Cache().blob(weights)).read_bytes() == base
+
+
+def test_say_brings_the_bundle_of_a_voice_that_was_pulled_to_be_merged(hub: Hub) -> None:
+    _bundled(hub)
+    assert _run("pull", "ann/tale", "--format", "safetensors", "--hub", hub.url).exit_code == 0
+    told = _run("say", "ann/tale", "hello", "-o", "x.wav", "--hub", hub.url)
+    assert "cannot speak on this machine" not in told.stderr
+    assert (Cache().find(parse_name("ann/tale"))[1] / "onnx" / "bundle.json").exists()
 
 
 @pytest.mark.parametrize(
