@@ -234,7 +234,7 @@ class Client:
         return decode(Version, self.transport.json("POST", f"{parse_name(name).path}/versions", body=body))
 
     def states(self, name: str | VoiceName, version: str) -> Iterator[str]:
-        """The states of a version as it walks its road, until published or quarantined."""
+        """The states of a version as it walks its road, until published, quarantined or erased."""
         return events.states(self.transport, parse_name(name), version)
 
     def pull(

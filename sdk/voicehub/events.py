@@ -13,12 +13,12 @@ from voicehub.transport import Transport
 
 OnState = Callable[[str], None]
 OnProgress = Callable[[Progress], None]
-FINAL_STATES = ("published", "quarantined")
+FINAL_STATES = ("published", "quarantined", "erased")
 FINAL_JOB_STATES = ("succeeded", "failed", "cancelled")
 
 
 def states(transport: Transport, name: VoiceName, version: str) -> Iterator[str]:
-    """The states of a version as it walks its road, each once, until published or quarantined."""
+    """The states of a version as it walks its road, each once, until published, quarantined or erased."""
     seen: set[str] = set()
     path = f"{name.path}/versions/{version}/events"
     for event in transport.events(path, lambda e: _state(e) in FINAL_STATES):

@@ -40,7 +40,7 @@ SPOKEN = ("en", "zh", "yue", "ja", "ko")
 def push(context: Context, voice: str, files: tuple[str, ...], **options: Any) -> int:
     """Push FILEs (.ckpt, .pth, or s1=PATH s2=PATH lexicon=PATH) as a new version of VOICE (owner/name[@branch]).
 
-    Waits until the version is published (exit code 0) or quarantined (exit code 1, with every finding).
+    Waits until the version is published (exit code 0), or quarantined (exit code 1, with every finding) or erased.
     """
     name = parse_name(voice)
     card = read_yaml(options["card"]) if options["card"] else {}
@@ -86,6 +86,10 @@ def conclude(context: Context, name: VoiceName, version: Version) -> int:
             f"{name} {version.id} is quarantined: {version.verdict}; nobody can download it.",
             hint="The findings say where and why. Push clean files.",
         )
+    if version.state == "erased":
+        if context.out.as_json:
+            return NotFound.exit_code
+        raise NotFound(f"{name} {version.id} was erased before it was published.", hint="Push it again.")
     context.out.say(f"✓ {name} {version.id} is {version.state}.")
     if version.not_auditionable:
         context.out.say(f"  It cannot be listened to here: {version.not_auditionable}")

@@ -145,6 +145,19 @@ def test_search_prints_hits_and_says_no_with_one(hub: Hub) -> None:
     assert _run("search", "tale", "--hub", hub.url, "--json").exit_code == 1
 
 
+def test_a_push_whose_version_is_erased_meanwhile_ends_and_says_so(hub: Hub, tmp_path: Path) -> None:
+    weights = tmp_path / "tale.pth"
+    weights.write_bytes(b"weights")
+    version = {"id": "b" * 32, "owner": "ann", "name": "tale", "state": "pushed"}
+    path = "/v1/repos/ann/tale/versions"
+    hub.json |= {path: version, f"{path}/{version['id']}": version | {"state": "erased"}}
+    hub.events = [[f'event: state\ndata: {{"state": "{state}"}}\n' for state in ("pushed", "erased")]]
+    told = _run("push", "ann/tale", str(weights), *DECLARED, "--hub", hub.url)
+    assert told.exit_code == 1
+    assert "erased" in told.stderr
+    assert "✓" not in told.stdout
+
+
 def test_comments_are_listed_where_nothing_is_said(hub: Hub) -> None:
     hub.json["/v1/repos/ann/tale/comments"] = {"items": []}
     assert "nobody has said anything yet" in _run("comment", "ann/tale", "--hub", hub.url).stderr
