@@ -473,3 +473,28 @@ def test_a_login_that_has_expired_is_forgotten_and_what_everybody_may_see_is_sho
     expect(page.get_by_label("Name of the voice")).to_have_value("ferry")
     page.set_viewport_size(NARROW)
     _look(page, "login-expired")
+
+
+@pytest.mark.parametrize(
+    ("page", "badge"), [({"locale": "en-GB"}, "erased"), ({"locale": "zh-CN", "viewport": NARROW}, "已抹除")],
+    indirect=["page"],
+)  # fmt: skip
+def test_an_erased_version_is_shown_and_waited_for_by_nobody(page: Page, site: Site, badge: str) -> None:
+    page.add_init_script(HASTE)
+    asked: list[str] = []
+
+    def events(route: Route) -> None:
+        asked.append(route.request.url)
+        body = _event("state", {"state": "erased"}, 1)
+        route.fulfill(content_type="text/event-stream", body=body)
+
+    erased = {"state": "erased", "samples": [], "findings": []}
+    page.route(
+        "**/v1/repos/anna/narrator/versions/*", lambda route: route.fulfill(json=route.fetch().json() | erased)
+    )
+    page.route("**/versions/*/events", events)
+    page.goto(f"{site.url}/#/voices/anna/narrator")
+    expect(page.locator(".title .state")).to_have_text(badge)
+    page.wait_for_timeout(500)
+    assert asked == []
+    _look(page, f"erased-{badge}")

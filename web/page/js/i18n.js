@@ -163,6 +163,7 @@ const TEXTS = {
   state_exported: ["being tested", "测试中"],
   state_published: ["published", "已发布"],
   state_quarantined: ["quarantined", "已隔离"],
+  state_erased: ["erased", "已抹除"],
   state_queued: ["queued", "排队中"],
   state_running: ["running", "进行中"],
   state_succeeded: ["done", "完成"],

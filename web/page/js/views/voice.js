@@ -7,7 +7,7 @@ import { announce, attempt, baseLine, player, repoPath, stateBadge, tagList } fr
 import { likenessCard } from "./likeness.js";
 import { scanCard } from "./report.js";
 
-const FINAL = ["published", "quarantined"];
+const FINAL = ["published", "quarantined", "erased"];
 const FACTS = ["languages", "gender", "age", "persona", "emotions", "styles", "timbres", "license", "source", "consent", "base"];
 
 /** @param {HTMLElement} view @param {string} owner @param {string} name @param {string | undefined} ref @param {AbortSignal} signal */
