@@ -498,3 +498,13 @@ def test_an_erased_version_is_shown_and_waited_for_by_nobody(page: Page, site: S
     page.wait_for_timeout(500)
     assert asked == []
     _look(page, f"erased-{badge}")
+
+
+def test_a_star_that_the_hub_does_not_take_is_told(page: Page, site: Site) -> None:
+    _log_in_as(page, site, "lena")
+    page.route("**/star", lambda route: route.fulfill(status=429, json={"detail": "Too many at once."}))
+    page.goto(f"{site.url}/#/voices/anna/narrator")
+    star = page.get_by_role("button", name="Star")
+    star.click()
+    expect(page.locator("#status")).to_have_text("Too many at once.")
+    expect(star).to_have_attribute("aria-pressed", "false")

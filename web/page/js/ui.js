@@ -7,10 +7,15 @@ import { localised, t } from "./i18n.js";
 /** @param {unknown} error */
 export function problemCard(error) {
   const problem = error instanceof Problem ? error : null;
-  const [said, hint] = problem ? worded(problem) : [String(error instanceof Error ? error.message : error), ""];
   const closed = ["INVALID_TOKEN", "LOGIN_REQUIRED"].includes(problem?.reason || "");
-  const wayOn = closed ? h("a", { href: "#/login" }, t("loginFirst")) : hint;
-  return h("div.card.problem", { role: "alert" }, h("strong", {}, said), wayOn && h("p", {}, wayOn));
+  const wayOn = closed ? h("a", { href: "#/login" }, t("loginFirst")) : problem && worded(problem)[1];
+  return h("div.card.problem", { role: "alert" }, h("strong", {}, said(error)), wayOn && h("p", {}, wayOn));
+}
+
+/** What is wrong, in a line. @param {unknown} error */
+export function said(error) {
+  if (error instanceof Problem) return worded(error)[0];
+  return String(error instanceof Error ? error.message : error);
 }
 
 /** What is wrong and what to do: the hub's words, except for what the page knows better. @param {Problem} problem */

@@ -3,7 +3,7 @@
 import { Problem, call, follow, get, patiently, session, speech } from "../api.js";
 import { add, field, fill, h, select } from "../dom.js";
 import { LANGUAGES, has, localised, t } from "../i18n.js";
-import { announce, attempt, baseLine, player, repoPath, stateBadge, tagList } from "../ui.js";
+import { announce, attempt, baseLine, player, repoPath, said, stateBadge, tagList } from "../ui.js";
 import { likenessCard } from "./likeness.js";
 import { scanCard } from "./report.js";
 
@@ -46,7 +46,11 @@ function starButton(repo, path) {
     button.textContent = `${now.starred_by_caller ? "★" : "☆"} ${t(now.starred_by_caller ? "unstar" : "star")} · ${now.stars}`;
     button.onclick = async () => {
       if (!session()) return announce(t("loginFirst"));
-      show(await call(now.starred_by_caller ? "DELETE" : "PUT", `${path}/star`));
+      try {
+        show(await call(now.starred_by_caller ? "DELETE" : "PUT", `${path}/star`));
+      } catch (error) {
+        announce(said(error));
+      }
     };
   };
   show(repo);
