@@ -508,3 +508,12 @@ def test_a_star_that_the_hub_does_not_take_is_told(page: Page, site: Site) -> No
     star.click()
     expect(page.locator("#status")).to_have_text("Too many at once.")
     expect(star).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_search_that_failed_is_asked_again_by_the_same_button(page: Page, site: Site) -> None:
+    page.route("**/v1/search?*", lambda route: route.fulfill(status=503, json=AWAY), times=1)
+    page.goto(f"{site.url}/#/search/male%20narrator")
+    expect(page.get_by_role("alert")).to_contain_text(str(AWAY["detail"]))
+    page.get_by_role("button", name="Search", exact=True).click()
+    expect(page.locator(".hit").first).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)

@@ -43,7 +43,9 @@ function box(asked) {
   input.addEventListener("input", suggesting(input, known));
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
-    location.hash = address({ ...asked, query: input.value.trim() });
+    const wanted = address({ ...asked, query: input.value.trim() });
+    if (wanted === location.hash) dispatchEvent(new Event("hashchange")); // the same once more: the hub may have been away
+    else location.hash = wanted;
   };
   return h("form.searchbox", { role: "search", onsubmit: submit }, input, known, h("button.main", { type: "submit" }, t("search")));
 }
