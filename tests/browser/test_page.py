@@ -517,3 +517,20 @@ def test_a_search_that_failed_is_asked_again_by_the_same_button(page: Page, site
     page.get_by_role("button", name="Search", exact=True).click()
     expect(page.locator(".hit").first).to_be_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_text_of_ones_own_is_read_and_stays_the_transcript(page: Page, site: Site) -> None:
+    _seem_logged_in(page)
+    page.goto(f"{site.url}/#/make")
+    page.get_by_label("Transcript").fill("The ferry leaves at seven.")
+    page.get_by_role("button", name="Record").click()
+    expect(page.locator(".script")).to_have_text("The ferry leaves at seven.")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_label("Transcript")).to_have_value("The ferry leaves at seven.")
+    page.get_by_label("Transcript").fill("")
+    page.get_by_role("button", name="Record again").click()
+    expect(page.get_by_label("Transcript")).to_have_value(re.compile("^Every morning"))
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_label("Language").select_option("zh")
+    page.get_by_role("button", name="Record again").click()
+    expect(page.locator(".script")).to_contain_text("每天清晨")

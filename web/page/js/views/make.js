@@ -58,10 +58,10 @@ function recordingFields(chosen, language, transcript, signal) {
   };
   file.addEventListener("change", () => file.files?.[0] && take(file.files[0], file.files[0].name));
   const began = () => {
-    const text = PASSAGES[language.value] || "";
-    script.textContent = text || transcript.value;
+    const own = transcript.value.trim() && !Object.values(PASSAGES).includes(transcript.value);
+    if (!own) transcript.value = PASSAGES[language.value] || "";
+    script.textContent = transcript.value;
     reading.hidden = !script.textContent;
-    if (text) transcript.value = text;
     button.textContent = `■ ${t("stop")}`;
     fill(trouble);
   };
