@@ -60,6 +60,7 @@ class Cache:
         found = []
         for manifest in sorted((self.folder / "voices").glob(f"*/snapshots/*/{MANIFEST}")):
             owner, _, name = manifest.parents[2].name.partition("--")
+            owner = owner.replace("=", "-")
             try:
                 version = decode(Version, json.loads(manifest.read_text(encoding="utf-8")))
                 check_names(version)
@@ -71,8 +72,10 @@ class Cache:
         return found
 
     def voice(self, name: VoiceName) -> Path:
-        """The folder of one voice."""
-        return self.folder / "voices" / f"{name.owner}--{name.name}"
+        """The folder of one voice, and of no other: an owner whose own hyphens would hide where it ends has others."""
+        hides = "--" in name.owner or name.owner.endswith("-")
+        owner = name.owner.replace("-", "=") if hides else name.owner
+        return self.folder / "voices" / f"{owner}--{name.name}"
 
     def snapshot(self, name: VoiceName, version: str) -> Path:
         """The folder of one version."""

@@ -126,3 +126,14 @@ def test_on_the_command_line(cache: Cache) -> None:
     assert done.exit_code == 0, done.output
     assert "2 versions and 2 files are gone" in done.output
     assert "1 versions" in CliRunner().invoke(cli, ["cache", "ls"]).output
+
+
+def test_no_two_voices_share_a_folder(tmp_path: Path) -> None:
+    """`a/b--c` and `a--b/c` were one: who pulled both merged and spoke the one under the name of the other."""
+    cache = Cache(tmp_path)
+    names = [parse_name(text) for text in ("a/b--c", "a--b/c", "a-/b", "a/b-", "a-b/c")]
+    for number, name in enumerate(names):
+        cache.keep_version(name, Version(f"{number:032x}", name.owner, name.name))
+    assert [cache.find(name)[0].id for name in names] == [f"{number:032x}" for number in range(len(names))]
+    held_here = {(voice.owner, voice.name): version.id for voice, version in cache.versions()}
+    assert held_here == {(name.owner, name.name): f"{number:032x}" for number, name in enumerate(names)}
