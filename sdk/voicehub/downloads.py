@@ -161,10 +161,14 @@ def _receive(transport: Transport, wanted: Wanted, partial: Path, have: int, cou
         resumed = response.status_code == PARTIAL
         if have and not resumed:
             count(-have, False)
+        here = have if resumed else 0
         with _appending(partial, fresh=not resumed) as write:
             for piece in response.iter_raw():
                 write(piece)
                 count(len(piece), True)
+                here += len(piece)
+                if here > wanted.object.size > 0:  # no end in sight, and believed it will not be
+                    return
 
 
 @contextmanager

@@ -94,6 +94,15 @@ def test_wrong_bytes_are_refused_and_not_kept(hub: Hub, tmp_path: Path) -> None:
     assert not list(tmp_path.rglob(f"{wanted.object.digest}*"))
 
 
+def test_an_answer_without_end_does_not_fill_the_disk(hub: Hub, tmp_path: Path) -> None:
+    digest = "a" * 64
+    hub.objects[digest] = bytes(32 << 20)
+    wanted, kept = Wanted(ObjectRef(digest, 10), f"/v1/objects/{digest}"), list[int]()
+    with pytest.raises(DigestMismatch):
+        fetch_all(Transport(hub.url), Cache(tmp_path), [wanted], lambda done, _: kept.append(done))
+    assert max(kept) < 1 << 20
+
+
 def test_a_service_that_restarts_in_the_middle_is_waited_for(hub: Hub, tmp_path: Path) -> None:
     hub.json["/v1/me"] = {"name": "ann"}
     pauses: list[float] = []
