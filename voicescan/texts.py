@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from pathlib import PurePosixPath
 
 from voicescan.documents import parse_json, parse_yaml
@@ -9,6 +10,7 @@ from voicescan.findings import Finding, Place
 from voicescan.limits import MAX_DOCUMENT
 from voicescan.rules import found
 
+_BOM = codecs.BOM_UTF8
 _TEXT_ENDINGS = frozenset({".txt", ".md", ".list", ".lab", ".csv", ".tsv", ".srt", ".rst"})
 _TEXT_NAMES = frozenset({"license", "licence", "readme", "notice", "copying", "authors", "changelog"})
 
@@ -20,7 +22,7 @@ def read_document(view: memoryview, entry: str) -> tuple[str, tuple[Finding, ...
     name = PurePosixPath(entry.rsplit("!", 1)[-1].lower())
     start = bytes(view[:64]).lstrip(b" \t\r\n\xef\xbb\xbf")[:1]
     if start in (b"{", b"[") or name.suffix == ".json":
-        parse_json(bytes(view[: MAX_DOCUMENT + 1]), entry)
+        parse_json(bytes(view[: MAX_DOCUMENT + 1 + len(_BOM)]).removeprefix(_BOM), entry)
         return "json", ()
     if name.suffix in (".yaml", ".yml"):
         parse_yaml(bytes(view[: MAX_DOCUMENT + 1]), entry)

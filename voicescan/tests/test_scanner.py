@@ -157,3 +157,6 @@ def test_documents_are_read() -> None:
         "tags": ["a", 1, 2.5, True, None],
     }
     assert parse_json(b'{"a": [{"b": "\\""}]}', "a.json") == {"a": [{"b": '"'}]}
+    assert scan_bytes(b'\xef\xbb\xbf{"a": 1}', "a.json").verdict == "clean"  # as editors on Windows write it
+    long = b'\xef\xbb\xbf{"a": 1}'.ljust((512 << 10) + 4)
+    assert scan_bytes(long + b"more", "a.json").verdict != "clean"
