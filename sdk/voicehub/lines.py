@@ -49,7 +49,7 @@ class Line:
 def read_lines(path: Path) -> list[Line]:
     """Lines of a JSONL file (`{"text": …, "audio": …}`, files beside it) or of a text, one a line; UsageError."""
     found = []
-    for number, row in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    for number, row in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
         if not row.strip():
             continue
         try:

@@ -33,6 +33,13 @@ def test_a_text_has_a_line_a_row_and_jsonl_may_have_audio(tmp_path: Path) -> Non
     assert [line.audio for line in read_lines(spoken)] == [tmp_path / "a.wav", tmp_path / "b.wav"]
 
 
+def test_lines_as_editors_on_windows_write_them(tmp_path: Path) -> None:
+    for name, row in (("lines.txt", "你好。"), ("lines.jsonl", '{"text": "你好。"}')):
+        path = tmp_path / name
+        path.write_text(f"{row}\r\n", encoding="utf-8-sig")
+        assert read_lines(path) == [Line("你好。")]
+
+
 @pytest.mark.parametrize("content", ["", "[1]\n", '{"no": 1}\n', '{"text": "a"}\n{"text": "b", "audio": "b.wav"}\n'])
 def test_what_is_no_list_of_lines_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "lines.jsonl"
