@@ -104,9 +104,10 @@ def offers(context: Context, accept: str, decline: str, made: bool, withdraw: st
 @command
 def role(context: Context, voice: str, account: str | None, role: str | None) -> None:
     """List who has a role on VOICE, or give ACCOUNT a ROLE (none takes it back)."""
+    _check_role(account, role)
     with context.client() as client:
         if account:
-            client.access.grant(parse_name(voice), account, "" if role in (None, "none") else str(role))
+            client.access.grant(parse_name(voice), account, "" if role == "none" else str(role))
         found = client.access.collaborators(voice)
     context.out.answer(found)
     context.out.table(["ACCOUNT", "ROLE"], [[grant.account, grant.role] for grant in found])
@@ -160,12 +161,19 @@ def list_organisations(context: Context) -> None:
 @command
 def member(context: Context, organisation: str, account: str | None, role: str | None) -> None:
     """List the members of ORGANISATION, or give ACCOUNT a ROLE on all its voices (none ends that)."""
+    _check_role(account, role)
     with context.client() as client:
         if account:
-            client.access.join(organisation, account, "" if role in (None, "none") else str(role))
+            client.access.join(organisation, account, "" if role == "none" else str(role))
         found = client.access.members(organisation)
     context.out.answer(found)
     context.out.table(["ACCOUNT", "ROLE"], [[grant.account, grant.role] for grant in found])
+
+
+def _check_role(account: str | None, role: str | None) -> None:
+    """Who names an account wants to look, perhaps: no role is taken back that is not said to be."""
+    if account and role is None:
+        raise UsageError(f"Which role shall {account} have?", hint=f"Name one of {', '.join(_ROLES.choices)}.")
 
 
 def _tell(context: Context, repository: Repository) -> None:

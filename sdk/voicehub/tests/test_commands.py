@@ -176,6 +176,14 @@ def test_offers_that_one_has_made_are_listed(hub: Hub) -> None:
     assert [path for _, path, _ in hub.requests] == ["/v1/transfers?made=true"]
 
 
+@pytest.mark.parametrize("command", [("repo", "role", "ann/tale"), ("org", "member", "house")])
+def test_no_role_is_taken_back_that_is_not_said_to_be(hub: Hub, command: tuple[str, ...]) -> None:
+    asked = _run(*command, "bo", "--hub", hub.url)
+    assert asked.exit_code == 2
+    assert "none" in asked.stderr
+    assert hub.requests == []
+
+
 def test_words_that_the_hub_does_not_speak_are_told_in_one_line(hub: Hub, tmp_path: Path) -> None:
     command = ("say", "ann/tale", "Hello 你好 and Привет", "--on-hub", "-o", str(tmp_path / "x.wav"), "--hub", hub.url)
     assert _run(*command).stderr == ""
