@@ -31,8 +31,8 @@ def notifications(context: Context, unread: bool, read: bool, size: int) -> int:
     """Tell what happened to your voices and to those you watch. Exit code 1: nothing."""
     with context.client() as client:
         found = list(islice(client.community.notices(unread=unread), size))
-        if read:
-            client.community.mark_read()
+        if read and found:
+            client.community.mark_read(max(notice.number for notice in found))  # what came since is not shown here
     context.out.answer(found)
     context.out.table(["", "WHEN", "VOICE", "WHAT", "BY", ""], [_row(notice) for notice in found])
     return 0 if found else 1

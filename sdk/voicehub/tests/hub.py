@@ -29,6 +29,8 @@ class Hub:
         self.not_spoken: list[str] = []
         self.events: list[list[str]] = []
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.bodies: list[Any] = []
+        """Of POSTs."""
         self.sent_bytes = self.received_bytes = 0
         self.seconds_per_block = 0.0
         """How slow the line is."""
@@ -105,6 +107,7 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            hub.bodies.append(body)
             hub.requests.append((self.command, self.path, dict(self.headers.items())))
             if self.path in hub.json:
                 self._answer(201, hub.json[self.path])

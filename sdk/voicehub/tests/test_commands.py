@@ -184,6 +184,12 @@ def test_no_role_is_taken_back_that_is_not_said_to_be(hub: Hub, command: tuple[s
     assert hub.requests == []
 
 
+def test_only_what_was_there_to_read_is_marked_as_read(hub: Hub) -> None:
+    hub.json |= {"/v1/notifications": {"items": [{"number": 7}, {"number": 5}]}, "/v1/notifications/read": {}}
+    assert _run("notifications", "--read", "--hub", hub.url).exit_code == 0
+    assert hub.bodies == [{"up_to": 7}]
+
+
 def test_words_that_the_hub_does_not_speak_are_told_in_one_line(hub: Hub, tmp_path: Path) -> None:
     command = ("say", "ann/tale", "Hello 你好 and Привет", "--on-hub", "-o", str(tmp_path / "x.wav"), "--hub", hub.url)
     assert _run(*command).stderr == ""
