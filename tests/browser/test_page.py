@@ -534,3 +534,23 @@ def test_a_text_of_ones_own_is_read_and_stays_the_transcript(page: Page, site: S
     page.get_by_label("Language").select_option("zh")
     page.get_by_role("button", name="Record again").click()
     expect(page.locator(".script")).to_contain_text("每天清晨")
+
+
+def test_a_comment_begun_stays_when_the_version_goes_on(page: Page, site: Site) -> None:
+    page.add_init_script(HASTE)
+    _log_in_as(page, site, "mona")
+    state = ["exported"]
+    page.route(
+        "**/v1/repos/anna/narrator/versions/*",
+        lambda route: route.fulfill(json=route.fetch().json() | {"state": state[0]}),
+    )
+    page.route(
+        "**/versions/*/events",
+        lambda route: route.fulfill(content_type="text/event-stream", body=_event("state", {"state": state[0]}, 1)),
+    )
+    page.goto(f"{site.url}/#/voices/anna/narrator")
+    page.get_by_label("Write a comment").fill("Half of a sentence,")
+    state[0] = "published"
+    expect(page.locator(".title .state")).to_have_text("published")
+    expect(page.get_by_label("Write a comment")).to_have_value("Half of a sentence,")
+    expect(page.get_by_label("Write a comment")).to_be_focused()

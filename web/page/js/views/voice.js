@@ -19,10 +19,29 @@ export async function voiceView(view, owner, name, ref, signal) {
   const version = wanted ? await get(`${path}/versions/${encodeURIComponent(wanted)}`) : null;
   const about = h("div", {}, ...(version ? await aboutVersion(repo, version) : [h("p.card", {}, t("noneYet"))]));
   const side = h("div", {}, version && pullCard(repo), likenessCard(repo), versionsCard(repo, versions, version), commentsCard(path), reportCard(path));
+  const begun = written(view);
   fill(view, heading(repo, path, version), h("div.columns", {}, about, side));
+  begun();
   if (!version || FINAL.includes(version.state)) return;
   await follow(`${path}/versions/${version.id}/events`, (event, data) => event === "state" && data.state !== version.state, signal);
   await patiently(() => voiceView(view, owner, name, ref, signal), signal);
+}
+
+/** What puts back into a view shown anew what somebody was writing in it, and the cursor. @param {HTMLElement} view */
+function written(view) {
+  /** @returns {Array<HTMLInputElement | HTMLTextAreaElement>} */
+  const fields = () => [.../** @type {NodeListOf<HTMLInputElement>} */ (view.querySelectorAll("[name=comment], [name=reason]"))];
+  const kept = fields().map(({ name, value }) => ({ name, value }));
+  const focused = fields().find((field) => field === document.activeElement)?.name;
+  return () => {
+    for (const field of fields()) {
+      field.value = kept.find(({ name }) => name === field.name)?.value ?? "";
+      if (!field.value) continue;
+      const folded = field.closest("details");
+      if (folded) folded.open = true;
+      if (field.name === focused) field.focus();
+    }
+  };
 }
 
 /** @param {any} repo @param {string} path @param {any} version */
@@ -131,7 +150,7 @@ function versionsCard(repo, versions, current) {
 /** @param {string} path */
 function commentsCard(path) {
   const list = h("div");
-  const text = /** @type {HTMLTextAreaElement} */ (h("textarea", { maxlength: 5000, required: true, rows: 2 }));
+  const text = /** @type {HTMLTextAreaElement} */ (h("textarea", { name: "comment", maxlength: 5000, required: true, rows: 2 }));
   const button = /** @type {HTMLButtonElement} */ (h("button", { type: "submit" }, t("send")));
   const place = h("div");
   const show = (/** @type {any} */ comment) => h("div.comment", {}, h("strong", {}, comment.author), " ", h("span.small", {}, (comment.create_time || "").slice(0, 10)), h("p", {}, comment.text));
@@ -149,7 +168,7 @@ function commentsCard(path) {
 
 /** @param {string} path */
 function reportCard(path) {
-  const reason = /** @type {HTMLInputElement} */ (h("input", { maxlength: 2000, required: true }));
+  const reason = /** @type {HTMLInputElement} */ (h("input", { name: "reason", maxlength: 2000, required: true }));
   const button = /** @type {HTMLButtonElement} */ (h("button", { type: "submit" }, t("send")));
   const place = h("div");
   const submit = (/** @type {Event} */ event) => {
