@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from services.catalog.search.port import SearchIndex, open_index, rebuild
+from services.catalog.search.port import IndexLost, SearchIndex, open_index, rebuild
+from services.catalog.search.projection import Projection
+from services.catalog.search.snapshot import snapshot
+from services.common.database import Database
 from services.common.ids import new_id
 from tests.contract.search_privacy_suite import PrivacyContract
-from tests.contract.search_projection_suite import ProjectionContract, database
+from tests.contract.search_projection_suite import ProjectionContract, database, publish, shown
 from tests.contract.search_suite import QUERIES, VOICES, SearchContract, look
 from tests.engines.elasticsearch import Elasticsearch
 
@@ -39,6 +42,33 @@ class TestProjectionOnElasticsearch(ProjectionContract):
     @pytest.fixture
     def another(self, elasticsearch: Elasticsearch) -> Callable[[], SearchIndex]:
         return lambda: open_index(f"{elasticsearch.url}/test-{new_id()}")
+
+    @pytest.fixture
+    def replica(self, search_url: str) -> Iterator[SearchIndex]:
+        """The same index, of another process of the catalog."""
+        made = open_index(search_url)
+        yield made
+        made.close()
+
+    def test_of_two_rebuilds_at_once_the_later_answers_and_the_earlier_gives_up(
+        self, database: Database, index: SearchIndex, replica: SearchIndex
+    ) -> None:
+        voices = sorted(publish(database) for _ in range(4))
+        with database.read() as session:
+            changes = snapshot(session).changes
+        earlier, later = index.begin(), replica.begin()
+        earlier.apply(changes[:2])
+        later.apply(changes)
+        later.switch(4)
+        with pytest.raises(IndexLost):
+            earlier.apply(changes[2:])
+        with pytest.raises(IndexLost):
+            earlier.switch(4)
+        earlier.discard()
+        for one in (index, replica):
+            Projection(database, one).catch_up()
+            assert one.stamp()
+            assert shown(one) == voices
 
 
 class TestPrivacyOnElasticsearch(PrivacyContract):

@@ -16,10 +16,10 @@ from typing import Any
 
 from elasticsearch import NotFoundError
 
-from services.catalog.search.elastic_client import FILLING_SECONDS, connect, lost
+from services.catalog.search.elastic_client import FILLING_SECONDS, SECONDS, connect, lost
 from services.catalog.search.elastic_documents import LAYOUT, POSITION, SETTINGS, mapping, vector_field
 from services.catalog.search.elastic_queries import Body, condition, counted, exact, knn, near, ranked, scored
-from services.catalog.search.elastic_writing import ElasticFilling, keep_position, write
+from services.catalog.search.elastic_writing import ElasticFilling, filled_by, keep_position, write
 from services.catalog.search.lexicon import Facet, Lexicon, Units
 from services.catalog.search.port import Change, Filling, Found, Neighbour, Viewer, by_score
 from services.catalog.search.ranking import ENOUGH, NEAR_LEAST, Plan
@@ -58,7 +58,7 @@ class ElasticIndex:
 
     def apply(self, changes: Sequence[Change], position: int | None = None) -> None:
         """One bulk request; acknowledged writes are in the translog on disk, and visible."""
-        write(self._connection, self._alias, changes, self._lexicon, alias=True)
+        write(self._connection, self._alias, changes, self._lexicon, SECONDS, seen=True)
         if position is not None:
             keep_position(self._connection, self._alias, position)
 
@@ -66,7 +66,9 @@ class ElasticIndex:
         """A new index of a name that sorts after the older ones."""
         name = f"{self._alias}-{new_id()}"
         with self._connection.asking(FILLING_SECONDS) as client:
-            client.indices.create(index=name, mappings=mapping(self._stamp), settings=SETTINGS)
+            client.indices.create(
+                index=name, mappings=mapping(self._stamp), settings=SETTINGS, aliases={filled_by(name): {}}
+            )
         return ElasticFilling(self._connection, name, self._lexicon, self._switch)
 
     def frequencies(self, phrases: Sequence[Units]) -> tuple[Mapping[Units, int], int]:
@@ -152,13 +154,20 @@ class ElasticIndex:
         return any(one["mappings"] for one in found.values())
 
     def _switch(self, fresh: str, position: int) -> None:
-        """Moves the alias; the index that answered until now stays for the searches that are still in it."""
-        keep_position(self._connection, fresh, position)
+        """Moves the alias; the index that answered until now stays for the searches that are still in it.
+
+        What is older goes, also what another process still fills: that one then finds that this index is there.
+        """
+        keep_position(self._connection, filled_by(fresh), position)
         with self._connection.asking(FILLING_SECONDS) as client:
-            client.indices.refresh(index=fresh)
-            aliased = {name for name, one in self._all().items() if self._alias in one["aliases"]}
-            moves: list[Body] = [{"remove": {"index": name, "alias": self._alias}} for name in sorted(aliased)]
-            client.indices.update_aliases(actions=[*moves, {"add": {"index": fresh, "alias": self._alias}}])
+            try:
+                client.indices.refresh(index=fresh)
+                aliased = {name for name, one in self._all().items() if self._alias in one["aliases"]}
+                moves: list[Body] = [{"remove": {"index": name, "alias": self._alias}} for name in sorted(aliased)]
+                moves.append({"remove": {"index": fresh, "alias": filled_by(fresh)}})
+                client.indices.update_aliases(actions=[*moves, {"add": {"index": fresh, "alias": self._alias}}])
+            except NotFoundError as error:
+                raise lost() from error
             spent = [name for name in self._all() if name < fresh and name not in aliased]
             if spent:
                 client.indices.delete(index=",".join(spent), ignore_unavailable=True)

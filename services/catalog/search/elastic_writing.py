@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from elasticsearch import ConflictError, NotFoundError
 
-from services.catalog.search.elastic_client import FILLING_SECONDS, SECONDS, Connection, lost
+from services.catalog.search.elastic_client import FILLING_SECONDS, Connection, lost
 from services.catalog.search.elastic_documents import POSITION, Body, document
 from services.catalog.search.lexicon import Lexicon
 from services.catalog.search.port import Change
@@ -16,10 +16,12 @@ from services.common.errors import Unavailable
 _OLDER = 409
 
 
-def write(connection: Connection, index: str, changes: Sequence[Change], lexicon: Lexicon, alias: bool) -> None:
+def write(
+    connection: Connection, alias: str, changes: Sequence[Change], lexicon: Lexicon, seconds: float, *, seen: bool
+) -> None:
     """One bulk request, with the sequence as external version.
 
-    To an alias: seen when it returns; IndexLost if it names no index. What the engine refuses raises RuntimeError,
+    `seen` when it returns, or not. IndexLost if the alias names no index. What the engine refuses raises RuntimeError,
     after everything else is in.
     """
     if not changes:
@@ -28,8 +30,8 @@ def write(connection: Connection, index: str, changes: Sequence[Change], lexicon
     for change in sorted(changes, key=lambda change: change.sequence):
         versioned = {"_id": change.id, "version": change.sequence, "version_type": "external_gte"}
         operations += [{"index": versioned}, document(change, lexicon)]
-    with connection.asking(SECONDS if alias else FILLING_SECONDS) as client:
-        answer = client.bulk(index=index, operations=operations, require_alias=alias, refresh=alias)
+    with connection.asking(seconds) as client:
+        answer = client.bulk(index=alias, operations=operations, require_alias=True, refresh=seen)
     failed = [one["index"] for one in answer["items"] if one["index"]["status"] >= 300]
     refused = [one for one in failed if one["status"] != _OLDER]
     if any(one["error"]["type"] == "index_not_found_exception" for one in refused):
@@ -41,7 +43,7 @@ def write(connection: Connection, index: str, changes: Sequence[Change], lexicon
 
 
 def keep_position(connection: Connection, index: str, position: int) -> None:
-    """Notes where the index stands in the log; it never goes back."""
+    """Notes where the index stands in the log; it never goes back. IndexLost if the alias names no index."""
     with connection.asking() as client:
         try:
             client.index(
@@ -50,6 +52,7 @@ def keep_position(connection: Connection, index: str, position: int) -> None:
                 document={"private": True, "position": position},
                 version=position + 1,
                 version_type="external_gte",
+                require_alias=True,
             )
         except ConflictError:
             return  # another process is ahead
@@ -57,15 +60,20 @@ def keep_position(connection: Connection, index: str, position: int) -> None:
             raise lost() from error
 
 
+def filled_by(name: str) -> str:
+    """The alias of an index that is being filled: writing to it makes no new index where the old one was deleted."""
+    return f"{name}-filling"
+
+
 class ElasticFilling:
-    """A new index that the alias does not name yet."""
+    """A new index that the alias does not name yet. Another process that switches to a later one deletes it."""
 
     def __init__(self, connection: Connection, name: str, lexicon: Lexicon, switch: Callable[[str, int], None]) -> None:
         self._connection, self._name, self._lexicon, self._switch = connection, name, lexicon, switch
 
     def apply(self, changes: Sequence[Change]) -> None:
         """Lets changes in, unseen."""
-        write(self._connection, self._name, changes, self._lexicon, alias=False)
+        write(self._connection, filled_by(self._name), changes, self._lexicon, FILLING_SECONDS, seen=False)
 
     def switch(self, position: int) -> None:
         """Moves the alias."""
