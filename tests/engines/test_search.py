@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from elasticsearch import Elasticsearch as Client
 
 from services.catalog.search.port import IndexLost, SearchIndex, open_index, rebuild
 from services.catalog.search.projection import Projection
@@ -69,6 +70,33 @@ class TestProjectionOnElasticsearch(ProjectionContract):
             Projection(database, one).catch_up()
             assert one.stamp()
             assert shown(one) == voices
+
+    def test_an_older_index_that_cannot_be_deleted_stops_no_rebuild(
+        self, database: Database, index: SearchIndex, search_url: str, elasticsearch: Elasticsearch
+    ) -> None:
+        voice = publish(database)
+        projection = Projection(database, index)
+        for _ in range(2):
+            projection.rebuild()
+        with Client(elasticsearch.rest) as client:
+            older = min(client.indices.get(index=f"{search_url.rpartition('/')[2]}-*"))
+            client.indices.put_settings(index=older, settings={"index.blocks.read_only": True})
+            projection.rebuild()
+            projection.catch_up()
+            assert shown(index) == [voice]
+            client.indices.put_settings(index=older, settings={"index.blocks.read_only": None})
+        projection.rebuild()
+        assert shown(index) == [voice]
+
+    def test_an_index_that_answers_is_not_discarded(self, database: Database, index: SearchIndex) -> None:
+        voice = publish(database)
+        with database.read() as session:
+            page = snapshot(session)
+        filling = index.begin()
+        filling.apply(page.changes)
+        filling.switch(page.position)
+        filling.discard()  # as after a switch of which no answer came
+        assert shown(index) == [voice]
 
 
 class TestPrivacyOnElasticsearch(PrivacyContract):

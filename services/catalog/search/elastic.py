@@ -11,10 +11,11 @@ are added up anew in 64 bits from the names of the clauses that matched, as the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from elasticsearch import NotFoundError
+from elasticsearch import ApiError, NotFoundError
 
 from services.catalog.search.elastic_client import FILLING_SECONDS, SECONDS, connect, lost
 from services.catalog.search.elastic_documents import LAYOUT, POSITION, SETTINGS, mapping, vector_field
@@ -23,8 +24,10 @@ from services.catalog.search.elastic_writing import ElasticFilling, filled_by, k
 from services.catalog.search.lexicon import Facet, Lexicon, Units
 from services.catalog.search.port import Change, Filling, Found, Neighbour, Viewer, by_score
 from services.catalog.search.ranking import ENOUGH, NEAR_LEAST, Plan
+from services.common.errors import Unavailable
 from services.common.ids import new_id
 
+log = logging.getLogger(__name__)
 TIED = 100  # neighbours asked for beyond the limit, so that equal ones are ordered by id
 _SORTED = {"newest": "created", "stars": "stars", "downloads": "downloads", "mos": "mos"}
 _FLOAT = 1e-5  # what a sum in 32 bits may be off
@@ -168,9 +171,17 @@ class ElasticIndex:
                 client.indices.update_aliases(actions=[*moves, {"add": {"index": fresh, "alias": self._alias}}])
             except NotFoundError as error:
                 raise lost() from error
-            spent = [name for name in self._all() if name < fresh and name not in aliased]
-            if spent:
-                client.indices.delete(index=",".join(spent), ignore_unavailable=True)
+        self._clear(fresh, aliased)
+
+    def _clear(self, fresh: str, kept: Collection[str]) -> None:
+        """Deletes what is older than the index that answers now; what cannot be deleted stays until the next switch."""
+        try:
+            with self._connection.asking(FILLING_SECONDS) as client:
+                spent = [name for name in self._all() if name < fresh and name not in kept]
+                if spent:
+                    client.indices.delete(index=",".join(spent), ignore_unavailable=True)
+        except (ApiError, Unavailable) as error:
+            log.warning("an older search index was not deleted", extra={"detail": str(error)[:200]})
 
     def _all(self) -> Mapping[str, Any]:
         """The indexes of this alias by name, with their aliases."""

@@ -80,6 +80,8 @@ class ElasticFilling:
         self._switch(self._name, position)
 
     def discard(self) -> None:
-        """Deletes it; what an unreachable engine keeps of it goes with the next switch."""
-        with suppress(Unavailable), self._connection.asking(FILLING_SECONDS) as client:
-            client.indices.delete(index=self._name, ignore_unavailable=True)
+        """Deletes it, unless it answers; what an unreachable engine keeps of it goes with the next switch."""
+        with suppress(Unavailable, NotFoundError), self._connection.asking(FILLING_SECONDS) as client:
+            aliases = client.indices.get_alias(index=self._name)[self._name]["aliases"]
+            if filled_by(self._name) in aliases:
+                client.indices.delete(index=self._name, ignore_unavailable=True)
