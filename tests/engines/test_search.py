@@ -98,6 +98,40 @@ class TestProjectionOnElasticsearch(ProjectionContract):
         filling.discard()  # as after a switch of which no answer came
         assert shown(index) == [voice]
 
+    def test_what_was_applied_while_another_process_moved_the_alias_is_not_missing_afterwards(
+        self, database: Database, index: SearchIndex, replica: SearchIndex
+    ) -> None:
+        projection = Projection(database, index)
+        voices = [publish(database)]
+        projection.catch_up()
+        with database.read() as session:
+            page = snapshot(session)
+        filling = replica.begin()
+        filling.apply(page.changes)
+        voices.append(publish(database))
+        projection.catch_up()
+        filling.switch(page.position)  # and its process dies before it looks again
+        projection.catch_up()
+        assert shown(index) == sorted(voices)
+        voices.append(publish(database))
+        projection.catch_up()
+        assert shown(index) == sorted(voices)
+
+    def test_an_alias_that_names_two_indexes_is_mended(
+        self, database: Database, index: SearchIndex, search_url: str, elasticsearch: Elasticsearch
+    ) -> None:
+        voice = publish(database)
+        projection = Projection(database, index)
+        for _ in range(2):
+            projection.rebuild()
+        alias = search_url.rpartition("/")[2]
+        with Client(elasticsearch.rest) as client:
+            client.indices.put_alias(index=f"{alias}-*", name=alias)
+        with pytest.raises(IndexLost):
+            projection.catch_up()
+        projection.catch_up()
+        assert shown(index) == [voice]
+
 
 class TestPrivacyOnElasticsearch(PrivacyContract):
     pass

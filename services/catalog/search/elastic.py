@@ -15,7 +15,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from elasticsearch import ApiError, NotFoundError
+from elasticsearch import ApiError, BadRequestError, NotFoundError
 
 from services.catalog.search.elastic_client import FILLING_SECONDS, SECONDS, connect, lost
 from services.catalog.search.elastic_documents import LAYOUT, POSITION, SETTINGS, mapping, vector_field
@@ -58,12 +58,15 @@ class ElasticIndex:
                 return int(client.get(index=self._alias, id=POSITION)["_source"]["position"])
             except NotFoundError:
                 return 0
+            except BadRequestError as error:  # the alias names two: a process died while two moved it at once
+                raise lost() from error
 
     def apply(self, changes: Sequence[Change], position: int | None = None) -> None:
         """One bulk request; acknowledged writes are in the translog on disk, and visible."""
-        write(self._connection, self._alias, changes, self._lexicon, SECONDS, seen=True)
+        written = write(self._connection, self._alias, changes, self._lexicon, SECONDS, seen=True)
         if position is not None:
-            keep_position(self._connection, self._alias, position)
+            # Of the index that has them: another process may have moved the alias to one that has not.
+            keep_position(self._connection, written or self._alias, position, alias=not written)
 
     def begin(self) -> Filling:
         """A new index of a name that sorts after the older ones."""

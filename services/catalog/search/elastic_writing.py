@@ -18,14 +18,14 @@ _OLDER = 409
 
 def write(
     connection: Connection, alias: str, changes: Sequence[Change], lexicon: Lexicon, seconds: float, *, seen: bool
-) -> None:
-    """One bulk request, with the sequence as external version.
+) -> str:
+    """One bulk request, with the sequence as external version; answers the index that has it, empty for no changes.
 
     `seen` when it returns, or not. IndexLost if the alias names no index. What the engine refuses raises RuntimeError,
     after everything else is in.
     """
     if not changes:
-        return
+        return ""
     operations: list[Body] = []
     for change in sorted(changes, key=lambda change: change.sequence):
         versioned = {"_id": change.id, "version": change.sequence, "version_type": "external_gte"}
@@ -40,9 +40,10 @@ def write(
         raise Unavailable("The search engine is busy.", hint="Try again in a few seconds.", reason="SEARCH_UNAVAILABLE")
     if refused:
         raise RuntimeError(f"Elasticsearch refuses {len(refused)} entries, first {refused[0]}")
+    return str(answer["items"][0]["index"]["_index"])
 
 
-def keep_position(connection: Connection, index: str, position: int) -> None:
+def keep_position(connection: Connection, index: str, position: int, *, alias: bool = True) -> None:
     """Notes where the index stands in the log; it never goes back. IndexLost if the alias names no index."""
     with connection.asking() as client:
         try:
@@ -52,7 +53,7 @@ def keep_position(connection: Connection, index: str, position: int) -> None:
                 document={"private": True, "position": position},
                 version=position + 1,
                 version_type="external_gte",
-                require_alias=True,
+                require_alias=alias,
             )
         except ConflictError:
             return  # another process is ahead

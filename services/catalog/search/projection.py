@@ -89,12 +89,16 @@ class Projection:
         """Applies everything that was committed before this call; fills an index that is empty or outdated first."""
         if not self._filled:
             self._fill()
-        with _patiently(self._lock):
-            try:
+        try:
+            # Asked without the lock: an engine that hangs holds up one caller, and the others are told.
+            known, stands = self._position, self._index.position()
+            with _patiently(self._lock):
+                if stands < known:  # another process moved the alias to an index that has less than was applied here
+                    self._position = min(self._position, stands)
                 self._position = self._drain(self._position, self._apply)
-            except IndexLost:
-                self._filled = False
-                raise
+        except IndexLost:
+            self._filled = False
+            raise
 
     def rebuild(self) -> Rebuilt:
         """Fills a new index and lets it answer; searches are answered from the old one until then."""
