@@ -87,6 +87,17 @@ class PrivacyContract:
         assert _found(search, "bob") == []
         assert _everything(search, "bob") == before["eve"]
 
+    def test_an_embedding_of_another_length_takes_no_voice_away(self, database: Database, index: SearchIndex) -> None:
+        search = VoiceSearch(database, index, Projection(database, index))
+        shorter = {"speaker_embedding": [1.0, 0.0]}
+        publish(database, visibility=Visibility.PRIVATE, card=_card(0), figures=shorter, name="private")
+        for number in range(3):
+            publish(database, card=_card(number), figures=_figures(number), name=f"open-{number}")
+        found = search.similar(Identity(""), pb.ListSimilarVoicesRequest(owner="ann", name="open-0"))
+        assert sorted(hit.repository.name for hit in found.hits) == ["open-1", "open-2"]
+        alike = search.by_sound(Identity("ann"), pb.SearchBySoundRequest(embedding=[1.0, 0.0]))
+        assert [hit.repository.name for hit in alike.hits] == ["private"]
+
 
 def _found(search: VoiceSearch, who: str) -> list[str]:
     answer = search.search(Identity(who), pb.SearchVoicesRequest(query="persona:qzxwv", forks=True))

@@ -70,6 +70,22 @@ class Posting:
         return self._mask
 
 
+class Vectors:
+    """The embeddings of one length, and the row of each."""
+
+    def __init__(self, length: int) -> None:
+        self.values = np.zeros((64, length), np.float32)
+        self.rows: list[int] = []
+
+    def add(self, row: int, vector: NDArray[np.float32]) -> None:
+        """Adds the embedding of a row."""
+        count = len(self.rows)
+        if count == len(self.values):
+            self.values = np.concatenate([self.values, np.zeros_like(self.values)])
+        self.values[count] = vector
+        self.rows.append(row)
+
+
 class Columns:
     """All entries. Not for several threads at once: its owner holds a lock."""
 
@@ -85,8 +101,7 @@ class Columns:
         self.rows_of_principal: dict[str, list[int]] = {}
         self.postings: dict[Facet, Posting] = {}
         self.end = 0
-        self._vectors = np.zeros((0, 0), np.float32)
-        self._vector_rows: list[int] = []
+        self._vectors: dict[int, Vectors] = {}
 
     def add(self, entry: Entry) -> None:
         """Adds a row; an older row of the same id dies."""
@@ -104,7 +119,8 @@ class Columns:
         for facet in entry.facets:
             self.postings.setdefault(facet, Posting()).add(row)
         if entry.embedding:
-            self._add_vector(row, np.frombuffer(entry.embedding, np.float32))
+            vector = np.frombuffer(entry.embedding, np.float32)
+            self._vectors.setdefault(len(vector), Vectors(len(vector))).add(row, vector)
         self.end = max(self.end, row + 1)
 
     def remove(self, id_: str) -> int | None:
@@ -144,24 +160,14 @@ class Columns:
 
     def similar(self, embedding: Sequence[float], seen: NDArray[np.bool_]) -> tuple[Rows, NDArray[np.float32]]:
         """The rows with an embedding among those seen, and the cosine of each: an exact scan."""
-        rows = np.asarray(self._vector_rows, np.int64)
-        if not len(rows) or self._vectors.shape[1] != len(embedding):
+        alike = self._vectors.get(len(embedding))
+        if alike is None:
             return np.empty(0, np.int64), np.empty(0, np.float32)
+        rows = np.asarray(alike.rows, np.int64)
         admitted = seen[rows]
-        vectors = self._vectors[: len(rows)]
+        vectors = alike.values[: len(rows)]
         cosines = (vectors if admitted.all() else vectors[admitted]) @ np.asarray(embedding, np.float32)
         return rows[admitted], cosines
-
-    def _add_vector(self, row: int, vector: NDArray[np.float32]) -> None:
-        if not self._vectors.size:
-            self._vectors = np.zeros((64, len(vector)), np.float32)
-        if len(vector) != self._vectors.shape[1]:
-            return
-        count = len(self._vector_rows)
-        if count == len(self._vectors):
-            self._vectors = np.concatenate([self._vectors, np.zeros_like(self._vectors)])
-        self._vectors[count] = vector
-        self._vector_rows.append(row)
 
     def _reach(self, count: int) -> None:
         while count > self._capacity:
