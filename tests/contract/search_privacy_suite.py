@@ -98,6 +98,15 @@ class PrivacyContract:
         alike = search.by_sound(Identity("ann"), pb.SearchBySoundRequest(embedding=[1.0, 0.0]))
         assert [hit.repository.name for hit in alike.hits] == ["private"]
 
+    def test_an_embedding_that_no_engine_takes_stops_no_search(self, database: Database, index: SearchIndex) -> None:
+        search = VoiceSearch(database, index, Projection(database, index))
+        longer = {"speaker_embedding": [1.0] * 5000}
+        publish(database, card=_card(0), figures=longer, name="longer")
+        publish(database, card=_card(1), figures=_figures(1), name="open")
+        assert search.search(Identity(""), pb.SearchVoicesRequest()).total == 2
+        found = search.similar(Identity(""), pb.ListSimilarVoicesRequest(owner="ann", name="longer"))
+        assert found.unavailable
+
 
 def _found(search: VoiceSearch, who: str) -> list[str]:
     answer = search.search(Identity(who), pb.SearchVoicesRequest(query="persona:qzxwv", forks=True))

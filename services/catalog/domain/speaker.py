@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 FIGURE = "speaker_embedding"
+LONGEST = 4096  # numbers of an embedding; Elasticsearch takes no more
 TOO_CLOSE = 0.85
 """Cosine from which a voice comes too close to a protected one.
 
@@ -17,9 +18,12 @@ and at 0.47 to 0.79. So nobody else was taken for the person, and of 5 s clips 4
 
 
 def embedding_of(figures: Mapping[str, Any]) -> tuple[float, ...]:
-    """The speaker embedding among a version's figures, scaled to length 1; empty where nobody measured one."""
+    """The speaker embedding among a version's figures, scaled to length 1; empty where nobody measured one.
+
+    A figure may also come with a push, whatever its author wrote: what is too long counts as none.
+    """
     told = figures.get(FIGURE)
-    if not isinstance(told, list) or not all(isinstance(one, int | float) for one in told):
+    if not isinstance(told, list) or len(told) > LONGEST or not all(isinstance(one, int | float) for one in told):
         return ()
     return scaled(told)
 

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from services.catalog import messages, paging
-from services.catalog.domain.speaker import scaled
+from services.catalog.domain.speaker import LONGEST, scaled
 from services.catalog.search.finding import find, planned, prepare
 from services.catalog.search.forks import Collapsed, collapse
 from services.catalog.search.highlight import highlights
@@ -38,7 +38,6 @@ from services.stubs.voicehub.catalog.v1 import catalog_pb2 as pb
 MAX_HITS = 1000
 KEPT_RANKINGS = 256
 MAX_SIMILAR = 50
-MAX_LENGTH = 4096  # numbers of an embedding
 NO_EMBEDDING = (
     "This voice has no speaker embedding: its version carries no figure `speaker_embedding`, which a hub with the "
     "trainer extra measures."
@@ -121,7 +120,7 @@ class VoiceSearch:
         query = self._understood(request.query)
         size = min(paging.page_size(request.size), MAX_SIMILAR)
         embedding = scaled(request.embedding)
-        if not embedding or len(embedding) > MAX_LENGTH:
+        if not embedding or len(embedding) > LONGEST:
             raise Invalid("This is no speaker embedding.", hint="Send the one that the trainer measured of a clip.")
         with self._projection.current(), self._database.read() as session:
             ranked = self._alike(embedding, query, identity, size)
