@@ -38,6 +38,11 @@ def test_a_digit_makes_no_chinese_of_english_words(text: str, values: set[str]) 
     assert {facet.value for facet in understand(text, LEXICON).facets} == values
 
 
+def test_wintery_is_no_slip_for_winery() -> None:
+    (phrase,) = understand("a wintery tale", LEXICON).topics
+    assert LEXICON.topics[phrase] == (Facet("topic", "winter"),)
+
+
 def test_only_syllables_have_tones() -> None:
     assert all(map(toned, ("jyut6jyu5", "yue4yu3", "lao3", "lv4", "lüe4", "m4", "ng5", "saa1", "zhuang4", "lao3ren")))
     assert not any(map(toned, ("v2", "mp3", "gpt4", "ps5", "lao", "lao7", "4k", "live2d")))
