@@ -24,10 +24,28 @@ def values(query: Query) -> tuple[set[str], set[str]]:
         ("male, nothing like hoarse", {"male"}, {"hoarse"}),
         ("anyone but the elderly, male", {"male"}, {"senior"}),
         ("deep, except hoarse", {"deep"}, {"hoarse"}),
+        ("I hate whispery ASMR stuff", set(), {"whisper"}),
+        ("I can't stand hoarse voices", set(), {"hoarse"}),
+        ("she cannot be old", {"female"}, {"senior"}),
+        ("讨厌沙哑的声音，要男声", {"male"}, {"hoarse"}),
+        ("最受不了沙哑 男声", {"male"}, {"hoarse"}),
+        ("我憎沙啞，要女聲", {"female"}, {"hoarse"}),
     ],
 )
 def test_signs_of_denial(text: str, wanted: set[str], unwanted: set[str]) -> None:
     assert values(understand(text, LEXICON)) == (wanted, unwanted)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("the villain you love to hate", {"villain"}),
+        ("让人讨厌的反派", {"villain"}),
+        ("讨厌鬼 女声", {"female"}),
+    ],
+)
+def test_what_is_hated_by_others_is_asked_for(text: str, wanted: set[str]) -> None:
+    assert values(understand(text, LEXICON)) == (wanted, set())
 
 
 @pytest.mark.parametrize(
