@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from services.catalog.search.port import SearchIndex, open_index, rebuild
+from services.catalog.search.port import Change, SearchIndex, open_index, rebuild
 from tests.contract.search_privacy_suite import PrivacyContract
 from tests.contract.search_projection_suite import ProjectionContract, database
 from tests.contract.search_suite import VOICES, SearchContract, look, put, voice
@@ -42,6 +44,23 @@ class TestSqlite(SearchContract):
             for number, word in [*enumerate(words), (90, "zorilla")]:
                 found = [hit.id for hit in look(one, f'"{word}"').hits]
                 assert found == ([] if number == 0 else [voice(number).id]), word
+        again.close()
+
+    def test_stars_take_no_memory_however_often_they_change(self, tmp_path: Path, index: SearchIndex) -> None:
+        voices = [voice(n, embedding=(1 / 16,) * 256, stars=0) for n in range(20)]
+        rebuild(index, voices)
+        tracemalloc.start()
+        try:
+            before, _ = tracemalloc.get_traced_memory()
+            for stars in range(1, 101):
+                index.apply([Change(v.id, 1000 * stars + n, replace(v, stars=stars + n)) for n, v in enumerate(voices)])
+            after, _ = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert after - before < 1_000_000  # 2,000 rows with an embedding are more than 2 MB
+        again = open_index(f"sqlite:///{tmp_path / 'search.sqlite'}")
+        for one in (index, again):
+            assert [hit.id for hit in look(one, "stars:>100", order="stars").hits] == [v.id for v in voices[:0:-1]]
         again.close()
 
 

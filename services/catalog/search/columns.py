@@ -1,6 +1,7 @@
 """The entries of the embedded index in memory, by column: facets as postings, numbers and embeddings as arrays.
 
-An entry that changes gets a new row and its old row dies, so that postings only ever grow at their end and stay sorted.
+An entry that changes gets a new row and its old row dies, so that postings only ever grow at their end and stay sorted;
+one of which only numbers change keeps its row.
 """
 
 from __future__ import annotations
@@ -104,15 +105,17 @@ class Columns:
         self._vectors: dict[int, Vectors] = {}
 
     def add(self, entry: Entry) -> None:
-        """Adds a row; an older row of the same id dies."""
-        self.remove(entry.id)
-        self._reach(entry.row + 1)
+        """Adds a row; an older row of the same id dies. In the row that it has an entry differs in its numbers only."""
         row = entry.row
+        self._reach(row + 1)
+        for name, value in entry.numbers.items():
+            self.numbers[name][row] = value
+        if self.row_of.get(entry.id) == row:
+            return
+        self.remove(entry.id)
         self.ids[row], self.families[row] = entry.id, entry.family
         self.labels[row] = f"{entry.owner}/{entry.name}"
         self.alive[row], self.public[row] = True, not entry.private
-        for name, value in entry.numbers.items():
-            self.numbers[name][row] = value
         self.row_of[entry.id] = row
         for principal in entry.principals if entry.private else ():
             self.rows_of_principal.setdefault(principal, []).append(row)

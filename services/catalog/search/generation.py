@@ -32,12 +32,18 @@ CREATE VIRTUAL TABLE texts_{g} USING fts5(title, body, columnsize = 0, tokenize 
 _TABLES = ("entries", "sequences", "texts")
 _KNOWN = "SELECT sequence FROM sequences_{g} WHERE id = ?"
 _KNOW = "INSERT OR REPLACE INTO sequences_{g} VALUES (?, ?)"
+_KEPT = (
+    "SELECT number, id, owner, name, family, private, facets, embedding, principals, title, body"
+    " FROM entries_{g} JOIN texts_{g} ON texts_{g}.rowid = number WHERE id = ?"
+)
+_RENUMBER = "UPDATE entries_{g} SET numbers = ? WHERE number = ?"
 _REMOVE = "DELETE FROM entries_{g} WHERE id = ? RETURNING number"
 _REMOVE_TEXT = "DELETE FROM texts_{g} WHERE rowid = ?"
 _INSERT = (
     "INSERT INTO entries_{g}(id, owner, name, family, private, numbers, facets, embedding, principals)"
     " VALUES (?,?,?,?,?,?,?,?,?)"
 )
+_NUMBERS = 5  # place of the numbers among what is inserted
 _INSERT_TEXT = "INSERT INTO texts_{g}(rowid, title, body) VALUES (?,?,?)"
 _ALL = (
     "SELECT number, id, owner, name, family, private, numbers, facets, embedding, principals"
@@ -93,8 +99,7 @@ class Generation:
             if self._known(change.id) > change.sequence:
                 continue
             self._run(_KNOW, change.id, change.sequence)
-            self._remove(change.id)
-            done.append((change.id, self._insert(one, one.entry) if one.entry else None))
+            done.append((change.id, self._put(one)))
         return done
 
     def follow(self, done: Iterable[tuple[str, Entry | None]]) -> None:
@@ -126,6 +131,21 @@ class Generation:
     def _known(self, id_: str) -> int:
         found = self._run(_KNOWN, id_).fetchone()
         return int(found[0]) if found else -1
+
+    def _put(self, one: Prepared) -> Entry | None:
+        """Writes an entry, or takes it out; stars and downloads change often, and take no new row."""
+        row = self._row_of_alike(one)
+        if row and one.entry:
+            self._run(_RENUMBER, one.row[_NUMBERS], row)
+            return one.entry.at(row)
+        self._remove(one.change.id)
+        return self._insert(one, one.entry) if one.entry else None
+
+    def _row_of_alike(self, one: Prepared) -> int:
+        """The row of an entry that differs in nothing but its numbers; 0 if there is none."""
+        row, *kept = self._run(_KEPT, one.change.id).fetchone() or (0,)
+        told = [*one.row[:_NUMBERS], *one.row[_NUMBERS + 1 :], *one.texts]
+        return int(row) if kept == told else 0
 
     def _remove(self, id_: str) -> None:
         for (number,) in self._run(_REMOVE, id_).fetchall():
