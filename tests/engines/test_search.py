@@ -15,7 +15,7 @@ from services.common.database import Database
 from services.common.ids import new_id
 from tests.contract.search_privacy_suite import PrivacyContract
 from tests.contract.search_projection_suite import ProjectionContract, database, publish, shown
-from tests.contract.search_suite import QUERIES, VOICES, SearchContract, look
+from tests.contract.search_suite import QUERIES, VOICES, SearchContract, look, put, voice
 from tests.engines.elasticsearch import Elasticsearch
 
 __all__ = ["database"]
@@ -37,6 +37,17 @@ class TestElasticsearch(SearchContract):
             for order in ("relevance", "newest", "stars", "downloads", "mos"):
                 assert look(index, text, order=order) == look(embedded, text, order=order), (text, order)
         embedded.close()
+
+    def test_embeddings_of_more_lengths_than_a_mapping_has_fields_for_stop_no_change(
+        self, index: SearchIndex, search_url: str, elasticsearch: Elasticsearch
+    ) -> None:
+        rebuild(index, [])
+        many = {f"of_{n}": {"type": "dense_vector", "dims": n, "similarity": "cosine"} for n in range(8, 988)}
+        with Client(elasticsearch.rest) as client:
+            vectors = {"vectors": {"type": "object", "dynamic": True, "properties": many}}
+            client.indices.put_mapping(index=search_url.rpartition("/")[2], properties=vectors)
+        put(index, [voice(n, embedding=(1.0, *[0.0] * (990 + n))) for n in range(12)])
+        assert look(index, "").total == 12
 
 
 class TestProjectionOnElasticsearch(ProjectionContract):

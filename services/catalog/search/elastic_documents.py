@@ -14,7 +14,13 @@ LAYOUT = 4
 POSITION = " position"
 """Id of the document that keeps the index's position in the log, which nobody sees. No voice has an id that begins with
 a space: those of the hub are letters and digits, those of a judged set lose theirs."""
-SETTINGS: Body = {"number_of_shards": 1, "auto_expand_replicas": "0-1", "refresh_interval": "-1"}
+SETTINGS: Body = {
+    "number_of_shards": 1,
+    "auto_expand_replicas": "0-1",
+    "refresh_interval": "-1",
+    # Embeddings of a thousand lengths are more fields than a mapping takes; of the next one the voice is kept without.
+    "mapping.total_fields.ignore_dynamic_beyond_limit": True,
+}
 _NUMBERS = ("stars", "mos", "downloads", "created", "standing", "rank")
 _KEYWORDS = ("id", "owner", "label", "name", "family", "facets", "principals")
 
