@@ -24,7 +24,7 @@ def values(query: Query) -> tuple[set[str], set[str]]:
         ("male, nothing like hoarse", {"male"}, {"hoarse"}),
         ("anyone but the elderly, male", {"male"}, {"senior"}),
         ("deep, except hoarse", {"deep"}, {"hoarse"}),
-        ("I hate whispery ASMR stuff", set(), {"whisper"}),
+        ("I hate whispery ASMR stuff", set(), {"whisper", "asmr"}),
         ("I can't stand hoarse voices", set(), {"hoarse"}),
         ("she cannot be old", {"female"}, {"senior"}),
         ("讨厌沙哑的声音，要男声", {"male"}, {"hoarse"}),
