@@ -10,11 +10,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from voicehub.cache import MANIFEST, Cache
+from voicehub.cache import Cache
 from voicehub.client import Client
 from voicehub.errors import VoiceHubError
 from voicehub.models import Base
-from voicehub.names import VoiceName, parse_name
+from voicehub.names import VoiceName
 
 if TYPE_CHECKING:
     from voicehub.saying import Speaker
@@ -110,9 +110,8 @@ def check_speech(cache: Cache, samples: Path, bases: Sequence[Base] = ()) -> Ite
 
 def pulled_voices(cache: Cache) -> list[VoiceName]:
     """The voices in the cache that can speak."""
-    found = sorted((cache.folder / "voices").glob(f"*/snapshots/*/{MANIFEST}"))
-    folders = [path.parent for path in found if (path.parent / "onnx" / "bundle.json").exists()]
-    return [parse_name(f"{folder.parents[1].name.replace('--', '/', 1)}@{folder.name}") for folder in folders]
+    pulled = (name for name, _ in cache.versions())
+    return [name for name in pulled if (cache.snapshot(name, name.ref) / "onnx" / "bundle.json").exists()]
 
 
 def _speak(speaker: Speaker, name: VoiceName, language: str, samples: Path) -> Check:

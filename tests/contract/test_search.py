@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -9,12 +11,15 @@ from pathlib import Path
 
 import pytest
 
+from services.catalog.search import evaluate, judged
 from services.catalog.search.port import Change, SearchIndex, open_index, rebuild
 from tests.contract.search_privacy_suite import PrivacyContract
 from tests.contract.search_projection_suite import ProjectionContract, database
 from tests.contract.search_suite import VOICES, SearchContract, look, put, voice
 
 __all__ = ["database"]
+LEAST_OF_OTHERS = {5: 0.8, 6: 0.825, 7: 0.76}  # of the requests not looked at in tests/data/relevance
+OTHERS = Path(__file__).parents[1] / "data" / "relevance"
 
 
 @pytest.fixture
@@ -46,9 +51,22 @@ class TestSqlite(SearchContract):
                 assert found == ([] if number == 0 else [voice(number).id]), word
         again.close()
 
+    @pytest.mark.parametrize("number", LEAST_OF_OTHERS)
+    def test_relevance_of_what_others_asked(self, index: SearchIndex, number: int, tmp_path: Path) -> None:
+        for name in ("records", "queries"):
+            lines = gzip.decompress((OTHERS / f"{number}-{name}.jsonl.gz").read_bytes())
+            (tmp_path / f"{name}.jsonl").write_bytes(lines)
+        asked = judged.read_queries(tmp_path / "queries.jsonl")
+        kept = [query for query in asked if hashlib.sha256(query.text.encode()).digest()[0] % 2 == 0]
+        rebuild(index, judged.read_records(tmp_path / "records.jsonl"))
+        figures = evaluate.measure(evaluate.rankings(index, kept), kept)
+        assert len(kept) > 90
+        assert figures["ndcg@10"] >= LEAST_OF_OTHERS[number], figures
+
     def test_stars_take_no_memory_however_often_they_change(self, tmp_path: Path, index: SearchIndex) -> None:
         voices = [voice(n, embedding=(1 / 16,) * 256, stars=0) for n in range(20)]
         rebuild(index, voices)
+        index.apply([Change(v.id, 1, v) for v in voices])  # what is opened once
         tracemalloc.start()
         try:
             before, _ = tracemalloc.get_traced_memory()

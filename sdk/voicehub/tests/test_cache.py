@@ -8,6 +8,7 @@ from blake3 import blake3
 from click.testing import CliRunner
 
 from voicehub.cache import Cache
+from voicehub.checking import pulled_voices
 from voicehub.cli.main import cli
 from voicehub.models import File, ObjectRef, Tensor, Version
 from voicehub.names import parse_name
@@ -137,3 +138,7 @@ def test_no_two_voices_share_a_folder(tmp_path: Path) -> None:
     assert [cache.find(name)[0].id for name in names] == [f"{number:032x}" for number in range(len(names))]
     held_here = {(voice.owner, voice.name): version.id for voice, version in cache.versions()}
     assert held_here == {(name.owner, name.name): f"{number:032x}" for number, name in enumerate(names)}
+    speaks = cache.snapshot(names[1], f"{1:032x}") / "onnx" / "bundle.json"
+    speaks.parent.mkdir()
+    speaks.touch()
+    assert [(name.owner, name.name, name.ref) for name in pulled_voices(cache)] == [("a--b", "c", f"{1:032x}")]

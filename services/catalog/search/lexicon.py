@@ -159,9 +159,11 @@ class Lexicon:
         for start, unit in enumerate(clause):
             for length in self.topic_lengths.get(unit, ()):
                 phrase = tuple(clause[start : start + length])
-                whole = _whole(start, start + length, inside) or _is_head(phrase, start + length, inside)
-                if phrase in self.topics and start + length > end and whole:
-                    end = start + length
+                stop = start + length
+                if phrase not in self.topics or stop <= end:
+                    continue
+                if _whole(start, stop, inside) or _is_head(phrase, stop, inside):
+                    end = stop
                     yield start, phrase
                     break
 

@@ -46,7 +46,8 @@ class SqliteIndex:
 
     def position(self) -> int:
         """As it was committed with the changes."""
-        return int(self._told(_POSITION) or 0)
+        with self._lock:  # a read that is under way forbids that tables are dropped
+            return self._position()
 
     def apply(self, changes: Sequence[Change], position: int | None = None) -> None:
         """Lets changes in, in one transaction with the position."""
@@ -55,7 +56,7 @@ class SqliteIndex:
             with self._transaction():
                 done = self._live.write(ready)
                 if position is not None:
-                    self._tell(_POSITION, str(max(position, self.position())))
+                    self._tell(_POSITION, str(max(position, self._position())))
             self._live.follow(done)
 
     def begin(self) -> Filling:
@@ -155,6 +156,9 @@ class SqliteIndex:
         with self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             yield
+
+    def _position(self) -> int:
+        return int(self._told(_POSITION) or 0)
 
     def _told(self, name: str) -> str:
         row = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()

@@ -42,6 +42,9 @@ def test_signs_of_denial(text: str, wanted: set[str], unwanted: set[str]) -> Non
         ("the villain you love to hate", {"villain"}),
         ("让人讨厌的反派", {"villain"}),
         ("讨厌鬼 女声", {"female"}),
+        ("甜到受不了的女声", {"sweet", "female"}),
+        ("温柔得让人受不了", {"gentle"}),
+        ("不讨厌的女声", {"female"}),
     ],
 )
 def test_what_is_hated_by_others_is_asked_for(text: str, wanted: set[str]) -> None:

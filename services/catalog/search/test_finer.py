@@ -81,3 +81,16 @@ def test_what_a_voice_is_not_fit_for_it_is_not_found_by(prose: str) -> None:
 )
 def test_ages_between_two_tens(said: str, age: str) -> None:
     assert Facet("age", age) in understand(said, LEXICON).facets
+
+
+def test_works_that_belong_to_nobody_are_no_licence_of_the_voice() -> None:
+    assert {"license:cc0-1.0", "commercial:yes"}.isdisjoint(read("Reads public domain classics."))
+    assert "license:cc0-1.0" in read("Dedicated to the public domain.")
+    assert Facet("license", "cc0-1.0") in understand("public domain audiobook reader", LEXICON).facets
+
+
+@pytest.mark.parametrize("text", ["thick Scottish accent", "把声音压低一点", "语气要得体", "阿拉斯加"])
+def test_parts_of_other_words_are_no_voice_and_no_dialect(text: str) -> None:
+    query = understand(text, LEXICON)
+    assert Facet("timbre", "thick") not in query.facets
+    assert not query.hints

@@ -197,6 +197,8 @@ def _groups(admin: Any, prefix: str) -> Mapping[str, tuple[Collection[str], Mapp
     described = admin.describe_groups(names) if names else {}
     found = {}
     for name, offsets in committed.items():
+        if described[name].get("error"):  # of a group that moves no members are told
+            raise KafkaError(f"the group {name} cannot be read now: {described[name]['error']}")
         told = [member["member_metadata"] for member in described[name]["members"]]
         heard = {topic for one in told if one for topic in one["topics"]}  # while a group forms they say nothing
         found[name] = (heard.union(partition.topic for partition in offsets), offsets)

@@ -114,8 +114,8 @@ class FolderStore:
                 raise
 
     def _remove_left(self) -> None:
-        """Removes the files of puts whose process is gone: nobody holds their lock."""
-        with _locked(self._incoming, fcntl.LOCK_EX):
+        """Removes the files of puts whose process is gone: nobody holds their lock. Without locks it removes none."""
+        with suppress(OSError), _locked(self._incoming, fcntl.LOCK_EX):
             for path in self._incoming.iterdir():
                 with suppress(OSError), path.open("r+b") as file:  # has its name by now, or is somebody's still
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

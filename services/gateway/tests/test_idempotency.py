@@ -124,7 +124,7 @@ def test_what_a_lost_gateway_may_have_done_is_not_done_again(gateway: Gateway, a
 
     with ThreadPoolExecutor(1) as pool:
         lost = pool.submit(report)  # to a gateway that ends before it is answered
-        while not gateway.world.requests:
+        while not gateway.world.requests and not lost.done():
             time.sleep(0.01)
         under_way = gateway.json("POST", path, body, token, Idempotency_Key="k")
         assert (under_way.status_code, under_way.get_json()["reason"]) == (409, "IDEMPOTENCY_IN_FLIGHT")

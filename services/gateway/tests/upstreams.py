@@ -174,7 +174,7 @@ class Catalog(catalog_grpc.CatalogServiceServicer):
         self.world.repository(request.owner, request.name)
         self.world.requests.append(request)
         if request.reason == "wait":
-            self.world.waiting.wait(10)
+            self.world.waiting.wait(60)
         return catalog.ReportRepositoryResponse(report_id="f" * 32)
 
     def ListRepositories(
