@@ -85,10 +85,7 @@ class TestProjectionOnElasticsearch(ProjectionContract):
     def test_an_older_index_that_cannot_be_deleted_stops_no_rebuild(
         self, database: Database, index: SearchIndex, search_url: str, elasticsearch: Elasticsearch
     ) -> None:
-        voice = publish(database)
-        projection = Projection(database, index)
-        for _ in range(2):
-            projection.rebuild()
+        voice, projection = _rebuilt_twice(database, index)
         with Client(elasticsearch.rest) as client:
             older = min(client.indices.get(index=f"{search_url.rpartition('/')[2]}-*"))
             client.indices.put_settings(index=older, settings={"index.blocks.read_only": True})
@@ -131,10 +128,7 @@ class TestProjectionOnElasticsearch(ProjectionContract):
     def test_an_alias_that_names_two_indexes_is_mended(
         self, database: Database, index: SearchIndex, search_url: str, elasticsearch: Elasticsearch
     ) -> None:
-        voice = publish(database)
-        projection = Projection(database, index)
-        for _ in range(2):
-            projection.rebuild()
+        voice, projection = _rebuilt_twice(database, index)
         alias = search_url.rpartition("/")[2]
         with Client(elasticsearch.rest) as client:
             client.indices.put_alias(index=f"{alias}-*", name=alias)
@@ -146,3 +140,12 @@ class TestProjectionOnElasticsearch(ProjectionContract):
 
 class TestPrivacyOnElasticsearch(PrivacyContract):
     pass
+
+
+def _rebuilt_twice(database: Database, index: SearchIndex) -> tuple[str, Projection]:
+    """A voice, and the projection of an index before which there is an older one."""
+    voice = publish(database)
+    projection = Projection(database, index)
+    for _ in range(2):
+        projection.rebuild()
+    return voice, projection

@@ -47,7 +47,7 @@ def remove_collaborator(session: Session, identity: Identity, request: pb.Remove
 def create_organisation(session: Session, identity: Identity, name: str) -> OrganisationRow:
     """A new organisation led by the caller; the gateway has reserved its name among those of accounts."""
     account = require_account(identity)
-    if session.get(OrganisationRow, name) is not None:
+    if people.is_organisation(session, name):
         raise Conflict(f"The name {name} is taken.", hint="Choose another name.", reason="NAME_TAKEN")
     row = OrganisationRow(name=name, create_time=now())
     session.add(row)

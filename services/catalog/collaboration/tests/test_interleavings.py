@@ -87,6 +87,15 @@ class Story:
         self._made[made] = self._contents
         return made
 
+    def weights_into(self, branch: str) -> tuple[str, str, str]:
+        """A branch's version, the head of a fork that asks into it, and the result of both, that waits for its scan."""
+        self.push("ann")
+        base = self.push("ann", ref=branch)
+        self.fork("bob")
+        head = self.push("bob")
+        self.open(base_ref=branch)
+        return base, head, self.weights(head)
+
     def judge(self, version: str) -> None:
         told = pulls_pb2.Evaluation(version=version, figures=to_struct({"similarity": 0.8}), tools={"judge": "1"})
         request = pulls_pb2.RecordEvaluationRequest(evaluation=told)
@@ -184,12 +193,7 @@ def test_what_a_push_stands_on_is_held_for_itself_though_a_request_brought_it(st
 
 
 def test_a_base_that_is_deleted_ends_the_merge_of_weights_into_it(story: Story) -> None:
-    story.push("ann")
-    base = story.push("ann", ref="dev")
-    story.fork("bob")
-    head = story.push("bob")
-    story.open(base_ref="dev")
-    result = story.weights(head)
+    base, head, result = story.weights_into("dev")
     story.delete_ref("dev", base)
     story.publish(result)
     assert "dev was deleted" in story.pull().merge_failure
@@ -368,12 +372,7 @@ def test_a_tag_that_takes_the_name_of_a_base_is_not_moved_by_the_request(story: 
 
 
 def test_a_tag_that_takes_the_name_of_a_base_ends_the_merge_of_weights_into_it(story: Story) -> None:
-    story.push("ann")
-    base = story.push("ann", ref="dev")
-    story.fork("bob")
-    head = story.push("bob")
-    story.open(base_ref="dev")
-    result = story.weights(head)
+    base, _, result = story.weights_into("dev")
     story.publish(result)
     story.delete_ref("dev", base)
     story.set_ref("ann", "dev", base, kind=refs_pb2.REF_KIND_TAG)
