@@ -12,8 +12,10 @@ import logging
 import re
 import threading
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
+from services.common.clock import now
 from services.common.database import Database
 from services.common.kubernetes import Kubernetes, KubernetesError
 from services.common.objects import Area, ObjectStore
@@ -26,7 +28,8 @@ from services.trainer.port import Publish
 from services.trainer.runner import work_order
 
 log = logging.getLogger(__name__)
-LOOK_SECONDS = 1.0
+LOOK_SECONDS, ENDING_SECONDS = 1.0, 120.0
+"""Between two looks; for how long the worker of a training that has succeeded may take to end by itself."""
 JOB_LABEL = "voicehub.dev/training-job"
 OVER = ("Succeeded", "Failed", "Cancelled")
 Resource = dict[str, Any]
@@ -104,7 +107,8 @@ class Cluster:
             self._attend(job, there.get(job.id))
         strangers = [r for job_id, r in there.items() if job_id not in open_jobs and _phase(r) not in OVER]
         for resource in strangers:
-            self._cancel(resource)
+            if not self._ends_by_itself(resource):
+                self._cancel(resource)
         if not strangers:
             self._looked = seen
 
@@ -184,6 +188,14 @@ class Cluster:
             said["progress"] = {"step": progress.step, "fraction": fraction, "message": progress.message[:1024]}
         if any(status.get(key) != value for key, value in said.items()):
             self._api.patch(resource["metadata"]["name"], {"status": said}, "status")
+
+    def _ends_by_itself(self, resource: Resource) -> bool:
+        """Its voice is published sooner than the cluster has seen its pod's end: that is no cancelled training."""
+        with self._database.read() as session:
+            job = store.find(session, resource["metadata"]["labels"][JOB_LABEL])
+        if job is None or job.state is not State.SUCCEEDED or job.end_time is None:
+            return False
+        return now() - job.end_time < timedelta(seconds=ENDING_SECONDS)
 
     def _cancel(self, resource: Resource) -> None:
         """Its job has ended, or was never ours to keep."""

@@ -17,7 +17,7 @@ from services.common.events import open_bus
 from services.common.objects import Area
 from services.common.outbox import Relay
 from services.common.subscriptions import Subscriber
-from services.trainer.cluster import JOB_LABEL, Cluster
+from services.trainer.cluster import JOB_LABEL, LOOK_SECONDS, Cluster
 from services.trainer.domain.jobs import State
 from tests.cluster.looking import Client, wait_for
 from tests.cluster.operating import ROOT, Replica, account, install_crds, queue
@@ -92,6 +92,13 @@ def place(
             client.patch("trainingqueues", one["metadata"]["name"], {"metadata": {"finalizers": None}})
 
 
+def phase_of(place: Place, job_id: str) -> str:
+    """Where its TrainingJob stands."""
+    assert isinstance(place.training, Cluster)
+    (one,) = place.training._api.items(f"{JOB_LABEL}={job_id}")
+    return str(one["status"]["phase"])
+
+
 class TestCluster(TrainingContract):
     def test_a_killed_worker_goes_on_from_its_last_checkpoint(self, place: Place, pods: ProcessPods) -> None:
         """In another pod, with the hub's own worker of pods; without a checkpoint it would begin with none."""
@@ -149,6 +156,39 @@ class TestCluster(TrainingContract):
         place.training.cancel(job_id)
         place.wait(job_id, State.SUCCEEDED)
         assert set(phases) == {"Cancelled"}
+
+    def test_a_worker_that_still_ends_when_its_voice_is_published_is_no_cancelled_one(self, place: Place) -> None:
+        """On a busy machine the hub is told of the end, and has published, before the cluster has seen the pod's."""
+        job_id = self.published_before_its_end(place)
+        (place.told / "wait").unlink()
+        wait_for(lambda: phase_of(place, job_id) == "Succeeded", PATIENCE_SECONDS, lambda: phase_of(place, job_id))
+
+    def test_a_worker_that_does_not_end_when_its_voice_is_published_is_ended(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It would keep its GPU for nothing."""
+        monkeypatch.setattr("services.trainer.cluster.ENDING_SECONDS", 3 * LOOK_SECONDS)
+        job_id = self.published_before_its_end(place)
+        place.settled(job_id)
+
+    def published_before_its_end(self, place: Place) -> str:
+        """A job whose worker waits, while the hub knows all of its end; after a look of the trainer."""
+        job_id = place.held()
+        assert isinstance(place.training, Cluster)
+        api, looks = place.training._api, list[str]()
+        listed = api.items
+
+        def looked(labels: str) -> list[dict[str, Any]]:
+            looks.append(labels)
+            return listed(labels)
+
+        place.move(job_id, State.SUCCEEDED)
+        api.items = looked  # type: ignore[method-assign]
+        place.training.wake()
+        wait_for(lambda: len(looks) >= 2, PATIENCE_SECONDS, "a whole look")
+        api.items = listed  # type: ignore[method-assign]
+        assert phase_of(place, job_id) == "Running"
+        return job_id
 
     def test_of_a_training_that_has_ended_only_the_recording_stays(self, place: Place) -> None:
         def stored() -> set[str]:
