@@ -230,19 +230,21 @@ class Lexicon:
     def _fewest(self, text: Units, words: Collection[Units]) -> Iterator[Units]:
         """The units cut so that the fewest pieces are left over that nothing knows.
 
-        Of equally good cuts the one with fewer pieces, then the one whose first piece is longer: 女大夫 is 女 and 大夫.
+        Of equally good cuts the one with fewer pieces, then the one with more of the text in names (讲睡前故事 is 讲 and
+        睡前故事, though 讲睡前 is a hint), then the one whose first piece is longer: 女大夫 is 女 and 大夫.
         """
-        costs: list[tuple[int, int]] = [(0, 0)] * (len(text) + 1)
+        costs: list[tuple[int, int, int]] = [(0, 0, 0)] * (len(text) + 1)
         cut = [1] * len(text)
         for start in range(len(text) - 1, -1, -1):
-            best = (len(text) + 1, 0)
+            best = (len(text) + 1, 0, 0)
             for length in range(min(self.longest, len(text) - start), 0, -1):
                 piece = text[start : start + length]
                 known = self.knows(piece)
                 if not known and length > 1 and not self._is_word(piece, words):
                     continue
-                unknown, pieces = costs[start + length]
-                cost = (unknown + (not known and length == 1), pieces + 1)
+                unknown, pieces, unnamed = costs[start + length]
+                apart = 0 if piece in self.terms else length
+                cost = (unknown + (not known and length == 1), pieces + 1, unnamed + apart)
                 if cost < best:
                     best, cut[start] = cost, length
             costs[start] = best

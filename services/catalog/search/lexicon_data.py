@@ -12,13 +12,15 @@ import yaml
 
 from services.catalog.search.ages import numbers, sentences, spellings
 from services.catalog.search.denials import Denials
-from services.catalog.search.lexicon import MARK, TOPIC, Facet, Lexicon, Units
+from services.catalog.search.lexicon import GENDERS, MARK, PERSON, TOPIC, Facet, Lexicon, Units
 from services.catalog.search.tokens import is_single, units, units_of_folded
 
 HERE = Path(__file__).parent
 FILES = ("lexicon.yaml", "hints.yaml", "scenes.yaml", "topics.yaml")
 PHRASES, MISLEADING = "phrases.tsv", "misleading.tsv"
+ALIKE = 0.5  # how near a hint is to names that say it as well
 Meanings = dict[Units, tuple[Facet, ...]]
+Near = Mapping[Facet, Mapping[Facet, float]]
 
 
 @cache
@@ -34,10 +36,11 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
     silent = stopwords | affirmations
     denials = Denials(negations, _words(data["refusals"]), _words(data["joiners"]), _words(data["wishes"]), silent)
     taken = frozenset(terms) | stopwords | denials.signs
-    more = _phrases(PHRASES, phrases)
+    more, near = _phrases(PHRASES, phrases), _near(data["near"])
     suggests, about = _suggests([*data["suggest"], *hints, *scenes], taken), _topics(topics)
     mended = (*about, *suggests)
     suggests |= _of_key(more, topic=False, taken=taken | suggests.keys())
+    suggests = {word: facets for word, facets in suggests.items() if not _said_by_names(word, facets, terms, near)}
     about |= _of_key(more, topic=True, taken=terms.keys() | about.keys())
     broader = {
         Facet(key, value): (Facet(key, f"{MARK}{wide}"),)
@@ -51,7 +54,7 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
         misleading=_with_plurals(_phrases(MISLEADING, misleading)),
         broader=broader,
         marked={Facet(wide.key, wide.value.removeprefix(MARK)): wide for wides in broader.values() for wide in wides},
-        near=_near(data["near"]),
+        near=near,
         weights=data["weights"],
         denials=denials,
         mended=mended,
@@ -112,6 +115,32 @@ def _suggests(entries: Sequence[Mapping[str, Any]], taken: frozenset[Units]) -> 
             if word not in taken:
                 found[word] = tuple(dict.fromkeys((*found.get(word, ()), *_facets(entry["means"]))))
     return {word: facets for word, facets in _with_plurals(found).items() if word not in taken}
+
+
+def _said_by_names(word: Units, hint: Sequence[Facet], terms: Meanings, near: Near) -> bool:
+    """Whether a hint is made of names that say as much of the voice, or more: 客服女声 says 女声, too."""
+    said = {facet for name in _names(word, terms) for facet in terms[name]}
+    people = {facet for facet in hint if facet.key in PERSON}
+    other = {facet for facet in said - people if facet.key in {person.key for person in people}}
+    return bool(said) and not other and all(_is_said(facet, said, near) for facet in hint)
+
+
+def _is_said(facet: Facet, said: Collection[Facet], near: Near) -> bool:
+    alike = near.get(facet, {}) if facet.key not in PERSON else {}
+    return facet in said or any(alike.get(one, 0.0) >= ALIKE for one in said)
+
+
+def _names(word: Units, terms: Meanings) -> list[Units]:
+    """The names that a word is made of throughout, the longest from its end; of single characters only genders."""
+    cuts: list[list[Units] | None] = [[], *([None] * len(word))]
+    for end in range(1, len(word) + 1):
+        for start in range(end):
+            name, before = word[start:end], cuts[start]
+            short = len(name) == 1 and is_single(name[0]) and name[0] not in GENDERS
+            if before is not None and name in terms and name != word and not short:
+                cuts[end] = [*before, name]
+                break
+    return cuts[-1] or []
 
 
 def _topics(data: Mapping[str, Sequence[str]]) -> Meanings:
