@@ -185,8 +185,10 @@ def _with_plurals(words: Meanings) -> Meanings:
     return {(*word[:-1], word[-1] + "s"): words[word] for word in latin} | words
 
 
-def _facets(means: Mapping[str, str]) -> tuple[Facet, ...]:
-    return tuple(Facet(key, value) for key, value in means.items())
+def _facets(means: Mapping[str, str | list[str]]) -> tuple[Facet, ...]:
+    """Values by key; a list of them are alternatives: 爷叔 is of the middle age or old."""
+    told = ((key, [value] if isinstance(value, str) else value) for key, value in means.items())
+    return tuple(Facet(key, value) for key, values in told for value in values)
 
 
 def _words(words: Sequence[str]) -> frozenset[Units]:

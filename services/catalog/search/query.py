@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -33,7 +33,7 @@ KEYS = {
 }
 NUMBERS = ("stars", "mos", "downloads")
 SOUND = ("timbre", "emotion")  # a word for one of these is no topic: husky speaks of no dogs
-ALTERNATIVES = frozenset({"gender", "age"})
+ALTERNATIVES = frozenset({"gender", "age", "license"})
 _PIECE = re.compile(
     r'(?P<minus>-)?(?:(?P<key>[a-z]+)[::](?P<value>"[^"]*"|\S+)|"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))', re.IGNORECASE
 )
@@ -183,7 +183,7 @@ class _Builder:
                 elif phrase not in sounding:
                     self.topics.append(phrase)
             for reading in refused:
-                self.without.update(reading.facets or self.lexicon.suggests.get(reading.piece, ()))
+                self.refuse(joined(reading.piece), reading.facets or self.lexicon.suggests.get(reading.piece, ()))
             told = {facet for reading in readings for facet in reading.facets}
             self.facets |= told
             self.people.append((self._wished(clause), {facet for facet in told if facet.key in ALTERNATIVES}))
@@ -230,11 +230,15 @@ class _Builder:
         self.denied.update(self.lexicon.suggests.get(whole, ()))
         self.denied.update(f for _, phrase in self.lexicon.spoken_of(whole) for f in self.lexicon.topics[phrase])
         facets = frozenset(self.lexicon.terms.get(whole, ())) if quoted else self.named(whole)
-        if len(facets) > 1:
-            self.without_kinds.append(Kind(text, facets))
-        self.without.update(facets if len(facets) == 1 else ())
+        self.refuse(text, facets)
         if whole and not facets:
             self.without_text.append(whole)
+
+    def refuse(self, name: str, facets: Collection[Facet]) -> None:
+        """Excludes a facet, or voices that have all of several: who wants no 萝莉 may want a woman."""
+        if len(facets) > 1:
+            self.without_kinds.append(Kind(name, frozenset(facets)))
+        self.without.update(facets if len(facets) == 1 else ())
 
     def named(self, whole: Units) -> frozenset[Facet]:
         """What is named by words that say nothing else; nothing if they do."""
@@ -264,6 +268,11 @@ class _Builder:
         return True
 
 
+def _bare(value: str) -> str:
+    """A value without its quotes, or without the punctuation of the sentence that it ends a part of."""
+    return value[1:-1] if value.startswith('"') else value.rstrip(",;.,。;、")
+
+
 def facet_of(lexicon: Lexicon, key: str, value: str) -> Facet:
     """The facet that `key:value` names."""
     if key == "license":
@@ -288,7 +297,7 @@ def understand(text: str, lexicon: Lexicon) -> Query:
     folded = fold(text[:MAX_QUERY])[:MAX_QUERY]
     for match in _PIECE.finditer(folded):
         minus = bool(match["minus"])
-        if match["key"] and builder.keyed(match["key"].lower(), match["value"].strip('"'), minus):
+        if match["key"] and builder.keyed(match["key"].lower(), _bare(match["value"]), minus):
             continue
         if match["phrase"] is not None and not minus:
             builder.phrases += [units(match["phrase"])] if units(match["phrase"]) else []
