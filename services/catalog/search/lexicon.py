@@ -47,6 +47,7 @@ class Lexicon:
         voiced: characters of a statement about the sound of a voice, in which single characters name its timbre.
         towards: words after which stands who listens, not who speaks.
         doubts: words of a statement that leave open which of two genders is meant.
+        either: words between things of which any will do.
         silent: units without a meaning (stopwords, and words that only look like a denial).
         stopwords: units that say nothing.
         hints: units of a query that make a facet likelier.
@@ -73,6 +74,7 @@ class Lexicon:
     voiced: frozenset[str]
     towards: frozenset[Units]
     doubts: frozenset[Units]
+    either: frozenset[Units]
     silent: frozenset[Units]
     stopwords: frozenset[Units]
     hints: Mapping[Units, Facet]

@@ -64,6 +64,7 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
         voiced=frozenset(data["voiced"]),
         towards=_words(data["towards"]),
         doubts=_words(data["doubts"]),
+        either=_words(data["either"]),
         silent=silent,
         stopwords=stopwords,
         hints={

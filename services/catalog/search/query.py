@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from services.catalog.domain.declaration import canonical_license
+from services.catalog.search.amounts import as_conditions
 from services.catalog.search.exceptions import as_denials
 from services.catalog.search.lexicon import Facet, Lexicon, Units
 from services.catalog.search.reading import Reader, Reading
@@ -77,7 +78,9 @@ class Query:
     """What is searched for.
 
     Attributes:
-        facets: what words and keys ask for; all wanted, but values of one key in `ALTERNATIVES` are alternatives.
+        facets: what words and keys ask for; all wanted, but values of one key in `ALTERNATIVES` or `either` are
+            alternatives.
+        either: keys whose values are named with an "or" between them.
         required: those of the facets that a `key:value` named: never relaxed.
         without: none of them wanted.
         without_kinds: none wanted that has all facets of one of these.
@@ -90,6 +93,7 @@ class Query:
         hints: facets that the way of writing makes likelier; not asked for, and not shown.
         runs: neighbouring words of the free text, as written: what they mean together.
         topics: words for topics in the text or inside of its words.
+        named: those of them that are in words which name something else as well: 哄睡 is a style first.
         denied: topics and hints that the text denies and whatever a minus is before: not looked for in other words.
         typed: what was read as something else, as it was typed, with the facets that it was read as (none: as text).
         said: the words without keys, quotes and what a minus excludes, folded, for a reader of whole sentences; how
@@ -111,6 +115,8 @@ class Query:
     denied: frozenset[Facet] = field(default=frozenset(), compare=False)
     said: str = field(default="", compare=False)
     typed: tuple[tuple[Units, tuple[Facet, ...]], ...] = field(default=(), compare=False)
+    either: frozenset[str] = frozenset()
+    named: frozenset[Units] = frozenset()
 
     @property
     def understood(self) -> dict[str, str]:
@@ -164,6 +170,8 @@ class _Builder:
     topics: list[Units] = field(default_factory=list)
     denied: set[Facet] = field(default_factory=set)
     typed: list[tuple[Units, tuple[Facet, ...]]] = field(default_factory=list)
+    either: set[str] = field(default_factory=set)
+    naming: set[Units] = field(default_factory=set)
     people: list[tuple[bool, set[Facet]]] = field(default_factory=list)  # whom each statement names
 
     def words(self, text: str) -> None:
@@ -182,10 +190,13 @@ class _Builder:
                     self.denied.update(self.lexicon.topics[phrase])
                 elif phrase not in sounding:
                     self.topics.append(phrase)
+                    self.naming.update([phrase] if any(overlap(phrase, r.piece) for r in readings if r.facets) else [])
             for reading in refused:
                 self.refuse(joined(reading.piece), reading.facets or self.lexicon.suggests.get(reading.piece, ()))
             told = {facet for reading in readings for facet in reading.facets}
             self.facets |= told
+            if self._has(clause, self.lexicon.either):
+                self.either |= {facet.key for facet in told}
             self.people.append((self._wished(clause), {facet for facet in told if facet.key in ALTERNATIVES}))
             self.text += [reading.piece for reading in readings if not reading.facets]
             self.typed += [(reading.typed, reading.facets) for reading in readings if reading.typed]
@@ -193,8 +204,10 @@ class _Builder:
 
     def _wished(self, clause: Units) -> bool:
         """Whether a statement says that something is sought."""
-        wishes = self.lexicon.denials.wishes
-        return any(clause[at : at + size] in wishes for at in range(len(clause)) for size in range(1, WISH_MOST + 1))
+        return self._has(clause, self.lexicon.denials.wishes)
+
+    def _has(self, clause: Units, words: Collection[Units]) -> bool:
+        return any(clause[at : at + size] in words for at in range(len(clause)) for size in range(1, WISH_MOST + 1))
 
     def _circumstances(self) -> set[Facet]:
         """Ages and genders of somebody else: a statement that seeks names another ("my baby is … I need a granny")."""
@@ -295,7 +308,7 @@ def understand(text: str, lexicon: Lexicon) -> Query:
     builder = _Builder(lexicon, Reader.of(lexicon))
     plain: list[str] = []
     folded = fold(text[:MAX_QUERY])[:MAX_QUERY]
-    for match in _PIECE.finditer(folded):
+    for match in _PIECE.finditer(as_conditions(folded)):
         minus = bool(match["minus"])
         if match["key"] and builder.keyed(match["key"].lower(), _bare(match["value"]), minus):
             continue
@@ -325,6 +338,8 @@ def understand(text: str, lexicon: Lexicon) -> Query:
         frozenset(builder.denied),
         said,
         tuple(dict.fromkeys(builder.typed)),
+        frozenset(builder.either),
+        frozenset(builder.naming),
     )
 
 

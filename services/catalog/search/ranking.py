@@ -37,6 +37,7 @@ SURE = 0.5  # probability of what a hit may be exact by that no word names
 NEAR_REFUSED = 0.5  # how near to what is refused something is that is not guessed at either
 WHOLE_MOST = 1.5  # of what is asked for as a whole, times the weight of what is named
 SHORT = 2  # pieces of a text that may be the name of a voice
+NAMED_SHARE = 0.5  # of a topic whose words name something else, too
 OWN_SHARE = 0.25  # of a word that is all of a request, was read as another, and that no public voice has
 HINT_WEIGHT, LEAST_WEIGHT = 0.8, 0.05
 MEANT_LEAST, MEANT_CREDIT, MEANT_WEIGHT = 0.62, 0.7, 0.45
@@ -94,7 +95,10 @@ def standing(record: SearchRecord) -> float:
 
 def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequencies) -> Plan:
     """The plan of a query; `frequencies` counts the public voices that have each phrase, and all of them."""
-    wanted = [_or_typed(facet_clause(lexicon, group), group, query) for group in _groups(query.facets - query.required)]
+    wanted = [
+        _or_typed(facet_clause(lexicon, group), group, query)
+        for group in _groups(query.facets - query.required, query.either)
+    ]
     named = sum(clause.weight for clause in wanted)
     about = _topics(query, lexicon)
     plain = [piece for piece in query.text if piece not in lexicon.suggests and not _within(piece, query.topics)]
@@ -135,7 +139,7 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
         clauses,
         tuple(range(len(wanted))),
         tuple(range(len(wanted), len(wanted) + len(texts))),
-        tuple(_with_marks(lexicon, group) for group in _groups(query.required)),
+        tuple(_with_marks(lexicon, group) for group in _groups(query.required, query.either)),
         tuple(sorted({*query.without, *map(loose, query.without)})),
         query.bounds,
         tuple(stems(phrase) for phrase in query.phrases),
@@ -151,9 +155,7 @@ def _or_typed(clause: Clause, group: Sequence[Facet], query: Query) -> Clause:
     return replace(clause, alternatives=(*clause.alternatives, *ways))
 
 
-def _as_typed(
-    query: Query, rest: float, counts: Mapping[Units, int], total: int
-) -> tuple[list[Clause], list[Clause]]:
+def _as_typed(query: Query, rest: float, counts: Mapping[Units, int], total: int) -> tuple[list[Clause], list[Clause]]:
     """Words that were read as others, as they were typed: those read as text, and those that were read as facets.
 
     They may be names, as `yuki` is, which is near to yuri. One that is all of a request weighs as much as the rest
@@ -235,12 +237,12 @@ def _capped(texts: Sequence[Clause], facets: float) -> list[Clause]:
     return _lighter(texts, share)
 
 
-def _groups(facets: frozenset[Facet]) -> list[list[Facet]]:
+def _groups(facets: frozenset[Facet], either: frozenset[str]) -> list[list[Facet]]:
     """Facets that are wanted together: those of one key that are alternatives, and each of the others alone."""
     found: list[list[Facet]] = []
     for key, group in groupby(sorted(facets), key=lambda facet: facet.key):
         values = list(group)
-        found += [values] if key in ALTERNATIVES else [[value] for value in values]
+        found += [values] if key in ALTERNATIVES | either else [[value] for value in values]
     return found
 
 
@@ -260,16 +262,17 @@ def _topics(query: Query, lexicon: Lexicon) -> list[Clause]:
             else:
                 apart.append((others, words))
         groups = [*apart, (facets, phrases)]
-    return [_topic(sorted(facets), phrases, query.text, lexicon) for facets, phrases in groups]
+    return [_topic(sorted(facets), phrases, query, lexicon) for facets, phrases in groups]
 
 
-def _topic(facets: Sequence[Facet], phrases: Sequence[Units], text: Sequence[Units], lexicon: Lexicon) -> Clause:
+def _topic(facets: Sequence[Facet], phrases: Sequence[Units], query: Query, lexicon: Lexicon) -> Clause:
     longer = [
-        piece for piece in text if any(len(piece) >= len(phrase) and overlap(piece, phrase) for phrase in phrases)
+        piece for piece in query.text if any(len(piece) >= len(phrase) and overlap(piece, phrase) for phrase in phrases)
     ]
     said = dict.fromkeys(stems(words) for words in (*longer, *phrases))
     about = topic_clause(lexicon, facets, tuple(said))
-    return replace(about, label=f"{' '.join(map(joined, phrases))} ({about.label})")
+    weight = about.weight * (NAMED_SHARE if query.named.issuperset(phrases) else 1.0)
+    return replace(about, label=f"{' '.join(map(joined, phrases))} ({about.label})", weight=weight)
 
 
 def _within(piece: Units, phrases: Sequence[Units]) -> bool:
