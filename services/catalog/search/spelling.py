@@ -12,6 +12,7 @@ from services.catalog.search.words import WordTable
 SHORTEST, LONGEST = 4, 24
 LONG = 7
 _ENDINGS = ("s", "es", "ed", "ing")
+_HISSING = ("s", "x", "z", "ch", "sh", "o")  # what takes -es: japanes is no form of japan
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,10 @@ class Speller:
 
     def _right(self, typed: str) -> bool:
         """Whether it is a word or an inflected one, as `slays` is."""
+        stems = ((typed.removesuffix(ending), ending) for ending in _ENDINGS if typed.endswith(ending))
         return typed in self.correct or any(
-            typed.endswith(ending) and typed.removesuffix(ending) in self.correct
-            for ending in _ENDINGS
-            if len(typed) > len(ending) + 2
+            stem in self.correct and len(stem) > 2 and (ending != "es" or stem.endswith(_HISSING))
+            for stem, ending in stems
         )
 
     def _nearest(self, typed: str, index: Mapping[str, tuple[str, ...]], slips: int) -> list[str]:
