@@ -232,8 +232,8 @@ class Lexicon:
     def _fewest(self, text: Units, words: Collection[Units]) -> Iterator[Units]:
         """The units cut so that the fewest pieces are left over that nothing knows.
 
-        Of equally good cuts the one with fewer pieces, then the one with more of the text in names (讲睡前故事 is 讲 and
-        睡前故事, though 讲睡前 is a hint), then the one whose first piece is longer: 女大夫 is 女 and 大夫.
+        Of equally good cuts the one with fewer pieces, then the one with more of the text in names (讲睡前故事 is 讲
+        and 睡前故事, though 讲睡前 is a hint), then the one whose first piece is longer: 女大夫 is 女 and 大夫.
         """
         costs: list[tuple[int, int, int]] = [(0, 0, 0)] * (len(text) + 1)
         cut = [1] * len(text)

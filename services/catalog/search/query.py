@@ -39,6 +39,7 @@ _PIECE = re.compile(
     r'(?P<minus>-)?(?:(?P<key>[a-z]+)[::](?P<value>"[^"]*"|\S+)|"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))', re.IGNORECASE
 )
 _NON = "non-"
+_PUNCTUATION = ",;.。、"  # at the end of a value; wide ones are folded
 _NAME = re.compile(r"[a-z0-9]+(?:[-_./][a-z0-9]+)+")
 _NUMBER = re.compile(r"(>=|<=|>|<|=)?(\d{1,9}(?:\.\d{1,6})?)")
 
@@ -283,7 +284,7 @@ class _Builder:
 
 def _bare(value: str) -> str:
     """A value without its quotes, or without the punctuation of the sentence that it ends a part of."""
-    return value[1:-1] if value.startswith('"') else value.rstrip(",;.,。;、")
+    return value.strip('"') if value.startswith('"') else value.rstrip(_PUNCTUATION)
 
 
 def facet_of(lexicon: Lexicon, key: str, value: str) -> Facet:

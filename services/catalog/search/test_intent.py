@@ -26,7 +26,7 @@ UNTAUGHT = frozenset(
     Facet(key, value)
     for key, values in {
         "lang": "en-au en-gb en-in en-us zh-tw",
-        "style": "asmr audiobook bedtime documentary radio",
+        "style": "anime asmr audiobook bedtime documentary game radio",
         "timbre": "thick",
         "topic": "assassin beggar general girl-next-door hermit housewife hunter martial-master monster mother prince "
         "princess upperclassman",
