@@ -17,6 +17,9 @@ from gptsovits.runtime.prompt import Conditioning, Prompt
 from gptsovits.runtime.sampling import Floats
 from gptsovits.runtime.voice import Voice
 
+LONGEST_SECONDS = 120.0
+"""Of a recording, asked before it is read: a file of hours would fill the memory."""
+
 
 def condition(
     voice: Voice,
@@ -40,20 +43,25 @@ def condition(
     wave = read_audio(path, voice.facts.sample_rate)
     if not prompt.text:
         return voice.prepare(Prompt(wave, speaker=speaker))
-    from gptsovits.text import phonemize  # late: the front ends' dictionaries are not needed for a timbre
+    # Late: the front ends' dictionaries are not needed for a timbre.
+    from gptsovits.text import phonemize
+    from gptsovits.text.cutting import ended
 
-    read = phonemize(prompt.text, prompt.language or "auto")
+    language = prompt.language or "auto"
+    read = phonemize(ended(prompt.text.strip("\n"), language), language, guard_short=True)
     phones, features = np.array(read.ids, np.int64), None if bert is None else bert.of_sequence(read)
-    spoken = Prompt(
-        wave, phones=phones, bert=features, speaker=speaker, text=prompt.text, language=prompt.language
-    )
+    spoken = Prompt(wave, phones=phones, bert=features, speaker=speaker, text=prompt.text, language=prompt.language)
     return voice.prepare(spoken, encoder)
 
 
 def read_audio(path: Path, sample_rate: int) -> Floats:
-    """A recording as float32 mono ``(L,)`` at ``sample_rate`` Hz; BrokenVoice if it is no audio."""
+    """A recording as float32 mono ``(L,)`` at ``sample_rate`` Hz; BrokenVoice if it is no audio, or too long."""
     try:
-        wave, rate = soundfile.read(str(path), dtype="float32", always_2d=True)
+        with soundfile.SoundFile(str(path)) as file:
+            rate = file.samplerate
+            if file.frames > LONGEST_SECONDS * rate:
+                raise BrokenVoice(f"{path} is too long for a reference; cut out 3 to 10 seconds of the voice.")
+            wave = file.read(dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
         raise BrokenVoice(f"{path} is no readable recording ({error}); get the voice again.") from error
     return resampled(wave.mean(axis=1, dtype=np.float32), rate, sample_rate)

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gptsovits.audio.dsp import reference_level, spectrogram
-from gptsovits.errors import MissingInput
+from gptsovits.errors import BrokenVoice, MissingInput
 from gptsovits.runtime import limits
 from gptsovits.runtime.bundle import Bundle, VoiceFacts
 from gptsovits.runtime.content import ContentEncoder
@@ -57,11 +57,22 @@ class Voice:
             raise MissingInput(
                 f"A {self.facts.family} voice needs the speaker embedding of its reference: add sv_emb to the prompt."
             )
-        magnitudes = spectrogram(reference_level(np.asarray(wave, np.float32)), self.facts.spectrogram)
+        magnitudes = spectrogram(reference_level(self._sound(wave)), self.facts.spectrogram)
         limits.within("frames of reference", magnitudes.shape[1], limits.REFERENCE_FRAMES)
         low = magnitudes[None, : self.facts.spectrogram_bins]
         ge: Floats = self._engine.graphs["style"].run(spectrogram=low, sv_emb=speaker)[0]
         return ge
+
+    def _sound(self, wave: Floats) -> Floats:
+        """The reference, which must be one: a sample that is no number would be in every sound of the voice."""
+        shape = self.facts.spectrogram
+        if len(wave) <= (shape.filter_length - shape.hop_length) // 2:
+            raise BrokenVoice("The reference is too short to have a timbre; give 3 to 10 seconds of the voice.")
+        if not np.isfinite(wave).all():
+            raise BrokenVoice(
+                "The reference holds samples that are no sound (infinite or no numbers); export it again."
+            )
+        return np.asarray(wave, np.float32)
 
     def mean_timbre(self, references: Sequence[Prompt]) -> Floats:
         """Arithmetic mean of the timbre of several references."""

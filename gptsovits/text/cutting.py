@@ -188,6 +188,15 @@ def _guard_start(text: str, stop: str) -> str:
     return stop + text if short else text
 
 
+def _stop(language: str) -> str:
+    return "." if language.lower() == "en" else "。"
+
+
+def ended(text: str, language: str) -> str:
+    """The text with a full stop where it has no mark at its end: without one the speech would go on."""
+    return text if text[-1:] in ENDERS else text + _stop(language)
+
+
 def pieces(text: str, language: str, method: str = "cut5") -> list[str]:
     """The pieces of a text that synthesis speaks one by one: cut, short ones merged, each ending in a mark.
 
@@ -199,11 +208,9 @@ def pieces(text: str, language: str, method: str = "cut5") -> list[str]:
     Raises:
         TextError: for an unknown method, or when the text holds nothing to speak.
     """
-    stop = "." if language.lower() == "en" else "。"
     text = text.strip("\n")
-    lines = [line for line in cut_lines(_guard_start(text, stop), method).split("\n") if line.strip()]
+    lines = [line for line in cut_lines(_guard_start(text, _stop(language)), method).split("\n") if line.strip()]
     found = [piece for piece in merge_short(lines) if _WORD.search(piece)]
     if not found:
         raise TextError("The text holds nothing to speak; give at least one word.")
-    ended = (piece if piece[-1] in ENDERS else piece + stop for piece in found)
-    return [part for piece in ended for part in split_long(piece)]
+    return [part for piece in found for part in split_long(ended(piece, language))]
