@@ -13,6 +13,7 @@ import torch
 from gptsovits.arch.bert import load_bert_network
 from gptsovits.errors import BrokenVoice
 from gptsovits.export.onnx_graph import Graph, export_graph
+from gptsovits.runtime.bert import vocabulary_words
 
 VOCABULARY = "vocab.txt"
 
@@ -48,6 +49,6 @@ def _write_vocabulary(source: Path, target: Path, size: int) -> None:
         target.write_text("".join(f"{word}\n" for word in sorted(known, key=known.__getitem__)), encoding="utf-8")
     else:
         raise BrokenVoice(f"{source} has no vocabulary; it needs vocab.txt or tokenizer.json.")
-    words = len(target.read_text(encoding="utf-8").splitlines())
+    words = len(vocabulary_words(target))
     if words > size:
         raise BrokenVoice(f"{source} has {words} words, but its BERT knows only {size}; they do not belong together.")

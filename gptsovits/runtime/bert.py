@@ -18,6 +18,15 @@ LONGEST = 510
 """Characters in one run: what the published model has positions for."""
 
 
+def vocabulary_words(path: Path) -> list[str]:
+    """The words of a ``vocab.txt``, one a line, by their numbers.
+
+    Only a line feed ends a line: U+2028 is a word of the published vocabulary, and would move all that follow.
+    """
+    words = path.read_text(encoding="utf-8").split("\n")
+    return words if words[-1] else words[:-1]
+
+
 class BertFeatures:
     """``base.json``, ``bert.onnx`` and ``vocab.txt`` in one folder. Thread-safe."""
 
@@ -30,7 +39,7 @@ class BertFeatures:
         place = Path(folder)
         try:
             dim = int(json.loads((place / "base.json").read_text(encoding="utf-8"))["feature_dim"])
-            words = (place / "vocab.txt").read_text(encoding="utf-8").splitlines()
+            words = vocabulary_words(place / "vocab.txt")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BrokenVoice(f"{place} holds no BERT (base.json: {error}); register the base again.") from error
         vocabulary = {word: number for number, word in enumerate(words)}

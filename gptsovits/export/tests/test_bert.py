@@ -23,7 +23,8 @@ from gptsovits.runtime.voice import Voice
 from gptsovits.text import phonemize
 
 GOLDEN = Path(__file__).parents[3] / "tests" / "data" / "golden"
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *"今天气很好我们去看海，。"]
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "\u2028", *"今天气很好我们去看海，。"]
+"""A line separator is a word of the published Chinese vocabulary."""
 SENTENCE = "今天天气很好，我们去看海。"
 
 
