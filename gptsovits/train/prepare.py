@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 import numpy as np
 import soundfile
@@ -21,8 +22,12 @@ from gptsovits.text.lexicon import Lexicon
 from gptsovits.train.batches import matched
 from gptsovits.train.clips import TrainingClip
 
+log = logging.getLogger(__name__)
+
 LOUDEST = 2.2
 """Recordings with a higher peak are broken and left out."""
+SHORTEST = 0.1
+"""Seconds; the encoder cannot hear a shorter one."""
 CONTENT_SCALE = 1145.14
 FIELDS = 4
 Content = Callable[[Floats], Floats]
@@ -47,16 +52,25 @@ class Line:
 
 
 def read_list(path: Path, waves: Path | None = None) -> list[Line]:
-    """The lines with four fields; with a folder ``waves`` only the names of the files count."""
+    """The lines with four fields; with a folder ``waves`` only the names of the files count, on any system."""
     lines = []
-    for row in path.read_text(encoding="utf-8").splitlines():
+    for number, row in enumerate(_rows(path), 1):
         fields = row.split("|")
         if len(fields) == FIELDS:
-            place = Path(fields[0])
-            lines.append(Line(waves / place.name if waves else place, _language(fields[2]), fields[3]))
+            place = waves / PureWindowsPath(fields[0]).name if waves else Path(fields[0])
+            lines.append(Line(place, _language(fields[2]), fields[3]))
+        elif row.strip():
+            log.warning("line %d of %s has %d fields in place of %d and is left out", number, path, len(fields), FIELDS)
     if not lines:
         raise BrokenVoice(f"{path} has no line of the form `wav_path|speaker|language|text`.")
     return lines
+
+
+def _rows(path: Path) -> list[str]:
+    try:
+        return path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise BrokenVoice(f"{path} is not in UTF-8 ({error}); save it in that encoding.") from error
 
 
 def _language(code: str) -> str:
@@ -84,7 +98,7 @@ class Preparer:
         rate = self.stage2.config.spectrogram.sampling_rate
         wave = load_mono(line.wave, rate)
         peak = float(np.abs(wave).max(initial=0.0))
-        if not 0 < peak <= LOUDEST:
+        if not 0 < peak <= LOUDEST or len(wave) < SHORTEST * rate:
             return None
         blended = 0.5 * 0.95 * wave / np.float32(peak) + 0.5 * wave
         at_16k = resampled(blended * np.float32(CONTENT_SCALE / 32768), rate, CONTENT_RATE)

@@ -68,6 +68,36 @@ def test_the_command_makes_clips(place: Path, tmp_path: Path, capsys: pytest.Cap
     np.testing.assert_array_equal(codes.numpy(), first.codes)
 
 
+@pytest.mark.parametrize(
+    "wave",
+    [np.zeros(0), np.zeros(9), np.full(600, 0.5), np.full(32000, np.nan)],
+    ids=["empty", "click", "20 ms", "nan"],
+)
+def test_a_clip_without_sound_is_left_out(wave: np.ndarray, place: Path, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "odd.wav", wave, 32000, subtype="FLOAT")
+    stage2 = read_voice_file(STAGE2)
+    preparer = Preparer(content_of(place / "hubert"), load_s2(stage2.tensors, stage2.config))
+    assert list(preparer.clips([Line(tmp_path / "odd.wav", "en", "Hello.")])) == []
+
+
+@pytest.mark.parametrize("begins", ["", "\ufeff"], ids=["plain", "with a mark of Windows"])
+@pytest.mark.parametrize("wave", ["C:\\my data\\a.wav", "/my data/a.wav", "a.wav"])
+def test_a_list_of_any_system_names_its_recordings(begins: str, wave: str, tmp_path: Path) -> None:
+    (tmp_path / "my.list").write_text(f"{begins}{wave}|me|EN|Hello.\r\n", encoding="utf-8", newline="")
+    assert read_list(tmp_path / "my.list", tmp_path) == [Line(tmp_path / "a.wav", "en", "Hello.")]
+
+
+def test_a_line_ends_where_an_editor_ends_it(tmp_path: Path) -> None:
+    (tmp_path / "my.list").write_text("a.wav|me|en|One\u2028two.\nb.wav|me|en|Three.\n", encoding="utf-8")
+    assert [line.text for line in read_list(tmp_path / "my.list")] == ["One\u2028two.", "Three."]
+
+
+def test_a_list_in_another_encoding_is_told(tmp_path: Path) -> None:
+    (tmp_path / "my.list").write_text("a.wav|me|zh|你好\n", encoding="gbk")
+    with pytest.raises(BrokenVoice, match="UTF-8"):
+        read_list(tmp_path / "my.list")
+
+
 def test_what_cannot_be_read_is_named(place: Path, tmp_path: Path) -> None:
     (tmp_path / "empty.list").write_text("nothing\n")
     with pytest.raises(BrokenVoice, match=r"wav_path\|speaker"):
