@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+log = logging.getLogger(__name__)
 
 _FILE = "state.pt"
 
@@ -38,10 +42,17 @@ class SavedState:
         os.replace(partial, self._path)
 
     def restore(self, source: np.random.Generator) -> tuple[int, dict[str, Any], float] | None:
-        """Epoch, tensors and seconds of the last whole epoch; None when there is none of this identity."""
+        """Epoch, tensors and seconds of the last whole epoch; None when there is none of this identity.
+
+        A state that cannot be read is none: begun anew, the fine-tune ends with the same weights, only later.
+        """
         if not self._path.exists():
             return None
-        content = torch.load(self._path, weights_only=True)
+        try:
+            content = torch.load(self._path, weights_only=True)
+        except (RuntimeError, EOFError, pickle.UnpicklingError):
+            log.warning("the state of the fine-tune in %s is damaged; it begins anew", self._path)
+            return None
         if content["identity"] != self._identity:
             return None
         _set_words(source, content["numpy"])

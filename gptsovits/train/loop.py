@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -46,6 +47,8 @@ class Place:
     begun: str
 
 
+UNREADABLE = (RuntimeError, EOFError, pickle.UnpicklingError)
+"""What torch raises for a file that is not whole."""
 OnEpoch = Callable[[EpochDone], None]
 Batch = TypeVar("Batch", S1Batch, S2Batch)
 
@@ -100,7 +103,11 @@ def _resumed(trainer: Resumable, place: Place) -> int:
     """How many epochs are done."""
     if not place.path.is_file():
         return 0
-    kept = torch.load(place.path, weights_only=True, map_location="cpu")
+    try:
+        kept = torch.load(place.path, weights_only=True, map_location="cpu")
+    except UNREADABLE as error:
+        reason = str(error).partition("\n")[0][:200]
+        raise BrokenVoice(f"{place.path} is damaged ({reason}); delete that file to begin this stage anew.") from error
     if kept.get("begun", place.begun) != place.begun:
         raise BrokenVoice(
             f"{place.path} is the state of a fine-tune of other clips, base files or settings: "
@@ -114,7 +121,10 @@ def _keep(trainer: Resumable, epochs: int, place: Place) -> None:
     """Written beside and renamed: a kill leaves the old state or the new one."""
     place.path.parent.mkdir(parents=True, exist_ok=True)
     beside = place.path.with_suffix(".new")
-    torch.save({"trainer": trainer.state(), "epochs": epochs, "begun": place.begun}, beside)
+    with beside.open("wb") as file:
+        torch.save({"trainer": trainer.state(), "epochs": epochs, "begun": place.begun}, file)
+        file.flush()
+        os.fsync(file.fileno())
     os.replace(beside, place.path)
 
 

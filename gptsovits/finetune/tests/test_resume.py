@@ -61,6 +61,13 @@ def test_it_goes_on_after_the_last_whole_epoch_and_ends_with_the_same_weights(
         assert all(torch.equal(one[key], other[key]) for key in one)
 
 
+def test_a_damaged_state_is_begun_anew_and_ends_with_the_same_weights(clips: list[Clip], tmp_path: Path) -> None:
+    _tune(clips, tmp_path, stop_after=1)
+    state = tmp_path / "state.pt"
+    state.write_bytes(state.read_bytes()[:1000])
+    assert _tune(clips, tmp_path, stop_after=1) == [1]
+
+
 def test_tokens_of_a_recording_say_its_words_in_order(clips: list[Clip]) -> None:
     base = load_base(shipped_base())
     classes = base.voice.s2.token_classes()

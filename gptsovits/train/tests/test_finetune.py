@@ -127,6 +127,16 @@ def test_the_state_of_another_fine_tune_is_no_state_to_go_on_from(
     assert [done.epoch for done in told] == [2]
 
 
+@pytest.mark.parametrize("kept", [0, 100, 0.5], ids=["empty", "its beginning", "half"])
+def test_a_damaged_state_is_told(start: Start, clips: list[TrainingClip], tmp_path: Path, kept: float) -> None:
+    _tune(start, clips[:20], tmp_path, "gpt")
+    state = tmp_path / "state" / "s1.pt"
+    whole = state.read_bytes()
+    state.write_bytes(whole[: int(kept * len(whole)) if kept < 1 else int(kept)])
+    with pytest.raises(BrokenVoice, match=r"s1\.pt is damaged .*delete that file"):
+        _tune(start, clips[:20], tmp_path, "gpt", s1_epochs=2)
+
+
 @pytest.mark.parametrize(
     ("scope", "s1", "s2"),
     [("last", ("model.h.layers.2.", "model.ar_predict_layer."), ("dec.ups.4.", "dec.resblocks.12.", "dec.resblocks.13.",
