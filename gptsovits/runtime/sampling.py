@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,11 @@ class Sampling:
     """The original loses the first generated token when it stops early; False keeps it."""
 
     def __post_init__(self) -> None:
-        if self.top_k < 1 or not 0 < self.top_p <= 1 or self.temperature < 0 or self.repetition_penalty <= 0:
+        in_bounds = 0 <= self.temperature < inf and 0 < self.repetition_penalty < inf
+        if self.top_k < 1 or not 0 < self.top_p <= 1 or not in_bounds:
             raise ValueError("top_k must be at least 1, top_p in (0, 1], temperature not negative, penalty positive")
+        if self.seed is not None and self.seed < 0:
+            raise ValueError("a seed is 0 or more; None draws a fresh one")
 
 
 def seeded_race(seed: int | None) -> Race:

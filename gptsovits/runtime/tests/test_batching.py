@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -221,3 +222,12 @@ def test_the_thread_ends_with_the_work(bundle: Bundle) -> None:
     for thread in [thread for thread in threading.enumerate() if thread.name == "stage1"]:
         thread.join(PATIENCE)
         assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"temperature": float("nan")}, {"temperature": float("inf")}, {"repetition_penalty": float("nan")}, {"seed": -1}],
+)
+def test_a_sampling_that_chooses_nothing_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"temperature|seed is 0 or more"):
+        Sampling(**wrong)
