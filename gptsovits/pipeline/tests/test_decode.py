@@ -44,3 +44,22 @@ def test_what_is_not_audio_is_refused_with_a_hint(tmp_path: Path, content: bytes
         decode(path)
     assert caught.value.reason == "not-audio"
     assert "WAV" in caught.value.hint
+
+
+@pytest.mark.parametrize("channels", [2, 6, 10])
+def test_channels_are_mixed_to_their_mean(tmp_path: Path, channels: int) -> None:
+    path, wave = tmp_path / "speech.wav", speech_like(2)
+    soundfile.write(path, np.stack([wave] * channels, axis=1), RATE, subtype="FLOAT")
+    np.testing.assert_allclose(decode(path).wave, wave, atol=1e-6)
+    soundfile.write(path, np.stack([wave] + [0 * wave] * (channels - 1), axis=1), RATE, subtype="FLOAT")
+    np.testing.assert_allclose(decode(path).wave, wave / channels, atol=1e-6)
+
+
+@pytest.mark.parametrize(("rate", "sample"), [(10, 0.1), (4000, 0.1), (RATE, np.nan), (RATE, np.inf)])
+def test_samples_that_are_no_speech_are_refused(tmp_path: Path, rate: int, sample: float) -> None:
+    wave = speech_like(2).copy()
+    wave[100] = sample
+    soundfile.write(tmp_path / "speech.wav", wave, rate, subtype="FLOAT")
+    with pytest.raises(RecordingRefused) as caught:
+        decode(tmp_path / "speech.wav")
+    assert caught.value.reason == "not-audio"
