@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +30,7 @@ def write_checkpoint(
     config_style: ConfigStyle = "plain",
     precision: Literal["half", "single"] | None = None,
 ) -> Path:
-    """Writes ``{weight, config, info}``.
+    """Writes ``{weight, config, info}``; whatever ends the writing, ``path`` holds all of it or what it held before.
 
     ``head`` replaces the first two bytes; ``config_style`` "hparams" writes the bag class of fine-tuned stage-2 files
     (``torch.load(weights_only=True)`` accepts only "plain"); ``precision`` converts floating-point tensors, None
@@ -41,10 +42,15 @@ def write_checkpoint(
     writer = PickleWriter()
     settings = as_bag(config) if config_style == "hparams" else config
     content = writer.finish({"weight": weights, "config": settings, "info": info})
-    _write_archive(path, content, writer.arrays)
-    if head != "PK":
-        with path.open("r+b") as file:
+    beside = path.with_name(path.name + ".partial")
+    try:
+        _write_archive(beside, content, writer.arrays)
+        with beside.open("r+b") as file:
             file.write(head.encode())
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
     return path
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -74,3 +76,18 @@ def test_foreign_values_are_refused(tmp_path: Path) -> None:
         write_checkpoint(tmp_path / "a.pth", TENSORS, {"x": {1, 2}}, "x")
     with pytest.raises(TypeError, match="complex"):
         write_checkpoint(tmp_path / "a.pth", {"x": np.zeros(1, complex)}, CONFIG, "x")
+
+
+def test_a_write_that_ends_in_the_middle_leaves_the_old_file(tmp_path: Path) -> None:
+    old = write_checkpoint(tmp_path / "a.pth", TENSORS, CONFIG, "x", head="05").read_bytes()
+    full_disk = (
+        "import resource, sys, numpy\n"
+        "from pathlib import Path\n"
+        "from gptsovits.formats.checkpoint_writer import write_checkpoint\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+        "write_checkpoint(Path(sys.argv[1]), {'w': numpy.zeros(1 << 20, numpy.float32)}, {}, 'x', head='05')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", full_disk, str(tmp_path / "a.pth")], capture_output=True, check=False)
+    assert b"File too large" in ended.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["a.pth"]
+    assert (tmp_path / "a.pth").read_bytes() == old
