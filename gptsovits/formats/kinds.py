@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
-from gptsovits.errors import UnsupportedVoice
+from gptsovits.errors import BrokenVoice, UnsupportedVoice
 
 Kind = Literal["s1", "v1", "v2", "v2Pro", "v2ProPlus", "v3", "v4", "nano", "discriminator"]
 SPOKEN: tuple[Kind, ...] = ("v2", "v2Pro", "v2ProPlus")
@@ -34,11 +34,11 @@ def kind_of(tensors: Mapping[str, Shaped], config: Mapping[str, Any] | None = No
     if any(name.startswith("cfm.") for name in tensors):
         return "v4" if declared == "v4" or head == "04" else "v3"
     if "sv_emb.weight" in tensors:
-        wide = declared == "v2ProPlus" or tensors["dec.conv_pre.weight"].shape[0] == PRO_PLUS_WIDTH
+        wide = declared == "v2ProPlus" or _extent(tensors, "dec.conv_pre.weight", 0) == PRO_PLUS_WIDTH
         return "v2ProPlus" if wide else "v2Pro"
     if TEXT_TABLE not in tensors:
         raise UnsupportedVoice("The file holds neither a stage-1 nor a stage-2 model of GPT-SoVITS.")
-    return "v1" if tensors[TEXT_TABLE].shape[0] == V1_SYMBOLS else "v2"
+    return "v1" if _extent(tensors, TEXT_TABLE, 0) == V1_SYMBOLS else "v2"
 
 
 def require_spoken(kind: Kind) -> None:
@@ -55,23 +55,30 @@ def complete_config(tensors: Mapping[str, Shaped], config: Mapping[str, Any]) ->
     kind = kind_of(tensors, config)
     require_spoken(kind)
     shown = {
-        "ssl_dim": tensors["enc_p.ssl_proj.weight"].shape[1],
-        "codebook_size": tensors["quantizer.vq.layers.0._codebook.embed"].shape[0],
-        "mrte_hidden": tensors["enc_p.mrte.c_pre.weight"].shape[0],
-        "ref_enc_in": tensors["ref_enc.spectral.0.fc.weight"].shape[1],
-        "ref_enc_hidden": tensors["ref_enc.spectral.0.fc.weight"].shape[0],
+        "ssl_dim": _extent(tensors, "enc_p.ssl_proj.weight", 1),
+        "codebook_size": _extent(tensors, "quantizer.vq.layers.0._codebook.embed", 0),
+        "mrte_hidden": _extent(tensors, "enc_p.mrte.c_pre.weight", 0),
+        "ref_enc_in": _extent(tensors, "ref_enc.spectral.0.fc.weight", 1),
+        "ref_enc_hidden": _extent(tensors, "ref_enc.spectral.0.fc.weight", 0),
         "flow_n_flows": sum(name.startswith("flow.flows.") and name.endswith(".pre.weight") for name in tensors),
         "flow_wn_layers": _count(tensors, "flow.flows.0.enc.in_layers."),
-        "n_symbols": tensors[TEXT_TABLE].shape[0],
+        "n_symbols": _extent(tensors, TEXT_TABLE, 0),
     }
     posterior_layers = _count(tensors, "enc_q.enc.in_layers.")
     if posterior_layers:
         shown["enc_q_layers"] = posterior_layers
     if "sv_emb.weight" in tensors:
-        shown["sv_dim"] = tensors["sv_emb.weight"].shape[1]
+        shown["sv_dim"] = _extent(tensors, "sv_emb.weight", 1)
     model = {**config["model"], "version": kind}
     return {**config, "model": model, "ext": {**(config.get("ext") or {}), **shown}}
 
 
 def _count(tensors: Mapping[str, Shaped], prefix: str) -> int:
     return sum(name.startswith(prefix) and name.endswith(".bias") for name in tensors)
+
+
+def _extent(tensors: Mapping[str, Shaped], name: str, axis: int) -> int:
+    shape = tensors[name].shape if name in tensors else ()
+    if len(shape) <= axis:
+        raise BrokenVoice(f"The tensor {name} is missing or misshapen; the file is damaged, get it again.")
+    return shape[axis]
