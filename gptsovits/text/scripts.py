@@ -8,9 +8,11 @@ from dataclasses import dataclass
 UNITS = r"(?:km/h|km|kg|cm|mm|ml|mg|db|dB|GB|MB|KB|kb|mb|gb|min|[mghsl])(?![A-Za-z])"
 """Abbreviations that stay with the number before them."""
 
+_LATIN = "A-Za-zÀ-ÖØ-öø-ɏＡ-Ｚａ-ｚ"
+"""Not × and ÷, which lie between them, but letters of full width."""
 _RUN = re.compile(
     rf"(?P<digits>[-+±$£€¥￥]?\d+(?:[.,:/~\-]\d+)*(?:[%‰℃°](?:[CF](?![A-Za-z]))?|{UNITS})?)"
-    r"|(?P<latin>[A-Za-zÀ-ɏ]+(?:['’\-][A-Za-zÀ-ɏ]+)*)"
+    rf"|(?P<latin>[{_LATIN}]+(?:['’\-][{_LATIN}]+)*)"
     r"|(?P<kana>[\u3041-\u309f\u30a1-\u30ff\uff66-\uff9f]+)"
     r"|(?P<hangul>[\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]+)"
     r"|(?P<han>[\u3005-\u3007\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]+)"

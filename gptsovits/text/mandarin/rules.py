@@ -100,8 +100,8 @@ def _fraction(match: Match) -> str:
 
 
 def _percentage(match: Match) -> str:
-    whole = "千分之" if match[2] == "‰" else "百分之"
-    return whole + number(match[1])
+    whole = "千分之" if match[3] == "‰" else "百分之"
+    return ("负" if match[1] else "") + whole + number(match[2])
 
 
 def _telephone(match: Match) -> str:
@@ -132,7 +132,7 @@ _RULES: tuple[tuple[str, Callable[[Match], str]], ...] = (
     (r"(\d)([+×x*÷=])(?=-?\d)", _arithmetic),
     (r"([\d\w])([⁰¹²³⁴⁵⁶⁷⁸⁹ˣʸⁿ]+)", _power),
     (r"(-?)(\d+)/(\d+)", _fraction),
-    (rf"({_NUM})([%‰])", _percentage),
+    (r"(-?)(\d+(?:\.\d+)?)([%‰])", _percentage),
     (r"(?<!\d)(?:\+?86 ?)?1[3-9]\d{9}(?!\d)", _mobile),
     (r"(?<!\d)0(?:10|2\d|[3-9]\d{2})-?[1-9]\d{6,7}(?!\d)", _telephone),
     (r"(?<!\d)400-?\d{3}-?\d{4}(?!\d)", _telephone),

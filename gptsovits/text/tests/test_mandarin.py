@@ -33,7 +33,7 @@ def test_equals_recording(case: dict[str, Any]) -> None:
         ("3+2=5", "三加二等于五"),
         ("3²", "三的二次方"),
         ("1/2", "二分之一"),
-        ("-15%", "百分之负十五"),
+        ("-15%", "负百分之十五"),
         ("010-12345678", "零幺零,幺二三四五六七八"),
         ("10-20岁", "十到二十岁"),
         ("版本1.2.3", "版本一点二点三"),
@@ -71,6 +71,27 @@ def test_written_out(text: str, expected: str) -> None:
 )
 def test_syllables(syllable: str, phones: tuple[str, str]) -> None:
     assert syllable_phones(syllable) == phones
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("哪里", "na2 li3"),
+        ("小姐", "xiao2 jie3"),
+        ("我不知道", "wo3 bu4 zhir1 dao4"),
+        ("妈妈和我们", "ma1 ma5 he2 wo3 men5"),
+        ("男孩儿", "nan2 hai2 EEer2"),
+    ],
+)
+def test_tones_are_those_that_the_base_learned(text: str, expected: str) -> None:
+    assert "".join(phonemize(text, "zh").phones) == "".join(expected.split())
+
+
+@pytest.mark.parametrize(("text", "expected"), [("3×4=12", "三乘四等于十二"), ("6÷2", "六除以二")])
+def test_signs_between_numbers_are_no_letters(text: str, expected: str) -> None:
+    result = phonemize(text, "zh")
+    assert result.normalized == expected
+    assert not result.unspoken
 
 
 @pytest.mark.parametrize(
