@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy.orm import Session
+
 from services.common.database import Database
 from services.common.objects import Area, ObjectStore
 from services.inference.batches import store
@@ -9,6 +11,11 @@ from services.inference.batches import store
 
 def free(database: Database, objects: ObjectStore, digest: str, of_batch: str = "") -> None:
     """Removes the object, unless a batch has the same bytes: another one than `of_batch`, or any if that is empty."""
-    with database.write() as session:  # nothing that was made is recorded meanwhile: see `Shards._check_stored`
-        if not store.needed_elsewhere(session, of_batch, digest):
-            objects.delete(Area.SERVED, digest)
+    with database.write() as session:
+        free_within(session, objects, digest, of_batch)
+
+
+def free_within(session: Session, objects: ObjectStore, digest: str, of_batch: str = "") -> None:
+    """As `free`, by who may write: nothing that was made is recorded meanwhile (see `Shards._check_stored`)."""
+    if not store.needed_elsewhere(session, of_batch, digest):
+        objects.delete(Area.SERVED, digest)

@@ -20,7 +20,7 @@ from services.common.events import Event
 from services.common.objects import Area, ObjectStore
 from services.common.subscriptions import Effect, Subscription
 from services.inference.batches import progress, store, takes
-from services.inference.batches.freeing import free
+from services.inference.batches.freeing import free, free_within
 from services.inference.batches.news import News
 from services.inference.batches.packing import Packer
 from services.inference.batches.speaker import TakeSpeaker
@@ -112,6 +112,8 @@ class Shards:
             if current is not None and progress.to_be_packed(current, asked.attempt):
                 self._check_stored(packed.digest)
                 progress.finish(session, current, packed)
+            else:  # it was resumed or deleted meanwhile, and nobody knows this zip
+                free_within(session, self._objects, packed.digest)
 
         self._news.tell()  # watchers look again within a second, too
         return effect

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+from google.protobuf.message import Message
 
 from services.common import rpc
 from services.common.charges import Charges
@@ -21,7 +22,7 @@ from services.common.identity import Identity, Signer, Verifier, ensure_keys
 from services.common.migrations import upgrade
 from services.common.objects import Area, ObjectStore, open_store
 from services.common.outbox import Relay
-from services.common.subscriptions import Subscriber
+from services.common.subscriptions import Handler, Subscriber
 from services.inference import store
 from services.inference.admission import Line
 from services.inference.batches import store as stored
@@ -62,6 +63,10 @@ class Batching:
         kept = self.objects.put(Area.QUARANTINE, [content])
         reference = ObjectRef(digest=kept.digest, size=kept.size)
         return pb.BatchPlan(upload=reference, voices=[chosen("ann/low")], format="wav", **more)
+
+    def handler(self, kind: type[Message]) -> Handler:
+        """What the service does on such an event."""
+        return self.subscriber._subscription.handlers["synthesis", str(kind.DESCRIPTOR.full_name)]
 
     def ended(self, stub: Stub, batch_id: str) -> pb.Batch:
         """The batch when its zip is there."""

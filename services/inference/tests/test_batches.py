@@ -235,6 +235,22 @@ def test_a_resumed_batch_lets_go_of_its_zip_but_not_of_one_that_another_has(hub:
     assert second.zip.digest not in set(hub.objects.digests(Area.SERVED))
 
 
+def test_a_zip_of_a_batch_that_was_resumed_meanwhile_is_not_kept(hub: Batching) -> None:
+    stub = hub.as_account("ann")
+    made = create(hub, hub.plan(*[{"text": f"Line {n}."} for n in range(9)]))
+    hub.subscriber.process(_asked(hub)[0])
+    stub.CancelBatch(pb.CancelBatchRequest(id=made.id))
+    spoken = set(hub.objects.digests(Area.SERVED))
+    asked = pb.BatchPackRequested(batch_id=made.id, attempt=1)
+    effect = hub.handler(pb.BatchPackRequested)(make_event("synthesis", made.id, asked, "inference"))
+    assert effect is not None
+    assert len(set(hub.objects.digests(Area.SERVED)) - spoken) == 1
+    stub.ResumeBatch(pb.ResumeBatchRequest(id=made.id))
+    with hub.database.write() as session:
+        effect(session)
+    assert set(hub.objects.digests(Area.SERVED)) == spoken
+
+
 def test_a_batch_under_way_is_not_deleted(hub: Batching) -> None:
     made, stub = create(hub, hub.plan(*LINES)), hub.as_account("ann")
     assert refusal(lambda: stub.DeleteBatch(pb.DeleteBatchRequest(id=made.id))).reason == "BATCH_RUNNING"
