@@ -20,17 +20,15 @@ from services.common.events import Event
 from services.common.objects import Area, ObjectStore
 from services.common.subscriptions import Effect, Subscription
 from services.inference.batches import progress, store, takes
-from services.inference.batches.freeing import free, free_within
+from services.inference.batches.freeing import free, free_within, may_be_sample
 from services.inference.batches.news import News
 from services.inference.batches.packing import Packer
 from services.inference.batches.speaker import TakeSpeaker
 from services.inference.domain.batches import Batch, Spoken, State, Take
 from services.inference.domain.cancellation import Cancellation, Cancelled
-from services.inference.domain.sentences import SAMPLES
 from services.stubs.voicehub.inference.v1 import batch_pb2 as pb
 
 log = logging.getLogger(__name__)
-_AUDITIONED = frozenset(text for texts in SAMPLES.values() for text in texts)
 _TAKES = Counter("voicehub_batch_takes", "Takes of batches by how they ended", ["how"])
 for _how in ("done", "failed"):
     _TAKES.labels(_how)  # a rate needs a beginning
@@ -123,7 +121,7 @@ class Shards:
         batch_id = event.parse(pb.BatchDeleted).batch_id
         with self._database.read() as session:
             batch = store.find(session, batch_id)
-            made = {take.spoken.digest for take in takes.every(session, batch_id) if take.line.text not in _AUDITIONED}
+            made = {take.spoken.digest for take in takes.every(session, batch_id) if not may_be_sample(take)}
         if batch is None:
             return None
         for digest in sorted((made | {batch.zip_digest}) - {""}):
@@ -153,10 +151,15 @@ class Shards:
             return Spoken(error=f"The hub failed on this line (report {number}).")
 
     def _keep(self, asked: pb.BatchShardRequested, take: Take, spoken: Spoken) -> None:
+        """Ends the take, unless its batch has ended meanwhile: then its zip is made, or it is gone, and nobody pays."""
         with self._database.write() as session:
-            if spoken.digest:
+            batch = store.find(session, asked.batch_id)
+            wanted = batch is not None and batch.state is State.RUNNING
+            if wanted and spoken.digest:
                 self._check_stored(spoken.digest)
-            ended = takes.finish(session, asked.batch_id, take, spoken)
+            ended = wanted and takes.finish(session, asked.batch_id, take, spoken)
+            if spoken.digest and not ended and not may_be_sample(take):
+                free_within(session, self._objects, spoken.digest)
         if ended:
             _TAKES.labels("failed" if spoken.error else "done").inc()
         self._news.tell()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from services.common.events import open_bus
 from services.common.identity import Identity, Signer, Verifier, ensure_keys
 from services.common.migrations import upgrade
 from services.common.objects import Area, ObjectStore, open_store
+from services.common.objects.port import ObjectInfo
 from services.common.outbox import Relay
 from services.common.subscriptions import Handler, Subscriber
 from services.inference import store
@@ -68,6 +69,12 @@ class Batching:
         """What the service does on such an event."""
         return self.subscriber._subscription.handlers["synthesis", str(kind.DESCRIPTOR.full_name)]
 
+    def worker(self, objects: ObjectStore, folder: Path) -> Subscriber:
+        """What works on batches beside the service, as a process of its own would; not started."""
+        charges = Charges(self.database, lambda _: None, "synthesis", "inference")
+        parts = Batches.wire(self.database, objects, self.synthesizer, folder, charges)
+        return Subscriber(parts.shards.subscription(), self.database, self.subscriber._bus)
+
     def ended(self, stub: Stub, batch_id: str) -> pb.Batch:
         """The batch when its zip is there."""
         for message in stub.WatchBatch(pb.WatchBatchRequest(id=batch_id), timeout=PATIENCE):
@@ -105,6 +112,24 @@ class Batching:
         """An object that is served."""
         with self.objects.open(Area.SERVED, digest) as stream:
             return stream.read()
+
+
+class Meanwhile:
+    """A store in which something happens just after the first object was put."""
+
+    def __init__(self, store: ObjectStore, happens: Callable[[], object]) -> None:
+        self._store, self._happens, self.put_once = store, happens, False
+
+    def put(self, area: Area, chunks: Iterable[bytes]) -> ObjectInfo:
+        """As the store, then what happens."""
+        info = self._store.put(area, chunks)
+        if not self.put_once:
+            self.put_once = True
+            self._happens()
+        return info
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
 
 def chosen(name: str) -> pb.ChosenVoice:

@@ -29,7 +29,7 @@ from services.inference.domain.voices import Voice
 from services.inference.domain.wishes import Form, Wish
 from services.inference.exporter import Exporter
 from services.inference.handlers import Handlers
-from services.inference.tests.batching import Batching, Engines, batching
+from services.inference.tests.batching import Batching, Engines, Meanwhile, batching
 from services.inference.tests.speaking import VERSION, export_nano
 from services.stubs.voicehub.catalog.v1.events_pb2 import VersionErased
 from services.stubs.voicehub.common.v1.charges_pb2 import ReservationClosed
@@ -233,6 +233,20 @@ def test_a_resumed_batch_lets_go_of_its_zip_but_not_of_one_that_another_has(hub:
         stub.DeleteBatch(pb.DeleteBatchRequest(id=batch.id))
         hub.forgotten(batch.id)
     assert second.zip.digest not in set(hub.objects.digests(Area.SERVED))
+
+
+def test_what_another_worker_still_speaks_when_a_batch_is_cancelled_is_neither_kept_nor_left(
+    hub: Batching, tmp_path: Path
+) -> None:
+    stub = hub.as_account("ann")
+    made = create(hub, hub.plan(*LINES))
+    spoken = set(hub.objects.digests(Area.SERVED))
+    cancelling = Meanwhile(hub.objects, lambda: stub.CancelBatch(pb.CancelBatchRequest(id=made.id)))
+    hub.worker(cancelling, tmp_path / "worker").process(_asked(hub)[0])
+    assert cancelling.put_once
+    assert stub.GetBatch(pb.GetBatchRequest(id=made.id)).batch.done == 0
+    assert set(hub.objects.digests(Area.SERVED)) == spoken
+    _nothing_is_parked(hub)
 
 
 def test_a_zip_of_a_batch_that_was_resumed_meanwhile_is_not_kept(hub: Batching) -> None:
