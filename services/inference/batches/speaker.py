@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 
 from gptsovits.runtime.timing import WordTime
 from services.common.database import Database
+from services.common.errors import Unprocessable
 from services.common.languages import engine_language
 from services.common.objects import Area, ObjectStore
 from services.inference import store as voices
+from services.inference.batches.freeing import free, may_be_sample
 from services.inference.domain.batches import Batch, Spoken, Take
 from services.inference.domain.cancellation import Cancellation
 from services.inference.domain.fairness import BACKGROUND
@@ -38,14 +40,19 @@ class TakeSpeaker:
     def speak(self, batch: Batch, take: Take, called_off: Cancellation) -> Spoken:
         """Speaks in the background and stores the file; errors as `Synthesizer.stream`, OSError from the store.
 
-        A voice that was withdrawn meanwhile has said nothing.
+        A voice that was withdrawn meanwhile has said nothing, and nothing of it stays.
         """
         voice, heard, since = self._voice(batch, take), _Heard(), time.monotonic()
         messages = self._synthesizer.stream(voice, wish_of(batch, take), form_of(batch), BACKGROUND, called_off)
         kept = self._objects.put(Area.SERVED, _audio(messages, heard))
         words = tuple((word.text, round(word.start, 4), round(word.end, 4)) for word in heard.words)
         machine = time.monotonic() - since - heard.waited
-        self._voice(batch, take)
+        try:
+            self._voice(batch, take)
+        except Unprocessable:
+            if not may_be_sample(take):
+                free(self._database, self._objects, kept.digest)
+            raise
         return Spoken(kept.digest, kept.size, heard.seconds, words, machine, left_out=heard.left_out)
 
     def _voice(self, batch: Batch, take: Take) -> Voice:

@@ -249,6 +249,21 @@ def test_what_another_worker_still_speaks_when_a_batch_is_cancelled_is_neither_k
     _nothing_is_parked(hub)
 
 
+def test_nothing_is_left_of_a_take_whose_voice_was_withdrawn_at_its_end(hub: Batching, tmp_path: Path) -> None:
+    stub = hub.as_account("ann")
+    made = create(hub, hub.plan(*LINES[:1]))
+    spoken = set(hub.objects.digests(Area.SERVED))
+
+    def withdraw() -> None:
+        with hub.database.write() as session:
+            store.withdraw(session, VERSION)
+
+    hub.worker(Meanwhile(hub.objects, withdraw), tmp_path / "worker").process(_asked(hub)[0])
+    (take,) = hub.takes(stub, made.id)
+    assert (take.state, take.error) == (pb.TAKE_STATE_FAILED, "This version was withdrawn from this hub.")
+    assert set(hub.objects.digests(Area.SERVED)) == spoken
+
+
 def test_a_zip_of_a_batch_that_was_resumed_meanwhile_is_not_kept(hub: Batching) -> None:
     stub = hub.as_account("ann")
     made = create(hub, hub.plan(*[{"text": f"Line {n}."} for n in range(9)]))
