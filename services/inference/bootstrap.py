@@ -20,7 +20,8 @@ def bootstrap(house: House) -> Parts:
     settings, speaking = house.settings, Speaking.wire(house)
     synthesizer, batches = speaking.synthesizer, speaking.batches
     base = speaking.shipped.digest if speaking.shipped else ""
-    exporter = Exporter(house.objects, settings.objects_url, speaking.registry, base)
+    exports = settings.data / "inference" / "exports"
+    exporter = Exporter(house.objects, settings.objects_url, speaking.registry, exports, base)
     shards = [batches.shards.subscription()] if settings.speaks_batches else []
     handlers = Handlers(house.database, house.objects, exporter, Auditions(house.objects, synthesizer))
     service = InferenceService(speaking.voices, synthesizer, speaking.bases)

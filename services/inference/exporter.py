@@ -6,6 +6,7 @@ import importlib.util
 import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -48,11 +49,15 @@ class _Judgement:
 
 
 class Exporter:
-    """Makes exports."""
+    """Makes exports, in a folder of its own: what a service that was killed left there goes."""
 
-    def __init__(self, objects: ObjectStore, objects_url: str, bases: BaseRegistry, default_base: str = "") -> None:
-        self._objects, self._objects_url = objects, objects_url
+    def __init__(
+        self, objects: ObjectStore, objects_url: str, bases: BaseRegistry, folder: Path, default_base: str = ""
+    ) -> None:
+        self._objects, self._objects_url, self._folder = objects, objects_url, folder
         self._bases, self._default_base = bases, default_base
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
 
     def export(self, scan: scanner_pb2.StaticScanCompleted) -> Export:
         """The bundle of a clean version in the served area, or a voice that says why there is none."""
@@ -60,7 +65,7 @@ class Exporter:
         voice = judged.voice
         if judged.obstacle or not has_exporter():
             return Export(_silent(voice, judged.obstacle or auditionable.NO_EXPORTER), waits=judged.waits)
-        with tempfile.TemporaryDirectory(prefix="voicehub-export-") as folder:
+        with tempfile.TemporaryDirectory(prefix=f"{scan.version_id}-", dir=self._folder) as folder:
             reason = self._run(scan, voice, Path(folder))
             if reason:
                 return Export(_silent(voice, auditionable.export_failed(reason)))

@@ -120,7 +120,7 @@ def test_without_torch_the_version_says_that_there_is_no_exporter(
     registry = BaseRegistry(tmp_path / "bases")
     base = registry.register(base_folder(tmp_path / "one", "one", b"graph"))
     monkeypatch.setattr(exporter, "has_exporter", lambda: False)
-    export = Exporter(objects, "unused", registry).export(scan())
+    export = Exporter(objects, "unused", registry, tmp_path / "exports").export(scan())
     assert export.voice.not_auditionable == auditionable.NO_EXPORTER
     assert export.voice.requires["content_encoder"] == base.digest
 
@@ -128,5 +128,5 @@ def test_without_torch_the_version_says_that_there_is_no_exporter(
 def test_an_encoder_of_another_width_does_not_count(objects: ObjectStore, tmp_path: Path) -> None:
     registry = BaseRegistry(tmp_path / "bases")
     registry.register(base_folder(tmp_path / "one", "one", b"graph", feature_dim=768))
-    export = Exporter(objects, "unused", registry).export(scan())
+    export = Exporter(objects, "unused", registry, tmp_path / "exports").export(scan())
     assert "96 features" in export.voice.not_auditionable

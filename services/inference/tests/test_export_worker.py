@@ -1,8 +1,9 @@
-"""What the export worker says when it cannot do its work: the store is away, or the voice does not fit."""
+"""What the export worker says when it cannot do its work, and what is left when its service is killed."""
 
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 
 from services.common.objects import Area, open_store
 from services.inference.export_worker import AWAY, REFUSED
+from services.inference.exporter import Exporter
+from services.inference.registry import BaseRegistry
 from services.launcher.plan import free_ports
 
 
@@ -31,3 +34,40 @@ def test_a_store_that_is_away_says_nothing_about_the_voice(away: bool, tmp_path:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == (AWAY if away else REFUSED), done.stderr
     assert done.stdout.strip()
+
+
+SERVICE = """
+import sys
+from pathlib import Path
+from services.common.objects import open_store
+from services.inference.exporter import Exporter
+from services.inference.registry import BaseRegistry
+from services.inference.tests.test_domain import scan
+from services.stubs.voicehub.common.v1.common_pb2 import ObjectRef, Tensor
+from services.stubs.voicehub.scanner.v1.scanner_pb2 import RebuiltFile
+
+folder, url = Path(sys.argv[1]), sys.argv[2]
+exporter = Exporter(open_store(f"file://{folder}/objects"), url, BaseRegistry(folder / "bases"), folder / "exports")
+prompt = RebuiltFile(path="prompts/p.safetensors", object=ObjectRef(digest="0" * 64, size=1))
+tensors = [Tensor(name=f"{stage}/x", dtype="float32", shape=[1], digest="0" * 64) for stage in ("s1", "s2")]
+exporter.export(scan(files=[prompt], tensors=tensors, family="nano"))
+"""
+
+
+def test_an_export_ends_with_the_service_that_is_killed_and_its_files_go_at_the_next_start(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as store_that_never_answers:
+        url = f"s3+http://key:secret@127.0.0.1:{store_that_never_answers.getsockname()[1]}/bucket"
+        service = subprocess.Popen([sys.executable, "-c", SERVICE, str(tmp_path), url])
+        try:
+            store_that_never_answers.settimeout(60)
+            worker, _ = store_that_never_answers.accept()
+        finally:
+            service.kill()
+            service.wait()
+        with worker:
+            worker.settimeout(10)
+            while worker.recv(1 << 16):  # its request; nothing once it has ended
+                pass
+    assert list((tmp_path / "exports").iterdir())
+    Exporter(open_store(f"file://{tmp_path}/objects"), url, BaseRegistry(tmp_path / "bases"), tmp_path / "exports")
+    assert not list((tmp_path / "exports").iterdir())

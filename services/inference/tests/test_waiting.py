@@ -40,7 +40,7 @@ class Place:
         self.registry = BaseRegistry(folder / "bases")
         objects = open_store(f"file://{folder}/objects")
         shelf = Shelf(objects, self.registry, folder / "voices")
-        exporter = Exporter(objects, f"file://{folder}/objects", self.registry)
+        exporter = Exporter(objects, f"file://{folder}/objects", self.registry, folder / "exports")
         synthesizer = Synthesizer(shelf, Line(Capacity()), Provenance(folder / "provenance"))
         self.handlers = Handlers(self.database, objects, exporter, Auditions(objects, synthesizer))
 
