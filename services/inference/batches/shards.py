@@ -14,6 +14,7 @@ from threading import Lock
 from prometheus_client import Counter
 from sqlalchemy.orm import Session
 
+from services.common.away import is_away
 from services.common.database import Database
 from services.common.errors import TooMany, Unavailable, VoiceHubError
 from services.common.events import Event
@@ -145,7 +146,9 @@ class Shards:
             raise  # the shard comes again, or nobody wants it
         except VoiceHubError as error:
             return Spoken(error=" ".join(filter(None, (error.message, error.hint))))
-        except Exception:  # edge of a take: whatever it is that one line does to the engine, the others go on
+        except Exception as error:  # edge of a take: whatever it is that one line does to the engine, the others go on
+            if is_away(error):
+                raise
             number = uuid.uuid4().hex[:12]
             log.exception("take failed", extra={"batch": batch.id, "take": take.number, "failure": number})
             return Spoken(error=f"The hub failed on this line (report {number}).")

@@ -16,6 +16,8 @@ import pytest
 import soundfile
 from blake3 import blake3
 from sqlalchemy import select
+from sqlalchemy.event import listen
+from sqlalchemy.exc import OperationalError
 
 from gptsovits.audio.containers import CONTAINERS
 from gptsovits.runtime.label import read_label
@@ -262,6 +264,24 @@ def test_nothing_is_left_of_a_take_whose_voice_was_withdrawn_at_its_end(hub: Bat
     (take,) = hub.takes(stub, made.id)
     assert (take.state, take.error) == (pb.TAKE_STATE_FAILED, "This version was withdrawn from this hub.")
     assert set(hub.objects.digests(Area.SERVED)) == spoken
+
+
+def test_a_database_that_is_away_for_a_moment_is_no_fault_of_a_line(hub: Batching) -> None:
+    made = create(hub, hub.plan(*LINES[:1]))
+    asked = _asked(hub)[0]
+    failed: list[str] = []
+
+    def fail_once(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "FROM voices" in statement and not failed:
+            failed.append(statement)
+            raise OperationalError(statement, {}, Exception("the server closed the connection unexpectedly"))
+
+    listen(hub.database.engine, "before_cursor_execute", fail_once)
+    with pytest.raises(OperationalError):  # so the shard comes again
+        hub.subscriber.process(asked)
+    hub.subscriber.process(asked)
+    batch = hub.as_account("ann").GetBatch(pb.GetBatchRequest(id=made.id)).batch
+    assert (batch.done, batch.failed) == (1, 0)
 
 
 def test_a_zip_of_a_batch_that_was_resumed_meanwhile_is_not_kept(hub: Batching) -> None:
