@@ -120,7 +120,8 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
         reservation = self._reserve(batch.account, left)
         with self._database.write() as session:
             batch = _resumable(session, request.id)
-            bind(session, reservation, batch.id, takes.characters_done(session, batch.id))
+            if not is_open(session, batch.id):  # else somebody resumed it meanwhile: what is reserved here goes back
+                bind(session, reservation, batch.id, takes.characters_done(session, batch.id))
             progress.resume(session, batch)
         self._news.tell()
         if batch.zip_digest:

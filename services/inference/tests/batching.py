@@ -53,6 +53,8 @@ class Batching:
     synthesizer: Synthesizer
     subscriber: Subscriber
     reserved: list[ReserveCreditsRequest]
+    when_reserved: list[Callable[[], object]]
+    """What happens while credits are reserved, each once."""
 
     def plan(self, *lines: dict[str, Any], voices: tuple[str, ...] = ("ann/low",), **more: Any) -> pb.BatchPlan:
         """A plan of inline JSON lines."""
@@ -165,9 +167,12 @@ def batching(bundle: Path, folder: Path, engines: Engines | None = None) -> Iter
 
     def ask(request: ReserveCreditsRequest) -> ReserveCreditsResponse:
         reserved.append(request)
+        if when_reserved:
+            when_reserved.pop()()
         return ReserveCreditsResponse()
 
     reserved: list[ReserveCreditsRequest] = []
+    when_reserved: list[Callable[[], object]] = []
     charges = Charges(database, ask, "synthesis", "inference")
     parts = Batches.wire(database, objects, synthesizer, folder / "packing", charges)
     bus = open_bus(engines.events)
@@ -187,7 +192,7 @@ def batching(bundle: Path, folder: Path, engines: Engines | None = None) -> Iter
     server = rpc.make_server(address, Verifier(folder / "keys"), register, [])
     relay.start()
     try:
-        yield Batching(as_account, database, objects, synthesizer, subscriber, reserved)
+        yield Batching(as_account, database, objects, synthesizer, subscriber, reserved, when_reserved)
     finally:
         for channel in channels:
             channel.close()

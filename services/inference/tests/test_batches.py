@@ -22,7 +22,7 @@ from sqlalchemy.exc import OperationalError
 from gptsovits.audio.containers import CONTAINERS
 from gptsovits.runtime.label import read_label
 from services.common.errors import VoiceHubError, from_rpc
-from services.common.events import Event, make_event, open_bus
+from services.common.events import Event, make_event
 from services.common.objects import Area
 from services.common.tables import dead_letters, outbox
 from services.inference import store
@@ -31,7 +31,7 @@ from services.inference.domain.voices import Voice
 from services.inference.domain.wishes import Form, Wish
 from services.inference.exporter import Exporter
 from services.inference.handlers import Handlers
-from services.inference.tests.batching import Batching, Engines, Meanwhile, batching
+from services.inference.tests.batching import Batching, Meanwhile, batching
 from services.inference.tests.speaking import VERSION, export_nano
 from services.stubs.voicehub.catalog.v1.events_pb2 import VersionErased
 from services.stubs.voicehub.common.v1.charges_pb2 import ReservationClosed
@@ -423,22 +423,38 @@ def _asked(hub: Batching) -> list[Event]:
     return sent + [event for event in waiting if event.id not in {one.id for one in sent}]
 
 
-def test_what_is_spoken_is_paid_and_what_fails_is_not(hub: Batching, tmp_path: Path) -> None:
+def test_what_is_spoken_is_paid_and_what_fails_is_not(hub: Batching) -> None:
     hub.subscriber.start()
     odd = [{"id": "empty", "text": " "}, {"id": "tlh", "text": "Qapla", "language": "tlh"}]
     made = create(hub, hub.plan(*LINES, *odd, language="en"))
     hub.ended(hub.as_account("ann"), made.id)
     spoken = sum(len(line["text"]) for line in LINES)
     assert [(one.account, one.purpose, one.units) for one in hub.reserved] == [("ann", "synthesis", spoken + 5)]
-    closed = [ReservationClosed(reservation=hub.reserved[0].reservation, units=spoken)]
-    consumer = open_bus(Engines.embedded(tmp_path).events).consumer("ledger", ["synthesis"])
+    assert _closed(hub, 1) == [ReservationClosed(reservation=hub.reserved[0].reservation, units=spoken)]
+
+
+def test_a_batch_that_is_resumed_twice_at_once_is_paid_once(hub: Batching) -> None:
+    stub, made = hub.as_account("ann"), create(hub, hub.plan(*LINES))
+    stub.CancelBatch(pb.CancelBatchRequest(id=made.id))
+    hub.subscriber.start()
+    hub.ended(stub, made.id)
+    hub.when_reserved.append(lambda: stub.ResumeBatch(pb.ResumeBatchRequest(id=made.id)))
+    stub.ResumeBatch(pb.ResumeBatchRequest(id=made.id))
+    assert hub.ended(stub, made.id).done == len(LINES)
+    assert [one.units for one in _closed(hub, 2)] == [0, sum(len(line["text"]) for line in LINES)]
+
+
+def _closed(hub: Batching, least: int) -> list[ReservationClosed]:
+    """What the ledger is told, once it was told so much."""
+    consumer = hub.subscriber._bus.consumer("ledger", ["synthesis"])
     seen: list[ReservationClosed] = []
-    while not seen:
+    while len(seen) < least:
         for delivery in consumer.poll(limit=100, timeout=5):
             if delivery.event.type == ReservationClosed.DESCRIPTOR.full_name:
                 seen.append(delivery.event.parse(ReservationClosed))
             consumer.commit(delivery)
-    assert seen == closed
+    consumer.close()
+    return seen
 
 
 def _nothing_is_parked(hub: Batching) -> None:
