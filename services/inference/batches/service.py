@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.common.charges import Charges, bind, is_open
 from services.common.database import Database
-from services.common.errors import Forbidden, NotFound, TooMany, Unauthenticated
+from services.common.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated
 from services.common.objects import ObjectStore
 from services.common.rpc import caller
 from services.inference.batches import messages, progress, store, takes
@@ -121,6 +121,7 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
         with self._database.write() as session:
             batch = _resumable(session, request.id)
             if not is_open(session, batch.id):  # else somebody resumed it meanwhile: what is reserved here goes back
+                _check_reserved(session, batch, reservation)
                 bind(session, reservation, batch.id, takes.characters_done(session, batch.id))
             progress.resume(session, batch)
         self._news.tell()
@@ -233,6 +234,12 @@ def _resumable(session: Session, batch_id: str) -> Batch:
     if batch.state.ended:
         _check_open(session, batch.account)
     return batch
+
+
+def _check_reserved(session: Session, batch: Batch, reservation: str) -> None:
+    """Conflict, if its credits went back just now, with its zip, and nothing is reserved for what is left."""
+    if not reservation and takes.characters_left(session, batch.id):
+        raise Conflict("The batch was packed just now.", hint="Resume it again.", reason="BATCH_PACKED")
 
 
 def _own(session: Session, batch_id: str) -> Batch:

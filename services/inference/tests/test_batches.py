@@ -444,6 +444,24 @@ def test_a_batch_that_is_resumed_twice_at_once_is_paid_once(hub: Batching) -> No
     assert [one.units for one in _closed(hub, 2)] == [0, sum(len(line["text"]) for line in LINES)]
 
 
+def test_a_batch_whose_credits_go_back_while_it_is_resumed_is_not_spoken_for_nothing(hub: Batching) -> None:
+    stub, made = hub.as_account("ann"), create(hub, hub.plan(*LINES))
+    stub.CancelBatch(pb.CancelBatchRequest(id=made.id))
+    asked = pb.BatchPackRequested(batch_id=made.id, attempt=1)
+    packed = [hub.handler(pb.BatchPackRequested)(make_event("synthesis", made.id, asked, "inference"))]
+
+    def finish(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "FROM charges" in statement and packed and (effect := packed.pop()):
+            with hub.database.write() as session:
+                effect(session)
+
+    listen(hub.database.engine, "after_cursor_execute", finish)
+    assert refusal(lambda: stub.ResumeBatch(pb.ResumeBatchRequest(id=made.id))).reason == "BATCH_PACKED"
+    assert len(hub.reserved) == 1
+    assert stub.ResumeBatch(pb.ResumeBatchRequest(id=made.id)).batch.state == pb.BATCH_STATE_RUNNING
+    assert len(hub.reserved) == 2
+
+
 def _closed(hub: Batching, least: int) -> list[ReservationClosed]:
     """What the ledger is told, once it was told so much."""
     consumer = hub.subscriber._bus.consumer("ledger", ["synthesis"])
