@@ -67,6 +67,8 @@ batches = Table(
     Column("zip_digest", String(64), nullable=False),
     Column("zip_size", BigInteger, nullable=False),
     Column("idempotency_key", String(128)),
+    # Of what was asked for with that key; empty where nobody noted it.
+    Column("plan_hash", String(64), nullable=False, server_default=""),
     Index("batches_account", "account", "id"),
     Index("batches_zip", "zip_digest"),
     Index("batches_idempotency", "account", "idempotency_key", unique=True),

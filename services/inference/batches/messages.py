@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 
 from services.common.clock import now, to_timestamp
@@ -37,6 +38,15 @@ def new_batch(plan: pb.BatchPlan, account: str, found: ReadList) -> Batch:
         raise Invalid("These voices cannot make a batch.", hint=hint, fields={"voices": hint})
     manner = Manner(plan.language, plan.format or "wav", plan.sample_rate, plan.seed, plan.speed or 1.0)
     return Batch(new_id(), account, State.RUNNING, chosen, manner, found.kind, len(found.lines), now())
+
+
+def plan_hash(plan: pb.BatchPlan) -> str:
+    """SHA-256 of what is asked for, whichever version a voice's name means now."""
+    asked = pb.BatchPlan()
+    asked.CopyFrom(plan)
+    for voice in asked.voices:
+        voice.ClearField("version_id")
+    return hashlib.sha256(asked.SerializeToString(deterministic=True)).hexdigest()
 
 
 def to_message(batch: Batch, tallies: Sequence[Tally]) -> pb.Batch:

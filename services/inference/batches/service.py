@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.common.charges import Charges, bind, is_open
 from services.common.database import Database
-from services.common.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated
+from services.common.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated, Unprocessable
 from services.common.objects import ObjectStore
 from services.common.rpc import caller
 from services.inference.batches import messages, progress, store, takes
@@ -75,10 +75,8 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
         """Reads the list and puts its first shards on the bus."""
         account = _planner()
         with self._database.read() as session:
-            known = store.find_by_key(session, account, request.idempotency_key)
-        if known is None:
-            known = self._create(request, account)
-        return pb.CreateBatchResponse(batch=self._message(known.id))
+            known = _made_before(session, account, request)
+        return pb.CreateBatchResponse(batch=self._message(known or self._create(request, account)))
 
     def GetBatch(self, request: pb.GetBatchRequest, context: grpc.ServicerContext) -> pb.GetBatchResponse:
         """One batch."""
@@ -182,7 +180,7 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
         with self._database.read() as session:
             return resolve(session, _own(session, request.id), request.digest)
 
-    def _create(self, request: pb.CreateBatchRequest, account: str) -> Batch:
+    def _create(self, request: pb.CreateBatchRequest, account: str) -> str:
         found = self._lists.read(request.plan)
         batch = messages.new_batch(request.plan, account, found)
         planned = takes_of(batch.voices, found.lines)
@@ -192,11 +190,11 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
         reservation = self._reserve(account, sum(take.characters for take in planned if take.waits))
         with self._database.write() as session:
             _check_open(session, account)
-            store.add(session, batch, found.lines, request.idempotency_key)
+            store.add(session, batch, found.lines, request.idempotency_key, messages.plan_hash(request.plan))
             takes.add(session, batch, planned)
             bind(session, reservation, batch.id)
             progress.advance(session, batch)
-        return batch
+        return batch.id
 
     def _reserve(self, account: str, characters: int) -> str:
         return self._charges.reserve(account, PURPOSE, characters) if characters else ""
@@ -219,6 +217,21 @@ def _planner() -> str:
     if caller().service != "gateway":
         raise Forbidden("Batches are asked for through the gateway.")
     return _account()
+
+
+def _made_before(session: Session, account: str, request: pb.CreateBatchRequest) -> str | None:
+    """The batch that this key made before; Unprocessable if another one was asked for with it."""
+    known, asked = store.made_before(session, account, request.idempotency_key), messages.plan_hash(request.plan)
+    if known is None:
+        return None
+    made, earlier = known
+    if earlier not in ("", asked):
+        raise Unprocessable(
+            "This idempotency key was used for another request.",
+            hint="Use a fresh key for a new request.",
+            reason="IDEMPOTENCY_KEY_REUSED",
+        )
+    return made
 
 
 def _check_open(session: Session, account: str) -> None:

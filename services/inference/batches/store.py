@@ -17,12 +17,12 @@ from services.inference.tables import batch_lines, batch_takes, batches
 _PLAIN = ("id", "account", "list_format", "lines", "attempt", "issued", "sequence", "zip_digest", "zip_size")
 
 
-def add(session: Session, batch: Batch, lines: Sequence[Line], idempotency_key: str) -> None:
-    """Stores a new batch and its lines."""
+def add(session: Session, batch: Batch, lines: Sequence[Line], idempotency_key: str = "", plan_hash: str = "") -> None:
+    """Stores a new batch and its lines; with a key the hash of what was asked for."""
     values = {name: getattr(batch, name) for name in _PLAIN} | vars(batch.manner)
     values |= {"state": batch.state.value, "voices": [asdict(chosen) for chosen in batch.voices]}
-    key = idempotency_key or None
-    session.execute(insert(batches).values(**values, create_time=batch.create_time, idempotency_key=key))
+    values |= {"create_time": batch.create_time, "idempotency_key": idempotency_key or None, "plan_hash": plan_hash}
+    session.execute(insert(batches).values(**values))
     rows = [
         {"batch_id": batch.id, "number": number, **_line_columns(line)} for number, line in enumerate(lines, start=1)
     ]
@@ -35,11 +35,12 @@ def find(session: Session, batch_id: str) -> Batch | None:
     return _to_batch(row) if row else None
 
 
-def find_by_key(session: Session, account: str, idempotency_key: str) -> Batch | None:
-    """The batch that this key made before."""
-    query = select(batches).where(batches.c.account == account, batches.c.idempotency_key == idempotency_key)
+def made_before(session: Session, account: str, idempotency_key: str) -> tuple[str, str] | None:
+    """The id of the batch that this key made before, and the hash of what was asked for."""
+    query = select(batches.c.id, batches.c.plan_hash).where(batches.c.account == account)
+    query = query.where(batches.c.idempotency_key == idempotency_key)
     row = session.execute(query).first() if idempotency_key else None
-    return _to_batch(row) if row else None
+    return (row.id, row.plan_hash) if row else None
 
 
 def page(session: Session, account: str, before: str, size: int) -> list[Batch]:

@@ -151,6 +151,17 @@ def test_the_same_batch_again_makes_no_new_object(hub: Batching) -> None:
     assert set(hub.objects.digests(Area.SERVED)) - objects <= {second.zip.digest}
 
 
+def test_a_key_of_another_batch_is_refused_however_long_ago_it_was_used(hub: Batching) -> None:
+    first = create(hub, hub.plan(*LINES), key="nightly")
+    moved = hub.plan(*LINES)
+    moved.voices[0].version_id = "b" * 32
+    assert create(hub, moved, key="nightly").id == first.id  # the voice's branch went on: the same was asked for
+    for other in (hub.plan(*LINES[1:]), hub.plan(*LINES, seed=1), hub.plan(*LINES, voices=("ann/high",))):
+        refused = refusal(lambda plan=other: create(hub, plan, key="nightly"))  # type: ignore[misc]
+        assert (refused.http_status, refused.reason) == (422, "IDEMPOTENCY_KEY_REUSED")
+    assert create(hub, hub.plan(*LINES[1:]), account="bo", key="nightly").id != first.id
+
+
 def test_a_shard_that_comes_again_speaks_nothing_again(hub: Batching) -> None:
     made = create(hub, hub.plan(*LINES))
     event = _asked(hub)[0]
