@@ -97,7 +97,7 @@ def _spoken(call: Call, values: Values) -> Response:
         pause=values.number("fragment_interval", 0.3),
         cutting=cutting,
     )
-    speed, seed = values.number("speed_factor", 1.0), values.integer("seed", -1)
+    speed, seed = values.above_zero("speed_factor", 1.0), values.integer("seed", -1)
     said = speaking.utterance(call, name, text, language, speed=speed, seed=seed, manner=manner)
     modes = (speaking.FILE, speaking.PIECES, speaking.CHUNKS, speaking.CHUNKS)
     response = audio_answer(speaking.speech(call, said, MEDIA[media], modes[values.streaming_mode()]))

@@ -43,6 +43,13 @@ class Values:
             raise _no_number(name)
         return value
 
+    def above_zero(self, name: str, usual: float) -> float:
+        """A finite number above 0: to the services 0 means that nothing was said."""
+        value = self.number(name, usual)
+        if value <= 0:
+            raise _no_number(name)
+        return value
+
     def integer(self, name: str, usual: int) -> int:
         """A whole number of 32 bits."""
         value = self.number(name, usual)

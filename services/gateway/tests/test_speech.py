@@ -159,6 +159,7 @@ def test_tts_speaks_as_a_query_and_as_json(voiced: Gateway) -> None:
         ({"streaming_mode": 4}, "streaming_mode is not known."),
         ({"aux_ref_audio_paths": ["a.wav"]}, "aux_ref_audio_paths is not supported."),
         ({"speed_factor": "fast"}, "speed_factor is no number that is possible here."),
+        ({"speed_factor": 0}, "speed_factor is no number that is possible here."),
         ({"seed": 10**400}, "seed is no number that is possible here."),
     ],
 )
