@@ -64,6 +64,7 @@ class Speaking:
     place: Callable[[Path, str], str]
     """Stores the voice of a bundle folder under a version id, which it answers."""
     database: Database
+    objects: Path
 
 
 def nano_voice(bundle: Path, objects: ObjectStore, version: str = VERSION) -> Voice:
@@ -107,7 +108,7 @@ def speaking(bundle: Path, folder: Path, capacity: Capacity) -> Iterator[Speakin
         return inference_pb2_grpc.InferenceServiceStub(channels[-1])
 
     try:
-        yield Speaking(as_account, shelf, nano_voice(bundle, objects), bundle, place, database)
+        yield Speaking(as_account, shelf, nano_voice(bundle, objects), bundle, place, database, folder / "objects")
     finally:
         for channel in channels:
             channel.close()

@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from services.common.objects import open_store
 from services.inference.domain.fairness import Capacity
-from services.inference.tests.speaking import Speaking, export_nano, speaking
+from services.inference.domain.prompts import with_prompt
+from services.inference.registry import BaseRegistry
+from services.inference.shelf import Shelf
+from services.inference.tests.speaking import VERSION, Speaking, export_nano, speaking
 from services.inference.tests.variants import variant
 from services.stubs.voicehub.inference.v1 import inference_pb2 as pb
 
@@ -40,3 +44,15 @@ def test_each_of_several_voices_says_what_it_says_alone(hub: Speaking, tmp_path:
     strange = [number for number, one in enumerate(found) if one != alone[number % VOICES]]
     assert len(strange) <= 1, strange  # a token may flip where a step is shared (decision 0007), 3e-5 of them
     assert not [number for number in strange if found[number] in alone]
+
+
+def test_the_prompts_of_a_voice_take_its_room_on_the_disk_once(hub: Speaking, tmp_path: Path) -> None:
+    shelf = Shelf(open_store(f"file://{hub.objects}"), BaseRegistry(tmp_path / "bases"), tmp_path / "voices")
+    held = [shelf.get(with_prompt(hub.voice, name)) for name in ("low", "high")]
+    graphs = [path.stat() for path in (tmp_path / "voices").glob("*/bundle/*.onnx")]
+    assert len(graphs) == 2 * len({graph.st_ino for graph in graphs})
+    del held[0]
+    shelf.drop({VERSION})
+    assert len(list((tmp_path / "voices").iterdir())) == 1
+    assert shelf.get(with_prompt(hub.voice, "low")).engine.facts.sample_rate > 0
+    shelf.close()
