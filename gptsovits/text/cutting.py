@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from gptsovits.text.scripts import runs
 from gptsovits.text.sequence import TextError
 
 ENDERS = frozenset("，。？！,.?!~:：—…")
@@ -188,13 +189,20 @@ def _guard_start(text: str, stop: str) -> str:
     return stop + text if short else text
 
 
-def _stop(language: str) -> str:
-    return "." if language.lower() == "en" else "。"
+def _stop(text: str, language: str) -> str:
+    mode = language.lower()
+    return "." if mode == "en" or (mode.startswith("auto") and _is_latin(text)) else "。"
+
+
+def _is_latin(text: str) -> bool:
+    """Whether it is written in Latin letters alone, or in ASCII where it has none."""
+    scripts = {run.script for run in runs(text)} - {"digits", "marks"}
+    return scripts == {"latin"} or (not scripts and text.isascii())
 
 
 def ended(text: str, language: str) -> str:
     """The text with a full stop where it has no mark at its end: without one the speech would go on."""
-    return text if text[-1:] in ENDERS else text + _stop(language)
+    return text if text[-1:] in ENDERS else text + _stop(text, language)
 
 
 def pieces(text: str, language: str, method: str = "cut5") -> list[str]:
@@ -202,15 +210,18 @@ def pieces(text: str, language: str, method: str = "cut5") -> list[str]:
 
     Args:
         text: raw text.
-        language: language or mode of the text; English gets ASCII full stops where one is added.
+        language: language or mode of the text; English gets ASCII full stops where one is added, also in modes that
+            find the language: by the other one a number alone would be Chinese.
         method: a method of :func:`cut`.
 
     Raises:
         TextError: for an unknown method, or when the text holds nothing to speak.
     """
     text = text.strip("\n")
-    lines = [line for line in cut_lines(_guard_start(text, _stop(language)), method).split("\n") if line.strip()]
+    stop = _stop(text, language)
+    lines = [line for line in cut_lines(_guard_start(text, stop), method).split("\n") if line.strip()]
     found = [piece for piece in merge_short(lines) if _WORD.search(piece)]
     if not found:
         raise TextError("The text holds nothing to speak; give at least one word.")
-    return [part for piece in found for part in split_long(ended(piece, language))]
+    ends = (piece if piece[-1] in ENDERS else piece + stop for piece in found)
+    return [part for piece in ends for part in split_long(piece)]

@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gptsovits.text.cutting import METHODS, clauses, cut, cut_lines, halves, merge_short, pieces, split_long
+from gptsovits.text.segmentation import segment
 from gptsovits.text.sequence import TextError
 from gptsovits.text.tests.golden import recorded
 
@@ -30,6 +31,20 @@ def test_pieces_equal_recording(case: dict[str, Any]) -> None:
             pieces(case["text"], case["lang"], case["method"])
     else:
         assert pieces(case["text"], case["lang"], case["method"]) == case["result"]
+
+
+@pytest.mark.parametrize(
+    ("text", "languages"),
+    [
+        ("12", ["en"]),
+        ("Please dial, 5551234", ["en", "en"]),
+        ("It’s late – and café hours, $1984", ["en", "en"]),
+        ("今天天气很好, 1984", ["zh", "zh"]),
+        ("12，34", ["zh"]),
+    ],
+)
+def test_a_number_at_the_end_is_read_as_the_words_before_it(text: str, languages: list[str]) -> None:
+    assert [segment(piece, "auto")[-1].language for piece in pieces(text, "auto")] == languages
 
 
 @pytest.mark.parametrize("case", GOLDEN["merge_short"])
