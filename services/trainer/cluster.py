@@ -116,12 +116,12 @@ class Cluster:
         with self._database.read() as session:
             work = cluster_store.find(session, job.id)
         if resource is None:
-            if work.uid:
+            if work.made:
                 self._fail(job, "Its TrainingJob was removed from the cluster. Resume the job to go on.")
             else:
                 self._make(job, work)
         elif resource["metadata"]["uid"] != work.uid:
-            self._adopt(job, resource)
+            self._adopt(job, work, resource)
         else:
             self._follow(job, work, resource)
 
@@ -130,6 +130,7 @@ class Cluster:
         request = self._objects.put(Area.QUARANTINE, [order])
         with self._database.write() as session:
             cluster_store.keep_object(session, job.id, request.digest, cluster_store.Kind.REQUEST)
+            cluster_store.belongs(session, job.id, cluster_store.MAKING)
         manifest = {
             "apiVersion": "voicehub.dev/v1alpha1",
             "kind": "TrainingJob",
@@ -151,15 +152,21 @@ class Cluster:
         with self._database.write() as session:
             cluster_store.belongs(session, job.id, made["metadata"]["uid"])
 
-    def _adopt(self, job: Job, resource: Resource) -> None:
-        """One of a former round is removed first; one that was made just before a crash is the job's.
+    def _adopt(self, job: Job, work: cluster_store.Work, resource: Resource) -> None:
+        """One of a former round ends and is removed first; one that was made just before a crash is the job's.
 
         One that is cancelled and still ends is left to: with it went its pod from view, and a second began beside it.
         """
         if _phase(resource) in OVER:
             self._api.delete(resource["metadata"]["name"], resource["metadata"]["uid"])
-        if _phase(resource) in OVER or resource["spec"].get("cancelled"):
             return  # the next look
+        if not resource["spec"].get("cancelled"):
+            if work.uid:
+                self._take(job, resource)
+            else:  # its worker has said its last word, which was that of the former round
+                self._cancel(resource)
+
+    def _take(self, job: Job, resource: Resource) -> None:
         with self._database.write() as session:
             current = store.find(session, job.id)
             if current is not None and not current.state.ended:  # its worker may have said the end since we looked

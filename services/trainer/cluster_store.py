@@ -33,12 +33,21 @@ class Stored:
     state: State | None
 
 
+MAKING = "making"
+"""Stands in the place of a uid from before a TrainingJob is made until it is known what came of that."""
+
+
 @dataclass(frozen=True)
 class Work:
     """`uid` of the TrainingJob of this round (empty: none yet); digest of the last `checkpoint` (empty: none)."""
 
     uid: str = ""
     checkpoint: str = ""
+
+    @property
+    def made(self) -> bool:
+        """Whether this round's TrainingJob was there, surely."""
+        return self.uid not in ("", MAKING)
 
 
 def find(session: Session, job_id: str) -> Work:

@@ -7,18 +7,21 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Event
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from services.common import migrations
 from services.common.database import Database
+from services.common.errors import NotFound
 from services.common.events import open_bus
 from services.common.objects import Area
 from services.common.outbox import Relay
 from services.common.subscriptions import Subscriber
 from services.trainer.cluster import JOB_LABEL, LOOK_SECONDS, Cluster
-from services.trainer.domain.jobs import State
+from services.trainer.domain.jobs import Job, State
 from tests.cluster.looking import Client, wait_for
 from tests.cluster.operating import ROOT, Replica, account, install_crds, queue
 from tests.cluster.process_pods import HELD, ProcessPods
@@ -27,13 +30,16 @@ from tests.contract.training_suite import PATIENCE_SECONDS, Place, TrainingContr
 if TYPE_CHECKING:
     from tests.cluster.control_plane import ControlPlane
 
-# The worker of a pod, with the short worker process of the suite in the place of the pipeline's.
+# The worker of a pod, with the short worker process of the suite in the place of the pipeline's. With its last word
+# said it stays for as long as there is a file `linger`.
 POD = """
-import os, pathlib, sys
+import os, pathlib, sys, time
 from services.common.settings import load
 from services.trainer import pod
 pod.CHECKPOINT_SECONDS = pod.CHECKPOINT_REST = 0.0
-raise SystemExit(pod.main(load("trainer"), os.environ, pathlib.Path(os.environ["VOICEHUB_WORK"]) / "t", sys.argv[1:]))
+code = pod.main(load("trainer"), os.environ, pathlib.Path(os.environ["VOICEHUB_WORK"]) / "t", sys.argv[1:])
+while (pathlib.Path(os.environ["VOICEHUB_DATA"]) / "told" / "linger").exists(): time.sleep(0.02)
+raise SystemExit(code)
 """
 
 
@@ -156,6 +162,39 @@ class TestCluster(TrainingContract):
         place.training.cancel(job_id)
         place.wait(job_id, State.SUCCEEDED)
         assert set(phases) == {"Cancelled"}
+
+    def test_a_job_resumed_after_a_failed_push_is_not_left_to_the_pod_that_has_said_all(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """No look falls between the failure and the resume, and the former round's pod still ends: it says no more."""
+        assert isinstance(place.training, Cluster)
+        hearing, api = place.training._hearing, place.training._api
+        publish, listed, refused, looking, resumed = hearing._publish, api.items, Event(), Event(), Event()
+
+        def refused_once(job: Job, voice: Path) -> str:
+            if refused.is_set():
+                return publish(job, voice)
+            refused.set()
+            assert looking.wait(PATIENCE_SECONDS)
+            raise NotFound("No such owner.")
+
+        def slow(labels: str) -> list[dict[str, Any]]:
+            if refused.is_set():
+                looking.set()
+                assert resumed.wait(PATIENCE_SECONDS)
+            return listed(labels)
+
+        monkeypatch.setattr(hearing, "_publish", refused_once)
+        monkeypatch.setattr(api, "items", slow)
+        (place.told / "linger").touch()
+        job_id = place.queue()
+        place.wait(job_id, State.FAILED)
+        place.move(job_id, State.QUEUED)
+        resumed.set()
+        sleep(3 * LOOK_SECONDS)
+        (place.told / "linger").unlink()
+        place.wait(job_id, State.SUCCEEDED)
+        assert place.published == [job_id]
 
     def test_a_worker_that_still_ends_when_its_voice_is_published_is_no_cancelled_one(self, place: Place) -> None:
         """On a busy machine the hub is told of the end, and has published, before the cluster has seen the pod's."""
