@@ -17,6 +17,7 @@ from typing import Any
 
 from services.common.clock import now
 from services.common.database import Database
+from services.common.errors import Conflict
 from services.common.kubernetes import Kubernetes, KubernetesError
 from services.common.objects import Area, ObjectStore
 from services.common.subscriptions import Subscription
@@ -104,7 +105,10 @@ class Cluster:
         there = {r["metadata"]["labels"][JOB_LABEL]: r for r in self._api.items(f"{JOB_LABEL},{_mine(self._queue)}")}
         open_jobs = {job.id for job in jobs}
         for job in jobs:
-            self._attend(job, there.get(job.id))
+            try:
+                self._attend(job, there.get(job.id))
+            except (KubernetesError, Conflict) as error:  # of one: the others are looked at nevertheless
+                log.warning("look at a job failed, trying again", exc_info=error, extra={"job": job.id})
         strangers = [r for job_id, r in there.items() if job_id not in open_jobs and _phase(r) not in OVER]
         for resource in strangers:
             if not self._ends_by_itself(resource):

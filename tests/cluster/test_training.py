@@ -135,6 +135,15 @@ class TestCluster(TrainingContract):
         monkeypatch.setattr(api, "items", cancelled_meanwhile)
         place.settled(job_id)
 
+    def test_a_job_that_the_cluster_refuses_is_no_burden_to_the_others(self, place: Place) -> None:
+        """As one beyond a quota of its namespace, which would never have room were the others not ended."""
+        job_id = place.held()
+        place.queue(id="no_name_in_a_cluster")
+        place.move(job_id, State.CANCELLED)
+        place.training.cancel(job_id)
+        place.settled(job_id)
+        assert place.job("no_name_in_a_cluster").state is State.QUEUED
+
     def test_a_job_resumed_at_once_waits_for_the_end_of_its_former_pod(
         self, place: Place, monkeypatch: pytest.MonkeyPatch
     ) -> None:
