@@ -172,13 +172,24 @@ class Runner:
             return
         if not self._may_push(job):
             return
-        try:
-            version = self._publish(job, folder / "voice")
-        except Exception as error:  # edge of a job: whatever stops the push is told to its owner
-            log.exception("push failed", extra={"job": job.id})
-            self._fail(job, f"The voice is trained but could not be pushed: {error} Resume the job to try again.")
-            return
-        self._succeed(job, version, outcome.get("report", {}))
+        version = self._pushed(job, folder / "voice")
+        if version:
+            self._succeed(job, version, outcome.get("report", {}))
+
+    def _pushed(self, job: Job, voice: Path) -> str:
+        """The version, as soon as the catalog is there; empty for a job that goes no further."""
+        while True:
+            try:
+                return self._publish(job, voice)
+            except Exception as error:  # edge of a job: whatever stops the push is told to its owner
+                if not is_away(error):
+                    log.exception("push failed", extra={"job": job.id})
+                    failure = f"The voice is trained but could not be pushed: {error} Resume the job to try again."
+                    self._fail(job, failure)
+                    return ""
+                log.warning("push failed, trying again", exc_info=error, extra={"job": job.id})
+            if self._stop.wait(AWAY_SECONDS) or not self._wanted(job):
+                return ""
 
     def _prepare(self, job: Job) -> Path:
         folder = self._folder / job.id

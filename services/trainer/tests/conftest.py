@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ import soundfile
 from gptsovits.pipeline.tests.speech import RATE, speech_like
 from services.common import rpc
 from services.common.charges import Ask, Charges
-from services.common.errors import NotFound
+from services.common.errors import NotFound, Unanswered
 from services.common.identity import Identity, Signer, Verifier, ensure_keys
 from services.common.objects import Area
 from services.common.outbox import Relay
@@ -55,6 +56,16 @@ def free_address() -> str:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+def until(look: Callable[[], bool]) -> None:
+    """Waits until it is so; TimeoutError after half a minute."""
+    pause = threading.Event()
+    for _ in range(600):
+        if look():
+            return
+        pause.wait(0.05)
+    raise TimeoutError("it did not happen")
 
 
 @dataclass
@@ -126,6 +137,9 @@ def running_trainer(tmp_path: Path, reserve: Ask) -> Iterator[Trainer]:
             time.sleep(0.02)
         if (jobs / "refuse").exists():
             raise NotFound("No such owner.")
+        if (jobs / "away").exists():
+            (jobs / "asked").touch()
+            raise Unanswered("A part of the hub does not answer.")
         published.append(job.id)
         return "version-of-" + job.id
 

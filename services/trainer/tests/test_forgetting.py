@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-
 import grpc
 import pytest
 
@@ -12,7 +9,7 @@ from services.common.events import make_event
 from services.stubs.voicehub.gateway.v1.gateway_pb2 import AccountErased
 from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
 from services.trainer import forgetting
-from services.trainer.tests.conftest import Trainer
+from services.trainer.tests.conftest import Trainer, until
 
 
 def erased(trainer: Trainer, account: str) -> None:
@@ -24,15 +21,6 @@ def erased(trainer: Trainer, account: str) -> None:
         assert effect is not None
         with trainer.runner._database.write() as session:
             effect(session)
-
-
-def until(look: Callable[[], bool]) -> None:
-    pause = threading.Event()
-    for _ in range(600):
-        if look():
-            return
-        pause.wait(0.05)
-    raise TimeoutError("it did not happen")
 
 
 def test_nothing_of_an_erased_account_is_trained_or_kept(trainer: Trainer) -> None:

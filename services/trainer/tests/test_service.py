@@ -14,7 +14,7 @@ from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
 from services.trainer import service
 from services.trainer.bootstrap import bootstrap
 from services.trainer.cluster import Cluster
-from services.trainer.tests.conftest import MIGRATIONS, Trainer, free_of_charge, running_trainer
+from services.trainer.tests.conftest import MIGRATIONS, Trainer, free_of_charge, running_trainer, until
 
 
 def refusal(call: object, request: object) -> VoiceHubError:
@@ -96,9 +96,7 @@ def test_where_jobs_cannot_begin_at_a_version_none_is_made_that_should(trainer: 
     assert not trainer.stub("ana").ListJobs(pb.ListJobsRequest()).jobs
 
 
-def test_whoever_watches_takes_no_thread_from_other_calls(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_whoever_watches_takes_no_thread_from_other_calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rpc, "WORKERS", 1)
     monkeypatch.setattr(service, "WATCHERS", 4)
     with running_trainer(tmp_path, free_of_charge) as trainer:
@@ -154,6 +152,32 @@ def test_what_is_being_pushed_is_not_cancelled_any_more(trainer: Trainer) -> Non
     assert "too late" in late.message
     hold.unlink()
     assert watch(trainer, "ana", job.id)[-1].job.state == pb.JOB_STATE_SUCCEEDED
+
+
+def test_a_voice_is_pushed_as_soon_as_the_catalog_is_there(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its training took hours, and nobody may have sat there to resume it."""
+    monkeypatch.setattr("services.trainer.runner.AWAY_SECONDS", 0.1)
+    (trainer.folder / "away").touch()
+    stub = trainer.stub("ana")
+    job = stub.CreateJob(trainer.request()).job
+    until((trainer.folder / "asked").exists)
+    assert isinstance(refusal(stub.CancelJob, pb.CancelJobRequest(id=job.id)), Conflict)
+    (trainer.folder / "away").unlink()
+    assert watch(trainer, "ana", job.id)[-1].job.state == pb.JOB_STATE_SUCCEEDED
+    assert trainer.published == [job.id]
+    assert (trainer.folder / f"{job.id}.starts").read_text() == "x", "it was trained once"
+
+
+def test_a_trainer_told_to_end_while_the_catalog_is_away_goes_on_at_its_next_start(trainer: Trainer) -> None:
+    (trainer.folder / "away").touch()
+    job = trainer.stub("ana").CreateJob(trainer.request()).job
+    until((trainer.folder / "asked").exists)
+    trainer.runner.stop()
+    (trainer.folder / "away").unlink()
+    again = trainer.another()
+    again.start()
+    assert watch(trainer, "ana", job.id)[-1].job.state == pb.JOB_STATE_SUCCEEDED
+    again.stop()
 
 
 def test_a_job_that_is_resumed_after_its_push_has_failed_is_not_being_pushed(trainer: Trainer) -> None:
