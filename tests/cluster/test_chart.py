@@ -87,6 +87,24 @@ def test_production_must_say_how_services_trust_each_other() -> None:
     assert "trainer" in done.stderr
 
 
+def test_never_two_trainers_train_in_their_own_pods() -> None:
+    """Both would train the same jobs, and who cancels one would reach one of them."""
+
+    def strategy(*options: str) -> str:
+        found = {
+            one["metadata"]["name"]: one["spec"] for one in of_kind(rendered("production", *options), "Deployment")
+        }
+        assert found["hub-voicehub-catalog"]["strategy"]["type"] == "RollingUpdate"
+        return str(found["hub-voicehub-trainer"]["strategy"]["type"])
+
+    local = ("--set", "training.mode=local")
+    assert strategy(*local) == "Recreate"
+    assert strategy("--set", "trainer.replicas=2") == "RollingUpdate"  # in a cluster they look at the same TrainingJobs
+    done = run_helm("template", "hub", CHART, "-f", values("production"), *local, "--set", "trainer.replicas=2")
+    assert done.returncode == 1
+    assert "/trainer/replicas" in done.stderr
+
+
 @pytest.mark.parametrize("name", VALUES)
 def test_every_pod_is_restricted(name: str) -> None:
     found = list(pods(rendered(name)))
