@@ -218,6 +218,8 @@ class Cluster:
     def _fail(self, job: Job, failure: str) -> None:
         with self._database.write() as session:
             current = store.find(session, job.id)
+            if current and current.being_pushed:
+                return  # it needs no TrainingJob any more, and may be published already
             if current and not current.state.ended:
                 records.fail(session, job.id, failure)
             cluster_store.forget(session, job.id)

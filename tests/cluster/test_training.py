@@ -205,6 +205,31 @@ class TestCluster(TrainingContract):
         place.wait(job_id, State.SUCCEEDED)
         assert place.published == [job_id]
 
+    def test_a_job_whose_voice_is_being_pushed_does_not_fail_with_its_training_job(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Its credits came back and it was to be resumed, while its voice was published."""
+        assert isinstance(place.training, Cluster)
+        hearing, api, pushing, go = place.training._hearing, place.training._api, Event(), Event()
+        publish = hearing._publish
+
+        def slow(job: Job, voice: Path) -> str:
+            pushing.set()
+            assert go.wait(PATIENCE_SECONDS)
+            return publish(job, voice)
+
+        monkeypatch.setattr(hearing, "_publish", slow)
+        job_id = place.queue()
+        assert pushing.wait(PATIENCE_SECONDS)
+        (resource,) = api.items(f"{JOB_LABEL}={job_id}")
+        api.delete(resource["metadata"]["name"], resource["metadata"]["uid"])
+        wait_for(lambda: not api.items(f"{JOB_LABEL}={job_id}"), PATIENCE_SECONDS, "removed")
+        sleep(3 * LOOK_SECONDS)
+        assert place.job(job_id).being_pushed
+        go.set()
+        place.wait(job_id, State.SUCCEEDED)
+        assert place.published == [job_id]
+
     def test_a_worker_that_still_ends_when_its_voice_is_published_is_no_cancelled_one(self, place: Place) -> None:
         """On a busy machine the hub is told of the end, and has published, before the cluster has seen the pod's."""
         job_id = self.published_before_its_end(place)
