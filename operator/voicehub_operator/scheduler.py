@@ -246,9 +246,11 @@ class Scheduler:
 
     async def _list(self) -> None:
         """All that there is, from the API itself: at the beginning of a term, and now and then."""
-        known = set(self.world.resources) | set(self.world.jobs)
+        known = self._names()
         queues = await self._api.items(self._places.of("trainingqueues"))
         trainings = await self._api.items(self._places.of("trainingjobs"))
         jobs = await self._api.items(self._places.of("jobs"), labelSelector=f"{KIND_LABEL}=training")
-        new = (set(self.world.resources) | set(self.world.jobs)) - known
-        self.world.replace_all(queues, trainings, jobs, new)
+        self.world.replace_all(queues, trainings, jobs, self._names() - known)
+
+    def _names(self) -> set[str]:
+        return {*self.world.queues, *self.world.resources, *self.world.jobs}

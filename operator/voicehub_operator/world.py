@@ -78,11 +78,13 @@ class World:
 
     def queue(self, resource: Resource, *, gone: bool = False) -> None:
         """A TrainingQueue was seen."""
-        name, former = resource["metadata"]["name"], self.queues.get(resource["metadata"]["name"])
-        if former and not gone and int(resource["metadata"]["resourceVersion"]) <= int(former.version):
+        meta = resource["metadata"]
+        name, former = meta["name"], self.queues.get(meta["name"])
+        if former and (meta["uid"] != former.uid if gone else int(meta["resourceVersion"]) <= int(former.version)):
             return
         if gone:
             self.queues.pop(name, None)
+            self._buried.add(meta["uid"])
         else:
             self.queues[name] = Queue.of(resource)
         self.dirty_queues.add(name)
@@ -98,7 +100,7 @@ class World:
         """
         listed = {name: {r["metadata"]["name"]: r for r in found}
                   for name, found in (("q", queues), ("t", trainings), ("j", jobs))}  # fmt: skip
-        for name in set(self.queues) - set(listed["q"]):
+        for name in set(self.queues) - set(listed["q"]) - since:
             self.queues.pop(name)
         for name in set(self.resources) - set(listed["t"]) - since:
             self.training(self.resources[name], gone=True)

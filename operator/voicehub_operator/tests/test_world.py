@@ -27,6 +27,10 @@ def job(version: int, owner: str = "u", **status: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def queue(version: int, uid: str = "q") -> dict[str, Any]:
+    return {"metadata": {"name": "gpu", "uid": uid, "resourceVersion": str(version)}, "spec": {"quota": 4}}
+
+
 FAILED: dict[str, Any] = {"conditions": [{"type": "Failed", "status": "True", "reason": "BackoffLimitExceeded"}]}
 HELD = Reservation("t", "u", 1, "acme", 1, 0.0)
 
@@ -88,3 +92,28 @@ def test_what_was_seen_to_go_while_a_listing_was_read_does_not_come_back() -> No
     world.replace_all([], [training(1)], [job(2)], since=set())
     assert not world.trainings
     assert not world.children
+
+
+def test_the_end_of_a_former_queue_does_not_remove_its_successor() -> None:
+    """What runs in it would be suspended."""
+    world = World()
+    world.queue(queue(9, uid="new"))
+    world.queue(queue(8, uid="old"), gone=True)
+    assert world.queues["gpu"].uid == "new"
+
+
+def test_a_queue_that_was_made_while_a_listing_was_read_stays() -> None:
+    world = World()
+    world.queue(queue(1))
+    world.replace_all([], [], [], since={"gpu"})
+    assert "gpu" in world.queues
+    world.replace_all([], [], [], since=set())
+    assert not world.queues
+
+
+def test_a_queue_that_was_seen_to_go_while_a_listing_was_read_does_not_come_back() -> None:
+    world = World()
+    world.queue(queue(1))
+    world.queue(queue(2), gone=True)
+    world.replace_all([queue(1)], [], [], since=set())
+    assert not world.queues
