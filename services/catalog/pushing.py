@@ -54,6 +54,17 @@ def push(session: Session, objects: ObjectStore, identity: Identity, request: pb
     return row
 
 
+def check(session: Session, identity: Identity, request: pb.CreateVersionRequest) -> None:
+    """Refuses what a push of this would be refused for, whatever its files will be."""
+    require_account(identity)
+    check_repository(request.owner, request.name)
+    repository = _target(session, identity, request)
+    if repository is not None:
+        _tip(session, repository, check_ref(request.ref or MAIN), request.onto)
+    declaration = declare(request.declaration.source, request.declaration.license, request.declaration.consent)
+    check_card(from_struct(request.card), declaration, ())
+
+
 def merged(
     session: Session,
     objects: ObjectStore,

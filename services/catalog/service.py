@@ -86,7 +86,11 @@ class CatalogService(catalog_pb2_grpc.CatalogServiceServicer):
     def CreateVersion(
         self, request: pb.CreateVersionRequest, context: grpc.ServicerContext
     ) -> pb.CreateVersionResponse:
-        """A new immutable version, PUSHED; it joins the road in the same transaction."""
+        """A new immutable version, PUSHED; it joins the road in the same transaction. Or a mere check of it."""
+        if request.check_only:
+            with self._database.read() as session:
+                pushing.check(session, rpc.caller(), request)
+            return pb.CreateVersionResponse()
         with self._database.write() as session:
             row = pushing.push(session, self._objects, rpc.caller(), request)
             parts = versions.parts_of(session, row.id)

@@ -37,7 +37,9 @@ def bootstrap(house: House) -> Parts:
     )
     charges = Charges(house.database, CreditServiceStub(house.channel("catalog")).ReserveCredits, "training", "trainer")
     hub = Hub(settings.address("catalog"), settings.address("inference"), house.signer, house.objects, settings.tls)
-    service = TrainerService(house.database, house.objects, runner, charges, hub.version, settings.bases)
+    service = TrainerService(
+        house.database, house.objects, runner, charges, hub.version, settings.bases, publisher.check
+    )
     most = int(os.environ.get("VOICEHUB_EVALUATION_SENTENCES", "0")) or None
     judges = EvaluationRunner(house.database, hub, settings.data / "evaluations", most=most)
     evaluations = EvaluationService(house.database, hub, judges)

@@ -10,6 +10,7 @@ import grpc
 import yaml
 from google.protobuf import struct_pb2
 
+from gptsovits.pipeline.card import CREATOR_KEYS
 from services.common import rpc
 from services.common.errors import from_rpc
 from services.common.identity import Identity, Signer
@@ -36,11 +37,10 @@ class Publisher:
             for name, role in ROLES.items()
             if (voice / name).exists()
         ]
-        visibility = catalog_pb2.VISIBILITY_PRIVATE if job.private else catalog_pb2.VISIBILITY_PUBLIC
         request = catalog_pb2.CreateVersionRequest(
             owner=job.owner,
             name=job.name,
-            visibility_if_new=visibility,
+            visibility_if_new=_visibility(job),
             message=f"Trained from {job.filename or 'a recording'}",
             card=_struct(yaml.safe_load((voice / "voice.yaml").read_text())),
             declaration=common_pb2.Declaration(**job.declaration),
@@ -49,10 +49,26 @@ class Publisher:
             idempotency_key=f"training-{job.id}",
             training_job=job.id,
         )
+        return str(self._ask(job, request).version.id)
+
+    def check(self, job: Job) -> None:
+        """Raises what the push of this job would be refused for, before it is trained: nobody could mend it after."""
+        stated = {key: job.card[key] for key in CREATOR_KEYS if job.card.get(key)}
+        request = catalog_pb2.CreateVersionRequest(
+            owner=job.owner,
+            name=job.name,
+            visibility_if_new=_visibility(job),
+            card=_struct({"languages": [job.language], **stated}),
+            declaration=common_pb2.Declaration(**job.declaration),
+            check_only=True,
+        )
+        self._ask(job, request)
+
+    def _ask(self, job: Job, request: catalog_pb2.CreateVersionRequest) -> catalog_pb2.CreateVersionResponse:
         identity = Identity(account=job.account, service="trainer")
         with rpc.make_channel(self._address, lambda: self._signer.sign(identity), self._certificate) as channel:
             try:
-                return str(catalog_pb2_grpc.CatalogServiceStub(channel).CreateVersion(request).version.id)
+                return catalog_pb2_grpc.CatalogServiceStub(channel).CreateVersion(request)
             except grpc.RpcError as error:
                 raise from_rpc(error) from error
 
@@ -60,6 +76,10 @@ class Publisher:
         with path.open("rb") as stream:
             info = self._objects.put(Area.QUARANTINE, chunks_of(stream))
         return common_pb2.ObjectRef(digest=info.digest, size=info.size)
+
+
+def _visibility(job: Job) -> catalog_pb2.Visibility.ValueType:
+    return catalog_pb2.VISIBILITY_PRIVATE if job.private else catalog_pb2.VISIBILITY_PUBLIC
 
 
 def _struct(value: dict[str, Any]) -> struct_pb2.Struct:

@@ -43,6 +43,8 @@ LANGUAGES = ("en",)
 
 FindVersion = Callable[[str | None, str, str, str], Version]
 """The version that owner, name and ref mean for an account; NotFound."""
+CheckPush = Callable[[Job], None]
+"""Raises what the catalog would refuse the voice of a job for."""
 
 
 class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
@@ -56,9 +58,10 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
         charges: Charges,
         find: FindVersion,
         bases: Path,
+        check_push: CheckPush,
     ) -> None:
         self._database, self._objects, self._runner, self._charges = database, objects, runner, charges
-        self._find, self._bases = find, bases
+        self._find, self._bases, self._check_push = find, bases, check_push
         self._places = threading.BoundedSemaphore(WATCHERS)
 
     def CreateJob(self, request: pb.CreateJobRequest, context: grpc.ServicerContext) -> pb.CreateJobResponse:  # noqa: N802
@@ -73,6 +76,7 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
         self._check_base(request)
         seconds = self._check_recording(request)
         job = _new_job(request, account)
+        self._check_push(job)
         if request.HasField("base_version"):
             wanted = request.base_version
             version = self._find(account, wanted.owner, wanted.name, wanted.ref)

@@ -32,7 +32,7 @@ from services.stubs.voicehub.trainer.v1 import trainer_pb2_grpc
 from services.trainer import service
 from services.trainer.domain.jobs import Job
 from services.trainer.runner import Runner
-from services.trainer.service import TrainerService
+from services.trainer.service import CheckPush, TrainerService
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 # A worker that counts to three, one step a line read from the file `go` beside its folder; `fail` makes it fail.
@@ -119,7 +119,7 @@ def trainer(tmp_path: Path) -> Iterator[Trainer]:
 
 
 @contextmanager
-def running_trainer(tmp_path: Path, reserve: Ask) -> Iterator[Trainer]:
+def running_trainer(tmp_path: Path, reserve: Ask, check_push: CheckPush = lambda job: None) -> Iterator[Trainer]:
     """The service over data in a folder; its events are relayed to the bus there."""
     keys = tmp_path / "keys"
     for name in ("gateway", "trainer"):
@@ -151,7 +151,7 @@ def running_trainer(tmp_path: Path, reserve: Ask) -> Iterator[Trainer]:
     another = partial(Runner, house.database, house.objects, jobs, bases, publish, command)
     runner = another()
     charges = Charges(house.database, reserve, "training", "trainer")
-    servicer = TrainerService(house.database, house.objects, runner, charges, no_version, bases)
+    servicer = TrainerService(house.database, house.objects, runner, charges, no_version, bases, check_push)
     server = rpc.make_server(
         address,
         Verifier(keys),

@@ -15,9 +15,13 @@ import pytest
 
 from services.common import rpc
 from services.common.identity import Identity, Signer, ensure_keys
+from services.common.objects import open_store
+from services.common.structs import to_struct
 from services.stubs.voicehub.catalog.v1.credits_pb2 import GetCreditsRequest
 from services.stubs.voicehub.catalog.v1.credits_pb2_grpc import CreditServiceStub
+from services.stubs.voicehub.common.v1.common_pb2 import Declaration
 from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
+from services.trainer.publisher import Publisher
 from services.trainer.tests.conftest import Trainer, free_address, running_trainer
 from services.trainer.tests.test_service import refusal, watch
 
@@ -69,9 +73,11 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 @pytest.fixture
 def charged(ledger: Ledger, tmp_path: Path) -> Iterator[Trainer]:
+    signer = Signer(ledger.keys, "trainer")
+    publisher = Publisher(ledger.address, signer, open_store(f"file://{tmp_path / 'objects'}"))
     with (
-        rpc.make_channel(ledger.address, Signer(ledger.keys, "trainer").own) as channel,
-        running_trainer(tmp_path, CreditServiceStub(channel).ReserveCredits) as running,
+        rpc.make_channel(ledger.address, signer.own) as channel,
+        running_trainer(tmp_path, CreditServiceStub(channel).ReserveCredits, publisher.check) as running,
     ):
         yield running
 
@@ -100,3 +106,19 @@ def test_a_cancelled_job_gives_its_credits_back(ledger: Ledger, charged: Trainer
     stub.CancelJob(pb.CancelJobRequest(id=job.id))
     (charged.folder / "wait").unlink()
     assert ledger.settled("bo") == 150
+
+
+def test_what_the_catalog_would_refuse_is_not_trained_first(ledger: Ledger, charged: Trainer) -> None:
+    """The job failed at its push, hours later, and no resume could mend it."""
+    stub, unknown = charged.stub("ana"), Declaration(source="self-recorded", license="CC BY", consent="self")
+    refused: dict[str, dict[str, object]] = {
+        "CARD_REFUSED": {"card": to_struct({"gender": "robot"})},
+        "DECLARATION_REFUSED": {"declaration": unknown},
+        "BAD_NAME": {"name": "a..b"},
+    }
+    for reason, changes in refused.items():
+        assert refusal(stub.CreateJob, charged.request(**changes)).reason == reason
+    assert ledger.credits("ana") == (150, 0)
+    fit = charged.request(card=to_struct({"gender": "female", "styles": ["narrative"], "unknown": 1}))
+    job = stub.CreateJob(fit).job
+    assert watch(charged, "ana", job.id)[-1].job.state == pb.JOB_STATE_SUCCEEDED

@@ -608,6 +608,7 @@ class CreateVersionRequest(_message.Message):
     TRAINING_JOB_FIELD_NUMBER: _builtins.int
     REF_FIELD_NUMBER: _builtins.int
     ONTO_FIELD_NUMBER: _builtins.int
+    CHECK_ONLY_FIELD_NUMBER: _builtins.int
     owner: _builtins.str
     name: _builtins.str
     visibility_if_new: Global___Visibility.ValueType
@@ -623,6 +624,8 @@ class CreateVersionRequest(_message.Message):
     """Id of the version that this one was made from. If the branch has moved on since: ALREADY_EXISTS, which tells
     what changed. Empty: whatever the branch has now.
     """
+    check_only: _builtins.bool
+    """Nothing is made: refuses what a push would be refused for (place, declaration, card), before there are files."""
     @_builtins.property
     def card(self) -> _struct_pb2.Struct:
         """Already parsed card; validated by the catalog."""
@@ -648,10 +651,11 @@ class CreateVersionRequest(_message.Message):
         training_job: _builtins.str = ...,
         ref: _builtins.str = ...,
         onto: _builtins.str = ...,
+        check_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["card", b"card", "declaration", b"declaration", "figures", b"figures"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["card", b"card", "declaration", b"declaration", "figures", b"figures", "files", b"files", "idempotency_key", b"idempotency_key", "message", b"message", "name", b"name", "onto", b"onto", "owner", b"owner", "ref", b"ref", "training_job", b"training_job", "visibility_if_new", b"visibility_if_new"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["card", b"card", "check_only", b"check_only", "declaration", b"declaration", "figures", b"figures", "files", b"files", "idempotency_key", b"idempotency_key", "message", b"message", "name", b"name", "onto", b"onto", "owner", b"owner", "ref", b"ref", "training_job", b"training_job", "visibility_if_new", b"visibility_if_new"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -663,7 +667,9 @@ class CreateVersionResponse(_message.Message):
 
     VERSION_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def version(self) -> Global___Version: ...
+    def version(self) -> Global___Version:
+        """Not set by a mere check."""
+
     def __init__(
         self,
         *,
