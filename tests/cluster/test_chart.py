@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -179,6 +180,24 @@ def test_the_gateway_knows_how_many_proxies_tell_who_asks(name: str, options: tu
         if container["name"] == "gateway"
     )
     assert env["VOICEHUB_TRUSTED_PROXIES"] == proxies
+
+
+def test_large_numbers_of_a_file_of_values_stay_what_they_are(tmp_path: Path) -> None:
+    """A service that was told to bound something at 1e+06 did not start."""
+    told = {"VOICEHUB_OUTBOX_BOUND": 1000000, "VOICEHUB_A": 0.5, "VOICEHUB_B": True, "VOICEHUB_C": "0010"}
+    given = {"catalog": {"env": told}, "operator": {"env": told}, "user": {"id": 1000650000, "group": 1000650000}}
+    (tmp_path / "values.yaml").write_text(yaml.safe_dump(given))
+    manifests = render("production", "-f", str(tmp_path / "values.yaml"))
+    found = {pod.component: pod.spec for pod in pods(manifests)}
+    for component in ("catalog", "operator"):
+        assert type(found[component]["securityContext"]["runAsUser"]) is int
+        named = {one["name"]: one.get("value") for one in found[component]["containers"][0]["env"]}
+        assert {name: named[name] for name in told} == {
+            "VOICEHUB_OUTBOX_BOUND": "1000000",
+            "VOICEHUB_A": "0.5",
+            "VOICEHUB_B": "true",
+            "VOICEHUB_C": "0010",
+        }
 
 
 def test_probes_ask_for_what_they_mean() -> None:

@@ -68,5 +68,5 @@ catalog trainer scanner inference gateway
 {{/* Where voices are computed. */}}
 {{- define "voicehub.inferenceURL" -}}
 {{- if eq .Values.triton.backend "none" }}onnxruntime://
-{{- else }}triton://{{ include "voicehub.name" . }}-triton:8001/repository?backend={{ .Values.triton.backend }}&memory_mb={{ .Values.triton.memoryMB }}{{ end }}
+{{- else }}triton://{{ include "voicehub.name" . }}-triton:8001/repository?backend={{ .Values.triton.backend }}&memory_mb={{ int64 .Values.triton.memoryMB }}{{ end }}
 {{- end }}

@@ -1,9 +1,14 @@
+{{/* A value as it was written: Helm reads numbers of a file as floats, and would say 1e+06 of a million. */}}
+{{- define "voicehub.plain" -}}
+{{- if and (kindIs "float64" .) (eq . (floor .)) }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
+{{- end }}
+
 {{/* PodSecurity "restricted", for every pod of the chart. */}}
 {{- define "voicehub.podSecurity" -}}
 runAsNonRoot: true
-runAsUser: {{ .Values.user.id }}
-runAsGroup: {{ .Values.user.group }}
-fsGroup: {{ .Values.user.group }}
+runAsUser: {{ int64 .Values.user.id }}
+runAsGroup: {{ int64 .Values.user.group }}
+fsGroup: {{ int64 .Values.user.group }}
 fsGroupChangePolicy: OnRootMismatch
 seccompProfile: {type: RuntimeDefault}
 {{- end }}
@@ -159,7 +164,7 @@ env:
   {{- end }}
   {{- end }}
   {{- range $key, $value := $own.env }}
-  - {name: {{ $key }}, value: {{ $value | quote }}}
+  - {name: {{ $key }}, value: {{ include "voicehub.plain" $value | quote }}}
   {{- end }}
 ports:
   - {name: {{ if include "voicehub.production" $root }}grpc{{ else }}{{ $service }}{{ end }}, containerPort: {{ include "voicehub.grpcPort" . }}}
