@@ -111,7 +111,7 @@ class Cluster:
                 log.warning("look at a job failed, trying again", exc_info=error, extra={"job": job.id})
         strangers = [r for job_id, r in there.items() if job_id not in open_jobs and _phase(r) not in OVER]
         for resource in strangers:
-            if not self._ends_by_itself(resource):
+            if not self._is_left_alone(resource):
                 self._cancel(resource)
         if not strangers:
             self._looked = seen
@@ -200,11 +200,16 @@ class Cluster:
         if any(status.get(key) != value for key, value in said.items()):
             self._api.patch(resource["metadata"]["name"], {"status": said}, "status")
 
-    def _ends_by_itself(self, resource: Resource) -> bool:
-        """Its voice is published sooner than the cluster has seen its pod's end: that is no cancelled training."""
+    def _is_left_alone(self, resource: Resource) -> bool:
+        """Another trainer has begun it since we looked; or it ends by itself.
+
+        A voice is published sooner than the cluster has seen its pod's end: that is no cancelled training.
+        """
         with self._database.read() as session:
             job = store.find(session, resource["metadata"]["labels"][JOB_LABEL])
-        if job is None or job.state is not State.SUCCEEDED or job.end_time is None:
+        if job is None or not job.state.ended:
+            return job is not None
+        if job.state is not State.SUCCEEDED or job.end_time is None:
             return False
         return now() - job.end_time < timedelta(seconds=ENDING_SECONDS)
 

@@ -144,6 +144,34 @@ class TestCluster(TrainingContract):
         place.settled(job_id)
         assert place.job("no_name_in_a_cluster").state is State.QUEUED
 
+    def test_what_another_trainer_begins_in_the_middle_of_a_look_is_not_cancelled(
+        self, place: Place, namespace: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Of two, or while one takes the other's place: the look of one has read the jobs before there was this one."""
+        place.held()
+        assert isinstance(place.training, Cluster)
+        api, begun, cancelled = place.training._api, list[str](), list[str]()
+        another = Cluster(namespace, "gpu", place.database, place.objects, place.training._hearing._publish)
+        listed, patch = api.items, api.patch
+
+        def begun_meanwhile(labels: str) -> list[dict[str, Any]]:
+            if not begun:
+                begun.append(place.queue())
+                another._look()
+            return listed(labels)
+
+        def noted(name: str, change: dict[str, Any], part: str = "") -> None:
+            cancelled.extend([name] if change.get("spec", {}).get("cancelled") else [])
+            patch(name, change, part)
+
+        monkeypatch.setattr(api, "patch", noted)
+        monkeypatch.setattr(api, "items", begun_meanwhile)
+        place.training.wake()
+        wait_for(lambda: bool(begun), PATIENCE_SECONDS, "a look")
+        (place.told / "wait").unlink()
+        place.wait(begun[0], State.SUCCEEDED)
+        assert not cancelled
+
     def test_a_job_resumed_at_once_waits_for_the_end_of_its_former_pod(
         self, place: Place, monkeypatch: pytest.MonkeyPatch
     ) -> None:
