@@ -17,9 +17,10 @@ from sqlalchemy.orm import Session
 
 from gptsovits.judge.sentences import sentences_of
 from services.common import outbox
+from services.common.away import is_away
 from services.common.clock import now
 from services.common.database import Database
-from services.common.errors import Unavailable, Unprocessable, VoiceHubError
+from services.common.errors import Unprocessable, VoiceHubError
 from services.common.events import make_event
 from services.common.objects import Area, ObjectStore
 from services.common.objects.port import chunks_of
@@ -74,11 +75,13 @@ class EvaluationRunner:
         folder.mkdir(parents=True)
         try:
             self._end(self._judged(queued, folder))
-        except Unavailable:
-            raise
         except VoiceHubError as error:
+            if is_away(error):
+                raise
             self._end(replace(queued, state=State.FAILED, failure=f"{error.message} {error.hint}".strip()))
-        except (OSError, ValueError, subprocess.SubprocessError) as error:
+        except (KeyError, OSError, ValueError, subprocess.SubprocessError) as error:
+            if is_away(error):
+                raise
             log.exception("evaluation failed", extra={"evaluation": queued.id})
             self._end(replace(queued, state=State.FAILED, failure=f"The judges failed: {type(error).__name__}."))
         finally:

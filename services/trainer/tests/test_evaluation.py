@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 from typing import cast
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -21,7 +22,9 @@ from services.common.identity import Signer
 from services.common.migrations import upgrade
 from services.common.objects import Area, open_store
 from services.common.tables import outbox
+from services.stubs.voicehub.catalog.v1.catalog_pb2 import ExportFile, Version
 from services.stubs.voicehub.catalog.v1.events_pb2 import VersionErased
+from services.stubs.voicehub.common.v1.common_pb2 import ObjectRef
 from services.trainer.evaluation import store
 from services.trainer.evaluation.domain import Evaluation, Sentence, State, differences
 from services.trainer.evaluation.runner import EvaluationRunner
@@ -109,6 +112,39 @@ def test_of_an_erased_version_no_audio_is_kept_that_another_one_lacks(tmp_path: 
     with database.read() as session:
         assert store.last(session, "gone") is None
         assert session.execute(select(outbox)).first() is None
+    database.engine.dispose()
+
+
+class Heard(Hub):
+    """A catalog with one version, and an inference that speaks it."""
+
+    def version(self, account: str | None, owner: str, name: str, ref: str) -> Version:
+        prompt = ExportFile(path="prompts/a.flac", object=ObjectRef(digest="0" * 64))
+        return Version(id=ref, bundle=[ExportFile(path="s2.onnx")], files=[prompt])
+
+    def speak(self, version_id: str, text: str, language: str, target: Path) -> None:
+        target.write_bytes(b"RIFF")
+
+
+@pytest.mark.parametrize(("away", "state"), [(False, State.FAILED), (True, State.QUEUED)])
+def test_an_object_that_is_gone_ends_an_evaluation_and_a_store_that_is_away_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, away: bool, state: State
+) -> None:
+    """The one would be tried for ever, with all others behind it; the other was given up for good."""
+    database = Database(f"sqlite:///{tmp_path / 'trainer.sqlite'}")
+    upgrade(database, MIGRATIONS)
+    objects = open_store(f"file://{tmp_path / 'objects'}")
+    runner = EvaluationRunner(database, Heard("", "", cast("Signer", None), objects), tmp_path / "judging", most=1)
+    with database.write() as session:
+        queue(session, "v", "ana", "voice")
+    if away:
+        monkeypatch.setattr(objects, "open", Mock(side_effect=ConnectionError("no answer")))
+        with pytest.raises(ConnectionError):
+            runner._take()
+    else:
+        assert runner._take()
+    with database.read() as session:
+        assert [one.version_id for one in store.in_state(session, state)] == ["v"]
     database.engine.dispose()
 
 
