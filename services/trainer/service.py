@@ -84,6 +84,11 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
         accepted = pb.RecordingAccepted(job_id=job.id, recording=request.recording, seconds=seconds)
         reservation = self._charges.reserve(account, PURPOSE, 1)
         with self._database.write() as session:
+            made = store.find_by_key(session, account, request.idempotency_key) if request.idempotency_key else None
+            if made:  # by the same request, meanwhile: what was reserved for this one goes back
+                bind(session, reservation, job.id)
+                close(session, job.id, 0)
+                return pb.CreateJobResponse(job=to_message(made))
             store.add(session, job, request.idempotency_key)
             bind(session, reservation, job.id)
             store.add_step(session, job.id, "check", 0.0, "queued", {"seconds": seconds})

@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
 import pytest
+from sqlalchemy import select
 
 from services.common import rpc
+from services.common.charges import charges
 from services.common.errors import Conflict, NotFound, Unauthenticated, Unprocessable, VoiceHubError, from_rpc
 from services.common.runtime import open_house
 from services.common.settings import load
+from services.stubs.voicehub.catalog.v1.credits_pb2 import ReserveCreditsRequest, ReserveCreditsResponse
 from services.stubs.voicehub.common.v1 import common_pb2
 from services.stubs.voicehub.trainer.v1 import trainer_pb2 as pb
 from services.trainer import service
@@ -50,6 +55,22 @@ def test_the_same_key_makes_one_job(trainer: Trainer) -> None:
     first = stub.CreateJob(trainer.request(idempotency_key="k")).job
     assert stub.CreateJob(trainer.request(idempotency_key="k")).job.id == first.id
     assert len(stub.ListJobs(pb.ListJobsRequest()).jobs) == 1
+
+
+def test_the_same_key_makes_one_job_also_when_it_comes_twice_at_once(tmp_path: Path) -> None:
+    """As when a client gave up waiting and asks again: the second got an error of the database."""
+    both = threading.Barrier(2)
+
+    def reserve(request: ReserveCreditsRequest) -> ReserveCreditsResponse:
+        both.wait(30)
+        return free_of_charge(request)
+
+    with running_trainer(tmp_path, reserve) as trainer, ThreadPoolExecutor(2) as pool:
+        request, stub = trainer.request(idempotency_key="k"), trainer.stub("ana")
+        asked = [pool.submit(stub.CreateJob, request) for _ in range(2)]
+        assert len({one.result().job.id for one in asked}) == 1
+        with trainer.runner._database.read() as session:
+            assert len(session.execute(select(charges)).all()) <= 1, "what the second reserved went back"
 
 
 def test_jobs_of_others_do_not_exist(trainer: Trainer) -> None:
