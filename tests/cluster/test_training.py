@@ -90,7 +90,7 @@ def place(
 
         def settled(job_id: str) -> None:
             name = f"t-{job_id.lower()}"
-            wait_for(lambda: client.get("trainingjobs", name)["status"].get("phase") == "Cancelled", 30, "cancelled")
+            wait_for(lambda: client.get("trainingjobs", name)["status"].get("phase") == "Cancelled", PATIENCE_SECONDS, "cancelled")
 
         yield Place(database, objects, told, again(), again, published, settled)
         (told / "wait").unlink(missing_ok=True)
