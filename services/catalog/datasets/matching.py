@@ -16,15 +16,15 @@ _OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": opera
 def matches(record: SearchRecord, query: Query, lexicon: Lexicon) -> bool:
     """Whether the voice has all that is asked for.
 
-    That is every facet (one of those of gender or age), every bound, every quoted phrase, one of the other words, and
-    nothing of what is not wanted; a word that was read as another counts as it was typed, too.
+    That is every facet (one of those that are alternatives), every bound, every quoted phrase, one of the other words,
+    and nothing of what is not wanted; a word that was read as another counts as it was typed, too.
     """
     facets, text = facets_of(record, lexicon), f" {text_of(record)} "
     called = {facet for typed, meant in query.typed if _says(text, typed) for facet in meant}
     wanted = sorted(query.facets)
     for key, group in groupby(wanted, key=lambda facet: facet.key):
         has = [facet in facets or facet in called for facet in group]
-        if not (any(has) if key in ALTERNATIVES else all(has)):
+        if not (any(has) if key in ALTERNATIVES | query.either else all(has)):
             return False
     if query.without & facets or any(kind.facets <= facets for kind in query.without_kinds):
         return False

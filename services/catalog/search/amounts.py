@@ -5,44 +5,52 @@ from __future__ import annotations
 import re
 
 _NAMES = {
-    "mos": r"mos|评分|打分|得分|分数|rating|rated|score[ds]?",
-    "stars": r"星标|星星|星数|颗星|收藏|stars?",
-    "downloads": r"下载|downloads?|downloaded",
+    "mos": "mos|评分|打分|ratings?|rated",
+    "stars": "星标|星星|星数|颗星|收藏[数量]|stars?",
+    "downloads": "下载|downloads?|downloaded",
 }
 _SIGNS = {
-    ">=": r"at least|no less than|not less than|minimum(?: of)?|min|>=|≥|至少|不低于|不少于|起码|最少|唔少过|有",
-    ">": r"above|over|more than|greater than|higher than|better than|>|超过|高于|大于|多于|过|多过|高过",
-    "<": r"below|under|less than|fewer than|lower than|<|不到|低于|少于|小于|少过|低过",
-}
-_ENDS = r"以上|或以上|往上|起步|起|or (?:more|above|higher|better|up)|and (?:above|up)|\+|plus"
-_DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2, "廿": 20, "卅": 30}
-_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10000, "k": 1000}
-_NUMBER = r"\d{1,9}(?:\.\d{1,6})?k?|[零一二三四五六七八九两廿卅十百千万]{1,6}"
-_UNIT = r"[分颗个次粒]?星?"
-_SIGN = "|".join(_SIGNS.values())
+    "<=": "no more than|not more than|at most|maximum(?: of)?|不超过|不高于|不多于|最多",
+    ">=": "at least|no less than|not less than|no fewer than|no lower than|not (?:below|under|lower than)|"
+    "minimum(?: of)?|>=|≥|至少|不低于|不少于|起码|最少|唔少过",
+    ">": "above|over|more than|greater than|higher than|better than|>|超过|高于|大于|多于|过|多过|高过",
+    "<": "below|under|less than|fewer than|lower than|<|不到|低于|少于|小于|少过|低过",
+}  # in this order: "no more than" holds "more than"
+_ENDS = r"或?以上|往上|起步|or (?:more|above|higher|better|up)|and (?:above|up)|\+|plus\b"
+_DENIED = re.compile(r"(?:不要|不想|别|没有|唔要|冇|\b(?:not?|nothing|never|without)\b|-)[^,.;:!?。、]*$")
+_OTHERS = "(?!.{0,2}(?:hotel|general|chef|hours?|goals?|planets?|酒店|宾馆|长音频|音频|视频|广告|篮球))"
+_DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2}
+_SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10000}
 _BEST_MOS = 5.0
+_NUMBER = (
+    r"(?<![\d.,a-z零一二三四五六七八九两十百千万])"
+    r"(?P<number>(?:\d{1,3}(?:,\d{3})+|\d{1,9}(?:\.\d{1,6})?)[k千万]?|[零一二三四五六七八九两十百千万]{1,8})"
+    r"(?![\d,k十百千万]|\.\d)\s{0,2}"
+)
+_COUNTED = rf"{_NUMBER}[分颗个次粒]?星?"
+_SIGN = rf"(?<![a-z])(?<!voice )(?P<sign>{'|'.join(_SIGNS.values())})\s{{0,2}}"
 
 
 def _patterns() -> list[tuple[str, re.Pattern[str]]]:
+    ended = rf"{_COUNTED}\s{{0,2}}(?P<end>{_ENDS})"
     found = []
     for name, words in _NAMES.items():
-        number = rf"(?P<number>{_NUMBER})\s*{_UNIT}"
-        named = rf"(?<![a-z])(?:{words})(?![a-z])(?:数量|数|量|分|count)?\s*(?:要|得|在|of|is|must be|should be)?\s*"
-        compared = rf"(?P<sign>{_SIGN})\s*{number}\s*(?P<end>{_ENDS})?"
-        ended = rf"{number}\s*(?P<end>{_ENDS})"
-        after = rf"\s*(?:{words})(?![a-z])"
-        for pattern in (named + compared, named + ended, compared + after, ended + after):
-            found.append((name, re.compile(pattern)))
-        found.append((name, re.compile(rf"{number}{after}\s*(?P<end>{_ENDS})")))
-    found.append(("mos", re.compile(rf"(?P<sign>{_SIGN})?\s*(?P<number>{_NUMBER})\s*分\s*(?P<end>{_ENDS})")))
-    return found
+        named = (
+            rf"(?<![a-z])(?:{words})(?![a-z])[数量分]{{0,2}}\s{{0,2}}(?:要|得|在|有|of|is|must be|should be)?\s{{0,2}}"
+        )
+        after = rf"\s{{0,2}}(?:{words})(?![a-z]){_OTHERS}"
+        compared = _SIGN + _COUNTED
+        forms = (f"{named}{compared}(?:{_ENDS})?{_OTHERS}", named + ended + _OTHERS, compared + after, ended + after)
+        found += [(name, re.compile(form)) for form in (*forms, rf"{_COUNTED}{after}\s{{0,2}}(?P<end>{_ENDS})")]
+    alone = rf"(?:^|(?<=[\s,;])){_NUMBER}分\s{{0,2}}(?P<end>或?以上)(?=[的嘅,.;\s]|$)"
+    return [*found, ("mos", re.compile(alone + _OTHERS))]
 
 
 _PATTERNS = _patterns()
 
 
 def as_conditions(text: str) -> str:
-    """A folded text with its amounts written as `key:value`; what is quoted stays."""
+    """A folded text with its amounts written as `key:value`; what is quoted stays, and what is denied."""
     parts = re.split(r'("[^"]*")', text)
     return "".join(part if part.startswith('"') else _conditions(part) for part in parts)
 
@@ -55,23 +63,28 @@ def _conditions(text: str) -> str:
 
 def _written(name: str, found: re.Match[str]) -> str:
     number = _number(found["number"])
-    told = found.groupdict()
-    sign = next((sign for sign, words in _SIGNS.items() if re.fullmatch(words, told.get("sign") or "")), ">=")
-    if number is None or (name == "mos" and number > _BEST_MOS):
+    told = found.groupdict().get("sign") or "at least"
+    sign = next(sign for sign, words in _SIGNS.items() if re.fullmatch(words, told))
+    if number is None or (name == "mos" and number > _BEST_MOS) or _DENIED.search(found.string[: found.start()]):
         return found[0]
-    return f" {name}:{sign}{number:g} "
+    return f" {name}:{sign}{int(number) if number == int(number) else number} "
 
 
 def _number(text: str) -> float | None:
-    """A number in digits or Chinese characters, 0 to 99,999."""
-    if text[0].isascii():
-        return float(text.removesuffix("k")) * (_SCALES["k"] if text.endswith("k") else 1)
-    whole, digit = 0, 0
+    """A number in digits (with 千, 万 or k behind) or in Chinese characters; None if those are none."""
+    if text[0].isdigit():
+        scale = {"k": 1000, **_SCALES}.get(text[-1], 1)
+        return float(text.rstrip("k千万").replace(",", "")) * scale
+    whole, digit, scale = 0, 0, 1
     for sign in text:
-        if sign in _SCALES:
-            whole, digit = (whole + (digit or 1) * _SCALES[sign], 0) if sign != "万" else ((whole + digit) * 10000, 0)
-        elif digit and _DIGITS[sign] < 10:  # figures one after another are no number in words
+        if sign == "零":
+            scale = 10
+        elif sign == "万":
+            whole, digit, scale = (whole + digit or 1) * 10000, 0, 10000
+        elif sign in _SCALES:
+            whole, digit, scale = whole + (digit or 1) * _SCALES[sign], 0, _SCALES[sign]
+        elif digit:  # figures one after another are no number in words
             return None
         else:
             digit = _DIGITS[sign]
-    return float(whole + digit)
+    return float(whole + digit * max(scale // 10, 1))  # 两千五 is 2,500, and 两千零五 is 2,005

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, product
 
 from services.catalog.domain.declaration import canonical_license
 from services.catalog.search.amounts import as_conditions
@@ -34,11 +34,13 @@ KEYS = {
 }
 NUMBERS = ("stars", "mos", "downloads")
 SOUND = ("timbre", "emotion")  # a word for one of these is no topic: husky speaks of no dogs
-ALTERNATIVES = frozenset({"gender", "age", "license"})
+PEOPLE = frozenset({"gender", "age"})
+ALTERNATIVES = PEOPLE | {"license"}
 _PIECE = re.compile(
     r'(?P<minus>-)?(?:(?P<key>[a-z]+)[::](?P<value>"[^"]*"|\S+)|"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))', re.IGNORECASE
 )
 _NON = "non-"
+OR = "or"  # between keys: any of their values
 _PUNCTUATION = ",;.。、"  # at the end of a value; wide ones are folded
 _NAME = re.compile(r"[a-z0-9]+(?:[-_./][a-z0-9]+)+")
 _NUMBER = re.compile(r"(>=|<=|>|<|=)?(\d{1,9}(?:\.\d{1,6})?)")
@@ -132,9 +134,17 @@ class Query:
         """The parts of the query, each with the text of the query that is left when it is taken away."""
         parts = self._parts()
         return tuple(
-            Chip(NAMES.get(key, key), value, " ".join(_typed(*other) for other in parts if other != (key, value)))
+            Chip(NAMES.get(key, key), value, self._said([other for other in parts if other != (key, value)]))
             for key, value in parts
         )
+
+    def _said(self, parts: Sequence[tuple[str, str]]) -> str:
+        """Parts as one would type them; between alternatives stands an or."""
+        typed: list[str] = []
+        for number, (key, value) in enumerate(parts):
+            again = number and parts[number - 1][0] == key and key in self.either
+            typed += [OR, _typed(key, value)] if again and not value.startswith("-") else [_typed(key, value)]
+        return " ".join(typed)
 
     def _parts(self) -> list[tuple[str, str]]:
         parts = [(facet.key, facet.value) for facet in sorted(self.facets)]
@@ -143,7 +153,7 @@ class Query:
         parts += [("text", joined(p)) for p in self.text]
         parts += [("text", f'"{joined(p)}"') for p in self.phrases]
         parts += [("text", f"-{joined(p)}") for p in self.without_text]
-        return parts + [("text", f"-{kind.name}") for kind in self.without_kinds]
+        return parts + [("text", f"-{name}") for name in dict.fromkeys(kind.name for kind in self.without_kinds)]
 
 
 def _typed(key: str, value: str) -> str:
@@ -196,19 +206,28 @@ class _Builder:
                 self.refuse(joined(reading.piece), reading.facets or self.lexicon.suggests.get(reading.piece, ()))
             told = {facet for reading in readings for facet in reading.facets}
             self.facets |= told
-            if self._has(clause, self.lexicon.either):
-                self.either |= {facet.key for facet in told}
-            self.people.append((self._wished(clause), {facet for facet in told if facet.key in ALTERNATIVES}))
+            self.either.update(self._either(self.reader.mended(clause), words))
+            self.people.append((self._wished(clause), {facet for facet in told if facet.key in PEOPLE}))
             self.text += [reading.piece for reading in readings if not reading.facets]
             self.typed += [(reading.typed, reading.facets) for reading in readings if reading.typed]
         self.facets -= self._circumstances()
 
     def _wished(self, clause: Units) -> bool:
         """Whether a statement says that something is sought."""
-        return self._has(clause, self.lexicon.denials.wishes)
+        wishes = self.lexicon.denials.wishes
+        return any(clause[at : at + size] in wishes for at in range(len(clause)) for size in range(1, WISH_MOST + 1))
 
-    def _has(self, clause: Units, words: Collection[Units]) -> bool:
-        return any(clause[at : at + size] in words for at in range(len(clause)) for size in range(1, WISH_MOST + 1))
+    def _either(self, said: Units, words: Collection[Units]) -> Iterator[str]:
+        """Keys that have a value on both sides of a word for "or"."""
+        before: set[str] = set()
+        awaited: set[str] = set()
+        for piece, facets in self.lexicon.segments(said, words):
+            keys = {facet.key for facet in facets}
+            if piece in self.lexicon.either:
+                awaited = before
+            elif keys:
+                yield from keys & awaited
+                before, awaited = keys, set()
 
     def _circumstances(self) -> set[Facet]:
         """Ages and genders of somebody else: a statement that seeks names another ("my baby is … I need a granny")."""
@@ -249,10 +268,13 @@ class _Builder:
             self.without_text.append(whole)
 
     def refuse(self, name: str, facets: Collection[Facet]) -> None:
-        """Excludes a facet, or voices that have all of several: who wants no 萝莉 may want a woman."""
-        if len(facets) > 1:
-            self.without_kinds.append(Kind(name, frozenset(facets)))
-        self.without.update(facets if len(facets) == 1 else ())
+        """Excludes a facet, or voices that have one of each key of several: who wants no 萝莉 may want a woman."""
+        keys = sorted({facet.key for facet in facets})
+        if len(keys) > 1:
+            each = ([facet for facet in sorted(facets) if facet.key == key] for key in keys)
+            self.without_kinds += [Kind(name, frozenset(kind)) for kind in product(*each)]
+        else:
+            self.without.update(facets)
 
     def named(self, whole: Units) -> frozenset[Facet]:
         """What is named by words that say nothing else; nothing if they do."""
@@ -282,7 +304,7 @@ class _Builder:
         return True
 
 
-def _bare(value: str) -> str:
+def _unquoted(value: str) -> str:
     """A value without its quotes, or without the punctuation of the sentence that it ends a part of."""
     return value.strip('"') if value.startswith('"') else value.rstrip(_PUNCTUATION)
 
@@ -308,10 +330,16 @@ def understand(text: str, lexicon: Lexicon) -> Query:
     """The query of a text of at most `MAX_QUERY` characters, folded too; what is longer is cut."""
     builder = _Builder(lexicon, Reader.of(lexicon))
     plain: list[str] = []
+    keys: list[str] = []  # of the pieces so far, empty for what is no key
     folded = fold(text[:MAX_QUERY])[:MAX_QUERY]
     for match in _PIECE.finditer(as_conditions(folded)):
         minus = bool(match["minus"])
-        if match["key"] and builder.keyed(match["key"].lower(), _bare(match["value"]), minus):
+        key = match["key"] or ""
+        keys.append(KEYS.get(key, "") if match[0] != OR else OR)
+        if keys[-3:] == [keys[-1], OR, keys[-1]] and keys[-1] in KEYS.values():
+            builder.either.add(keys[-1])
+            plain.pop()
+        if key and builder.keyed(key, _unquoted(match["value"]), minus):
             continue
         if match["phrase"] is not None and not minus:
             builder.phrases += [units(match["phrase"])] if units(match["phrase"]) else []

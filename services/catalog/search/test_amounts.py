@@ -25,6 +25,16 @@ from services.catalog.search.query import Bound, understand
         ("more than 1k downloads", Bound("downloads", ">", 1000)),
         ("下载量超过一万两千", Bound("downloads", ">", 12000)),
         ("newsreader, mos:>4, male", Bound("mos", ">", 4)),
+        ("no more than 5 stars", Bound("stars", "<=", 5)),
+        ("with no fewer than 10 stars", Bound("stars", ">=", 10)),
+        ("not below 4 mos", Bound("mos", ">=", 4)),
+        ("下载过万", Bound("downloads", ">", 10_000)),
+        ("下载超过2万", Bound("downloads", ">", 20_000)),
+        ("downloads over 1,000,000", Bound("downloads", ">", 1_000_000)),
+        ("1,500 stars or more", Bound("stars", ">=", 1500)),
+        ("下载超过两千五", Bound("downloads", ">", 2500)),
+        ("下载超过两千零五", Bound("downloads", ">", 2005)),
+        ("voiceover 10+ stars", Bound("stars", ">=", 10)),
     ],
 )
 def test_an_amount_is_a_condition(said: str, bound: Bound) -> None:
@@ -34,7 +44,9 @@ def test_an_amount_is_a_condition(said: str, bound: Bound) -> None:
 @pytest.mark.parametrize(
     "said",
     ["三十岁以上的男人", "a man over 50", "a five star hotel", "5 stars", "我有三个孩子", "至少三十岁", "十二分以上",
-     "男声 4分", "下载过", "超过二零二四年的星标", '"over 5 stars"', "starship over 3 planets"],
+     "男声 4分", "下载过", "超过二零二四年的星标", '"over 5 stars"', "starship over 3 planets", "voice over 3 stars",
+     "admin 3 stars", "不要评分低于3的", "-评分低于3", "not rated below 3", "投三分以上的篮球解说", "3分以上的长音频",
+     "voice for a 5+ star hotel", "收藏有一百个手办"],
 )  # fmt: skip
 def test_what_only_looks_like_an_amount_is_text(said: str) -> None:
     assert as_conditions(said) == said

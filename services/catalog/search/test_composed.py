@@ -58,6 +58,12 @@ def test_who_refuses_a_kind_of_person_may_want_the_same_gender() -> None:
     assert [kind.facets for kind in query.without_kinds] == [{Facet("gender", "female"), Facet("age", "teen")}]
 
 
+def test_who_refuses_one_of_several_ages_refuses_each() -> None:
+    girl = Facet("gender", "female")
+    kinds = {kind.facets for kind in read("不要女孩").without_kinds}
+    assert kinds == {frozenset({girl, Facet("age", "child")}), frozenset({girl, Facet("age", "teen")})}
+
+
 def test_to_ask_whether_there_is_one_denies_nothing() -> None:
     query = read("有冇可以攞嚟做生意嘅廣東話旁白")
     assert not query.without
@@ -70,6 +76,8 @@ def test_to_ask_whether_there_is_one_denies_nothing() -> None:
         ("四川话或东北话", {"lang:sichuan", "lang:dongbei"}),
         ("a French or German lady", {"lang:fr", "lang:de"}),
         ("MIT / Apache 女声", {"license:mit", "license:apache-2.0"}),
+        ("cc by 或 cc0 的女声", {"license:cc-by-4.0", "license:cc0-1.0"}),
+        ("lang:sichuan or lang:dongbei", {"lang:sichuan", "lang:dongbei"}),
         ("上海爷叔", {"age:middle", "age:senior"}),
     ],
 )
@@ -78,7 +86,29 @@ def test_alternatives_are_one_condition(said: str, group: set[str]) -> None:
     assert any(
         {f"{a.facet.key}:{a.facet.value}" for a in found.clauses[number].exact if a.facet} == group
         for number in found.exact
-    )
+    ) or group in [{f"{facet.key}:{facet.value}" for facet in one if "~" not in facet.value} for one in found.required]
+
+
+@pytest.mark.parametrize(
+    "said", ["温柔治愈的男声或女声", "a calm warm voice for audiobook or podcast", "或许温柔一点的暖男"]
+)
+def test_an_or_is_between_its_neighbours_only(said: str) -> None:
+    assert read(said).either <= {"gender", "style"}
+
+
+def test_without_one_of_three_alternatives_the_others_stay_alternatives() -> None:
+    (gentle,) = (chip for chip in read("温柔的四川话或东北话").chips if chip.key == "emotion")
+    assert read(gentle.without).either == {"lang"}
+    assert read(gentle.without).text == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "named"),
+    [("cc by-nc 女声", {"cc-by-nc-4.0"}), ("Frau mit warmer Stimme", set()), ("MIT professor", set()),
+     ("apache helicopter pilot", set()), ("MIT 协议", {"mit"})],
+)  # fmt: skip
+def test_a_licence_is_what_says_so(said: str, named: set[str]) -> None:
+    assert {facet.value for facet in read(said).facets if facet.key == "license"} == named
 
 
 def test_two_languages_without_an_or_are_two_conditions() -> None:
