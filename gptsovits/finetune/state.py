@@ -50,7 +50,7 @@ class SavedState:
             return None
         try:
             content = torch.load(self._path, weights_only=True)
-        except (RuntimeError, EOFError, pickle.UnpicklingError):
+        except (RuntimeError, EOFError, ValueError, LookupError, pickle.UnpicklingError):
             log.warning("the state of the fine-tune in %s is damaged; it begins anew", self._path)
             return None
         if content["identity"] != self._identity:

@@ -47,7 +47,7 @@ class Place:
     begun: str
 
 
-UNREADABLE = (RuntimeError, EOFError, pickle.UnpicklingError)
+UNREADABLE = (RuntimeError, EOFError, ValueError, LookupError, pickle.UnpicklingError)
 """What torch raises for a file that is not whole."""
 OnEpoch = Callable[[EpochDone], None]
 Batch = TypeVar("Batch", S1Batch, S2Batch)

@@ -59,10 +59,12 @@ def check(session: Session, identity: Identity, request: pb.CreateVersionRequest
     require_account(identity)
     check_repository(request.owner, request.name)
     repository = _target(session, identity, request)
-    if repository is not None:
-        _tip(session, repository, check_ref(request.ref or MAIN), request.onto)
     declaration = declare(request.declaration.source, request.declaration.license, request.declaration.consent)
     check_card(from_struct(request.card), declaration, ())
+    if repository is not None:
+        tip = _tip(session, repository, check_ref(request.ref or MAIN), request.onto)
+        bounds = forks.bounds_of(session, repository, [tip] if tip else [])
+        check_bounds(Terms(declaration.license, declaration.consent), bounds)
 
 
 def merged(

@@ -111,8 +111,11 @@ class Cluster:
                 log.warning("look at a job failed, trying again", exc_info=error, extra={"job": job.id})
         strangers = [r for job_id, r in there.items() if job_id not in open_jobs and _phase(r) not in OVER]
         for resource in strangers:
-            if not self._is_left_alone(resource):
-                self._cancel(resource)
+            try:
+                if not self._is_left_alone(resource):
+                    self._cancel(resource)
+            except KubernetesError as error:  # of one: the others' GPUs are freed nevertheless
+                log.warning("a training could not be cancelled, trying again", exc_info=error)
         if not strangers:
             self._looked = seen
 
@@ -120,6 +123,8 @@ class Cluster:
         with self._database.read() as session:
             work = cluster_store.find(session, job.id)
         if resource is None:
+            if work.made and self._api.get(name_of(job)) is not None:
+                return  # another trainer made it since we listed them
             if work.made:
                 self._fail(job, "Its TrainingJob was removed from the cluster. Resume the job to go on.")
             else:

@@ -38,6 +38,7 @@ PAGE = 50
 WATCHERS = 96
 """Threads for whoever watches a job: as many as six gateways let in, which is the most that the chart makes of them."""
 PURPOSE = "training"
+ASKED = ("owner", "name", "recording", "transcript", "language", "declaration", "card", "private", "quick")
 LANGUAGES = ("en",)
 
 
@@ -71,7 +72,7 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
             with self._database.read() as session:
                 known = store.find_by_key(session, account, request.idempotency_key)
             if known:
-                return pb.CreateJobResponse(job=to_message(known))
+                return pb.CreateJobResponse(job=to_message(_same(known, _new_job(request, account))))
         _check_request(request, account)
         self._check_base(request)
         seconds = self._check_recording(request)
@@ -88,7 +89,7 @@ class TrainerService(trainer_pb2_grpc.TrainerServiceServicer):
             if made:  # by the same request, meanwhile: what was reserved for this one goes back
                 bind(session, reservation, job.id)
                 close(session, job.id, 0)
-                return pb.CreateJobResponse(job=to_message(made))
+                return pb.CreateJobResponse(job=to_message(_same(made, job)))
             store.add(session, job, request.idempotency_key)
             bind(session, reservation, job.id)
             store.add_step(session, job.id, "check", 0.0, "queued", {"seconds": seconds})
@@ -251,6 +252,17 @@ def _check_request(request: pb.CreateJobRequest, account: str) -> None:
             reason="LANGUAGE",
             fields={"language": f"one of {', '.join(LANGUAGES)}"},
         )
+
+
+def _same(made: Job, asked: Job) -> Job:
+    """The job that a key made before; Unprocessable if another one is asked for with it."""
+    if any(getattr(made, name) != getattr(asked, name) for name in ASKED):
+        raise Unprocessable(
+            "This idempotency key was used for another request.",
+            hint="Use a fresh key for a new request.",
+            reason="IDEMPOTENCY_KEY_REUSED",
+        )
+    return made
 
 
 def _new_job(request: pb.CreateJobRequest, account: str) -> Job:

@@ -90,7 +90,11 @@ def place(
 
         def settled(job_id: str) -> None:
             name = f"t-{job_id.lower()}"
-            wait_for(lambda: client.get("trainingjobs", name)["status"].get("phase") == "Cancelled", PATIENCE_SECONDS, "cancelled")
+            wait_for(
+                lambda: client.get("trainingjobs", name)["status"].get("phase") == "Cancelled",
+                PATIENCE_SECONDS,
+                "cancelled",
+            )
 
         yield Place(database, objects, told, again(), again, published, settled)
         (told / "wait").unlink(missing_ok=True)
@@ -171,6 +175,22 @@ class TestCluster(TrainingContract):
         (place.told / "wait").unlink()
         place.wait(begun[0], State.SUCCEEDED)
         assert not cancelled
+
+    def test_what_another_trainer_makes_after_the_list_was_read_is_not_taken_for_removed(
+        self, place: Place, namespace: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert isinstance(place.training, Cluster)
+        api, listed = place.training._api, place.training._api.items
+        another = Cluster(namespace, "gpu", place.database, place.objects, place.training._hearing._publish)
+
+        def made_meanwhile(labels: str) -> list[dict[str, Any]]:
+            found = listed(labels)
+            if not found:
+                another._look()
+            return found
+
+        monkeypatch.setattr(api, "items", made_meanwhile)
+        place.wait(place.queue(), State.SUCCEEDED)
 
     def test_a_job_resumed_at_once_waits_for_the_end_of_its_former_pod(
         self, place: Place, monkeypatch: pytest.MonkeyPatch

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 import grpc
 from sqlalchemy.orm import Session
 
-from services.common.charges import Charges, bind, is_open
+from services.common.charges import Charges, bind, close, is_open
 from services.common.database import Database
 from services.common.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated, Unprocessable
+from services.common.ids import new_id
 from services.common.objects import ObjectStore
 from services.common.rpc import caller
 from services.inference.batches import messages, progress, store, takes
@@ -118,7 +119,9 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
         reservation = self._reserve(batch.account, left)
         with self._database.write() as session:
             batch = _resumable(session, request.id)
-            if not is_open(session, batch.id):  # else somebody resumed it meanwhile: what is reserved here goes back
+            if is_open(session, batch.id):  # somebody resumed it meanwhile
+                _give_back(session, reservation)
+            else:
                 _check_reserved(session, batch, reservation)
                 bind(session, reservation, batch.id, takes.characters_done(session, batch.id))
             progress.resume(session, batch)
@@ -189,6 +192,10 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
             _check_open(session, account)
         reservation = self._reserve(account, sum(take.characters for take in planned if take.waits))
         with self._database.write() as session:
+            made = _made_before(session, account, request)
+            if made is not None:  # by the same request, meanwhile
+                _give_back(session, reservation)
+                return made
             _check_open(session, account)
             store.add(session, batch, found.lines, request.idempotency_key, messages.plan_hash(request.plan))
             takes.add(session, batch, planned)
@@ -203,6 +210,14 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
         with self._database.read() as session:
             batch = _own(session, batch_id)
             return to_message(batch, takes.tallies(session, batch))
+
+
+def _give_back(session: Session, reservation: str) -> None:
+    """Closes a reservation of a request that another one like it made needless."""
+    if reservation:
+        needless = new_id()
+        bind(session, reservation, needless)
+        close(session, needless, 0)
 
 
 def _account() -> str:

@@ -444,6 +444,17 @@ def test_what_is_spoken_is_paid_and_what_fails_is_not(hub: Batching) -> None:
     assert _closed(hub, 1) == [ReservationClosed(reservation=hub.reserved[0].reservation, units=spoken)]
 
 
+def test_a_batch_that_is_asked_for_twice_at_once_is_one(hub: Batching) -> None:
+    """As when a client gave up waiting and asks again; what the second reserved goes back."""
+    plan = hub.plan(*LINES)
+    earlier: list[str] = []
+    hub.when_reserved.append(lambda: earlier.append(create(hub, plan, key="k").id))
+    assert create(hub, plan, key="k").id == earlier[0]
+    hub.subscriber.start()
+    hub.ended(hub.as_account("ann"), earlier[0])
+    assert sorted(one.units for one in _closed(hub, 2)) == [0, sum(len(line["text"]) for line in LINES)]
+
+
 def test_a_batch_that_is_resumed_twice_at_once_is_paid_once(hub: Batching) -> None:
     stub, made = hub.as_account("ann"), create(hub, hub.plan(*LINES))
     stub.CancelBatch(pb.CancelBatchRequest(id=made.id))
@@ -452,7 +463,7 @@ def test_a_batch_that_is_resumed_twice_at_once_is_paid_once(hub: Batching) -> No
     hub.when_reserved.append(lambda: stub.ResumeBatch(pb.ResumeBatchRequest(id=made.id)))
     stub.ResumeBatch(pb.ResumeBatchRequest(id=made.id))
     assert hub.ended(stub, made.id).done == len(LINES)
-    assert [one.units for one in _closed(hub, 2)] == [0, sum(len(line["text"]) for line in LINES)]
+    assert [one.units for one in _closed(hub, 3)] == [0, 0, sum(len(line["text"]) for line in LINES)]
 
 
 def test_a_batch_whose_credits_go_back_while_it_is_resumed_is_not_spoken_for_nothing(hub: Batching) -> None:

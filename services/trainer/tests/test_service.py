@@ -57,6 +57,14 @@ def test_the_same_key_makes_one_job(trainer: Trainer) -> None:
     assert len(stub.ListJobs(pb.ListJobsRequest()).jobs) == 1
 
 
+def test_a_key_of_another_training_is_refused(trainer: Trainer) -> None:
+    """It answered the earlier job, and nothing was trained."""
+    stub = trainer.stub("ana")
+    stub.CreateJob(trainer.request(idempotency_key="k"))
+    other = refusal(stub.CreateJob, trainer.request(idempotency_key="k", name="another"))
+    assert (type(other), other.reason) == (Unprocessable, "IDEMPOTENCY_KEY_REUSED")
+
+
 def test_the_same_key_makes_one_job_also_when_it_comes_twice_at_once(tmp_path: Path) -> None:
     """As when a client gave up waiting and asks again: the second got an error of the database."""
     both = threading.Barrier(2)
