@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from gptsovits.pipeline.describe import describe_en, describe_zh
 from gptsovits.pipeline.measure import Measurements, as_card, tags
+from gptsovits.pipeline.stated import CREATOR_KEYS
 
 if TYPE_CHECKING:
     from gptsovits.pipeline.check import CheckedRecording
     from gptsovits.pipeline.evaluating import Judged
     from gptsovits.pipeline.run import Request
-
-CREATOR_KEYS = ("gender", "age", "persona", "emotions", "styles", "timbres", "tags")
 
 
 def compose_card(request: Request, figures: Measurements, judged: Judged, checked: CheckedRecording) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import grpc
 import yaml
 from google.protobuf import struct_pb2
 
-from gptsovits.pipeline.card import CREATOR_KEYS
+from gptsovits.pipeline.stated import CREATOR_KEYS
 from services.common import rpc
 from services.common.errors import from_rpc
 from services.common.identity import Identity, Signer

@@ -6,6 +6,8 @@ import hashlib
 import json
 import os
 import re
+import subprocess
+import sys
 import tarfile
 import tomllib
 from io import BytesIO
@@ -158,3 +160,28 @@ def test_the_bill_of_materials_names_packages_of_both_kinds(tmp_path: Path) -> N
         "pkg:pypi/flask@3.1.3",
     ]
     assert said["components"][1]["licenses"] == [{"license": {"name": "BSD-3-Clause"}}]
+
+
+WITH_PACKAGES = """
+import importlib, re, sys
+from importlib.metadata import packages_distributions
+service, *carried = sys.argv[1:]
+lacking = {top for top, owners in packages_distributions().items()
+           if not {re.sub("[-_.]+", "-", owner).lower() for owner in owners} & set(carried)}
+class Image:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in lacking and name.partition(".")[0] not in OWN:
+            raise ModuleNotFoundError(f"the image has no {name}", name=name)
+OWN = {"services", "gptsovits", "voicehub", "voicehub_operator", "tools", "tests", "bench"}
+sys.meta_path.insert(0, Image())
+importlib.import_module(f"services.{service}.bootstrap")
+"""
+
+
+@pytest.mark.parametrize("image", [one for one in IMAGES if one.command[-1].startswith("services.") and one.ports])
+def test_a_service_starts_with_the_packages_of_its_image(image: Image) -> None:
+    """One that imported a library of training crashed in its pod, and in no test that has all libraries."""
+    carried = [name for layer in image.layers for name in locks.names(locks.path(layer).read_text(encoding="utf-8"))]
+    run = [sys.executable, "-c", WITH_PACKAGES, image.command[-1].partition(".")[2], *carried]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
