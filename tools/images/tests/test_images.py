@@ -163,11 +163,16 @@ def test_the_bill_of_materials_names_packages_of_both_kinds(tmp_path: Path) -> N
 
 
 WITH_PACKAGES = """
-import importlib, re, sys
-from importlib.metadata import packages_distributions
+import importlib, inspect, re, sys
+from importlib.metadata import distributions
 service, *carried = sys.argv[1:]
-lacking = {top for top, owners in packages_distributions().items()
-           if not {re.sub("[-_.]+", "-", owner).lower() for owner in owners} & set(carried)}
+tops = {}
+for one in distributions():
+    name = re.sub("[-_.]+", "-", one.metadata["Name"]).lower()
+    for file in one.files or ():
+        top = file.parts[0] if len(file.parts) > 1 else inspect.getmodulename(file.name)
+        tops.setdefault(top, set()).add(name)
+lacking = {top for top, owners in tops.items() if not owners & set(carried)}
 class Image:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in lacking and name.partition(".")[0] not in OWN:
