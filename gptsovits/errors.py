@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 
 class VoiceError(Exception):
     """The voice, or what was given with it, cannot be used."""
@@ -17,3 +19,7 @@ class BrokenVoice(VoiceError):
 
 class MissingInput(VoiceError):
     """Something that the voice needs was not given."""
+
+
+UNREADABLE = (RuntimeError, EOFError, ValueError, LookupError, pickle.UnpicklingError)
+"""What torch raises for a file that is not whole."""

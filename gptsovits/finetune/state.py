@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+
+from gptsovits.errors import UNREADABLE
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class SavedState:
             return None
         try:
             content = torch.load(self._path, weights_only=True)
-        except (RuntimeError, EOFError, ValueError, LookupError, pickle.UnpicklingError):
+        except UNREADABLE:
             log.warning("the state of the fine-tune in %s is damaged; it begins anew", self._path)
             return None
         if content["identity"] != self._identity:

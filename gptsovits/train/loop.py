@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -14,7 +13,7 @@ import torch
 
 from gptsovits.arch.s1_loss import S1Batch
 from gptsovits.arch.s2 import S2Batch
-from gptsovits.errors import BrokenVoice
+from gptsovits.errors import UNREADABLE, BrokenVoice
 from gptsovits.train.batches import stage1_batches, stage1_items, stage2_batches, stage2_items
 from gptsovits.train.clips import TrainingClip
 from gptsovits.train.s1_trainer import S1Trainer
@@ -47,8 +46,6 @@ class Place:
     begun: str
 
 
-UNREADABLE = (RuntimeError, EOFError, ValueError, LookupError, pickle.UnpicklingError)
-"""What torch raises for a file that is not whole."""
 OnEpoch = Callable[[EpochDone], None]
 Batch = TypeVar("Batch", S1Batch, S2Batch)
 

@@ -146,6 +146,15 @@ def _packed(detail: Message) -> any_pb2.Any:
     return packed
 
 
+def key_reused() -> Unprocessable:
+    """The refusal of an idempotency key that made something else before."""
+    return Unprocessable(
+        "This idempotency key was used for another request.",
+        hint="Use a fresh key for a new request.",
+        reason="IDEMPOTENCY_KEY_REUSED",
+    )
+
+
 def from_rpc(call: grpc.RpcError) -> VoiceHubError:
     """The error a peer answered; a peer that cannot be reached becomes `Unanswered`."""
     code = call.code() if isinstance(call, grpc.Call) else grpc.StatusCode.UNKNOWN

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import resource
-import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,10 +15,10 @@ from numpy.typing import NDArray
 from gptsovits.errors import VoiceError
 from services.common.away import is_away
 from services.common.objects import Area, ObjectStore, open_store
+from services.common.processes import die_with_parent
 
 GIB = 1 << 30
 REFUSED, AWAY = 3, 4
-PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -28,7 +26,7 @@ def main(arguments: Sequence[str]) -> int:
 
     `AWAY` when the object store did not answer: that says nothing about the voice.
     """
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # nobody else would end it, and the export comes again
+    die_with_parent()  # nobody else would end it, and the export comes again
     _limit()
     order = json.loads(Path(arguments[0]).read_text())
     objects = open_store(order["objects_url"])

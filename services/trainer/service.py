@@ -18,7 +18,7 @@ from services.common import outbox
 from services.common.charges import Charges, bind, close
 from services.common.clock import now
 from services.common.database import Database
-from services.common.errors import Conflict, Invalid, NotFound, Unauthenticated, Unavailable, Unprocessable
+from services.common.errors import Conflict, Invalid, NotFound, Unauthenticated, Unavailable, Unprocessable, key_reused
 from services.common.events import make_event
 from services.common.ids import new_id
 from services.common.objects import Area, ObjectStore, is_digest
@@ -257,11 +257,7 @@ def _check_request(request: pb.CreateJobRequest, account: str) -> None:
 def _same(made: Job, asked: Job) -> Job:
     """The job that a key made before; Unprocessable if another one is asked for with it."""
     if any(getattr(made, name) != getattr(asked, name) for name in ASKED):
-        raise Unprocessable(
-            "This idempotency key was used for another request.",
-            hint="Use a fresh key for a new request.",
-            reason="IDEMPOTENCY_KEY_REUSED",
-        )
+        raise key_reused()
     return made
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import logging
-import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 from gptsovits.pipeline.refusal import RecordingRefused
 from gptsovits.pipeline.run import Progress, Request, run
+from services.common.processes import die_with_parent
 from services.trainer.domain.endings import REFUSED
 
 log = logging.getLogger(__name__)
-PR_SET_PDEATHSIG = 1
 
 
 def main() -> int:
     """Runs the pipeline in the job's folder; exit code 0, or `REFUSED` or 1 with a failure line."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     folder = Path(sys.argv[1])
     request = Request.from_json(json.loads((folder / "request.json").read_text()), folder / "recording")
     try:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from services.catalog.store.tables import IdempotencyRow
 from services.common.clock import now
-from services.common.errors import Invalid, Unprocessable
+from services.common.errors import Invalid, key_reused
 
 M = TypeVar("M", bound=Message)
 MAX_KEY = 128
@@ -32,11 +32,7 @@ def made_before(session: Session, account: str, operation: str, key: str, reques
     if row is None:
         return None
     if row.request_hash != request_hash(request):
-        raise Unprocessable(
-            "This idempotency key was used for another request.",
-            hint="Use a fresh key for a new request.",
-            reason="IDEMPOTENCY_KEY_REUSED",
-        )
+        raise key_reused()
     return row.result_id
 
 

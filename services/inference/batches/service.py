@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from services.common.charges import Charges, bind, close, is_open
 from services.common.database import Database
-from services.common.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated, Unprocessable
+from services.common.errors import Conflict, Forbidden, NotFound, TooMany, Unauthenticated, key_reused
 from services.common.ids import new_id
 from services.common.objects import ObjectStore
 from services.common.rpc import caller
@@ -241,11 +241,7 @@ def _made_before(session: Session, account: str, request: pb.CreateBatchRequest)
         return None
     made, earlier = known
     if earlier not in ("", asked):
-        raise Unprocessable(
-            "This idempotency key was used for another request.",
-            hint="Use a fresh key for a new request.",
-            reason="IDEMPOTENCY_KEY_REUSED",
-        )
+        raise key_reused()
     return made
 
 

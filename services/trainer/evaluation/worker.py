@@ -5,9 +5,7 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
-import signal
 import sys
 from importlib.metadata import version
 from pathlib import Path
@@ -20,17 +18,17 @@ from gptsovits.judge.intelligibility import Listener
 from gptsovits.judge.opinion import opinion
 from gptsovits.judge.similarity import embedding, similarity
 from gptsovits.pipeline.decode import decode
+from services.common.processes import die_with_parent
 
 RATE = 16_000
 HEARD = ("en",)
-PR_SET_PDEATHSIG = 1
 JUDGES = {"similarity": "resemblyzer", "word_error_rate": "pocketsphinx", "mos": "speechmos"}
 Floats = npt.NDArray[np.float32]
 
 
 def main() -> int:
     """Judges every line."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     folder = Path(sys.argv[1])
     sys.stdout.write(json.dumps(judge(json.loads((folder / "request.json").read_text()), folder)) + "\n")
     return 0

@@ -8,9 +8,7 @@ the same bytes.
 
 from __future__ import annotations
 
-import ctypes
 import json
-import signal
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,8 +20,8 @@ from numpy.typing import NDArray
 
 from gptsovits.formats.checkpoint_writer import HEADS, ConfigStyle, write_checkpoint
 from gptsovits.merging import Merged, NotMergeable, Recipe, Voice, build, merge, plan_base
+from services.common.processes import die_with_parent
 
-PR_SET_PDEATHSIG = 1
 FILES = {"s1": "merged.ckpt", "s2": "merged.pth", "lexicon": "lexicon.yaml"}
 """Names of what is made, by role."""
 
@@ -49,7 +47,7 @@ class Tensors(Mapping[str, NDArray[Any]]):
 
 def main() -> int:
     """0, with the report or with why these versions cannot be merged."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    die_with_parent()
     folder = Path(sys.argv[1])
     request = json.loads((folder / "request.json").read_text("utf-8"))
     try:
