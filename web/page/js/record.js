@@ -22,7 +22,9 @@ export function recordButton(use) {
     recording = null;
     if (under) return use.take(await under.stop());
     const begun = new Recording(level, use.signal);
-    await begun.start();
+    await begun.start().catch((error) => {
+      throw new Error(t("noMicrophone", { why: error.message }));
+    });
     recording = begun;
     use.began();
   };
@@ -32,7 +34,7 @@ export function recordButton(use) {
     button.disabled = true; // until the microphone is there, or the file
     await turn().catch((error) => {
       button.textContent = `● ${t("record")}`;
-      use.failed(t("noMicrophone", { why: error.message }));
+      use.failed(error.message);
     });
     button.disabled = false;
     if (focused && document.activeElement === document.body) button.focus();
@@ -84,7 +86,7 @@ class Recording {
     this.recorder.start(1000);
   }
 
-  /** Ends the recording. @returns {Promise<Blob>} a WAV file */
+  /** Ends the recording; one stopped in its first moment has no sound in it yet. @returns {Promise<Blob>} a WAV file */
   async stop() {
     clearInterval(this.timer);
     if (this.recorder?.state === "recording") this.recorder.stop();
@@ -93,6 +95,8 @@ class Recording {
     try {
       const sound = await context.decodeAudioData(await new Blob(this.parts, { type: this.recorder?.mimeType }).arrayBuffer());
       return wav(sound.getChannelData(0), sound.sampleRate);
+    } catch (error) {
+      throw new Error(t("noSound", { why: /** @type {Error} */ (error).message }));
     } finally {
       this.release();
     }

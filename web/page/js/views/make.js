@@ -63,6 +63,7 @@ function recordingFields(chosen, language, transcript, signal) {
     script.textContent = transcript.value;
     reading.hidden = !script.textContent;
     button.textContent = `■ ${t("stop")}`;
+    clock.textContent = t("seconds", { n: 0 });
     fill(trouble);
   };
   const button = recordButton({
