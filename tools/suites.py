@@ -48,12 +48,12 @@ class Suite:
 
 
 SUITES = (
-    Suite("unit", 700, HOME_PACKAGES),
-    Suite("contract", 150, ("tests/contract",)),
-    Suite("e2e", 1300, ("tests/e2e",)),
-    Suite("engines", 1300, ("tests/engines",)),
-    Suite("security", 380, ("tests/security",)),
-    Suite("browser", 60, ("tests/browser",)),
+    Suite("unit", 860, HOME_PACKAGES),
+    Suite("contract", 180, ("tests/contract",)),
+    Suite("e2e", 1190, ("tests/e2e",)),
+    Suite("engines", 1190, ("tests/engines",)),
+    Suite("security", 420, ("tests/security",)),
+    Suite("browser", 90, ("tests/browser",)),
     Suite("cluster", 810, ("tests/cluster",), in_memory=False),  # the images of the hub
 )
 """Two at a time, the budgets are 40 minutes in all."""
