@@ -17,6 +17,7 @@ _SIGNS = {
     "<": "below|under|less than|fewer than|lower than|<|不到|低于|少于|小于|少过|低过",
 }  # in this order: "no more than" holds "more than"
 _ENDS = r"或?以上|往上|起步|or (?:more|above|higher|better|up)|and (?:above|up)|\+|plus\b"
+_WRITTEN = re.compile(r'("[^"]*"|(?<![^\s,;(])-?[a-z]+:[^\s"]\S*)')
 _DENIED = re.compile(r"(?:不要|不想|别|没有|唔要|冇|\b(?:not?|nothing|never|without)\b|-)[^,.;:!?。、]*$")
 _OTHERS = "(?!.{0,2}(?:hotel|general|chef|hours?|goals?|planets?|酒店|宾馆|长音频|音频|视频|广告|篮球))"
 _DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2}
@@ -27,8 +28,8 @@ _NUMBER = (
     r"(?P<number>(?:\d{1,3}(?:,\d{3})+|\d{1,9}(?:\.\d{1,6})?)[k千万]?|[零一二三四五六七八九两十百千万]{1,8})"
     r"(?![\d,k十百千万]|\.\d)\s{0,2}"
 )
-_COUNTED = rf"{_NUMBER}[分颗个次粒]?星?"
-_SIGN = rf"(?<![a-z])(?<!voice )(?P<sign>{'|'.join(_SIGNS.values())})\s{{0,2}}"
+_COUNTED = rf"{_NUMBER}[分颗个次粒]?(?:星(?![标数星]))?"
+_SIGN = rf"(?:(?<![a-z])(?<!voice )|(?=[<>≥]))(?P<sign>{'|'.join(_SIGNS.values())})\s{{0,2}}"
 
 
 def _patterns() -> list[tuple[str, re.Pattern[str]]]:
@@ -50,14 +51,11 @@ _PATTERNS = _patterns()
 
 
 def as_conditions(text: str) -> str:
-    """A folded text with its amounts written as `key:value`; what is quoted stays, and what is denied."""
-    parts = re.split(r'("[^"]*")', text)
-    return "".join(part if part.startswith('"') else _conditions(part) for part in parts)
-
-
-def _conditions(text: str) -> str:
+    """A folded text with its amounts written as `key:value`; what is quoted or so written stays, and what is denied."""
     for name, pattern in _PATTERNS:
-        text = pattern.sub(lambda found, name=name: _written(name, found), text)  # type: ignore[misc]
+        parts = _WRITTEN.split(text)  # those of the names before, too: of "mos:>3.8 stars:>=10" no star is above 3.8
+        parts[::2] = [pattern.sub(lambda found, name=name: _written(name, found), part) for part in parts[::2]]  # type: ignore[misc]
+        text = "".join(parts)
     return text
 
 

@@ -37,7 +37,9 @@ SOUND = ("timbre", "emotion")  # a word for one of these is no topic: husky spea
 PEOPLE = frozenset({"gender", "age"})
 ALTERNATIVES = PEOPLE | {"license"}
 _PIECE = re.compile(
-    r'(?P<minus>-)?(?:(?P<key>[a-z]+)[::](?P<value>"[^"]*"|\S+)|"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))', re.IGNORECASE
+    r'(?:,(?=-?[a-z]+:))?(?P<minus>-)?'
+    r'(?:(?P<key>[a-z]+)[::](?P<value>"[^"]*"|(?:(?!,-?[a-z]+:)\S)+)|"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))',
+    re.IGNORECASE,
 )
 _NON = "non-"
 OR = "or"  # between keys: any of their values
@@ -334,8 +336,9 @@ def understand(text: str, lexicon: Lexicon) -> Query:
     folded = fold(text[:MAX_QUERY])[:MAX_QUERY]
     for match in _PIECE.finditer(as_conditions(folded)):
         minus = bool(match["minus"])
+        piece = match[0].removeprefix(",")
         key = match["key"] or ""
-        keys.append(KEYS.get(key, "") if match[0] != OR else OR)
+        keys.append(KEYS.get(key, "") if piece != OR else OR)
         if keys[-3:] == [keys[-1], OR, keys[-1]] and keys[-1] in KEYS.values():
             builder.either.add(keys[-1])
             plain.pop()
@@ -345,9 +348,9 @@ def understand(text: str, lexicon: Lexicon) -> Query:
             builder.phrases += [units(match["phrase"])] if units(match["phrase"]) else []
         elif minus:
             quoted = match["phrase"] is not None
-            builder.unwanted(match["phrase"] if quoted else match[0][1:], quoted)
-        elif not builder.negated(match[0]):
-            plain.append(match[0])
+            builder.unwanted(match["phrase"] if quoted else piece[1:], quoted)
+        elif not builder.negated(piece):
+            plain.append(piece)
     said = as_denials(" ".join(plain))
     builder.words(said)
     wanted = frozenset(builder.facets | builder.required)

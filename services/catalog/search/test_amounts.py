@@ -43,6 +43,24 @@ def test_an_amount_is_a_condition(said: str, bound: Bound) -> None:
 
 @pytest.mark.parametrize(
     "said",
+    [
+        "lang:yue mos:>3.8 stars:>=10 license:cc-by-4.0",
+        "stars:>=10 mos:>3.8",
+        "MOS：>3.8，stars：>=10",
+        "mos>3.8 stars>=10",
+        "MOS above 3.8 stars at least 10",
+        "评分高于3.8 星标至少10",
+        "评分高于3.8星标不少于10",
+    ],
+)
+def test_several_amounts_are_each_their_own(said: str) -> None:
+    read = understand(said, load())
+    assert set(read.bounds) == {Bound("mos", ">", 3.8), Bound("stars", ">=", 10)}
+    assert not read.text
+
+
+@pytest.mark.parametrize(
+    "said",
     ["三十岁以上的男人", "a man over 50", "a five star hotel", "5 stars", "我有三个孩子", "至少三十岁", "十二分以上",
      "男声 4分", "下载过", "超过二零二四年的星标", '"over 5 stars"', "starship over 3 planets", "voice over 3 stars",
      "admin 3 stars", "不要评分低于3的", "-评分低于3", "not rated below 3", "投三分以上的篮球解说", "3分以上的长音频",
