@@ -54,7 +54,7 @@ def as_conditions(text: str) -> str:
     """A folded text with its amounts written as `key:value`; what is quoted or so written stays, and what is denied."""
     for name, pattern in _PATTERNS:
         parts = _WRITTEN.split(text)  # those of the names before, too: of "mos:>3.8 stars:>=10" no star is above 3.8
-        parts[::2] = [pattern.sub(lambda found, name=name: _written(name, found), part) for part in parts[::2]]  # type: ignore[misc]
+        parts[::2] = [pattern.sub(lambda found, name=name: _written(name, found), part) for part in parts[::2]]
         text = "".join(parts)
     return text
 

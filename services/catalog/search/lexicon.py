@@ -53,6 +53,7 @@ class Lexicon:
         hints: units of a query that make a facet likelier.
         query_only: terms that mean something in a query, and too little in prose.
         sayings: terms that are wordings of cards, and no words to propose.
+        labels: key, and units of what means a value only under that key.
         longest: units of the longest term.
         topic_lengths: first unit of a topic's words → how many units they have, the most first.
         digest: of the data, so that an index knows by which lexicon it was made.
@@ -80,6 +81,7 @@ class Lexicon:
     hints: Mapping[Units, Facet]
     query_only: frozenset[Units]
     sayings: frozenset[Units]
+    labels: Mapping[tuple[str, Units], Facet]
     longest: int
     topic_lengths: Mapping[str, tuple[int, ...]]
     digest: str
@@ -195,7 +197,8 @@ class Lexicon:
     def canonical(self, key: str, value: str) -> Facet:
         """`value` in the lexicon's own word for it under this key, else folded as queries are."""
         meanings = [f for f in self.terms.get(units(value), ()) if f.key == key]
-        return meanings[0] if meanings else Facet(key, " ".join(fold(value).split()))
+        own = self.labels.get((key, units(value)), Facet(key, " ".join(fold(value).split())))
+        return meanings[0] if meanings else own
 
     def widened(self, facets: frozenset[Facet]) -> frozenset[Facet]:
         """The facets with all that contain them, marked (`~zh`): found as `zh`, behind those that say so."""

@@ -75,6 +75,7 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
         },
         query_only=_words(data["query_only"]),
         sayings=frozenset(units(word) for _, words in _named(data["sayings"]) for word in words),
+        labels={(facet.key, units(word)): facet for facet, words in _named(data["labels"]) for word in words},
         longest=max(len(term) for term in [*terms, *suggests, *stopwords, *affirmations, *denials.signs]),
         topic_lengths=_lengths(about),
         digest=hashlib.sha256(b"".join([*raw, phrases, misleading])).hexdigest(),

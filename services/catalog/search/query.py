@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby, product
 
 from services.catalog.domain.declaration import canonical_license
@@ -45,6 +45,9 @@ _NON = "non-"
 OR = "or"  # between keys: any of their values
 _PUNCTUATION = ",;.。、"  # at the end of a value; wide ones are folded
 _NAME = re.compile(r"[a-z0-9]+(?:[-_./][a-z0-9]+)+")
+_CALLED = re.compile(
+    r"(?:(?<= by )|(?<= from )|(?<= named )|(?<= called )|(?=[^ ]*[^\W\d_])(?=[^ ]*\d))[^\W_]+(?:[-_.·][^\W_]+)+(?= )"
+)
 _NUMBER = re.compile(r"(>=|<=|>|<|=)?(\d{1,9}(?:\.\d{1,6})?)")
 
 
@@ -122,6 +125,8 @@ class Query:
     typed: tuple[tuple[Units, tuple[Facet, ...]], ...] = field(default=(), compare=False)
     either: frozenset[str] = frozenset()
     named: frozenset[Units] = frozenset()
+    called: Units = field(default=(), compare=False)
+    uncalled: Query | None = field(default=None, compare=False)
 
     @property
     def understood(self) -> dict[str, str]:
@@ -330,10 +335,19 @@ def check_length(text: str) -> None:
 
 def understand(text: str, lexicon: Lexicon) -> Query:
     """The query of a text of at most `MAX_QUERY` characters, folded too; what is longer is cut."""
+    folded = fold(text[:MAX_QUERY])[:MAX_QUERY]
+    query = _understood(folded, lexicon)
+    names = _CALLED.search(f" {query.said} ")
+    if names is None or query.name:
+        return query
+    rest = _understood(folded.replace(names[0], " ", 1), lexicon)
+    return replace(query, called=units(names[0]), uncalled=rest)
+
+
+def _understood(folded: str, lexicon: Lexicon) -> Query:
     builder = _Builder(lexicon, Reader.of(lexicon))
     plain: list[str] = []
     keys: list[str] = []  # of the pieces so far, empty for what is no key
-    folded = fold(text[:MAX_QUERY])[:MAX_QUERY]
     for match in _PIECE.finditer(as_conditions(folded)):
         minus = bool(match["minus"])
         piece = match[0].removeprefix(",")

@@ -95,6 +95,7 @@ def standing(record: SearchRecord) -> float:
 
 def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequencies) -> Plan:
     """The plan of a query; `frequencies` counts the public voices that have each phrase, and all of them."""
+    query = _by_name(query, frequencies)
     wanted = [
         _or_typed(facet_clause(lexicon, group), group, query)
         for group in _groups(query.facets - query.required, query.either)
@@ -147,6 +148,16 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
         stems(query.name),
         tuple(tuple((facet, loose(facet)) for facet in sorted(kind.facets)) for kind in query.without_kinds),
     )
+
+
+def _by_name(query: Query, frequencies: Frequencies) -> Query:
+    """The query with a word that public voices are called by as one piece, which no part of it is read from."""
+    phrase = stems(query.called)
+    rest = query.uncalled if query.called and frequencies([phrase])[0].get(phrase, 0) else None
+    if rest is None:
+        return query
+    typed = (query.called, tuple(sorted(rest.facets)))
+    return replace(rest, text=(*rest.text, query.called), typed=(*rest.typed, typed) if rest.facets else rest.typed)
 
 
 def _or_typed(clause: Clause, group: Sequence[Facet], query: Query) -> Clause:

@@ -238,6 +238,37 @@ def test_neighbours_by_sound_respect_conditions_and_privacy(index: SearchIndex) 
     assert [n.similarity for n in index.nearest((1.0, 0.0), plan, Viewer(), 10)] == [0.0]
 
 
+@pytest.mark.parametrize(
+    "said", ["TINMAN-9 那个 robot", "the robot called tinman-9", "robots by brick-works", "robots by brick-works -男声"]
+)
+def test_a_name_beside_other_words_is_not_read_in_parts(index: SearchIndex, said: str) -> None:
+    other = fixture("robot", languages=("en",), persona="robot", stars=900, gender="female")
+    put(index, [other, replace(fixture("TINMAN-9", languages=("ja",)), owner="brick-works")])
+    assert next(hit.id for hit in look(index, said).hits) == "TINMAN-9"
+
+
+def test_a_name_is_one_piece_only_where_a_public_voice_has_it(index: SearchIndex) -> None:
+    put(index, [replace(fixture("brick-works", languages=("ja",)), private=True, owner="anna")])
+    said = "voices by brick-works"
+    assert planned(index, LEXICON, understand(said, LEXICON)) == planned(index, LEXICON, _uncalled(said))
+
+
+def _uncalled(said: str) -> Query:
+    return replace(understand(said, LEXICON), called=(), uncalled=None)
+
+
+@pytest.mark.parametrize(
+    ("facts", "facet"),
+    [
+        ({"emotions": ("warm",)}, Facet("emotion", "gentle")),
+        ({"timbres": ("柔和",)}, Facet("timbre", "soft")),
+        ({"styles": ("口语化",)}, Facet("style", "conversational")),
+    ],
+)
+def test_a_field_gives_a_word_the_meaning_that_it_has_there(facts: dict[str, Any], facet: Facet) -> None:
+    assert facet in facets_of(fixture("voice", **facts), LEXICON)
+
+
 def test_suggestions_are_terms_and_public_names(index: SearchIndex) -> None:
     put(index, [replace(fixture("cantata"), private=True, owner="ann")], [])
     assert "cantonese" in suggestions(index, LEXICON, "canto", Viewer())
