@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -11,12 +11,13 @@ from threading import Lock
 from services.catalog.search.lexicon import Facet, Lexicon, Units, doubled
 from services.catalog.search.phonetics import LONGEST, Phonetics, phonetics, toned
 from services.catalog.search.senses import senses
-from services.catalog.search.sounds import toneless
+from services.catalog.search.sounds import pinyin, toneless
 from services.catalog.search.spelling import Speller, speller
 from services.catalog.search.tokens import is_single, stems
 from services.catalog.search.words import WordTable, load_words
 
 _MAKING = Lock()
+_OF_A_VERB = ("得",)  # behind one: 嗓子压得低 is no 嗓子哑
 _VARIANT_LEAST = 3  # characters of a word in which one may be wrong
 
 
@@ -49,7 +50,7 @@ class Reader:
     words: WordTable
     sounds: Phonetics
     speller: Speller
-    variants: dict[Units, Units]
+    variants: Mapping[Units, Sequence[Units]]
 
     @classmethod
     def of(cls, lexicon: Lexicon) -> Reader:
@@ -140,6 +141,36 @@ class Reader:
 
     def _han(self, run: Units) -> Iterator[Part]:
         """Han characters, with homophones and single wrong characters of a longer word put right."""
+        start = 0
+        for at, term in self._misheard(run):
+            yield from self._cut(run[start:at])
+            yield Part(run[at : at + len(term)], term)
+            start = at + len(term)
+        yield from self._cut(run[start:])
+
+    def _misheard(self, run: Units) -> Iterator[tuple[int, Units]]:
+        """Where a term stands of which one character was typed as another of its sound: 北京化, 奶生奶气."""
+        end = 0
+        for at in range(len(run)):
+            for length in (4, 3) if at >= end else ():
+                typed, verb = run[at : at + length], run[at + length : at + length + 1] == _OF_A_VERB
+                whole = len(typed) == length and typed not in self.words.han and not verb
+                term = self._of_its_sound(typed) if whole else None
+                if term is not None:
+                    yield at, term
+                    end = at + length
+                    break
+
+    def _of_its_sound(self, typed: Units) -> Units | None:
+        if all(facets for _, facets in self.lexicon.segments(typed, self.words.han)):
+            return None
+        for wrong in range(len(typed)):
+            for term in self.variants.get((*typed[:wrong], "", *typed[wrong + 1 :]), ()):
+                if term not in self.lexicon.counted and pinyin(typed[wrong]) == pinyin(term[wrong]):
+                    return term
+        return None
+
+    def _cut(self, run: Units) -> Iterator[Part]:
         unknown: list[str] = []
         for piece, facets in self.lexicon.segments(run, self.words.han):
             if not facets and len(piece) == 1 and piece not in self.lexicon.silent:
@@ -173,7 +204,7 @@ class Reader:
             for wrong in range(length):
                 found = self.variants.get((*run[:wrong], "", *run[wrong + 1 : length]))
                 if found:
-                    return found, length
+                    return found[-1], length
         return None
 
     def _text(self, run: Sequence[str], denied: bool, origin: Sequence[Part]) -> list[Reading]:
@@ -190,10 +221,9 @@ def _typed(origin: Sequence[Part]) -> Units:
 @cache
 def _reader(lexicon: Lexicon) -> Reader:
     words = load_words()
-    variants = {
-        (*term[:place], "", *term[place + 1 :]): term
-        for term in lexicon.terms
-        if len(term) >= _VARIANT_LEAST and not doubled(term) and all(is_single(unit) for unit in term)
-        for place in range(len(term))
-    }
+    variants: dict[Units, list[Units]] = {}
+    for term in lexicon.terms:
+        if len(term) >= _VARIANT_LEAST and not doubled(term) and all(is_single(unit) for unit in term):
+            for place in range(len(term)):
+                variants.setdefault((*term[:place], "", *term[place + 1 :]), []).append(term)
     return Reader(lexicon, words, phonetics(lexicon, words), speller(lexicon, words), variants)

@@ -15,7 +15,9 @@ from services.catalog.search.lexicon_data import load
 from services.catalog.search.phonetics import toned
 from services.catalog.search.query import MAX_QUERY, check_length, understand
 from services.catalog.search.ranking import plan
+from services.catalog.search.reading import Reader
 from services.catalog.search.spelling import speller
+from services.catalog.search.tokens import units
 from services.catalog.search.words import load_words
 from services.common.errors import Invalid
 
@@ -86,3 +88,22 @@ def test_a_word_that_is_longer_than_words_are_is_not_mended() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("东北化 大妈", "东北话 大妈"),
+        ("奶生奶气的小女孩", "奶声奶气的小女孩"),
+        ("新文播报 男", "新闻播报 男"),
+        ("难声优 普通话", "男声优 普通话"),
+    ],
+)
+def test_a_character_of_the_same_sound_is_put_right_in_a_longer_word(typed: str, meant: str) -> None:
+    assert understand(typed, LEXICON).facets == understand(meant, LEXICON).facets
+
+
+@pytest.mark.parametrize("said", ["嗓子压得很低", "她是一岁的时候录的", "年轻女生"])
+def test_what_only_sounds_like_a_word_stays(said: str) -> None:
+    read = Reader.of(LEXICON)
+    assert "".join(read.mended(units(said))) == said
