@@ -10,6 +10,7 @@ import click
 from blake3 import blake3
 
 from voicehub.batches import Batch, Batches, Estimate, Plan
+from voicehub.cli.bounds import Finite
 from voicehub.cli.context import Context, command
 from voicehub.client import Client
 from voicehub.errors import NotFound, Refused, Unreadable
@@ -31,7 +32,7 @@ PATH = click.Path(path_type=Path)
 @click.option("--format", "form", default="wav", show_default=True, type=click.Choice(["wav", "flac", "mp3"]))
 @click.option("--list-format", default="", type=click.Choice(["", "jsonl", "csv", "srt", "epub"]), help="By content.")
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(0), help="The same seed, the same files.")
-@click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(0.25, 4.0), help="1 is natural.")
+@click.option("--speed", default=1.0, show_default=True, type=Finite(0.25, 4.0), help="1 is natural.")
 @click.option("--delete", is_flag=True, help="Remove the batch from the hub once its zip is here.")
 @click.option("--again", is_flag=True, help="Make a new batch, even if one of the same list was not fetched yet.")
 @command

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from voicehub.cache import Cache
+from voicehub.cli.bounds import Finite
 from voicehub.cli.context import Context, command
 from voicehub.names import parse_name
 from voicehub.pruning import YOUNG_SECONDS
@@ -32,7 +33,7 @@ def show(context: Context) -> None:
 @cache.command()
 @click.argument("voices", nargs=-1)
 @click.option("--dry-run", is_flag=True, help="Only say what would go.")
-@click.option("--young", type=float, default=YOUNG_SECONDS, show_default=True, help="Seconds that a file is safe.")
+@click.option("--young", type=Finite(0), default=YOUNG_SECONDS, show_default=True, help="Seconds that a file is safe.")
 @command
 def prune(context: Context, voices: tuple[str, ...], dry_run: bool, young: float) -> None:
     """Remove VOICES (owner/name[@ref]), versions that no ref names, and everything that nothing needs then."""

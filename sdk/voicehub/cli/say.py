@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from voicehub import wav
+from voicehub.cli.bounds import Finite
 from voicehub.cli.context import Context, command
 from voicehub.client import Client
 from voicehub.errors import NotFound, Unreachable, UsageError
@@ -29,14 +30,14 @@ PATH = click.Path(path_type=Path)
 @click.option("--notice", is_flag=True, help="With --on-hub: a tone before the speech says that it is synthetic.")
 @click.option("--language", default="", help="Language of the text (default: the voice's first).")
 @click.option("--prompt", default="", help="Which prompt of the voice (default: its first).")
-@click.option("--speed", default=1.0, show_default=True, type=click.FloatRange(0.25, 4.0), help="1 is natural.")
+@click.option("--speed", default=1.0, show_default=True, type=Finite(0.25, 4.0), help="1 is natural.")
 @click.option("--seed", type=int, help="The same seed gives the same speech.")
 @click.option("--threads", default=2, show_default=True, type=click.IntRange(1, 64), help="Threads per graph.")
 @click.option("--features", type=PATH, help="Speak these phones and BERT features (.safetensors) instead of a text.")
 @click.option("--greedy", is_flag=True, help="With --features: take the likeliest token.")
-@click.option("--early-stop", default=-1, type=int, help="With --features: most tokens to generate.")
+@click.option("--early-stop", default=-1, type=click.IntRange(-1), help="With --features: most tokens, or -1.")
 @click.option("--noise", type=PATH, help="With --features: recorded noise (.npy, .safetensors).")
-@click.option("--noise-scale", default=0.5, show_default=True, type=float, help="With --features: share of the noise.")
+@click.option("--noise-scale", default=0.5, show_default=True, type=Finite(0), help="With --features: its share.")
 @click.option("--raw", is_flag=True, help="The float32 wave (.npy) before level, pause, label.")
 @command
 def say(context: Context, voice: str, text: str, **options: Any) -> None:
@@ -48,6 +49,7 @@ def say(context: Context, voice: str, text: str, **options: Any) -> None:
     name = parse_name(voice)
     if bool(text) == bool(options["features"]):
         raise UsageError("What shall be said?", hint="Give a text, or --features.")
+    _check_seed(options["seed"], on_hub=options["on_hub"])
     if options["on_hub"]:
         _on_hub(context, name, text, options)
         return
@@ -58,6 +60,13 @@ def say(context: Context, voice: str, text: str, **options: Any) -> None:
     speaker = _open(context, name, options)
     said = _exactly(speaker, options) if options["features"] else _text(speaker, text, options)
     _deliver(context, name, said, options["out"], options["raw"])
+
+
+def _check_seed(seed: int | None, *, on_hub: bool) -> None:
+    """A hub takes -1 for another seed each time; here that is no seed at all."""
+    least, otherwise = (-1, "-1") if on_hub else (0, "no --seed")
+    if seed is not None and seed < least:
+        raise UsageError(f"{seed} is no seed.", hint=f"Give 0 or more; with {otherwise} it is another one each time.")
 
 
 def _on_hub(context: Context, name: VoiceName, text: str, options: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from voicehub.cache import Cache
+from voicehub.cli.bounds import Finite
 from voicehub.cli.context import Context, command
 from voicehub.merging import read_side, write
 
@@ -16,7 +17,7 @@ from voicehub.merging import read_side, write
 @click.argument("tuned")
 @click.option("--output", "-o", type=click.Path(path_type=Path, file_okay=False), required=True, help="Where to write.")
 @click.option(
-    "--error", type=click.FloatRange(0, 0.9, min_open=True), default=0.1, show_default=True,
+    "--error", type=Finite(0, 0.9, min_open=True), default=0.1, show_default=True,
     help="Most of each tensor's change that may be lost (root mean square).",
 )  # fmt: skip
 @click.option("--original", metavar="NAME", default="", help="Also write NAME.ckpt and NAME.pth, which can be pushed.")

@@ -79,6 +79,38 @@ def test_what_goes_wrong_is_said_without_a_traceback(arguments: tuple[str, ...],
         assert problem["error"]
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--seed", "-1"), ("--seed", "1.5"), ("--speed", "0"), ("--speed", "nan"), ("--speed", "-inf"),
+        ("--threads", "0"), ("--early-stop", "-5"), ("--noise-scale", "nan"), ("--noise-scale", "-1"),
+        ("--noise-scale", "inf"), ("--on-hub", "--seed", "-2"),
+    ],
+)  # fmt: skip
+def test_a_number_that_cannot_be_spoken_with_is_refused_before_anything_is_asked(wrong: tuple[str, ...]) -> None:
+    """The seed -1 ended with a traceback once the voice was loaded, and nan was a speed between 0.25 and 4."""
+    result = _run("say", "a/b", "hi", "-o", "x.wav", "--hub", "http://127.0.0.1:9", *wrong)
+    assert result.exit_code == 2, result.output
+    assert wrong[-1].lstrip("-") in result.stderr
+    assert any(told in result.stderr for told in ("is not in the range", "Give 0 or more", "valid integer"))
+
+
+def test_the_seed_of_a_hub_may_be_another_one_each_time(hub: Hub, tmp_path: Path) -> None:
+    hub.json["/v1/synthesis"] = {}
+    _run("say", "ann/tale", "hi", "--on-hub", "--seed", "-1", "-o", str(tmp_path / "x.wav"), "--hub", hub.url)
+    assert [path for _, path, _ in hub.requests] == ["/v1/synthesis"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("batch", "x", "-v", "a/b", "--speed"), ("slim", "a", "b", "-o", "c", "--error"), ("cache", "prune", "--young")],
+)
+def test_nan_lies_in_no_range(command: tuple[str, ...]) -> None:
+    result = _run(*command, "nan")
+    assert result.exit_code == 2
+    assert "nan is not in the range" in result.stderr
+
+
 def test_scan_gives_the_reports_and_the_exit_code_of_voicescan(tmp_path: Path) -> None:
     clean, junk, bad = GOLDEN / "tiny-e15.ckpt", tmp_path / "junk.pth", tmp_path / "bad.pth"
     junk.write_bytes(b"no model")
