@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m gptsovits.train", description=__doc__)
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=_whole(1), default=1)
     commands = parser.add_subparsers(dest="command", required=True)
     prepare = commands.add_parser("prepare", help="a list `wav|speaker|language|text` to clips")
     prepare.add_argument("list", type=Path)
@@ -51,15 +53,43 @@ def _parser() -> argparse.ArgumentParser:
     tune.add_argument("--discriminator", type=Path, help="s2D; without it one begins at random")
     tune.add_argument("--name", default="voice")
     tune.add_argument("--scope", choices=SCOPES, default="all", help="what may change; the rest stays bit-identical")
-    tune.add_argument("--s1-epochs", type=int, default=15)
-    tune.add_argument("--s2-epochs", type=int, default=8)
-    tune.add_argument("--batch", type=int, default=4)
-    tune.add_argument("--batches", type=int, help="a trial: end an epoch after so many (stage 1 learns at the fifth)")
-    tune.add_argument("--text-low-lr-rate", type=float, default=0.4)
+    tune.add_argument("--s1-epochs", type=_whole(0), default=15)
+    tune.add_argument("--s2-epochs", type=_whole(0), default=8)
+    tune.add_argument("--batch", type=_whole(1), default=4)
+    tune.add_argument(
+        "--batches", type=_whole(1), help="a trial: end an epoch after so many (stage 1 learns at the fifth)"
+    )
+    tune.add_argument("--text-low-lr-rate", type=_factor, default=0.4)
     tune.add_argument("--preference", action="store_true", help="DPO against spoiled tokens (stage 1)")
     tune.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if torch.cuda.is_available() else "cpu")
     tune.add_argument("--mixed", action=argparse.BooleanOptionalAction, default=torch.cuda.is_available())
     return parser
+
+
+def _whole(least: int) -> Callable[[str], int]:
+    """Reads a whole number; fewer epochs than none, or batches of none, trained nothing and said that it was done."""
+
+    def read(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if number < least:
+            raise argparse.ArgumentTypeError(f"{text} is no whole number of {least} or more")
+        return number
+
+    return read
+
+
+def _factor(text: str) -> float:
+    """Reads a factor of the learning rate; with nan every weight that it moves is nan after the first step."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not isfinite(number) or number < 0:
+        raise argparse.ArgumentTypeError(f"{text} is no number of 0 or more")
+    return number
 
 
 def _prepare(given: argparse.Namespace) -> int:

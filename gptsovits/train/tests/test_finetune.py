@@ -190,6 +190,34 @@ def test_the_command_reads_clips_and_prints_a_report(
     assert "gptsovits.train prepare" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--s1-epochs", "-1"), ("--s2-epochs", "-3"), ("--s2-epochs", "nan"), ("--batch", "0"), ("--batch", "1.5"),
+        ("--batches", "0"), ("--batches", "-1"), ("--text-low-lr-rate", "nan"), ("--text-low-lr-rate", "-1"),
+        ("--text-low-lr-rate", "inf"), ("--text-low-lr-rate", "low"),
+    ],
+)  # fmt: skip
+def test_a_number_that_nothing_can_be_trained_with_is_told(
+    option: str, value: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Most of them ended as done, with the weights of the base under a name of a fine-tune."""
+    weights = [f"--stage{number}={tmp_path}" for number in (1, 2)]
+    with pytest.raises(SystemExit) as ended:
+        main(["finetune", str(tmp_path), str(tmp_path), *weights, option, value])
+    assert ended.value.code == 2
+    least = {"--batch": "1", "--batches": "1"}.get(option, "0")
+    assert f"argument {option}: {value} is no" in (told := capsys.readouterr().err)
+    assert f"of {least} or more" in told
+
+
+def test_no_thread_is_too_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--threads", "0", "finetune", *[str(tmp_path)] * 2, "--stage1", "a", "--stage2", "b"])
+    assert ended.value.code == 2
+    assert "argument --threads: 0 is no whole number of 1 or more" in capsys.readouterr().err
+
+
 def test_clips_come_back_and_unusable_ones_are_dropped(clips: list[TrainingClip], tmp_path: Path) -> None:
     write_clip(tmp_path, clips[0])
     (read,) = read_clips(tmp_path)
