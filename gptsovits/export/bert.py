@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from gptsovits.arch.bert import load_bert_network
 from gptsovits.errors import BrokenVoice
 from gptsovits.export.onnx_graph import Graph, export_graph
 from gptsovits.runtime.bert import vocabulary_words
+from gptsovits.whole import write_whole
 
 VOCABULARY = "vocab.txt"
 
@@ -37,16 +37,16 @@ def export_bert(model_dir: Path, out: Path, description: Mapping[str, Any] | Non
         "name": "bert", **(description or {}), "kind": "bert", "feature_dim": network.feature_dim,
         "graph": exported.as_json(),
     }  # fmt: skip
-    (out / "base.json").write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    write_whole(out / "base.json", json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     return out
 
 
 def _write_vocabulary(source: Path, target: Path, size: int) -> None:
     if (source / VOCABULARY).is_file():
-        shutil.copyfile(source / VOCABULARY, target)
+        write_whole(target, (source / VOCABULARY).read_bytes())
     elif (source / "tokenizer.json").is_file():
         known = json.loads((source / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
-        target.write_text("".join(f"{word}\n" for word in sorted(known, key=known.__getitem__)), encoding="utf-8")
+        write_whole(target, "".join(f"{word}\n" for word in sorted(known, key=known.__getitem__)))
     else:
         raise BrokenVoice(f"{source} has no vocabulary; it needs vocab.txt or tokenizer.json.")
     words = len(vocabulary_words(target))

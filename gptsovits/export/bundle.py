@@ -16,6 +16,7 @@ from gptsovits.export.onnx_graph import Exported, Graph, export_graph
 from gptsovits.export.precision import Precision
 from gptsovits.export.voice_graphs import stage1_graphs, stage2_graphs
 from gptsovits.formats.kinds import complete_config, kind_of, require_spoken
+from gptsovits.whole import write_whole
 
 FORMAT = "voicehub-onnx/1"
 V2_LANGUAGES = ("zh", "en", "ja", "ko", "yue")
@@ -70,8 +71,7 @@ def note(out: Path, figures: Mapping[str, Any]) -> None:
 
 
 def _write_header(out: Path, content: Mapping[str, Any]) -> None:
-    text = json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
-    (out / "bundle.json").write_text(text, encoding="utf-8")
+    write_whole(out / "bundle.json", json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def _fitting(graph: Graph, precision: Precision) -> Precision:

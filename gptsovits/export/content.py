@@ -11,6 +11,7 @@ import torch
 
 from gptsovits.arch.content import load_content_network
 from gptsovits.export.onnx_graph import Graph, export_graph
+from gptsovits.whole import write_whole
 
 CONTENT_RATE = 16000
 
@@ -42,5 +43,5 @@ def write_content_base(graph: Graph, feature_dim: int, out: Path, description: M
         "digest": exported.blake3,
         "graph": exported.as_json(),
     }
-    (out / "base.json").write_text(json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
+    write_whole(out / "base.json", json.dumps(content, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
     return out

@@ -17,6 +17,7 @@ from gptsovits.errors import BrokenVoice
 from gptsovits.export.convolutions import heighten
 from gptsovits.export.precision import TOLERANCES, Precision, reduce_precision
 from gptsovits.formats.digests import file_digest
+from gptsovits.whole import replacing
 
 OPSET = 17
 
@@ -61,6 +62,18 @@ class Exported:
 def export_graph(graph: Graph, folder: Path, precision: Precision = "fp32") -> Exported:
     """Writes ``folder/<name>.onnx`` and compares it; raises when it differs from torch by more than its precision."""
     path = folder / f"{graph.name}.onnx"
+    with replacing(path) as beside:
+        _trace(graph, beside)
+        reduce_precision(beside, precision)
+        error, largest = _difference(graph, beside)
+        if error > graph.slack * TOLERANCES[precision] * max(1.0, largest):
+            raise BrokenVoice(
+                f"The exported graph {graph.name} differs from the network by {error:.1e}; it was not kept."
+            )
+    return Exported(path.name, file_digest(path), path.stat().st_size, error, largest)
+
+
+def _trace(graph: Graph, path: Path) -> None:
     with warnings.catch_warnings(), torch.no_grad():
         # The tracer warns about every shape it records; the second set of inputs is the real check.
         warnings.simplefilter("ignore")
@@ -78,11 +91,6 @@ def export_graph(graph: Graph, folder: Path, precision: Precision = "fp32") -> E
         model = onnx.load(str(path))
         heighten(model)
         onnx.save(model, str(path))
-    reduce_precision(path, precision)
-    error, largest = _difference(graph, path)
-    if error > graph.slack * TOLERANCES[precision] * max(1.0, largest):
-        raise BrokenVoice(f"The exported graph {graph.name} differs from the network by {error:.1e}; it was not kept.")
-    return Exported(path.name, file_digest(path), path.stat().st_size, error, largest)
 
 
 def _difference(graph: Graph, path: Path) -> tuple[float, float]:

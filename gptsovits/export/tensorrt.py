@@ -21,6 +21,7 @@ from gptsovits.runtime.bundle import GRAPHS, read_header
 from gptsovits.runtime.graph import Graph
 from gptsovits.runtime.rows import MAX_TOKENS
 from gptsovits.runtime.stage1 import GROWTH
+from gptsovits.whole import replacing, write_whole
 
 IMAGE = "nvcr.io/nvidia/tensorrt:25.08-py3"
 Extents = tuple[int, int, int]
@@ -50,13 +51,14 @@ def write_tensorrt(bundle: Path, out: Path) -> Path:
     profiles = {}
     for name in GRAPHS:
         file = header["graphs"][name]["file"]
-        shutil.copyfile(bundle / file, out / file)
+        with replacing(out / file) as beside:
+            shutil.copyfile(bundle / file, beside)
         profiles[name] = profile_of(out / file, name)
         _write_check(out, name, profiles[name])
-    shutil.copyfile(bundle / "bundle.json", out / "bundle.json")
-    (out / "profiles.json").write_text(json.dumps(profiles, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    (out / "build.sh").write_text(build_script(profiles), encoding="utf-8")
-    (out / "job.json").write_text(json.dumps(build_job(), indent=1) + "\n", encoding="utf-8")
+    write_whole(out / "bundle.json", (bundle / "bundle.json").read_bytes())
+    write_whole(out / "profiles.json", json.dumps(profiles, indent=1, sort_keys=True) + "\n")
+    write_whole(out / "build.sh", build_script(profiles))
+    write_whole(out / "job.json", json.dumps(build_job(), indent=1) + "\n")
     return out
 
 

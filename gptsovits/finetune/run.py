@@ -23,6 +23,7 @@ from gptsovits.finetune.stages import AcousticStage, SemanticStage, Stage, Vocod
 from gptsovits.finetune.state import SavedState
 from gptsovits.nano.base import NanoBase, load_base, save_voice
 from gptsovits.pretrain.semantic import spoken_texts
+from gptsovits.whole import write_whole
 
 VOICE_FILE = "voice.json"
 _FEWEST_SECONDS = 10.0
@@ -198,4 +199,4 @@ def _write(
         "candidates": [asdict(candidate) for candidate in candidates],
         "chosen": asdict(chosen) if chosen else None,
     }
-    (out / VOICE_FILE).write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(out / VOICE_FILE, json.dumps(facts, indent=1, ensure_ascii=False) + "\n")

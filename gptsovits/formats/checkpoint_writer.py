@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from gptsovits.formats.kinds import Kind
 from gptsovits.formats.pickle_writer import PickleWriter, as_bag
+from gptsovits.whole import replacing
 
 HEADS: Mapping[Kind, str] = {"v2Pro": "05", "v2ProPlus": "06"}
 """First two bytes that the original itself writes; every other kind keeps ``PK``."""
@@ -42,15 +42,10 @@ def write_checkpoint(
     writer = PickleWriter()
     settings = as_bag(config) if config_style == "hparams" else config
     content = writer.finish({"weight": weights, "config": settings, "info": info})
-    beside = path.with_name(path.name + ".partial")
-    try:
+    with replacing(path) as beside:
         _write_archive(beside, content, writer.arrays)
         with beside.open("r+b") as file:
             file.write(head.encode())
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
     return path
 
 

@@ -28,6 +28,7 @@ from safetensors.numpy import save_file
 from gptsovits.errors import VoiceError
 from gptsovits.runtime.prompt import Conditioning, Prompt
 from gptsovits.runtime.sampling import Floats, Tokens
+from gptsovits.whole import replacing
 
 FORMAT = "voicehub-features/1"
 MAX_TARGET_PHONES = 4096
@@ -112,7 +113,8 @@ def _write(
     path: Path, kind: str, tensors: Mapping[str, NDArray[Any] | None], labels: Mapping[str, str]
 ) -> Path:
     given = {name: np.ascontiguousarray(value) for name, value in tensors.items() if value is not None}
-    save_file(given, path, {"format": FORMAT, "kind": kind, **labels})
+    with replacing(path) as beside:
+        save_file(given, beside, {"format": FORMAT, "kind": kind, **labels})
     return path
 
 

@@ -17,6 +17,7 @@ from gptsovits.nano.config import NanoConfig
 from gptsovits.nano.content import ContentEncoder
 from gptsovits.nano.phones import CLASS_COUNT
 from gptsovits.nano.synthesizer import NanoSynthesizer
+from gptsovits.whole import replacing, write_whole
 
 CONTENT_FILE, S1_FILE, S2_FILE = "content.safetensors", "s1.safetensors", "s2.safetensors"
 REPLAY_FILE, FACTS_FILE = "replay.safetensors", "base.json"
@@ -78,20 +79,22 @@ def save_base(folder: Path, base: NanoBase) -> None:
     """Writes weights in half precision and ``base.json``."""
     folder.mkdir(parents=True, exist_ok=True)
     head = {_PHONE_HEAD + name: value for name, value in base.phone_head.state_dict().items()}
-    save_file(_half({**base.content.state_dict(), **head}), folder / CONTENT_FILE)
+    _save({**base.content.state_dict(), **head}, folder / CONTENT_FILE)
     save_voice(folder, base.voice)
     facts = json.dumps(base.facts, indent=1, sort_keys=True, ensure_ascii=False)
-    (folder / FACTS_FILE).write_text(facts + "\n", encoding="utf-8")
+    write_whole(folder / FACTS_FILE, facts + "\n")
 
 
 def save_voice(folder: Path, voice: NanoVoice) -> None:
     """Writes both stages in half precision; the configurations are the caller's to keep."""
-    save_file(_half(voice.s1.state_dict()), folder / S1_FILE)
-    save_file(_half(voice.s2.state_dict()), folder / S2_FILE)
+    _save(voice.s1.state_dict(), folder / S1_FILE)
+    _save(voice.s2.state_dict(), folder / S2_FILE)
 
 
-def _half(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name: value.detach().to(torch.float16).contiguous() for name, value in tensors.items()}
+def _save(tensors: dict[str, Tensor], path: Path) -> None:
+    half = {name: value.detach().to(torch.float16).contiguous() for name, value in tensors.items()}
+    with replacing(path) as beside:
+        save_file(half, beside)
 
 
 def _single(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -23,6 +23,7 @@ from gptsovits.nano.base import FACTS_FILE, NanoVoice, load_base, voice_of
 from gptsovits.nano.config import FFT_SIZE, HOP, SAMPLE_RATE, SAMPLES_PER_TOKEN, WINDOW
 from gptsovits.nano.speaking import SAMPLING
 from gptsovits.nano.synthesizer import NOISE_CHANNELS, NanoSynthesizer
+from gptsovits.whole import replacing, write_whole
 
 BINS = FFT_SIZE // 2 + 1
 CONTENT_FILE = "content.onnx"
@@ -93,7 +94,7 @@ def export_content(base: Path) -> None:
         "graph": {**exported.as_json(), "blake3": file_digest(path), "bytes": path.stat().st_size},
     }
     content = json.dumps(facts, indent=1, sort_keys=True, ensure_ascii=False)
-    (base / FACTS_FILE).write_text(content + "\n", encoding="utf-8")
+    write_whole(base / FACTS_FILE, content + "\n")
 
 
 def _tensors(named: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -172,4 +173,5 @@ def _halve(path: Path) -> None:
             widened.append(helper.make_node("Cast", [name + ".half"], [name], to=TensorProto.FLOAT))
     for node in reversed(widened):
         model.graph.node.insert(0, node)
-    onnx.save(model, str(path))
+    with replacing(path) as beside:
+        onnx.save(model, str(beside))

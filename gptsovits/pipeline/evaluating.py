@@ -23,6 +23,7 @@ from gptsovits.nano.speaking import condition, decode, tokens_of
 from gptsovits.pipeline.slicing import Clips
 from gptsovits.pipeline.training import Tuned
 from gptsovits.text import phonemize
+from gptsovits.whole import replacing
 
 if TYPE_CHECKING:
     from gptsovits.pipeline.run import Progress, Request
@@ -51,7 +52,8 @@ def evaluate(request: Request, clips: Clips, tuned: Tuned, folder: Path, report:
     waves = speak_lines(load_base(request.base), voice, tuned.prompt, [clip.text for clip in clips.held_out])
     (folder / "evaluation").mkdir(parents=True, exist_ok=True)
     for number, wave in enumerate(waves):
-        soundfile.write(folder / "evaluation" / f"line-{number}.wav", wave, SAMPLE_RATE)
+        with replacing(folder / "evaluation" / f"line-{number}.wav") as beside:
+            soundfile.write(beside, wave, SAMPLE_RATE, format="WAV")
     report(Progress("evaluate", 0.6, "listening"))
     speaker = embedding(np.concatenate(waves))
     judged = Judged(_figures(clips, waves), tuple(round(float(value), 4) for value in speaker))

@@ -20,6 +20,7 @@ from gptsovits.nano.speaking import condition
 from gptsovits.pipeline.evaluating import load_tuned
 from gptsovits.pipeline.training import Tuned
 from gptsovits.runtime.prompt import Conditioning
+from gptsovits.whole import replacing, write_whole
 
 if TYPE_CHECKING:
     from gptsovits.pipeline.run import Request
@@ -37,12 +38,13 @@ def write_voice_folder(
         write_checkpoint(folder / name, tensors, tuned.config[stage], f"nano-e{tuned.epochs}")
     prompt = _write_private_prompt(folder, request, tuned) if request.private_prompt else _write_prompt(folder, tuned)
     whole = {**card, "prompts": [prompt]}
-    (folder / "voice.yaml").write_text(yaml.safe_dump(whole, allow_unicode=True, sort_keys=False))
-    (folder / "report.json").write_text(json.dumps(report, indent=1, ensure_ascii=False))
+    write_whole(folder / "voice.yaml", yaml.safe_dump(whole, allow_unicode=True, sort_keys=False))
+    write_whole(folder / "report.json", json.dumps(report, indent=1, ensure_ascii=False))
 
 
 def _write_prompt(folder: Path, tuned: Tuned) -> dict[str, str]:
-    soundfile.write(folder / PROMPT_AUDIO, tuned.prompt.wave, SAMPLE_RATE, subtype="PCM_16")
+    with replacing(folder / PROMPT_AUDIO) as beside:
+        soundfile.write(beside, tuned.prompt.wave, SAMPLE_RATE, subtype="PCM_16", format="WAV")
     return {"file": PROMPT_AUDIO, "text": tuned.prompt.text, "language": tuned.prompt.language}
 
 

@@ -20,6 +20,7 @@ from gptsovits.pretrain.acoustic import REFERENCE_FRAMES
 from gptsovits.pretrain.features import Corpus, Features
 from gptsovits.pretrain.legs import Run
 from gptsovits.pretrain.run import RUNS, finished_modules
+from gptsovits.whole import replacing
 
 REPLAY_CLIPS = 600
 
@@ -44,7 +45,8 @@ def assemble(config: NanoConfig, corpus: Path, runs: Path, out: Path, start: Pat
         facts["training_before"] = json.loads((start / FACTS_FILE).read_text(encoding="utf-8"))["training"]
     base = NanoBase(cast("ContentEncoder", content["content"]), cast("nn.Linear", content["phone_head"]), voice, facts)
     save_base(out, base)
-    save_file(_replay(Corpus(corpus).items, voice.s2.ref_enc.eval()), out / REPLAY_FILE)
+    with replacing(out / REPLAY_FILE) as beside:
+        save_file(_replay(Corpus(corpus).items, voice.s2.ref_enc.eval()), beside)
     return base
 
 

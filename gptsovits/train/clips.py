@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from gptsovits.errors import BrokenVoice
 from gptsovits.runtime.sampling import Floats, Tokens
+from gptsovits.whole import replacing
 
 TOKEN_RATE = 25
 
@@ -38,7 +39,8 @@ def write_clip(folder: Path, clip: TrainingClip) -> Path:
     tensors = {name: np.ascontiguousarray(getattr(clip, name)) for name in fields if getattr(clip, name) is not None}
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{clip.name}.safetensors"
-    save_file(tensors, path)
+    with replacing(path) as beside:
+        save_file(tensors, beside)
     return path
 
 

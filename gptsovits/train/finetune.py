@@ -24,6 +24,7 @@ from gptsovits.train.moved import timbre_moved
 from gptsovits.train.s1_trainer import S1Options, S1Trainer
 from gptsovits.train.s2_trainer import S2Options, S2Trainer, freeze_all_but
 from gptsovits.train.scope import Scope, stage1_prefixes, stage2_prefixes
+from gptsovits.whole import write_whole
 
 REPORT = "report.json"
 
@@ -74,7 +75,7 @@ def finetune(
     report: dict[str, Any] = {"scope": recipe.scope, "clips": len(clips), "changed": {}}
     report["files"] = [_stage1(start, clips, out, name, recipe, told, report)]
     report["files"].append(_stage2(start, clips, out, name, recipe, told, report))
-    (out / REPORT).write_text(json.dumps(report, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_whole(out / REPORT, json.dumps(report, indent=1, sort_keys=True) + "\n")
     return report
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from gptsovits.text.english.letter_to_sound import CONTEXTS, context_key, predict
+from gptsovits.whole import write_whole
 
 Chunk = tuple[str, ...]
 Example = tuple[str, tuple[str, ...]]
@@ -91,7 +92,7 @@ def learn(aligned: Iterable[Aligned]) -> dict[str, Chunk]:
 def write(rules: Mapping[str, Chunk], path: Path) -> None:
     """The rule file: gzip, one rule a line, context, tab, phones; the same rules give the same bytes."""
     text = "".join(f"{key}\t{' '.join(rules[key])}\n" for key in sorted(rules))
-    path.write_bytes(gzip.compress(text.encode(), mtime=0))
+    write_whole(path, gzip.compress(text.encode(), mtime=0))
 
 
 def examples_of_dictionary() -> list[Example]:
