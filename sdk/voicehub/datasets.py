@@ -77,6 +77,7 @@ class Datasets:
         Raises:
             Missing: pyarrow is not installed.
         """
+        from gptsovits.whole import write_whole
         from voicehub.parquet import write
 
         records: list[Mapping[str, Any]] = []
@@ -94,7 +95,7 @@ class Datasets:
             "written_by": made.tool,
             "sha256": {name: _sha256(folder / name) for name in (VOICES, OBJECTS)},
         }
-        (folder / ABOUT).write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        write_whole(folder / ABOUT, json.dumps(about, ensure_ascii=False, indent=1) + "\n")
         return Exported(dataset, folder, len(records), made.objects, withheld)
 
 

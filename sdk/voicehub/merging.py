@@ -70,6 +70,8 @@ def write(voice: Voice, report: Sequence[Any], folder: Path, name: str = "", wha
 
     `report`: rows of what was done part by part, for `<what>.json`.
     """
+    from gptsovits.whole import replacing
+
     save = _safetensors("save_file")
     folder.mkdir(parents=True, exist_ok=True)
     files = []
@@ -78,7 +80,8 @@ def write(voice: Voice, report: Sequence[Any], folder: Path, name: str = "", wha
         if not tensors:
             continue
         files.append(folder / f"{stage}.safetensors")
-        save(tensors, files[-1])
+        with replacing(files[-1]) as beside:
+            save(tensors, beside)
         if name:
             files.append(_write_original(folder / name, INFO[what], stage, tensors, voice.configs.get(stage) or {}))
     files += [
@@ -159,5 +162,7 @@ def _safetensors(name: str) -> Any:
 
 
 def _text(path: Path, text: str) -> Path:
-    path.write_text(text + "\n", encoding="utf-8")
+    from gptsovits.whole import write_whole
+
+    write_whole(path, text + "\n")
     return path

@@ -43,11 +43,15 @@ def write(records: Sequence[Mapping[str, Any]], voices: Path, objects: Path) -> 
         import pyarrow.parquet as pq
     except ImportError as error:
         raise Missing(f"Parquet needs the package {error.name}.", hint="pip install 'voicehub[datasets]'") from error
+    from gptsovits.whole import replacing
+
     options = {"compression": "zstd", "row_group_size": ROWS, "version": "2.6", "store_schema": False}
     rows = [_voice(record) for record in records]
-    pq.write_table(pa.Table.from_pylist(rows, schema=_voices(pa)), voices, **options)
+    with replacing(voices) as beside:
+        pq.write_table(pa.Table.from_pylist(rows, schema=_voices(pa)), beside, **options)
     listed = [_object(record, one) for record in records for one in record.get("objects", [])]
-    pq.write_table(pa.Table.from_pylist(listed, schema=_objects(pa)), objects, **options)
+    with replacing(objects) as beside:
+        pq.write_table(pa.Table.from_pylist(listed, schema=_objects(pa)), beside, **options)
     return Written(len(listed), f"pyarrow {pa.__version__}")
 
 

@@ -19,7 +19,10 @@ STAGES = ("s1", "s2")
 
 
 def write_original(version: Version, blob: BlobPath, folder: Path) -> list[Path]:
-    """Writes the pair that the original program loads, in the precision that was pushed."""
+    """Writes the pair that the original program loads, in the precision that was pushed.
+
+    A manifest may have made its place a link to an object: the link is replaced, and so it is with safetensors.
+    """
     from gptsovits.formats.checkpoint_writer import HEADS, ConfigStyle, write_checkpoint
 
     stem = plain(version.name)
@@ -32,7 +35,6 @@ def write_original(version: Version, blob: BlobPath, folder: Path) -> list[Path]
         if tensors:
             head = HEADS.get(_kind(version), "PK") if stage == "s2" else "PK"
             style: ConfigStyle = "hparams" if stage == "s2" else "plain"
-            path.unlink(missing_ok=True)  # a manifest may have made it a link to an object
             written.append(
                 write_checkpoint(path, tensors, _config(version, stage), info, head=head, config_style=style)
             )
@@ -45,17 +47,18 @@ def write_safetensors(version: Version, blob: BlobPath, folder: Path) -> list[Pa
         from safetensors.numpy import save_file
     except ImportError as error:
         raise Missing("Writing safetensors needs a package.", hint="pip install 'voicehub[local]'") from error
+    from gptsovits.whole import replacing, write_whole
+
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for stage in STAGES:
         tensors = stage_tensors(version, stage, blob)
         if tensors:
             written.append(folder / f"{stage}.safetensors")
-            written[-1].unlink(missing_ok=True)
-            save_file(tensors, written[-1])
+            with replacing(written[-1]) as beside:
+                save_file(tensors, beside)
     configs = json.dumps(version.configs, ensure_ascii=False, indent=1)
-    (folder / "configs.json").unlink(missing_ok=True)
-    (folder / "configs.json").write_text(configs, encoding="utf-8")
+    write_whole(folder / "configs.json", configs)
     return _some(written, version)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,18 +25,25 @@ def write(path: Path, wave: Wave, sample_rate: int, voice: str, *, raw: bool = F
     if path.suffix.lower() not in endings:
         hint = f"Write -o {path.with_suffix(next(iter(endings)))}."
         raise UsageError(f"{path.name} does not end in {', '.join(endings)}.", hint=hint)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    from gptsovits.whole import write_whole
+
+    content = io.BytesIO()  # libsndfile does not tell when a file that it writes to has no room
     if raw:
         import numpy as np
 
-        np.save(path, wave, allow_pickle=False)
-        return
+        np.save(content, wave, allow_pickle=False)
+    else:
+        _encode(wave, sample_rate, FORMATS[path.suffix.lower()], voice, content)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content.getvalue(), follow=True)
+
+
+def _encode(wave: Wave, sample_rate: int, form: str, voice: str, target: io.BytesIO) -> None:
     from gptsovits.audio import encoding
     from gptsovits.audio.containers import CONTAINERS
 
-    container = CONTAINERS[FORMATS[path.suffix.lower()]]
-    with path.open("w+b") as file:
-        encoding.write([wave], sample_rate, container, container.rate(sample_rate), voice, file)
+    container = CONTAINERS[form]
+    encoding.write([wave], sample_rate, container, container.rate(sample_rate), voice, target)
 
 
 def play(wave: Wave, sample_rate: int) -> None:

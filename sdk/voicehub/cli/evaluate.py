@@ -62,11 +62,13 @@ def _say(context: Context, name: str, found: Evaluation) -> None:
 
 
 def _keep(client: Client, name: str, found: Evaluation, folder: Path | None) -> None:
+    from gptsovits.whole import write_whole
+
     if folder is None:
         return
     own = folder / name.replace("/", "--").replace("@", "--")
     own.mkdir(parents=True, exist_ok=True)
     for number, sentence in enumerate(found.sentences, start=1):
         if sentence.audio is not None:
-            (own / f"{number:02}.wav").write_bytes(client.evaluations.audio(name, sentence.audio.digest))
-            (own / f"{number:02}.txt").write_text(sentence.text + "\n", encoding="utf-8")
+            write_whole(own / f"{number:02}.wav", client.evaluations.audio(name, sentence.audio.digest))
+            write_whole(own / f"{number:02}.txt", sentence.text + "\n")

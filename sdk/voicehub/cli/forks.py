@@ -39,10 +39,12 @@ def sync(context: Context, voice: str) -> None:
 @command
 def lineage(context: Context, voice: str, svg: Path | None) -> None:
     """Tell where VOICE (owner/name) comes from and what came of it."""
+    from gptsovits.whole import write_whole
+
     with context.client() as client:
         found = client.forks.lineage(voice)
         if svg is not None:
-            svg.write_bytes(client.forks.picture(voice))
+            write_whole(svg, client.forks.picture(voice), follow=True)
             context.out.note(f"the picture is in {svg}")
     context.out.answer(found)
     names = {n["id"]: f"{n['owner']}/{n['name']}" for n in found["nodes"] if n["kind"] == "repository"}

@@ -35,8 +35,17 @@ def pull(context: Context, voice: str, form: Format | None, into: Path | None) -
 
 
 def _copied(pulled: Pulled, into: Path) -> Path:
-    shutil.copytree(pulled.folder, into, dirs_exist_ok=True)
+    shutil.copytree(pulled.folder, into, copy_function=_copy, dirs_exist_ok=True)
     return into
+
+
+def _copy(source: str, target: str) -> str:
+    from gptsovits.whole import replacing
+
+    with replacing(Path(target)) as beside:
+        shutil.copyfile(source, beside)
+    shutil.copystat(source, target)
+    return target
 
 
 def _answer(pulled: Pulled, folder: Path) -> dict[str, Any]:

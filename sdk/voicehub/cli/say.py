@@ -70,6 +70,8 @@ def _check_seed(seed: int | None, *, on_hub: bool) -> None:
 
 
 def _on_hub(context: Context, name: VoiceName, text: str, options: dict[str, Any]) -> None:
+    from gptsovits.whole import write_whole
+
     out: Path | None = options["out"]
     if out is None or options["features"]:
         raise UsageError("--on-hub needs a text and -o FILE.", hint="For example: -o speech.mp3")
@@ -82,7 +84,7 @@ def _on_hub(context: Context, name: VoiceName, text: str, options: dict[str, Any
     with context.client() as client:
         heard = client.speech(voice, text, options["language"], format=form, **more)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(heard.content)
+    write_whole(out, heard.content, follow=True)
     context.out.say(f"✓ {len(heard.content):,} bytes in {out}")
     context.out.left_out(heard.left_out)
     context.out.answer({"file": str(out), "format": form, "bytes": len(heard.content), "left_out": heard.left_out})
