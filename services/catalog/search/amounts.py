@@ -10,15 +10,17 @@ _NAMES = {
     "downloads": "下载|downloads?|downloaded",
 }
 _SIGNS = {
-    "<=": "no more than|not more than|at most|maximum(?: of)?|不超过|不高于|不多于|最多",
+    "<=": "<=|≤|no more than|not more than|at most|maximum(?: of)?|不超过|不要超过|不高于|不要高于|不多于|最多",
     ">=": "at least|no less than|not less than|no fewer than|no lower than|not (?:below|under|lower than)|"
-    "minimum(?: of)?|>=|≥|至少|不低于|不少于|起码|最少|唔少过",
+    "minimum(?: of)?|>=|≥|至少|不低于|不要低于|不能低于|不少于|不要少于|不能少于|起码|最少|唔少过|唔低过|唔低于|唔少于",
     ">": "above|over|more than|greater than|higher than|better than|>|超过|高于|大于|多于|过|多过|高过",
     "<": "below|under|less than|fewer than|lower than|<|不到|低于|少于|小于|少过|低过",
 }  # in this order: "no more than" holds "more than"
 _ENDS = r"或?以上|往上|起步|or (?:more|above|higher|better|up)|and (?:above|up)|\+|plus\b"
-_WRITTEN = re.compile(r'("[^"]*"|(?<![^\s,;(])-?[a-z]+:[^\s"]\S*)')
-_DENIED = re.compile(r"(?:不要|不想|别|没有|唔要|冇|\b(?:not?|nothing|never|without)\b|-)[^,.;:!?。、]*$")
+_WRITTEN = re.compile(r'("[^"]*"|(?<![a-z])(?:mos|stars|downloads):(?:[<>=≤≥]{0,2}[0-9.]+))')
+_DENIED = re.compile(
+    r"(?:(?:不要|不想|别|没有|唔要|冇|-)[^,.;:!?。、\s]*|\b(?:not?|nothing|never|without)\b[^,.;:!?。、]*)$"
+)
 _OTHERS = "(?!.{0,2}(?:hotel|general|chef|hours?|goals?|planets?|酒店|宾馆|长音频|音频|视频|广告|篮球))"
 _DIGITS = {sign: value for value, sign in enumerate("零一二三四五六七八九")} | {"两": 2}
 _SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10000}
@@ -26,19 +28,18 @@ _BEST_MOS = 5.0
 _NUMBER = (
     r"(?<![\d.,a-z零一二三四五六七八九两十百千万])"
     r"(?P<number>(?:\d{1,3}(?:,\d{3})+|\d{1,9}(?:\.\d{1,6})?)[k千万]?|[零一二三四五六七八九两十百千万]{1,8})"
-    r"(?![\d,k十百千万]|\.\d)\s{0,2}"
+    r"(?![\dk十百千万]|[.,]\d)\s{0,2}"
 )
 _COUNTED = rf"{_NUMBER}[分颗个次粒]?(?:星(?![标数星]))?"
-_SIGN = rf"(?:(?<![a-z])(?<!voice )|(?=[<>≥]))(?P<sign>{'|'.join(_SIGNS.values())})\s{{0,2}}"
+_SIGN = rf"(?:(?<![a-z])(?<!voice )|(?=[<>≥≤]))(?P<sign>{'|'.join(_SIGNS.values())})\s{{0,2}}"
 
 
 def _patterns() -> list[tuple[str, re.Pattern[str]]]:
     ended = rf"{_COUNTED}\s{{0,2}}(?P<end>{_ENDS})"
     found = []
     for name, words in _NAMES.items():
-        named = (
-            rf"(?<![a-z])(?:{words})(?![a-z])[数量分]{{0,2}}\s{{0,2}}(?:要|得|在|有|of|is|must be|should be)?\s{{0,2}}"
-        )
+        begun = rf"(?<![a-z])(?:{words})(?![a-z])[数量分次]{{0,2}}\s{{0,2}}:?\s{{0,2}}"
+        named = rf"{begun}(?:要|得|在|有|of|is|must be|should be)?\s{{0,2}}"
         after = rf"\s{{0,2}}(?:{words})(?![a-z]){_OTHERS}"
         compared = _SIGN + _COUNTED
         forms = (f"{named}{compared}(?:{_ENDS})?{_OTHERS}", named + ended + _OTHERS, compared + after, ended + after)

@@ -88,6 +88,11 @@ class ElasticIndex:
         counts = {phrase: int(buckets[str(n)]["doc_count"]) for n, phrase in enumerate(phrases)}
         return counts, int(found["hits"]["total"]["value"])
 
+    def called(self, phrase: Units) -> bool:
+        """Read from the titles."""
+        named = [{"term": {"private": False}}, {"match_phrase": {"title": " ".join(phrase)}}]
+        return int(self._search({"query": {"bool": {"filter": named}}, "size": 0})["hits"]["total"]["value"]) > 0
+
     def search(self, plan: Plan, viewer: Viewer, limit: int, order: str = "relevance") -> Found:
         """Exact hits with their facets; where they are few, a second query for those that come near."""
         first = self._run(scored(plan, exact(plan, viewer)), limit, order, counted())

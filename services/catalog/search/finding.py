@@ -17,7 +17,7 @@ def prepare(lexicon: Lexicon) -> None:
 
 def planned(index: SearchIndex, lexicon: Lexicon, query: Query) -> Plan:
     """The plan of a query on an index."""
-    return plan(query, lexicon, load_words(), index.frequencies)
+    return plan(query, lexicon, load_words(), index.frequencies, index.called)
 
 
 def find(

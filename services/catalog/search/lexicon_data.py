@@ -19,7 +19,6 @@ HERE = Path(__file__).parent
 FILES = ("lexicon.yaml", "hints.yaml", "scenes.yaml", "topics.yaml")
 PHRASES, MISLEADING = "phrases.tsv", "misleading.tsv"
 ALIKE = 0.5  # how near a hint is to names that say it as well
-HOLDING = ("style", "persona", "timbre", "emotion")
 Meanings = dict[Units, tuple[Facet, ...]]
 Near = Mapping[Facet, Mapping[Facet, float]]
 
@@ -41,11 +40,7 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
     suggests, about = _suggests([*data["suggest"], *hints, *scenes], taken), _topics(topics)
     mended = (*about, *suggests)
     suggests |= _of_key(more, topic=False, taken=taken | suggests.keys())
-    suggests = {
-        word: facets
-        for word, facets in suggests.items()
-        if not _said_by_names(word, facets, terms, near) and not _has_the_name(word, facets, terms, near)
-    }
+    suggests = {word: facets for word, facets in suggests.items() if not _said_by_names(word, facets, terms, near)}
     about |= _of_key(more, topic=True, taken=terms.keys() | about.keys())
     broader = {
         Facet(key, value): (Facet(key, f"{MARK}{wide}"),)
@@ -130,15 +125,6 @@ def _said_by_names(word: Units, hint: Sequence[Facet], terms: Meanings, near: Ne
     people = {facet for facet in hint if facet.key in PERSON}
     other = {facet for facet in said - people if facet.key in {person.key for person in people}}
     return bool(said) and not other and all(_is_said(facet, said, near) for facet in hint)
-
-
-def _has_the_name(word: Units, hint: Sequence[Facet], terms: Meanings, near: Near) -> bool:
-    """Whether a part of a hint is a name for all of what it hints at: 故事 in 故事大王, news in "breaking news"."""
-    if any(facet.key not in HOLDING for facet in hint):
-        return False
-    parts = (word[start:end] for start in range(len(word)) for end in range(start + 1, len(word) + 1))
-    names = (part for part in parts if part != word and (len(part) > 1 or not is_single(part[0])) and part in terms)
-    return any(all(_is_said(facet, terms[name], near) for facet in hint) for name in names)
 
 
 def _is_said(facet: Facet, said: Collection[Facet], near: Near) -> bool:

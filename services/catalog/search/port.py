@@ -136,6 +136,10 @@ class SearchIndex(Protocol):
         """How many public voices have each phrase (stems in this order), and how many public voices there are."""
         ...
 
+    def called(self, phrase: Units) -> bool:
+        """Whether a public voice, or the owner of one, has a phrase (stems) in its name."""
+        ...
+
     def search(self, plan: Plan, viewer: Viewer, limit: int, order: str = "relevance") -> Found:
         """The best `limit` voices, best first: exact hits, and when they are few, those that come near."""
         ...

@@ -36,19 +36,23 @@ NUMBERS = ("stars", "mos", "downloads")
 SOUND = ("timbre", "emotion")  # a word for one of these is no topic: husky speaks of no dogs
 PEOPLE = frozenset({"gender", "age"})
 ALTERNATIVES = PEOPLE | {"license"}
+_KEY = "|".join((*KEYS, *NUMBERS))
+_BEFORE = rf"[,;、。]+(?=-|\"|(?:{_KEY}):)"  # another piece begins behind it, with no space between
 _PIECE = re.compile(
-    r'(?:,(?=-?[a-z]+:))?(?P<minus>-)?'
-    r'(?:(?P<key>[a-z]+)[::](?P<value>"[^"]*"|(?:(?!,-?[a-z]+:)\S)+)|"(?P<phrase>[^"]*)"|(?P<word>[^\s"]+))',
-    re.IGNORECASE,
+    rf"(?:{_BEFORE})?(?P<minus>-)?"
+    r'(?:(?P<key>[a-z]+)[::](?P<value>"[^"]*"|[^\s",;、。]+)|"(?P<phrase>[^"]*)"'
+    rf'|(?P<word>(?:(?!{_BEFORE}|(?<=[^a-z])(?<!^)(?:{_KEY}):)[^\s"])+))',
 )
 _NON = "non-"
 OR = "or"  # between keys: any of their values
+_ENDS = " ,;、。"  # of a value that is not in quotes
 _PUNCTUATION = ",;.。、"  # at the end of a value; wide ones are folded
 _NAME = re.compile(r"[a-z0-9]+(?:[-_./][a-z0-9]+)+")
 _CALLED = re.compile(
-    r"(?:(?<= by )|(?<= from )|(?<= named )|(?<= called )|(?=[^ ]*[^\W\d_])(?=[^ ]*\d))[^\W_]+(?:[-_.·][^\W_]+)+(?= )"
+    r"(?:(?<= by )|(?<= from )|(?<= named )|(?<= called )|(?<![^ ,;])(?=[^ ,;]*[^\W\d_])(?=[^ ,;]*\d))"
+    r"[^\W_]+(?:[-_.·][^\W_]+)+(?=[ ,;.!?、。])"
 )
-_NUMBER = re.compile(r"(>=|<=|>|<|=)?(\d{1,9}(?:\.\d{1,6})?)")
+_NUMBER = re.compile(r"(>=|<=|≥|≤|>|<|=)?(\d{1,9}(?:\.\d{1,6})?)")
 
 
 @dataclass(frozen=True)
@@ -168,7 +172,7 @@ def _typed(key: str, value: str) -> str:
     if key == "text":
         return f'-"{value[1:]}"' if value.startswith("-") and " " in value else value
     minus, bare = ("-", value[1:]) if value.startswith("-") else ("", value)
-    return f'{minus}{key}:"{bare}"' if " " in bare else f"{minus}{key}:{bare}"
+    return f'{minus}{key}:"{bare}"' if set(bare) & set(_ENDS) else f"{minus}{key}:{bare}"
 
 
 @dataclass
@@ -190,7 +194,14 @@ class _Builder:
     typed: list[tuple[Units, tuple[Facet, ...]]] = field(default_factory=list)
     either: set[str] = field(default_factory=set)
     naming: set[Units] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)  # units that the text denies, as they were typed
     people: list[tuple[bool, set[Facet]]] = field(default_factory=list)  # whom each statement names
+
+    def called(self, name: str) -> Units:
+        """A word that may be the name of a voice: one that means nothing by itself, and that is not denied."""
+        whole = units(name)
+        meant = {f for reading in self.reader.read(whole) for f in reading.facets} or canonical_license(name)
+        return () if meant or self.refused & set(whole) else whole
 
     def words(self, text: str) -> None:
         for clause in self._statements(text):
@@ -210,6 +221,7 @@ class _Builder:
                     self.topics.append(phrase)
                     self.naming.update([phrase] if any(overlap(phrase, r.piece) for r in readings if r.facets) else [])
             for reading in refused:
+                self.refused.update(reading.typed or reading.piece)
                 self.refuse(joined(reading.piece), reading.facets or self.lexicon.suggests.get(reading.piece, ()))
             told = {facet for reading in readings for facet in reading.facets}
             self.facets |= told
@@ -302,7 +314,8 @@ class _Builder:
     def keyed(self, key: str, value: str, minus: bool) -> bool:
         number = _NUMBER.fullmatch(value)
         if key in NUMBERS and number:
-            self.bounds.append(Bound(key, number[1] or "=", float(number[2]), minus))
+            sign = {"≥": ">=", "≤": "<="}.get(number[1], number[1] or "=")
+            self.bounds.append(Bound(key, sign, float(number[2]), minus))
             return True
         if key not in KEYS:
             return False
@@ -337,20 +350,19 @@ def understand(text: str, lexicon: Lexicon) -> Query:
     """The query of a text of at most `MAX_QUERY` characters, folded too; what is longer is cut."""
     folded = fold(text[:MAX_QUERY])[:MAX_QUERY]
     query = _understood(folded, lexicon)
-    names = _CALLED.search(f" {query.said} ")
-    if names is None or query.name:
+    if not query.called:
         return query
-    rest = _understood(folded.replace(names[0], " ", 1), lexicon)
-    return replace(query, called=units(names[0]), uncalled=rest)
+    return replace(query, uncalled=_understood(folded, lexicon, uncalled=True))
 
 
-def _understood(folded: str, lexicon: Lexicon) -> Query:
+def _understood(folded: str, lexicon: Lexicon, *, uncalled: bool = False) -> Query:
+    """The query of a folded text, or of what is left of it without a name."""
     builder = _Builder(lexicon, Reader.of(lexicon))
     plain: list[str] = []
     keys: list[str] = []  # of the pieces so far, empty for what is no key
     for match in _PIECE.finditer(as_conditions(folded)):
         minus = bool(match["minus"])
-        piece = match[0].removeprefix(",")
+        piece = match[0].lstrip(_PUNCTUATION) if minus or match["key"] else match[0]
         key = match["key"] or ""
         keys.append(KEYS.get(key, "") if piece != OR else OR)
         if keys[-3:] == [keys[-1], OR, keys[-1]] and keys[-1] in KEYS.values():
@@ -365,7 +377,11 @@ def _understood(folded: str, lexicon: Lexicon) -> Query:
             builder.unwanted(match["phrase"] if quoted else piece[1:], quoted)
         elif not builder.negated(piece):
             plain.append(piece)
-    said = as_denials(" ".join(plain))
+    typed = f" {' '.join(plain)} "
+    name = _CALLED.search(typed)
+    if name and uncalled:
+        typed = typed[: name.start()] + typed[name.end() :]
+    said = as_denials(typed.strip())
     builder.words(said)
     wanted = frozenset(builder.facets | builder.required)
     return Query(
@@ -386,6 +402,7 @@ def _understood(folded: str, lexicon: Lexicon) -> Query:
         tuple(dict.fromkeys(builder.typed)),
         frozenset(builder.either),
         frozenset(builder.naming),
+        builder.called(name[0]) if name and not uncalled and not _NAME.fullmatch(folded.strip()) else (),
     )
 
 

@@ -93,9 +93,19 @@ def standing(record: SearchRecord) -> float:
     return round(quality + fame + YEAR_WEIGHT * (record.created.timestamp() / _SECONDS_PER_YEAR - 50), 6)
 
 
-def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequencies) -> Plan:
-    """The plan of a query; `frequencies` counts the public voices that have each phrase, and all of them."""
-    query = _by_name(query, frequencies)
+def plan(
+    query: Query,
+    lexicon: Lexicon,
+    words: WordTable,
+    frequencies: Frequencies,
+    called: Callable[[Units], bool] = lambda _: False,
+) -> Plan:
+    """The plan of a query.
+
+    `frequencies` counts the public voices that have each phrase, and all of them; `called` answers whether one, or its
+    owner, is called so.
+    """
+    query = _by_name(query, called)
     wanted = [
         _or_typed(facet_clause(lexicon, group), group, query)
         for group in _groups(query.facets - query.required, query.either)
@@ -150,14 +160,14 @@ def plan(query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequenc
     )
 
 
-def _by_name(query: Query, frequencies: Frequencies) -> Query:
+def _by_name(query: Query, called: Callable[[Units], bool]) -> Query:
     """The query with a word that public voices are called by as one piece, which no part of it is read from."""
-    phrase = stems(query.called)
-    rest = query.uncalled if query.called and frequencies([phrase])[0].get(phrase, 0) else None
+    rest = query.uncalled if query.called and called(stems(query.called)) else None
     if rest is None:
         return query
-    typed = (query.called, tuple(sorted(rest.facets)))
-    return replace(rest, text=(*rest.text, query.called), typed=(*rest.typed, typed) if rest.facets else rest.typed)
+    facets = tuple(sorted(rest.facets - rest.required))
+    typed = (*rest.typed, (query.called, facets)) if facets else rest.typed
+    return replace(rest, text=(*rest.text, query.called), typed=typed)
 
 
 def _or_typed(clause: Clause, group: Sequence[Facet], query: Query) -> Clause:

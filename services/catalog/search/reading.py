@@ -149,22 +149,24 @@ class Reader:
         yield from self._cut(run[start:])
 
     def _misheard(self, run: Units) -> Iterator[tuple[int, Units]]:
-        """Where a term stands of which one character was typed as another of its sound: 北京化, 奶生奶气."""
+        """Where a term stands of which one character was typed as another of its sound: 北京化, 奶生奶气.
+
+        That character is part of no other word: 花 of 北京花园 is none of a language.
+        """
         end = 0
+        alone = [len(piece) == 1 for piece, _ in self.lexicon.segments(run, self.words.han) for _ in piece]
         for at in range(len(run)):
             for length in (4, 3) if at >= end else ():
                 typed, verb = run[at : at + length], run[at + length : at + length + 1] == _OF_A_VERB
                 whole = len(typed) == length and typed not in self.words.han and not verb
-                term = self._of_its_sound(typed) if whole else None
+                term = self._of_its_sound(typed, alone[at : at + length]) if whole else None
                 if term is not None:
                     yield at, term
                     end = at + length
                     break
 
-    def _of_its_sound(self, typed: Units) -> Units | None:
-        if all(facets for _, facets in self.lexicon.segments(typed, self.words.han)):
-            return None
-        for wrong in range(len(typed)):
+    def _of_its_sound(self, typed: Units, alone: Sequence[bool]) -> Units | None:
+        for wrong in (place for place, apart in enumerate(alone) if apart):
             for term in self.variants.get((*typed[:wrong], "", *typed[wrong + 1 :]), ()):
                 if term not in self.lexicon.counted and pinyin(typed[wrong]) == pinyin(term[wrong]):
                     return term

@@ -51,12 +51,32 @@ def test_an_amount_is_a_condition(said: str, bound: Bound) -> None:
         "MOS above 3.8 stars at least 10",
         "评分高于3.8 星标至少10",
         "评分高于3.8星标不少于10",
+        "mos:>3.8；stars:>=10",
+        "mos>3.8,stars≥10",
+        "mos: >3.8 stars: ≥10",
+        "评分：大于3.8 星标不要低于10",
     ],
 )
 def test_several_amounts_are_each_their_own(said: str) -> None:
     read = understand(said, load())
     assert set(read.bounds) == {Bound("mos", ">", 3.8), Bound("stars", ">=", 10)}
     assert not read.text
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["lang:yue，评分高于4的男声", "粤语mos:>4 男", "gender:male,mos above 4 lang:yue", "lang:yue gender:male;mos:>4"],
+)
+def test_an_amount_ends_a_value_and_a_value_an_amount(said: str) -> None:
+    read = understand(said, load())
+    assert read.bounds == (Bound("mos", ">", 4),)
+    assert {f"{f.key}:{f.value}" for f in read.facets} == {"lang:yue", "gender:male"}
+    assert not read.text
+
+
+def test_what_is_not_wanted_is_not_an_amount_denied() -> None:
+    read = understand("不要男声 评分4以上", load())
+    assert read.bounds == (Bound("mos", ">=", 4),)
 
 
 @pytest.mark.parametrize(

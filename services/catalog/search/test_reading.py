@@ -103,7 +103,11 @@ def test_a_character_of_the_same_sound_is_put_right_in_a_longer_word(typed: str,
     assert understand(typed, LEXICON).facets == understand(meant, LEXICON).facets
 
 
-@pytest.mark.parametrize("said", ["嗓子压得很低", "她是一岁的时候录的", "年轻女生"])
+@pytest.mark.parametrize("said", [
+    "嗓子压得很低", "她是一岁的时候录的", "年轻女生", "有没有免费商用的男声", "在校学生女声", "长沙花鼓戏女声",
+    "山西话大叔", "变声器效果的声音", "少年朗读者", "北京滑雪", "北京化妆师女声", "成都花园", "中年南方口音",
+    "香港华语电影配音",
+])  # fmt: skip
 def test_what_only_sounds_like_a_word_stays(said: str) -> None:
     read = Reader.of(LEXICON)
     assert "".join(read.mended(units(said))) == said

@@ -253,6 +253,45 @@ def test_a_name_is_one_piece_only_where_a_public_voice_has_it(index: SearchIndex
     assert planned(index, LEXICON, understand(said, LEXICON)) == planned(index, LEXICON, _uncalled(said))
 
 
+@pytest.mark.parametrize(
+    ("said", "called"),
+    [
+        ("robots by brick-works, no men", ("brick", "works")),
+        ("owner:brick-works robots by brick-works", ("brick", "works")),
+        ("cc-by-4.0 女声", ()),
+        ("80-year-old man", ()),
+        ("narrated by middle-aged woman", ()),
+        ("7-8岁 女孩", ()),
+        ("anything but tinman-9", ()),
+        ("robots not by brick-works", ()),
+    ],
+)
+def test_what_means_something_or_is_denied_is_no_name(said: str, called: tuple[str, ...]) -> None:
+    assert understand(said, LEXICON).called == called
+
+
+def test_a_name_in_a_key_stays_there(index: SearchIndex) -> None:
+    put(index, [fixture("robot", persona="robot"), replace(fixture("TIN", persona="robot"), owner="brick-works")])
+    assert [hit.id for hit in look(index, "owner:brick-works robots by brick-works").hits] == ["TIN"]
+
+
+def test_what_a_card_says_in_passing_is_no_name(index: SearchIndex) -> None:
+    put(index, [fixture("robot", persona="robot"), fixture("other", description_en="Not for brick-works.")])
+    assert next(hit.id for hit in look(index, "robots by brick-works").hits) == "robot"
+
+
+@pytest.mark.parametrize("said", ["女声,-温柔，-甜美", "普通话（不要儿化音）女声 -温柔 -甜美", "女声 -温柔;-甜美"])
+def test_what_stands_after_a_comma_or_a_bracket_is_a_piece_of_its_own(said: str) -> None:
+    read = understand(said, LEXICON)
+    assert Facet("gender", "female") in read.facets
+    assert {Facet("emotion", "gentle"), Facet("timbre", "sweet")} <= read.without
+
+
+def test_a_value_with_a_comma_comes_back_in_quotes() -> None:
+    chips = understand('tag:"c++,x:y" lang:yue', LEXICON).chips
+    assert {chip.without for chip in chips} == {'tag:"c++,x:y"', "lang:yue"}
+
+
 def _uncalled(said: str) -> Query:
     return replace(understand(said, LEXICON), called=(), uncalled=None)
 

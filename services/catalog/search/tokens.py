@@ -15,7 +15,7 @@ _UNIT = re.compile(rf"[{_HAN}{_KANA_HANGUL}]|[^\W_{_HAN}{_KANA_HANGUL}]+")
 _SINGLE = re.compile(rf"[{_HAN}{_KANA_HANGUL}]")
 # Where one statement ends: what is denied before it is not denied after it. The point of "CC BY 4.0" ends none.
 _CLAUSE = re.compile(
-    r"[,;!?:|，。；：！？、\n]+|(?<!\d)\.|\.(?!\d)|\bhowever\b|而是|但是|不过"
+    r"[,;!?:|()，。；：！？、\n]+|(?<!\d)\.|\.(?!\d)|\bhowever\b|而是|但是|不过"
     r"|(?<!anything )(?<!anyone )(?<!anybody )(?<!everything )(?<!no one )\bbut\b"
 )
 _SPACE = re.compile(rf"(?<=[{_HAN}])\s+(?=[{_HAN}])")

@@ -115,6 +115,7 @@ const TEXTS = {
   seconds: ["{n} s (at least 30, best 60)", "{n} 秒（至少 30 秒，最好 60 秒）"],
   noMicrophone: ["The microphone cannot be used: {why}", "无法使用麦克风：{why}"],
   noSound: ["This recording has no sound to use ({why}). Record again, for a second at least.", "这段录音没有可用的声音（{why}）。请重新录音，至少一秒。"],
+  badSound: ["This browser cannot read what it recorded ({why}). Record again, or choose a file.", "此浏览器无法读取刚录的声音（{why}）。请重新录音，或选择文件。"],
   insecure: ["a browser records only on a page opened over https, or on the hub's own machine at {here}.", "浏览器只允许在通过 https 打开的页面上录音，或在运行本站的电脑上通过 {here} 录音。"],
   transcript: ["Transcript", "文字稿"],
   transcriptNote: ["Exactly what is said in the recording.", "与录音内容完全一致。"],

@@ -69,6 +69,11 @@ class Recording {
     this.signal.addEventListener("abort", () => this.release(), { once: true });
   }
 
+  /** How long it has been recording. */
+  get seconds() {
+    return (performance.now() - (this.began ?? performance.now())) / 1000;
+  }
+
   /** @param {MediaStream} stream */
   listen(stream) {
     this.context = new AudioContext();
@@ -76,11 +81,11 @@ class Recording {
     this.context.createMediaStreamSource(stream).connect(analyser);
     this.recorder = new MediaRecorder(stream);
     this.recorder.ondataavailable = (event) => this.parts.push(event.data);
-    const began = performance.now();
+    this.began = performance.now();
     const samples = new Float32Array(analyser.fftSize);
     this.timer = setInterval(() => {
       analyser.getFloatTimeDomainData(samples);
-      this.onLevel((performance.now() - began) / 1000, Math.max(...samples.map(Math.abs)));
+      this.onLevel(this.seconds, Math.max(...samples.map(Math.abs)));
     }, 100);
     this.stopped = new Promise((resolve) => (/** @type {MediaRecorder} */ (this.recorder).onstop = resolve));
     this.recorder.start(1000);
@@ -96,7 +101,7 @@ class Recording {
       const sound = await context.decodeAudioData(await new Blob(this.parts, { type: this.recorder?.mimeType }).arrayBuffer());
       return wav(sound.getChannelData(0), sound.sampleRate);
     } catch (error) {
-      throw new Error(t("noSound", { why: /** @type {Error} */ (error).message }));
+      throw new Error(t(this.seconds < 1 ? "noSound" : "badSound", { why: /** @type {Error} */ (error).message }));
     } finally {
       this.release();
     }
