@@ -20,6 +20,7 @@ from services.catalog.search.port import Change, Found, SearchIndex, Viewer, reb
 from services.catalog.search.query import understand
 from services.catalog.search.record import SearchRecord
 from services.catalog.search.suggest import suggestions
+from services.catalog.search.tokens import stems, units
 from tests.relevance.generate import generate
 
 LEXICON = load()
@@ -29,7 +30,7 @@ LEAST_FIRST = 0.88  # of the queries that were there before the lexicon grew
 FIRST_QUERIES = 223  # those that were there before
 QUERIES = (
     "", "粤语 老年 男性", "raspy cantonese", "tea house", '"tea house"', "-angry 英语", "stars:>=3 lang:yue", "zebra",
-    "owner:bob", "茶楼 沙哑", "bob/voice-1",
+    "owner:bob", "茶楼 沙哑", "bob/voice-1", "a raspy man called voice-3",
 )  # fmt: skip
 
 
@@ -125,6 +126,13 @@ class SearchContract:
         put(filled, [replace(own, owner="cid", private=True)])
         assert own.id not in {hit.id for hit in look(filled, name).hits}
         assert look(filled, name, "cid").hits[0].id == own.id
+
+    def test_only_names_of_public_voices_and_of_their_owners_say_who_is_called_so(self, filled: SearchIndex) -> None:
+        named = voice(90, name="TINMAN-9", owner="brick-works")
+        told = voice(92, description_en="Nothing like copy-3.")
+        put(filled, [named, voice(91, name="SECRET-7", owner="hidden-house", private=True), told])
+        assert [filled.called(stems(units(name))) for name in ("Tinman-9", "brick-works")] == [True, True]
+        assert [filled.called(stems(units(name))) for name in ("secret-7", "hidden-house", "copy-3")] == [False] * 3
 
     def test_scores_are_the_sum_of_their_parts(self, filled: SearchIndex) -> None:
         for hit in look(filled, "raspy cantonese tea house").hits:
