@@ -44,6 +44,13 @@ def fail(session: Session, job_id: str, failure: str) -> None:
     outbox.record(session, make_event("training", job_id, payload, SOURCE))
 
 
+def fail_running(session: Session, job_id: str, failure: str) -> None:
+    """The same of a job that was perhaps cancelled or erased meanwhile: then nothing."""
+    job = store.find(session, job_id)
+    if job is not None and job.state is State.RUNNING:
+        fail(session, job_id, failure)
+
+
 def succeed(session: Session, job_id: str, version: str, report: Mapping[str, Any]) -> None:
     """The end with a voice that was pushed as `version`; Conflict if the job has ended already."""
     store.add_step(session, job_id, PUSH, 1.0, "pushed", {})

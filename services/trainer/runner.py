@@ -1,4 +1,4 @@
-"""Runs queued jobs, one at a time, each in a worker process of its own.
+"""Runs queued jobs, one at a time, each in a worker process of its own; what they made is pushed beside the next one.
 
 The worker writes JSON lines on its standard output (progress, then the result or a failure). If this service dies the
 kernel ends the worker with it; at the next start a job that was running is queued again and continues from its folder.
@@ -30,6 +30,7 @@ from services.trainer.based import make_base
 from services.trainer.domain.jobs import Job, State
 from services.trainer.news import News
 from services.trainer.port import Publish
+from services.trainer.pushes import Push, Pushes
 
 log = logging.getLogger(__name__)
 IDLE_SECONDS, AWAY_SECONDS, PATIENCE_SECONDS = 1.0, 5.0, 30.0
@@ -59,8 +60,9 @@ class Runner:
         worker: Sequence[str] = WORKER,
     ) -> None:
         self._database, self._objects, self._folder, self._bases = database, objects, folder, bases
-        self._publish, self._command = publish, tuple(worker)
+        self._command = tuple(worker)
         self._news = News()
+        self._pushes = Pushes(database, publish, self._news.wake)
         self._stop = threading.Event()
         self._worker: tuple[str, subprocess.Popen[str]] | None = None
         self._thread = threading.Thread(target=self._run, name="trainer-runner", daemon=True)
@@ -72,6 +74,7 @@ class Runner:
             over = [one for one in left if (found := store.find(session, one.name)) and found.state is State.SUCCEEDED]
         for one in over:
             shutil.rmtree(one, ignore_errors=True)
+        self._pushes.start()
         self._thread.start()
 
     def stop(self) -> None:
@@ -81,6 +84,7 @@ class Runner:
         if self._worker:
             self._worker[1].terminate()
         self._thread.join(timeout=10)
+        self._pushes.stop(timeout=10)
 
     def wake(self) -> None:
         """Something changed: look for work, tell the watchers."""
@@ -130,9 +134,11 @@ class Runner:
             self.wait_for_news(seen, IDLE_SECONDS)
 
     def _queued(self) -> Sequence[Job]:
-        """Oldest first. This thread alone runs jobs, so one that is said to run while it looks had its work cut off."""
+        """Oldest first. This thread alone runs jobs: one that runs while it looks is being pushed, or was cut off."""
+        pushed = self._pushes.jobs()
         with self._database.read() as session:
-            left, queued = store.in_state(session, State.RUNNING), store.in_state(session, State.QUEUED)
+            left = [job for job in store.in_state(session, State.RUNNING) if job.id not in pushed]
+            queued = store.in_state(session, State.QUEUED)
         if not left:
             return queued
         with self._database.write() as session:
@@ -170,26 +176,8 @@ class Runner:
         if "failure" in outcome:
             self._fail(job, str(outcome["failure"]))
             return
-        if not self._may_push(job):
-            return
-        version = self._pushed(job, folder / "voice")
-        if version:
-            self._succeed(job, version, outcome.get("report", {}))
-
-    def _pushed(self, job: Job, voice: Path) -> str:
-        """The version, as soon as the catalog is there; empty for a job that goes no further."""
-        while True:
-            try:
-                return self._publish(job, voice)
-            except Exception as error:  # edge of a job: whatever stops the push is told to its owner
-                if not is_away(error):
-                    log.exception("push failed", extra={"job": job.id})
-                    failure = f"The voice is trained but could not be pushed: {error} Resume the job to try again."
-                    self._fail(job, failure)
-                    return ""
-                log.warning("push failed, trying again", exc_info=error, extra={"job": job.id})
-            if self._stop.wait(AWAY_SECONDS) or not self._wanted(job):
-                return ""
+        if self._may_push(job):
+            self._pushes.add(Push(job, folder, outcome.get("report", {})))
 
     def _prepare(self, job: Job) -> Path:
         folder = self._folder / job.id
@@ -271,15 +259,7 @@ class Runner:
 
     def _fail(self, job: Job, failure: str) -> None:
         with self._database.write() as session:
-            current = store.find(session, job.id)
-            if current is not None and current.state is State.RUNNING:  # else it was cancelled or erased meanwhile
-                records.fail(session, job.id, failure)
-        self.wake()
-
-    def _succeed(self, job: Job, version: str, report: Mapping[str, Any]) -> None:
-        with self._database.write() as session:
-            records.succeed(session, job.id, version, report)
-        shutil.rmtree(self._folder / job.id, ignore_errors=True)  # nobody's recording is kept longer than needed
+            records.fail_running(session, job.id, failure)
         self.wake()
 
 

@@ -55,3 +55,18 @@ def test_who_watches_a_job_that_is_erased_before_the_next_look_is_let_go(trainer
     with pytest.raises(grpc.RpcError) as caught:
         list(stream)
     assert caught.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def test_a_voice_of_an_erased_account_that_waits_for_the_catalog_is_not_pushed(
+    trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.trainer.pushes.AWAY_SECONDS", 0.1)
+    (trainer.folder / "away").touch()
+    job = trainer.stub("ann").CreateJob(trainer.request()).job.id
+    until((trainer.folder / "asked").exists)
+    erased(trainer, "ann")
+    until(lambda: not trainer.runner._pushes.jobs())
+    (trainer.folder / "away").unlink()
+    other = trainer.stub("bob").CreateJob(trainer.request()).job.id
+    until(lambda: trainer.published == [other])
+    assert not (trainer.folder / job).exists()

@@ -185,7 +185,7 @@ def test_what_is_being_pushed_is_not_cancelled_any_more(trainer: Trainer) -> Non
 
 def test_a_voice_is_pushed_as_soon_as_the_catalog_is_there(trainer: Trainer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its training took hours, and nobody may have sat there to resume it."""
-    monkeypatch.setattr("services.trainer.runner.AWAY_SECONDS", 0.1)
+    monkeypatch.setattr("services.trainer.pushes.AWAY_SECONDS", 0.1)
     (trainer.folder / "away").touch()
     stub = trainer.stub("ana")
     job = stub.CreateJob(trainer.request()).job
@@ -195,6 +195,33 @@ def test_a_voice_is_pushed_as_soon_as_the_catalog_is_there(trainer: Trainer, mon
     assert watch(trainer, "ana", job.id)[-1].job.state == pb.JOB_STATE_SUCCEEDED
     assert trainer.published == [job.id]
     assert (trainer.folder / f"{job.id}.starts").read_text() == "x", "it was trained once"
+
+
+def test_a_voice_that_waits_for_the_catalog_holds_up_no_other_training(
+    trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One trained voice kept the only place of training for as long as the catalog was away."""
+    monkeypatch.setattr("services.trainer.pushes.AWAY_SECONDS", 0.1)
+    (trainer.folder / "away").touch()
+    ana, bo = trainer.stub("ana"), trainer.stub("bo")
+    first = ana.CreateJob(trainer.request()).job.id
+    until((trainer.folder / "asked").exists)
+    (trainer.folder / "wait").touch()
+    second, third = (ana.CreateJob(trainer.request()).job.id for _ in range(2))
+    until(lambda: "epoch 2" in ana.GetJob(pb.GetJobRequest(id=second)).job.progress.message)
+    assert ana.CancelJob(pb.CancelJobRequest(id=second)).job.state == pb.JOB_STATE_CANCELLED
+    (trainer.folder / "wait").unlink()
+    until(lambda: ana.GetJob(pb.GetJobRequest(id=third)).job.progress.step == "push")
+    fourth = bo.CreateJob(trainer.request()).job.id
+    until(lambda: bo.GetJob(pb.GetJobRequest(id=fourth)).job.progress.step == "push")
+    assert not trainer.published
+    assert {(trainer.folder / one / "voice").is_dir() for one in (first, third, fourth)} == {True}
+    (trainer.folder / "away").unlink()
+    for account, job in (("ana", first), ("ana", third), ("bo", fourth)):
+        assert watch(trainer, account, job)[-1].job.state == pb.JOB_STATE_SUCCEEDED
+    assert sorted(trainer.published) == sorted([first, third, fourth])
+    assert trainer.published.index(first) < trainer.published.index(third), "versions of one voice keep their order"
+    assert {(trainer.folder / f"{one}.starts").read_text() for one in (first, third, fourth)} == {"x"}
 
 
 def test_a_trainer_told_to_end_while_the_catalog_is_away_goes_on_at_its_next_start(trainer: Trainer) -> None:
