@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from services.common.errors import Invalid, VoiceHubError
@@ -11,7 +12,7 @@ from services.gateway.rest.route import Call
 from services.gateway.rest.schema import Schema, choice, listing, number, record, text
 from services.gateway.routes import speaking
 from services.gateway.routes.shared import UPLOAD_ID, complete_upload, object_of
-from services.stubs.voicehub.inference.v1.batch_pb2 import BatchPlan, ChosenVoice
+from services.stubs.voicehub.inference.v1.batch_pb2 import Batch, BatchPlan, ChosenVoice
 
 MOST_VOICES = 16
 MOST_INLINE = 2_000
@@ -74,10 +75,19 @@ def plan_of(call: Call) -> BatchPlan:
     return plan
 
 
-def _chosen(call: Call, number: int, asked: str) -> ChosenVoice:
+def check_voices(call: Call, batch: Batch) -> None:
+    """Raises what `plan_of` would now, of a voice with which a batch has not said everything: rights are taken back."""
+    for place, voice in enumerate(batch.voices):
+        if voice.done < voice.total:
+            _chosen(call, place, voice.name, voice.version_id)
+
+
+def _chosen(call: Call, number: int, asked: str, version_id: str = "") -> ChosenVoice:
+    """The voice with the version that its name means, or with that one."""
     name = speaking.voice_name(asked, f"voices.{number}")
+    meant = replace(name, ref=version_id or name.ref)
     try:
-        return ChosenVoice(name=asked, version_id=speaking.speakable(call, name).id, prompt=name.prompt)
+        return ChosenVoice(name=asked, version_id=speaking.speakable(call, meant).id, prompt=name.prompt)
     except VoiceHubError as error:
         error.fields = {f"voices.{number}": error.message}
         raise

@@ -14,7 +14,7 @@ from services.gateway.rest.events import LONGEST_SECONDS, Message, heard, sequen
 from services.gateway.rest.messages import to_json
 from services.gateway.rest.route import Answer, Call, Parameter, Reply, Resource
 from services.gateway.rest.schema import choice, page_of, reference
-from services.gateway.routes.batch_plans import PLAN, plan_of
+from services.gateway.routes.batch_plans import PLAN, check_voices, plan_of
 from services.gateway.routes.downloads import RANGES, send
 from services.gateway.routes.shared import PAGE, page
 from services.gateway.routes.training import LAST
@@ -94,7 +94,8 @@ def cancel_batch(call: Call, batch: str) -> Reply:
 
 @resource.route("POST", _PATH + "/resume", "Resume a batch", Answer(200, _ONE), scope=Scope.WRITE)
 def resume_batch(call: Call, batch: str) -> Reply:
-    """Speaks what is not done, and tries again what failed."""
+    """Speaks what is not done, and tries again what failed, with voices that the caller may still hear."""
+    check_voices(call, ask(call.hub.clients.batches.GetBatch, batches.GetBatchRequest(id=batch)).batch)
     return Reply(to_json(ask(call.hub.clients.batches.ResumeBatch, batches.ResumeBatchRequest(id=batch)).batch))
 
 

@@ -26,8 +26,8 @@ AUDIO = b"RIFF" + bytes(2_000)
 class FixedBatches(batch_pb2_grpc.BatchServiceServicer):
     """Two batches of the account `anna`; one has no zip."""
 
-    def __init__(self, objects: ObjectStore, requests: list[object]) -> None:
-        self._requests = requests
+    def __init__(self, objects: ObjectStore, requests: list[object], voices: list[pb.BatchVoice]) -> None:
+        self._requests, self._voices = requests, voices
         kept = {name: objects.put(Area.SERVED, [data]) for name, data in (("zip", ZIP), ("audio", AUDIO))}
         self._objects = {name: ObjectRef(digest=info.digest, size=info.size) for name, info in kept.items()}
 
@@ -60,6 +60,7 @@ class FixedBatches(batch_pb2_grpc.BatchServiceServicer):
         return pb.CancelBatchResponse(batch=self._batch(request.id, pb.BATCH_STATE_CANCELLED))
 
     def ResumeBatch(self, request: pb.ResumeBatchRequest, context: grpc.ServicerContext) -> pb.ResumeBatchResponse:
+        self._requests.append(request)
         return pb.ResumeBatchResponse(batch=self._batch(request.id, pb.BATCH_STATE_RUNNING))
 
     def DeleteBatch(self, request: pb.DeleteBatchRequest, context: grpc.ServicerContext) -> pb.DeleteBatchResponse:
@@ -98,9 +99,8 @@ class FixedBatches(batch_pb2_grpc.BatchServiceServicer):
     def _batch(self, batch_id: str, state: pb.BatchState.ValueType = pb.BATCH_STATE_FINISHED) -> pb.Batch:
         if rpc.caller().account != "anna" or batch_id not in (BATCH, UNPACKED):
             raise NotFound("There is no such batch.", hint="List your batches.")
-        voice = pb.BatchVoice(name="anna/narrator", total=3, done=2, failed=1)
         return pb.Batch(
-            id=batch_id, state=state, voices=[voice], lines=3, total=3, create_time=to_timestamp(now()),
+            id=batch_id, state=state, voices=self._voices, lines=3, total=3, create_time=to_timestamp(now()),
             zip=self._objects["zip"],
         )  # fmt: skip
 

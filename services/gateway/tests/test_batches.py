@@ -8,6 +8,7 @@ import pytest
 
 from services.gateway.tests.batches import AUDIO, BATCH, UNPACKED, ZIP
 from services.gateway.tests.conftest import Gateway
+from services.stubs.voicehub.catalog.v1 import catalog_pb2 as catalog
 from services.stubs.voicehub.inference.v1 import batch_pb2 as pb
 
 PATH = f"/v1/batches/{BATCH}"
@@ -105,3 +106,38 @@ def test_another_account_sees_what_is_not_there(gateway: Gateway, token: str, re
     absent = gateway.json("GET", f"/v1/batches/{'f' * 32}{rest}", token=other)
     assert (hidden.status_code, hidden.data) == (404, absent.data)
     assert gateway.json("GET", f"{PATH}{rest}").status_code == 401
+
+
+def test_a_batch_is_resumed_only_with_voices_that_its_owner_may_still_hear(gateway: Gateway, token: str) -> None:
+    """One that was made private, withdrawn or not shared any more spoke on."""
+    world, voices = gateway.world, ("whole", "shared", "withdrawn")
+    ids = {name: world.add_voice("bo", name).id for name in voices}
+    done = {"whole": 3, "shared": 1, "withdrawn": 1}
+    world.batch_voices[:] = [
+        pb.BatchVoice(name=f"bo/{name}@main#calm", version_id=ids[name], total=3, done=done[name]) for name in voices
+    ]
+    world.repositories["bo", "whole"].visibility = catalog.VISIBILITY_PRIVATE
+    assert gateway.json("POST", f"{PATH}/resume", token=token).status_code == 200, "all of the first is spoken"
+    world.repositories["bo", "shared"].visibility = catalog.VISIBILITY_PRIVATE
+    gateway.hub.remembered.forget()
+    refused = gateway.json("POST", f"{PATH}/resume", token=token)
+    asked = {**PLAN, "voices": ["anna/narrator", "bo/shared@main#calm"]}
+    at_the_start = gateway.json("POST", "/v1/batches", asked, token)
+    assert (refused.status_code, refused.get_json()["fields"]) == (404, at_the_start.get_json()["fields"])
+    world.repositories["bo", "shared"].visibility = catalog.VISIBILITY_PUBLIC
+    world.versions["bo", "withdrawn"][0].state = catalog.VERSION_STATE_QUARANTINED
+    withdrawn = gateway.json("POST", f"{PATH}/resume", token=token)
+    assert (withdrawn.status_code, list(withdrawn.get_json()["fields"])) == (422, ["voices.2"])
+    assert sum(isinstance(one, pb.ResumeBatchRequest) for one in world.requests) == 1
+
+
+def test_a_batch_is_resumed_with_the_version_that_it_began_with(gateway: Gateway, token: str) -> None:
+    """Its ref may mean another one by now, which is not published yet."""
+    world = gateway.world
+    first = world.add_voice("bo", "moved")
+    newer = catalog.Version()
+    newer.CopyFrom(first)
+    newer.id, newer.state = "e" * 32, catalog.VERSION_STATE_PUSHED
+    world.versions["bo", "moved"].insert(0, newer)
+    world.batch_voices[:] = [pb.BatchVoice(name="bo/moved@main", version_id=first.id, total=3, done=1)]
+    assert gateway.json("POST", f"{PATH}/resume", token=token).status_code == 200

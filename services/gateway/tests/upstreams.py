@@ -23,6 +23,7 @@ from services.gateway.tests.batches import FixedBatches
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as catalog
 from services.stubs.voicehub.catalog.v1 import catalog_pb2_grpc as catalog_grpc
 from services.stubs.voicehub.common.v1 import common_pb2 as common
+from services.stubs.voicehub.inference.v1 import batch_pb2 as batch
 from services.stubs.voicehub.inference.v1 import batch_pb2_grpc as batch_grpc
 from services.stubs.voicehub.inference.v1 import inference_pb2 as inference
 from services.stubs.voicehub.inference.v1 import inference_pb2_grpc as inference_grpc
@@ -67,6 +68,9 @@ class World:
     comments: dict[tuple[str, str], list[catalog.Comment]] = field(default_factory=dict)
     stars: set[tuple[str, str, str]] = field(default_factory=set)
     requests: list[object] = field(default_factory=list)
+    batch_voices: list[batch.BatchVoice] = field(
+        default_factory=lambda: [batch.BatchVoice(name="anna/narrator", total=3, done=2, failed=1)]
+    )
     waiting: threading.Event = field(default_factory=threading.Event)
 
     def add_voice(self, owner: str, name: str, *, private: bool = False) -> catalog.Version:
@@ -466,6 +470,8 @@ def serve(world: World, verifier: Verifier, address: str) -> grpc.Server:
         trainer_grpc.add_TrainerServiceServicer_to_server(Trainer(world), server)
         scanner_grpc.add_ScannerServiceServicer_to_server(Scanner(), server)
         inference_grpc.add_InferenceServiceServicer_to_server(Inference(world), server)
-        batch_grpc.add_BatchServiceServicer_to_server(FixedBatches(world.objects, world.requests), server)
+        batch_grpc.add_BatchServiceServicer_to_server(
+            FixedBatches(world.objects, world.requests, world.batch_voices), server
+        )
 
     return rpc.make_server(address, verifier, register, [])

@@ -113,6 +113,7 @@ class BatchService(batch_pb2_grpc.BatchServiceServicer):
 
     def ResumeBatch(self, request: pb.ResumeBatchRequest, context: grpc.ServicerContext) -> pb.ResumeBatchResponse:
         """Speaks what is not done; also a batch that is stuck because its events were parked."""
+        _planner()
         with self._database.read() as session:
             batch = _resumable(session, request.id)
             left = 0 if is_open(session, batch.id) else takes.characters_left(session, batch.id)

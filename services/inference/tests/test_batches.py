@@ -338,6 +338,7 @@ def test_batches_of_others_do_not_exist(hub: Batching) -> None:
     trainer = hub.as_account("ann", "trainer")
     plan = hub.plan(*LINES)
     assert refusal(lambda: trainer.CreateBatch(pb.CreateBatchRequest(plan=plan))).http_status == 403
+    assert refusal(lambda: trainer.ResumeBatch(pb.ResumeBatchRequest(id=made.id))).http_status == 403
 
 
 def test_an_estimate_measures_and_names_what_would_be_refused(hub: Batching) -> None:
