@@ -7,9 +7,11 @@ import json
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +30,8 @@ from services.stubs.voicehub.scanner.v1 import scanner_pb2
 log = logging.getLogger(__name__)
 WORKER = "services.inference.export_worker"
 WALL_SECONDS = 900
+TRIES, PAUSE_SECONDS = 3, 5.0
+"""Of a worker that is killed: it tells of the machine, as when memory is short, and not of the voice."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,10 @@ class _Judgement:
     waits: bool = False
 
 
+class _Killed(Exception):
+    """The worker was ended by a signal, which is named."""
+
+
 class Exporter:
     """Makes exports, in a folder of its own: what a service that was killed left there goes."""
 
@@ -65,6 +73,17 @@ class Exporter:
         voice = judged.voice
         if judged.obstacle or not has_exporter():
             return Export(_silent(voice, judged.obstacle or auditionable.NO_EXPORTER), waits=judged.waits)
+        for attempt in range(1, TRIES + 1):
+            try:
+                return self._exported(scan, voice)
+            except _Killed as killed:
+                log.warning("export killed", extra={"version": scan.version_id, "signal": str(killed)})
+                reason = f"Its process was ended ({killed}) {TRIES} times; the machine may have too little memory."
+            if attempt < TRIES:
+                time.sleep(PAUSE_SECONDS)
+        return Export(_silent(voice, auditionable.export_failed(reason)))
+
+    def _exported(self, scan: scanner_pb2.StaticScanCompleted, voice: Voice) -> Export:
         with tempfile.TemporaryDirectory(prefix=f"{scan.version_id}-", dir=self._folder) as folder:
             reason = self._run(scan, voice, Path(folder))
             if reason:
@@ -113,7 +132,7 @@ class Exporter:
         return requires
 
     def _run(self, scan: scanner_pb2.StaticScanCompleted, voice: Voice, folder: Path) -> str:
-        """Runs the worker; answers why it failed, or nothing. ConnectionError if the object store was away."""
+        """Runs the worker; answers why it failed, or nothing. ConnectionError if the object store was away, _Killed."""
         tensors = [{"name": t.name, "dtype": t.dtype, "shape": list(t.shape), "digest": t.digest} for t in scan.tensors]
         order = {
             "objects_url": self._objects_url,
@@ -137,6 +156,8 @@ class Exporter:
             return ""
         if done.returncode == AWAY:
             raise ConnectionError(done.stdout.strip())
+        if done.returncode < 0:
+            raise _Killed(signal.Signals(-done.returncode).name)
         log.warning("export failed", extra={"version": scan.version_id, "stderr": done.stderr[-4000:]})
         return done.stdout.strip()[-500:] or "The exporter crashed; the operator finds the reason in the log."
 

@@ -3,18 +3,64 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from services.common.objects import Area, open_store
+from services.inference import exporter
 from services.inference.export_worker import AWAY, REFUSED
 from services.inference.exporter import Exporter
 from services.inference.registry import BaseRegistry
+from services.inference.tests.test_domain import scan
 from services.launcher.plan import free_ports
+from services.stubs.voicehub.common.v1.common_pb2 import ObjectRef, Tensor
+from services.stubs.voicehub.scanner.v1.scanner_pb2 import RebuiltFile
+
+
+def worker_of_ours() -> int:
+    """The id of the export worker that this process has begun."""
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with suppress(OSError):  # one that ended meanwhile
+            command = status.with_name("cmdline").read_bytes()
+            if b"export_worker" in command and f"\nPPid:\t{os.getpid()}\n" in status.read_text():
+                return int(status.parent.name)
+    raise LookupError("no export worker")
+
+
+@pytest.mark.parametrize("kills", [1, exporter.TRIES])
+def test_an_export_that_is_killed_is_tried_again_and_not_for_ever(
+    kills: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the kernel does that has no memory left: the version could never be listened to."""
+    monkeypatch.setattr(exporter, "PAUSE_SECONDS", 0.05)
+    prompt = RebuiltFile(path="prompts/p.safetensors", object=ObjectRef(digest="0" * 64, size=1))
+    tensors = [Tensor(name=f"{stage}/x", dtype="float32", shape=[1], digest="0" * 64) for stage in ("s1", "s2")]
+    wanted = scan(files=[prompt], tensors=tensors, family="nano")
+    with socket.create_server(("127.0.0.1", 0)) as store_that_never_answers, ThreadPoolExecutor(1) as pool:
+        store_that_never_answers.settimeout(60)
+        url = f"s3+http://key:secret@127.0.0.1:{store_that_never_answers.getsockname()[1]}/bucket"
+        objects, bases = open_store(f"file://{tmp_path}/objects"), BaseRegistry(tmp_path / "bases")
+        export = pool.submit(Exporter(objects, url, bases, tmp_path / "exports").export, wanted)
+        for _ in range(kills):
+            with store_that_never_answers.accept()[0]:
+                os.kill(worker_of_ours(), signal.SIGKILL)
+        if kills < exporter.TRIES:  # the next one ends as it would have without
+            with store_that_never_answers.accept()[0]:
+                store_that_never_answers.close()
+            assert isinstance(export.exception(timeout=60), ConnectionError)
+        else:
+            sentence = export.result(timeout=60).voice.not_auditionable
+            assert "SIGKILL" in sentence
+            assert "memory" in sentence
+    assert not list((tmp_path / "exports").iterdir())
 
 
 @pytest.mark.parametrize("away", [True, False])
