@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 
 from gptsovits.export.triton import UNFINISHED, Model
 from services.common.errors import Unavailable
-from services.inference.triton.server import Arrays, Away, NotLoaded, Stream, TritonServer
+from services.inference.triton.server import HINT, Arrays, Away, NotLoaded, Stream, TritonServer
 
 log = logging.getLogger(__name__)
+LOST_SECONDS = 60.0
+"""After which one may ask again for a model that Triton has lost twice: its memory is short, or it ends."""
 _NAME = re.compile("[0-9a-f]{64}")
 
 
@@ -37,13 +39,16 @@ class RemoteModel:
         self._loads = 0
 
     def infer(self, inputs: Arrays) -> dict[str, NDArray[Any]]:
-        """One call, with one more try when Triton has come back without the model."""
+        """One call, with one more try when Triton has come back without the model; Unavailable if it loses it again."""
         load = self.ensure()
         try:
             return self._server.infer(self.model.name, inputs)
         except (NotLoaded, Away) as error:
             self.recover(error, load)
+        try:
             return self._server.infer(self.model.name, inputs)
+        except NotLoaded as error:
+            raise _lost(error) from error
 
     def stream(self, inputs: Arrays) -> Stream:
         """Begins a call of many answers with the model that :meth:`ensure` has loaded."""
@@ -60,9 +65,9 @@ class RemoteModel:
             return self._loads
 
     def recover(self, error: Exception, load: int) -> None:
-        """Loads it again if Triton is there; raises `error` if not. ``load`` was in use: what came later stays."""
+        """Loads it again if Triton is there; Unavailable if not. ``load`` was in use: what came later stays."""
         if not self._server.is_back():
-            raise error
+            raise _lost(error) from error
         with self._lock:
             self._loaded = self._loaded and self._loads != load
         self.ensure()
@@ -139,7 +144,10 @@ class Sentence:
                 raise _broken_off(error) from error
             self._remote.recover(error, self._load)
             self._stream = self._remote.stream(self._inputs)
-            yield from self._tokens()
+            try:
+                yield from self._tokens()
+            except NotLoaded as again:
+                raise _lost(again) from again
 
     def close(self) -> None:
         """Cancels the call; nothing happens when it is over."""
@@ -153,6 +161,14 @@ class Sentence:
                         self.stopped_early = self._last[token]
                         return
                     yield token
+
+
+def _lost(error: Exception) -> Unavailable:
+    """What one is told when another try is of no use now."""
+    if isinstance(error, Unavailable):
+        return error
+    message = "The engine that speaks (Triton) has not kept the model."
+    return Unavailable(message, hint=HINT, reason="ENGINE_AWAY", retry_seconds=LOST_SECONDS)
 
 
 def _broken_off(error: Exception) -> Unavailable:
