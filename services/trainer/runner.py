@@ -114,7 +114,7 @@ class Runner:
         self.cancel(job_id)
         worker = self._worker
         if worker and worker[0] == job_id:
-            worker[1].wait(PATIENCE_SECONDS)
+            _end(worker[1])
         shutil.rmtree(self._folder / job_id, ignore_errors=True)
 
     def _run(self) -> None:
@@ -261,6 +261,15 @@ class Runner:
         with self._database.write() as session:
             records.fail_running(session, job.id, failure)
         self.wake()
+
+
+def _end(worker: subprocess.Popen[str]) -> None:
+    """Waits until a worker that was told to end has; one that takes too long is killed."""
+    try:
+        worker.wait(PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        worker.wait()
 
 
 def _sentence(error: Exception) -> str:

@@ -70,3 +70,24 @@ def test_a_voice_of_an_erased_account_that_waits_for_the_catalog_is_not_pushed(
     other = trainer.stub("bob").CreateJob(trainer.request()).job.id
     until(lambda: trainer.published == [other])
     assert not (trainer.folder / job).exists()
+
+
+def test_a_worker_that_does_not_end_when_it_is_told_to_holds_up_no_erasure(
+    trainer: Trainer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The event was parked, and the folders of the account's other trainings stayed."""
+    monkeypatch.setattr("services.trainer.runner.PATIENCE_SECONDS", 0.5)
+    jobs = trainer.folder
+    for name in ("wait", "deaf"):
+        (jobs / name).touch()
+    running = trainer.stub("ann").CreateJob(trainer.request()).job.id
+    until((jobs / f"{running}.starts").exists)
+    queued = trainer.stub("ann").CreateJob(trainer.request()).job.id
+    (jobs / queued).mkdir()  # as of one that was cancelled and resumed
+    (jobs / "deaf").unlink()
+    erased(trainer, "ann")
+    assert not (jobs / running).exists()
+    assert not (jobs / queued).exists()
+    (jobs / "wait").unlink()
+    other = trainer.stub("bob").CreateJob(trainer.request()).job.id
+    until(lambda: trainer.published == [other])
