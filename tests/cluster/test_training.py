@@ -322,3 +322,16 @@ class TestCluster(TrainingContract):
         (place.told / "wait").unlink()
         place.wait(job_id, State.SUCCEEDED)
         wait_for(lambda: stored() == {recording}, PATIENCE_SECONDS, lambda: str(stored()))
+
+    def test_how_a_training_ended_is_seen_also_where_nothing_that_has_ended_is_kept(
+        self, place: Place, control_plane: ControlPlane, namespace: str
+    ) -> None:
+        """A queue with a time to live of 0: its end was gone before anybody had looked, and told as a removal."""
+        client = Client(control_plane.kubeconfig, namespace)
+        client.patch("trainingqueues", "gpu", {"spec": {"ttlSecondsAfterFinished": 0}})
+        job_id = place.held()
+        name = f"t-{job_id.lower()}"
+        client.patch("trainingjobs", name, {"spec": {"cancelled": True}})
+        failure = place.wait(job_id, State.FAILED).failure
+        assert failure.startswith("The operator of this hub has cancelled the training."), failure
+        wait_for(lambda: not client.items("trainingjobs"), PATIENCE_SECONDS, "removed")

@@ -33,6 +33,8 @@ class Act(StrEnum):
 
 LOOK_SECONDS = 2.0
 """Between two looks at what does not go."""
+SEEN_SECONDS = 15.0
+"""How long at least an ended training stays: whoever made it (the trainer looks every second) sees how it ended."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def _after(training: Training, status: Status, child: Child | None, rules: Rules
     ttl = rules.ttl if training.ttl is None else training.ttl
     if ttl is None:
         return Step(status, releases=True)
-    removal = status.ended + ttl
+    removal = status.ended + max(ttl, SEEN_SECONDS)
     return Step(status, releases=True, wake=removal, remove=removal <= now)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from voicehub_operator.domain.ledger import Reservation
-from voicehub_operator.domain.lifecycle import Act, Rules, Step, step
+from voicehub_operator.domain.lifecycle import SEEN_SECONDS, Act, Rules, Step, step
 from voicehub_operator.domain.retries import Backoff
 from voicehub_operator.domain.training import Child, Phase, Status, Training
 
@@ -155,6 +155,15 @@ def test_time_to_live() -> None:
     kept = step(at(over, ttl=60.0), None, None, RULES, NOW + 59)
     assert (kept.remove, kept.wake) == (False, NOW + 60)
     assert step(at(over, ttl=60.0), None, None, RULES, NOW + 60).remove
+
+
+def test_who_made_a_training_sees_how_it_ended_also_where_nothing_is_kept() -> None:
+    """It took one that the cluster had removed at once for one that somebody had removed."""
+    over = Status(phase=Phase.FAILED, ended=NOW, queued=900.0)
+    for training, rules in ((at(over, ttl=0.0), RULES), (at(over), Rules(ttl=0.0))):
+        kept = step(training, None, None, rules, NOW)
+        assert (kept.remove, kept.wake) == (False, NOW + SEEN_SECONDS)
+        assert step(training, None, None, rules, NOW + SEEN_SECONDS).remove
 
 
 def test_kueue_decides_when_a_job_runs() -> None:
