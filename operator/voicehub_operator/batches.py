@@ -33,6 +33,8 @@ class Batches:
     def __init__(self, api: Api, places: Places, lease: Lease, settings: Settings, lags: Lags) -> None:
         self._api, self._places, self._lease, self._settings, self._lags = api, places, lease, settings, lags
         self._batches: dict[str, Resource] = {}
+        self._unscaled: dict[str, tuple[str, int]] = {}
+        """Uid and generation of those of which it is known that KEDA does not scale them."""
         self._news = asyncio.Event()
 
     def see(self, resource: Resource, *, gone: bool = False) -> None:
@@ -40,6 +42,7 @@ class Batches:
         name = resource["metadata"]["name"]
         if gone:
             self._batches.pop(name, None)
+            self._unscaled.pop(name, None)
         else:
             self._batches[name] = resource
 
@@ -77,6 +80,8 @@ class Batches:
         need = scaled(current, lag, scale, time.time())
         keda = spec["scaler"] == "KEDA"
         try:
+            if not keda:
+                await self._unscale(batch)
             there = await self._apply("deployments", workers(batch, None if keda else need.workers))
             if keda:
                 await self._apply("scaledobjects", scaled_object(batch, self._settings.kafka))
@@ -88,6 +93,28 @@ class Batches:
         metrics.LAG.labels(name).set(lag)
         metrics.WORKERS.labels(name).set(need.workers)
         await self._say(batch, lag, need, there.get("status", {}).get("readyReplicas", 0))
+
+    async def _unscale(self, batch: Resource) -> None:
+        """Removes its ScaledObject, if KEDA scaled it before: two would write the number of its workers."""
+        meta = batch["metadata"]
+        known = meta["uid"], meta.get("generation", 1)
+        if self._unscaled.get(meta["name"]) == known:
+            return
+        path = self._places.of("scaledobjects", meta["name"])
+        there = await self._there(path)
+        owners = there["metadata"].get("ownerReferences", ()) if there else ()
+        if there and any(one["uid"] == meta["uid"] for one in owners):
+            await self._api.delete(path, there["metadata"]["uid"])
+        self._unscaled[meta["name"]] = known
+
+    async def _there(self, path: str) -> Resource | None:
+        """The resource of a path; None if there is none, or no such kind."""
+        try:
+            return await self._api.get(path)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return None
 
     async def _apply(self, plural: str, manifest: Resource) -> dict[str, Any]:
         """Server-side apply: what is already so is no write."""

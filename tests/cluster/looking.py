@@ -19,7 +19,7 @@ _GROUPS = {
     "trainingjobs": "/apis/voicehub.dev/v1alpha1", "trainingqueues": "/apis/voicehub.dev/v1alpha1",
     "scanjobs": "/apis/voicehub.dev/v1alpha1", "batchsyntheses": "/apis/voicehub.dev/v1alpha1",
     "jobs": "/apis/batch/v1", "pods": "/api/v1", "deployments": "/apis/apps/v1",
-    "leases": "/apis/coordination.k8s.io/v1",
+    "leases": "/apis/coordination.k8s.io/v1", "scaledobjects": "/apis/keda.sh/v1alpha1",
 }  # fmt: skip
 AGAIN_SECONDS = 0.2
 STARTING_SECONDS = 60.0

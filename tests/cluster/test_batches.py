@@ -13,6 +13,7 @@ from kafka.admin import NewTopic
 from kafka.structs import OffsetAndMetadata
 
 from tests.cluster.looking import Client, wait_for
+from tests.cluster.openapi import crds
 from tests.cluster.operating import Replica, account, install_crds
 from tests.engines.kafka import Kafka
 
@@ -80,3 +81,36 @@ def test_workers_follow_the_lag_to_none_and_back(
         producer.close()
         client.delete("batchsyntheses", "speakers")
         wait_for(lambda: not client.items("deployments"), 30, "the workers go with it")
+
+
+def test_workers_that_keda_scaled_are_not_scaled_by_it_any_more(
+    control_plane: ControlPlane, namespace: str, tmp_path: Path
+) -> None:
+    """Its ScaledObject stayed, and two wrote the number of workers; one that somebody else has made is left alone."""
+    install_crds(control_plane)
+    (crd,) = (one for one in crds() if one["spec"]["names"]["kind"] == "ScaledObject")
+    control_plane.apply(crd)
+    control_plane.kubectl("wait", "--for=condition=Established", "--timeout=60s", f"crd/{crd['metadata']['name']}")
+    client = Client(control_plane.kubeconfig, namespace)
+
+    def scaled() -> list[str]:
+        return [one["metadata"]["name"] for one in client.items("scaledobjects")]
+
+    def scaler(kind: str) -> None:
+        client.patch("batchsyntheses", "speakers", {"spec": {"scaler": kind}})
+
+    foreign = {**batch(), "metadata": {"name": "others"}}
+    with Replica(account(control_plane, namespace, "operator", tmp_path), namespace, "one", tmp_path, lag_seconds=0.5):
+        client.create("batchsyntheses", batch(scaler="KEDA"))
+        wait_for(lambda: scaled() == ["speakers"], 60, "KEDA scales")
+        theirs = client.get("scaledobjects", "speakers")
+        meta = {"name": "others", "namespace": namespace}
+        client.create("scaledobjects", {**theirs, "metadata": meta})
+        client.create("batchsyntheses", foreign)
+        for _ in range(2):
+            scaler("Operator")
+            wait_for(lambda: scaled() == ["others"], 60, "KEDA scales no more")
+            wait_for(lambda: client.get("deployments", "speakers")["spec"]["replicas"] == 0, 60, "nothing waits")
+            scaler("KEDA")
+            wait_for(lambda: scaled() == ["others", "speakers"], 60, "KEDA scales again")
+        wait_for(lambda: "status" in client.get("batchsyntheses", "others"), 60, "of others")

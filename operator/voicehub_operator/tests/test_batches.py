@@ -31,6 +31,9 @@ class Server:
     def __init__(self) -> None:
         self.told: dict[str, dict[str, Any]] = {}
 
+    async def get(self, path: str) -> dict[str, Any]:
+        raise ApiError(404, "NotFound", "the server could not find the requested resource")
+
     async def apply(self, path: str, resource: Mapping[str, Any], manager: str) -> dict[str, Any]:
         if "scaledobjects" in path:
             raise ApiError(404, "NotFound", "the server could not find the requested resource")
