@@ -18,8 +18,11 @@ PARTIAL = ".partial"
 ATTEMPTS = 5
 
 
-def pack(objects: ObjectStore, folder: Path) -> ObjectInfo:
-    """Stores the files of a folder; the same files make the same object.
+def pack(objects: ObjectStore, folder: Path, job_id: str) -> ObjectInfo:
+    """Stores the files of a folder; the same files of the same job make the same object.
+
+    Those of another job make another, whatever is in them: what one job no longer needs is removed, and what a worker
+    has stored of another may not have been heard of yet.
 
     Another process may be writing there: what it has not renamed into place yet (`*.partial`) is left out, and when a
     file is gone that was there, the folder is read again. FileNotFoundError when that happens `ATTEMPTS` times.
@@ -29,7 +32,7 @@ def pack(objects: ObjectStore, folder: Path) -> ObjectInfo:
             file.seek(0)
             file.truncate()
             try:
-                _write(folder, file)
+                _write(folder, file, job_id)
                 break
             except FileNotFoundError:
                 if attempt == ATTEMPTS:
@@ -38,12 +41,13 @@ def pack(objects: ObjectStore, folder: Path) -> ObjectInfo:
         return objects.put(AREA, chunks_of(file))
 
 
-def _write(folder: Path, file: IO[bytes]) -> None:
+def _write(folder: Path, file: IO[bytes], job_id: str) -> None:
     with tarfile.open(fileobj=file, mode="w") as archive:
         for path in sorted(one for one in folder.rglob("*") if one.is_file() and one.suffix != PARTIAL):
             with path.open("rb") as content:  # once open it stays what it is, whatever takes its place
                 entry = archive.gettarinfo(arcname=str(path.relative_to(folder)), fileobj=content)
                 archive.addfile(_nameless(entry), content)
+    file.write(job_id.encode())  # behind the end of the archive, where nobody reads
 
 
 def unpack(objects: ObjectStore, digest: str, folder: Path) -> None:

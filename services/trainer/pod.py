@@ -151,7 +151,7 @@ class Pod:
                 self._told.wait(AWAY_SECONDS)
 
     def _deliver(self, report: Mapping[str, Any]) -> None:
-        voice = pack(self._objects, self._folder / "voice")
+        voice = pack(self._objects, self._folder / "voice", self._order.job)
         said = pb.WorkerFinished(voice=common_pb2.ObjectRef(digest=voice.digest, size=voice.size), **self._whose())
         said.report.update(report)
         self._say(said)
@@ -162,7 +162,7 @@ class Pod:
         if not tune.exists():
             return
         begin = time.monotonic()
-        stored = pack(self._objects, tune)
+        stored = pack(self._objects, tune, self._order.job)
         self._due = time.monotonic() + max(CHECKPOINT_SECONDS, CHECKPOINT_REST * (time.monotonic() - begin))
         if stored.digest != self._kept:
             checkpoint = common_pb2.ObjectRef(digest=stored.digest, size=stored.size)

@@ -85,7 +85,7 @@ class Place:
 
     def wait(self, job_id: str, state: State, seconds: float = PATIENCE_SECONDS) -> Job:
         """Until it is so."""
-        wait_for(lambda: self.job(job_id).state is state, seconds, f"{state}: {self.job(job_id)}")
+        wait_for(lambda: self.job(job_id).state is state, seconds, lambda: f"{state}: {self.job(job_id)}")
         return self.job(job_id)
 
     def steps(self, job_id: str) -> list[str]:

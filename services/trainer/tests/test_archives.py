@@ -18,11 +18,23 @@ def test_a_folder_comes_back(tmp_path: Path) -> None:
     (tmp_path / "voice" / "prompts").mkdir(parents=True)
     (tmp_path / "voice" / "prompts" / "one.wav").write_bytes(b"sound")
     (tmp_path / "voice" / "voice.yaml").write_text("name: one")
-    stored = pack(objects, tmp_path / "voice")
-    assert pack(objects, tmp_path / "voice").digest == stored.digest
+    stored = pack(objects, tmp_path / "voice", "job")
+    assert pack(objects, tmp_path / "voice", "job").digest == stored.digest
     unpack(objects, stored.digest, tmp_path / "back")
     found = {str(path.relative_to(tmp_path / "back")): path.read_bytes() for path in (tmp_path / "back").rglob("*.*")}
     assert found == {"prompts/one.wav": b"sound", "voice.yaml": b"name: one"}
+
+
+def test_no_two_jobs_share_an_object(tmp_path: Path) -> None:
+    """One that has succeeded leaves nothing, and took with it what another, as deterministic, had just stored."""
+    objects = open_store(f"file://{tmp_path / 'objects'}")
+    (tmp_path / "voice").mkdir()
+    (tmp_path / "voice" / "voice.yaml").write_text("name: one")
+    one, other = (pack(objects, tmp_path / "voice", job_id).digest for job_id in ("one", "other"))
+    assert one != other
+    objects.delete(AREA, one)
+    unpack(objects, other, tmp_path / "back")
+    assert (tmp_path / "back" / "voice.yaml").read_text() == "name: one"
 
 
 def test_a_folder_that_another_writes_in_is_packed_whole(tmp_path: Path) -> None:
@@ -46,7 +58,7 @@ def test_a_folder_that_another_writes_in_is_packed_whole(tmp_path: Path) -> None
     trains.start()
     packed = 0
     while not ended.is_set():
-        stored = pack(objects, tune)
+        stored = pack(objects, tune, "job")
         packed += 1
         unpack(objects, stored.digest, tmp_path / str(packed))
         found = {path.name: path.read_bytes() for path in (tmp_path / str(packed)).iterdir()}
@@ -54,7 +66,7 @@ def test_a_folder_that_another_writes_in_is_packed_whole(tmp_path: Path) -> None
         assert "weights" in found or found["state.pt"] in states
     trains.join()
     assert packed > 5
-    unpack(objects, pack(objects, tune).digest, tmp_path / "last")
+    unpack(objects, pack(objects, tune, "job").digest, tmp_path / "last")
     assert [path.name for path in (tmp_path / "last").iterdir()] == ["weights"]
 
 
