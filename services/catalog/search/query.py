@@ -37,16 +37,15 @@ SOUND = ("timbre", "emotion")  # a word for one of these is no topic: husky spea
 PEOPLE = frozenset({"gender", "age"})
 ALTERNATIVES = PEOPLE | {"license"}
 _KEY = "|".join((*KEYS, *NUMBERS))
-_BEFORE = rf"[,;、。]+(?=-|\"|(?:{_KEY}):)"  # another piece begins behind it, with no space between
+_ENDS = ",;、。"  # of a value that is not in quotes; wide ones are folded
+_BEFORE = rf"[{_ENDS}]+(?=-|\"|(?:{_KEY}):)"  # another piece begins behind it, with no space between
 _PIECE = re.compile(
     rf"(?:{_BEFORE})?(?P<minus>-)?"
-    r'(?:(?P<key>[a-z]+)[::](?P<value>"[^"]*"|[^\s",;、。]+)|"(?P<phrase>[^"]*)"'
+    rf'(?:(?P<key>[a-z]+)[::](?P<value>"[^"]*"|[^\s"{_ENDS}]+)|"(?P<phrase>[^"]*)"'
     rf'|(?P<word>(?:(?!{_BEFORE}|(?<=[^a-z])(?<!^)(?:{_KEY}):)[^\s"])+))',
 )
 _NON = "non-"
 OR = "or"  # between keys: any of their values
-_ENDS = " ,;、。"  # of a value that is not in quotes
-_PUNCTUATION = ",;.。、"  # at the end of a value; wide ones are folded
 _NAME = re.compile(r"[a-z0-9]+(?:[-_./][a-z0-9]+)+")
 _CALLED = re.compile(
     r"(?:(?<= by )|(?<= from )|(?<= named )|(?<= called )|(?<![^ ,;])(?=[^ ,;]*[^\W\d_])(?=[^ ,;]*\d))"
@@ -172,7 +171,7 @@ def _typed(key: str, value: str) -> str:
     if key == "text":
         return f'-"{value[1:]}"' if value.startswith("-") and " " in value else value
     minus, bare = ("-", value[1:]) if value.startswith("-") else ("", value)
-    return f'{minus}{key}:"{bare}"' if set(bare) & set(_ENDS) else f"{minus}{key}:{bare}"
+    return f'{minus}{key}:"{bare}"' if set(bare) & {" ", *_ENDS} else f"{minus}{key}:{bare}"
 
 
 @dataclass
@@ -325,8 +324,8 @@ class _Builder:
 
 
 def _unquoted(value: str) -> str:
-    """A value without its quotes, or without the punctuation of the sentence that it ends a part of."""
-    return value.strip('"') if value.startswith('"') else value.rstrip(_PUNCTUATION)
+    """A value without its quotes, or without the point of the sentence that it ends."""
+    return value.strip('"') if value.startswith('"') else value.rstrip(".")
 
 
 def facet_of(lexicon: Lexicon, key: str, value: str) -> Facet:
@@ -362,7 +361,7 @@ def _understood(folded: str, lexicon: Lexicon, *, uncalled: bool = False) -> Que
     keys: list[str] = []  # of the pieces so far, empty for what is no key
     for match in _PIECE.finditer(as_conditions(folded)):
         minus = bool(match["minus"])
-        piece = match[0].lstrip(_PUNCTUATION) if minus or match["key"] else match[0]
+        piece = match[0].lstrip(_ENDS) if minus or match["key"] else match[0]
         key = match["key"] or ""
         keys.append(KEYS.get(key, "") if piece != OR else OR)
         if keys[-3:] == [keys[-1], OR, keys[-1]] and keys[-1] in KEYS.values():
