@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from voicescan import numpy_values
-from voicescan.dtypes import TORCH_STORAGES, TORCH_TYPES
+from voicescan.dtypes import BY_NAME, STORAGES, TORCH_TYPES, UNTYPED, ElementType
 from voicescan.limits import MAX_DIMENSIONS
 from voicescan.mismatch import Mismatch
 from voicescan.values import Bag, Collection, Global, Pairs, Storage, TensorRef
@@ -39,14 +39,14 @@ def _no_hooks(value: object) -> None:
         raise Mismatch("backward hooks")
 
 
-def _tensor(args: tuple[object, ...], offset: int) -> TensorRef:
+def _tensor(args: tuple[object, ...], offset: int, element: ElementType | None = None) -> TensorRef:
     storage, start, shape, strides = args[:4]
     if not isinstance(storage, Storage):
         raise Mismatch("a tensor without a storage")
     sizes, steps = _naturals(shape), _naturals(strides)
     if len(sizes) != len(steps):
         raise Mismatch("shape and strides of different length")
-    return TensorRef(storage, natural(start) + storage.start, sizes, steps, offset)
+    return TensorRef(storage, element or storage.element, natural(start) + storage.start, sizes, steps, offset)
 
 
 def _rebuild_tensor(args: tuple[object, ...], offset: int) -> object:
@@ -62,6 +62,21 @@ def _rebuild_tensor_v2(args: tuple[object, ...], offset: int) -> object:
     if len(args) == 7:
         _no_hooks(args[6])
     return _tensor(args, offset)
+
+
+def _rebuild_tensor_v3(args: tuple[object, ...], offset: int) -> object:
+    """A tensor of a type without a storage class: bytes, and the type as an argument."""
+    if len(args) not in (7, 8) or not isinstance(args[4], bool):
+        raise Mismatch(f"{len(args)} arguments")
+    _no_hooks(args[5])
+    if len(args) == 8:
+        _no_hooks(args[7])
+    storage, kind = args[0], args[6]
+    if not isinstance(storage, Storage) or storage.element != BY_NAME["U8"] or storage.root_numel is not None:
+        raise Mismatch("not the bytes of a storage")
+    if not isinstance(kind, Global) or kind.module != "torch" or kind.name not in UNTYPED:
+        raise Mismatch("a type that has a storage class, or none")
+    return _tensor(args, offset, UNTYPED[kind.name])
 
 
 def _rebuild_parameter(args: tuple[object, ...], offset: int) -> object:
@@ -154,6 +169,7 @@ CONSTRUCTORS: dict[tuple[str, str], Constructor] = {
     ("collections", "OrderedDict"): _ordered_dict,
     ("torch._utils", "_rebuild_tensor"): _rebuild_tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _rebuild_tensor_v2,
+    ("torch._utils", "_rebuild_tensor_v3"): _rebuild_tensor_v3,
     ("torch._utils", "_rebuild_parameter"): _rebuild_parameter,
     ("torch", "Size"): _size,
     ("copy_reg", "_reconstructor"): _reconstructor,
@@ -171,6 +187,7 @@ _NAMES = frozenset(
         *_BAGS,
         *((module, "object") for module in _BUILTINS),
         *(("torch", name) for name in TORCH_TYPES),
+        *STORAGES,
         *numpy_values.NAMES,
     }
 )
@@ -179,7 +196,7 @@ _NAMES = frozenset(
 def is_allowed(name: Global) -> bool:
     """Whether a saved voice model may name this at all."""
     key = (name.module, name.name)
-    return key in CONSTRUCTORS or key in _NAMES or (name.module == "torch" and name.name in TORCH_STORAGES)
+    return key in CONSTRUCTORS or key in _NAMES
 
 
 def storage(pid: object, offset: int) -> Storage:
@@ -187,14 +204,15 @@ def storage(pid: object, offset: int) -> Storage:
     if not isinstance(pid, tuple) or len(pid) not in (5, 6) or pid[0] != "storage":
         raise Mismatch("not a storage tuple")
     _, kind, key, location, numel = pid[:5]
-    if not (isinstance(kind, Global) and kind.module == "torch" and kind.name in TORCH_STORAGES):
+    element = STORAGES.get((kind.module, kind.name)) if isinstance(kind, Global) else None
+    if element is None:
         raise Mismatch("not a storage class")
     if not isinstance(key, str) or not key.isascii() or not key.isdigit() or len(key) > 20:
         raise Mismatch("not a storage number")
     if not isinstance(location, str) or not _LOCATION.match(location):
         raise Mismatch("not a device")
     view = pid[5] if len(pid) == 6 else None
-    return _viewed(Storage(TORCH_STORAGES[kind.name], key, natural(numel), offset), view)
+    return _viewed(Storage(element, key, natural(numel), offset), view)
 
 
 def _viewed(root: Storage, view: object) -> Storage:

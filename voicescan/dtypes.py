@@ -1,4 +1,4 @@
-"""Number types of stored weights. Names are those of the safetensors format.
+"""Number types of stored weights. Names are those of the safetensors format, or of torch where it has none.
 
 numpy has no bfloat16; such arrays are widened to float32, which is exact, while digests and rebuilt bytes keep the 16
 bits.
@@ -17,7 +17,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class ElementType:
-    """A stored element: safetensors name, numpy type of the raw bits, bytes per element."""
+    """A stored element: its name, numpy type of the raw bits, bytes per element."""
 
     name: str
     raw: np.dtype[Any]
@@ -33,7 +33,7 @@ BY_NAME: dict[str, ElementType] = {
     for name, raw in {
         "F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2", "I64": "<i8", "I32": "<i4", "I16": "<i2", "I8": "|i1",
         "U8": "|u1", "BOOL": "|b1", "U64": "<u8", "U32": "<u4", "U16": "<u2", "F8_E4M3": "|u1", "F8_E5M2": "|u1",
-        "C64": "<c8", "C128": "<c16",
+        "F8_E4M3FNUZ": "|u1", "F8_E5M2FNUZ": "|u1", "F8_E8M0": "|u1", "C64": "<c8", "C128": "<c16",
     }.items()
 }  # fmt: skip
 
@@ -51,9 +51,32 @@ TORCH_STORAGES: dict[str, ElementType] = {
     "ComplexFloatStorage": BY_NAME["C64"],
     "ComplexDoubleStorage": BY_NAME["C128"],
 }
+STORAGES: dict[tuple[str, str], ElementType] = {
+    **{("torch", name): element for name, element in TORCH_STORAGES.items()},
+    ("torch.storage", "UntypedStorage"): BY_NAME["U8"],
+}
+"""Classes of storages; one without a type is bytes, and the tensor on it says what they are."""
+UNTYPED: dict[str, ElementType] = {
+    "uint16": BY_NAME["U16"],
+    "uint32": BY_NAME["U32"],
+    "uint64": BY_NAME["U64"],
+    "float8_e4m3fn": BY_NAME["F8_E4M3"],
+    "float8_e5m2": BY_NAME["F8_E5M2"],
+    "float8_e4m3fnuz": BY_NAME["F8_E4M3FNUZ"],
+    "float8_e5m2fnuz": BY_NAME["F8_E5M2FNUZ"],
+    "float8_e8m0fnu": BY_NAME["F8_E8M0"],
+    **{
+        name: ElementType(name, np.dtype(raw))
+        for name, raw in {
+            "float4_e2m1fn_x2": "|u1", "complex32": "<u4", "bcomplex32": "<u4", "bits8": "|u1", "bits1x8": "|u1",
+            "bits2x4": "|u1", "bits4x2": "|u1", "bits16": "<u2",
+        }.items()
+    },
+}  # fmt: skip
+"""Types of torch that have no storage class of their own, by the name of their ``torch.dtype``."""
 TORCH_TYPES = frozenset(
     {"float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64"}
-    | {"complex128", "double", "float", "half", "long", "int", "short", "cfloat", "cdouble"}
+    | {"complex128", "double", "float", "half", "long", "int", "short", "cfloat", "cdouble", *UNTYPED}
 )
 """Names of ``torch.dtype`` values, which a file may mention."""
 

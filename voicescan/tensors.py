@@ -121,18 +121,20 @@ def _tensor(name: str, value: object, storages: _Storages, entry: str) -> Stored
     place = Place(entry, value.offset)
     if not 0 < len(name) <= _MAX_TENSOR_NAME or not name.isascii() or not name.isprintable():
         raise refuse("structure", place, f"weight name {name[:80]}")
-    elements = storages.get(value.storage)
-    end = value.storage.start + value.storage.numel
+    elements, end = storages.get(value.storage), value.storage.start + value.storage.numel
+    if value.element != value.storage.element:  # bytes that the tensor gives a type
+        end //= value.element.size
+        elements = elements[: end * value.element.size].view(value.element.raw)
     count = math.prod(value.shape)
     last = value.start + sum((size - 1) * step for size, step in zip(value.shape, value.strides, strict=True))
     if count == 0 and value.start <= end and math.prod(filter(None, value.shape)) < 1 << 31:
-        return StoredTensor(name, value.storage.element, np.empty(value.shape, value.storage.element.raw))
+        return StoredTensor(name, value.element, np.empty(value.shape, value.element.raw))
     if count > max(_MAX_SHARING * len(elements), _SMALL >> 4) or last >= end:
-        raise refuse("tensor-shape", place, f"{name}: {value.shape} on {value.storage.numel} numbers")
+        raise refuse("tensor-shape", place, f"{name}: {value.shape} on {end - value.storage.start} numbers")
     bits = np.lib.stride_tricks.as_strided(
         elements[value.start :],
         shape=value.shape,
-        strides=tuple(step * value.storage.element.size for step in value.strides),
+        strides=tuple(step * value.element.size for step in value.strides),
         writeable=False,
     )
-    return StoredTensor(name, value.storage.element, bits)
+    return StoredTensor(name, value.element, bits)

@@ -90,9 +90,10 @@ class Storage:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class TensorRef:
-    """A strided view on a storage; offsets, shape and strides in elements."""
+    """A strided view on a storage; offsets, shape and strides in elements: the storage's, or others on bytes."""
 
     storage: Storage
+    element: ElementType
     start: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]

@@ -103,6 +103,26 @@ def test_a_hostile_twin_brings_nothing_into_the_served_area(objects: ObjectStore
     assert not Path("/tmp/marker-of-hostile-file").exists()
 
 
+@pytest.mark.parametrize("dtype", ["uint16", "float8_e4m3fn", "complex64"])
+def test_a_stage_of_numbers_that_no_voice_has_is_refused_and_told(
+    objects: ObjectStore, sandbox: Sandbox, dtype: str
+) -> None:
+    """Its worker ended with a traceback once it had called the file clean: all that was told is that it ended."""
+    import torch  # late: torch is needed to write it only
+
+    saved = torch.load(CHECKPOINTS / "tiny-e15.ckpt", weights_only=True)
+    saved["weight"]["model.more"] = torch.zeros(8, dtype=getattr(torch, dtype))
+    buffer = io.BytesIO()
+    torch.save(saved, buffer)
+    completed = StaticScanner(objects, sandbox).scan(pushed(objects, ("s1", "voice.ckpt", buffer.getvalue())))
+    assert completed.verdict == "unreadable"
+    told = next(finding for finding in completed.findings if finding.rule == "kind")
+    assert "model.more" in told.message_en
+    assert "float16, bfloat16 or float32" in told.message_en
+    assert {finding.rule for finding in completed.findings} == {"kind", "not-auditionable"}
+    assert list(objects.digests(Area.SERVED)) == []
+
+
 @pytest.mark.parametrize("container", ["FLAC", "OGG", "MP3"])
 def test_prompts_come_in_many_containers(objects: ObjectStore, sandbox: Sandbox, container: str) -> None:
     buffer = io.BytesIO()

@@ -42,6 +42,17 @@ def _checkpoint(upload: Upload) -> None:
             inspection.findings,
         )
         return
+    strange = [f"{t.name} ({t.element.name})" for t in rebuilt.stored.values() if t.element.name not in _NUMPY_NAMES]
+    if strange:
+        named = ", ".join(strange[:3])
+        upload.refuse(
+            "kind",
+            f"Weights of this model are of types that no voice is made of: {named}. Save them as float16, bfloat16 or "
+            "float32.",
+            f"该模型含有声音模型不使用的数值类型：{named}。请改存为 float16、bfloat16 或 float32。",
+            inspection.findings,
+        )
+        return
     config = {**rebuilt.config, "extra": rebuilt.extra} if rebuilt.extra else rebuilt.config
     more = {"stage": stage, "family": rebuilt.identity.family if stage == "s2" else "", "config": config}
     upload.verdict("clean", inspection.findings, stripped=list(rebuilt.stripped), **more)

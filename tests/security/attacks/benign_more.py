@@ -55,12 +55,19 @@ def training_states() -> Iterator[Case]:
         "parallel": {"weight": {f"module.{name}": tensor for name, tensor in voice.items()}, "config": config},
         "other-model": {"weight": {"layer.0.weight": torch.ones(4, 4)}, "config": {}, "info": ""},
         "whole-numbers": {"weight": {**voice, "steps": torch.tensor(3), "none": torch.zeros(0)}, "config": config},
+        "new-types": {"weight": {**voice, **_new_types()}, "config": config},
         "expanded": {"weight": {**voice, "x": torch.ones(4).expand(3, 4)}, "config": config},
     }
     for name, content in contents.items():
         yield Case("training-states", name, "G_2333.pth", saved(content))
         legacy = saved(content, _use_new_zipfile_serialization=False)
         yield Case("training-states", f"{name}-legacy", "G_2333.pth", legacy)
+
+
+def _new_types() -> Tensors:
+    """Tensors of types without a storage class of their own."""
+    kinds = (torch.uint16, torch.uint32, torch.uint64, torch.float8_e4m3fn, torch.float8_e5m2, torch.bits8)
+    return {f"of.{kind}": torch.zeros(16, dtype=torch.uint8).view(kind) for kind in kinds}
 
 
 def odd_settings() -> Iterator[Case]:

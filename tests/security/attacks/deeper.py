@@ -93,6 +93,11 @@ def plain_builtins(payload: Payload) -> Iterator[Case]:
         "dtype-called": call("torch", "float16"),
         "storage-from-file": call("torch", "FloatStorage.from_file", payload.marker, True, 1),
         "untyped-from-file": call("torch", "UntypedStorage.from_file", payload.marker, True, 1),
+        "untyped-made": call("torch.storage", "UntypedStorage", 1 << 40),
+        "untyped-from-file-of-its-module": call("torch.storage", "UntypedStorage.from_file", payload.marker, True, 1),
+        "new-type-called": call("torch", "uint16", payload.command),
+        "new-tensor-of-call": call("torch._utils", "_rebuild_tensor_v3", system, 0, [1], [1], False, b"N", b"N"),
+        "new-tensor-by-call": call("torch._utils", "_rebuild_tensor_v3", b"N", 0, [1], [1], False, b"N", system),
         "tensor-from-type": call(
             "torch._tensor",
             "_rebuild_from_type_v2",
