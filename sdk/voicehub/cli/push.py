@@ -18,12 +18,14 @@ from voicehub.pushing import Part, card_with, declaration_of, parse_part, prompt
 SPOKEN = ("en", "zh", "yue", "ja", "ko")
 """The languages in which a prompt can be read."""
 
+PATH = click.Path(path_type=Path)
+
 
 @click.command()
 @click.argument("voice")
 @click.argument("files", nargs=-1, required=True, metavar="FILE…")
-@click.option("--card", type=click.Path(path_type=Path), help="voice.yaml: languages, tags, description, declaration.")
-@click.option("--prompt", type=click.Path(path_type=Path), multiple=True, help="A wav/flac, or a feature file.")
+@click.option("--card", type=PATH, help="voice.yaml: languages, tags, description, declaration.")
+@click.option("--prompt", type=PATH, multiple=True, help="A wav/flac, best of 3 to 10 seconds, or a feature file.")
 @click.option("--prompt-text", default="", help="What is said in the prompt.")
 @click.option("--prompt-language", type=click.Choice(SPOKEN, case_sensitive=False), help="Its language.")
 @click.option("--language", multiple=True, help="A language the voice speaks (BCP 47); several are possible.")

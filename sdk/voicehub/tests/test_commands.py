@@ -111,6 +111,11 @@ def test_nan_lies_in_no_range(command: tuple[str, ...]) -> None:
     assert "nan is not in the range" in result.stderr
 
 
+def test_how_long_a_prompt_shall_be_is_told_where_it_is_given() -> None:
+    """GPT-SoVITS refuses others; here half a second to a minute is taken, for fine-tunes cut prompts of 2.5 seconds."""
+    assert "best of 3 to 10 seconds" in " ".join(_run("push", "--help").stdout.split())
+
+
 def test_scan_gives_the_reports_and_the_exit_code_of_voicescan(tmp_path: Path) -> None:
     clean, junk, bad = GOLDEN / "tiny-e15.ckpt", tmp_path / "junk.pth", tmp_path / "bad.pth"
     junk.write_bytes(b"no model")
