@@ -19,7 +19,7 @@ STAGES = ("s1", "s2")
 
 
 def write_original(version: Version, blob: BlobPath, folder: Path) -> list[Path]:
-    """Writes the pair that the original program loads, in the precision that was pushed.
+    """Writes the pair that the original program loads, in the precision that was pushed; bfloat16 as float32.
 
     A manifest may have made its place a link to an object: the link is replaced, and so it is with safetensors.
     """
@@ -69,11 +69,10 @@ def stage_tensors(version: Version, stage: str, blob: BlobPath) -> dict[str, NDA
 
 
 def _array(tensor: Tensor, blob: BlobPath) -> NDArray[Any]:
-    import numpy as np  # late: most commands start without it, a quarter sooner
+    from gptsovits.formats.kept import tensor_of  # late: most commands start without numpy, a quarter sooner
 
     try:
-        flat = np.frombuffer(blob(tensor.digest).read_bytes(), np.dtype(tensor.dtype).newbyteorder("<"))
-        return flat.reshape(tensor.shape)
+        return tensor_of(blob(tensor.digest).read_bytes(), tensor.dtype, tensor.shape)
     except (TypeError, ValueError) as error:
         hint = "Tell the hub's operator."
         raise Unreadable(f"The manifest misstates the tensor {tensor.name}: {error}.", hint=hint) from error

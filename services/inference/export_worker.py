@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from gptsovits.errors import VoiceError
+from gptsovits.formats.kept import tensor_of
 from services.common.away import is_away
 from services.common.objects import Area, ObjectStore, open_store
 from services.common.processes import die_with_parent
@@ -65,13 +65,8 @@ def _stage(objects: ObjectStore, tensors: Sequence[Mapping[str, Any]], prefix: s
 
 
 def _array(objects: ObjectStore, tensor: Mapping[str, Any]) -> NDArray[Any]:
-    """The tensor; bfloat16, which numpy does not have, is widened to float32."""
     with objects.open(Area.SERVED, tensor["digest"]) as stream:
-        content = stream.read()
-    if tensor["dtype"] == "bfloat16":
-        bits = np.frombuffer(content, "<u2").astype(np.uint32) << np.uint32(16)
-        return bits.view(np.float32).reshape(tensor["shape"])
-    return np.frombuffer(content, np.dtype(tensor["dtype"]).newbyteorder("<")).reshape(tensor["shape"])
+        return tensor_of(stream.read(), tensor["dtype"], tensor["shape"])
 
 
 def _limit() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 import gptsovits
+from gptsovits.formats.kept import tensor_of
 from services.common.errors import Unprocessable
 from services.common.objects import Area, ObjectStore
 from services.common.objects.port import chunks_of
@@ -78,7 +79,6 @@ def make_base(objects: ObjectStore, digest: str, folder: Path) -> Path:
 
 
 def _tensor(objects: ObjectStore, told: dict[str, Any]) -> np.ndarray[Any, Any]:
-    """The tensor, from row-major little-endian bytes."""
     with objects.open(Area.SERVED, told["digest"]) as stream:
         content = b"".join(chunks_of(stream))
-    return np.frombuffer(content, np.dtype(told["dtype"]).newbyteorder("<")).reshape(told["shape"])
+    return tensor_of(content, told["dtype"], told["shape"])

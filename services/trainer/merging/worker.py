@@ -14,11 +14,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import yaml
 from numpy.typing import NDArray
 
 from gptsovits.formats.checkpoint_writer import HEADS, ConfigStyle, write_checkpoint
+from gptsovits.formats.kept import tensor_of
 from gptsovits.merging import Merged, NotMergeable, Recipe, Voice, build, merge, plan_base
 from services.common.processes import die_with_parent
 
@@ -33,10 +33,9 @@ class Tensors(Mapping[str, NDArray[Any]]):
         self._listed, self._objects = {one["name"]: one for one in listed}, objects
 
     def __getitem__(self, name: str) -> NDArray[Any]:
-        """Read-only, from row-major little-endian bytes."""
         told = self._listed[name]
         content = (self._objects / told["digest"]).read_bytes()
-        return np.frombuffer(content, np.dtype(told["dtype"]).newbyteorder("<")).reshape(told["shape"])
+        return tensor_of(content, told["dtype"], told["shape"])
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._listed)

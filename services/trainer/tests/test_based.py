@@ -16,6 +16,7 @@ from services.common.objects import Area, ObjectStore, open_store
 from services.stubs.voicehub.catalog.v1.catalog_pb2 import Version
 from services.stubs.voicehub.common.v1.common_pb2 import Tensor
 from services.trainer.based import make_base, manifest
+from services.trainer.merging.worker import Tensors
 
 MOVED = "model.ar_predict_layer.weight"
 
@@ -44,6 +45,19 @@ def test_the_base_of_a_version_is_the_version(tmp_path: Path) -> None:
     for name, value in shipped.voice.s2.state_dict().items():
         assert torch.equal(loaded.voice.s2.state_dict()[name], value), name
     assert manifest(objects, version_of(objects, 0.25)) == digest
+
+
+def test_a_version_in_bfloat16_is_a_base_too(tmp_path: Path) -> None:
+    """And merged: numpy has no such type, and both ended with a traceback."""
+    objects, bits = open_store(f"file://{tmp_path / 'objects'}"), np.array([0x3F80, 0x4000], "<u2").tobytes()
+    kept = objects.put(Area.SERVED, [bits])
+    one = Tensor(name="s1/a", dtype="bfloat16", shape=[2], digest=kept.digest, size=kept.size)
+    version = Version(id="v", owner="ana", name="reader", family="nano", tensors=[one])
+    base = make_base(objects, manifest(objects, version), tmp_path / "job")
+    assert load_file(base / "s1.safetensors")["a"].tolist() == [1.0, 2.0]
+    (tmp_path / kept.digest).write_bytes(bits)
+    listed = [{"name": one.name, "dtype": one.dtype, "shape": [2], "digest": one.digest}]
+    assert Tensors(listed, tmp_path)["s1/a"].tolist() == [1.0, 2.0]
 
 
 def test_what_cannot_be_tuned_here_is_refused(tmp_path: Path) -> None:
