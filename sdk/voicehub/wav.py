@@ -15,16 +15,25 @@ FORMATS = {".wav": "wav", ".flac": "flac", ".mp3": "mp3", ".opus": "opus", ".ogg
 """The format that an ending names."""
 
 
+def require_ending(path: Path, *, raw: bool = False) -> None:
+    """Asked before a voice is pulled and speaks.
+
+    Raises:
+        UsageError: the ending names nothing that can be written.
+    """
+    endings = (".npy",) if raw else FORMATS
+    if path.suffix.lower() not in endings:
+        hint = f"Write -o {path.parent / (path.stem or 'speech')}{next(iter(endings))}."
+        raise UsageError(f"{path} does not end in {', '.join(endings)}.", hint=hint)
+
+
 def write(path: Path, wave: Wave, sample_rate: int, voice: str, *, raw: bool = False) -> None:
     """Writes `path`: a labelled file of the kind that its ending names, or with `raw` the wave `(L,)` as `.npy`.
 
     Raises:
         UsageError: the ending is another one.
     """
-    endings = (".npy",) if raw else FORMATS
-    if path.suffix.lower() not in endings:
-        hint = f"Write -o {path.with_suffix(next(iter(endings)))}."
-        raise UsageError(f"{path.name} does not end in {', '.join(endings)}.", hint=hint)
+    require_ending(path, raw=raw)
     from gptsovits.whole import write_whole
 
     content = io.BytesIO()  # libsndfile does not tell when a file that it writes to has no room

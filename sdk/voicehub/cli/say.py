@@ -17,13 +17,13 @@ from voicehub.names import VoiceName, parse_name
 if TYPE_CHECKING:  # other commands start without numpy, a quarter sooner
     from voicehub.saying import Said, Speaker
 
-PATH = click.Path(path_type=Path)
+PATH, FILE = click.Path(path_type=Path), click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
 @click.argument("voice")
 @click.argument("text", required=False, default="")
-@click.option("--out", "-o", type=PATH, help="Write this file (.wav, .flac, .mp3, .opus, .pcm) instead of playing.")
+@click.option("--out", "-o", type=FILE, help="Write this file (.wav, .flac, .mp3, .opus, .pcm) instead of playing.")
 @click.option("--on-hub", is_flag=True, help="Let the hub speak; nothing is pulled. Needs -o.")
 @click.option("--format", "form", type=click.Choice(["wav", "flac", "mp3", "opus", "pcm"]), help="Not by the ending.")
 @click.option("--ssml", is_flag=True, help="With --on-hub: TEXT is a <speak> document.")
@@ -47,7 +47,7 @@ def say(context: Context, voice: str, text: str, **options: Any) -> None:
     is spoken, and its version told.
     """
     name = parse_name(voice)
-    if bool(text) == bool(options["features"]):
+    if bool(text.strip()) == bool(options["features"]):
         raise UsageError("What shall be said?", hint="Give a text, or --features.")
     _check_seed(options["seed"], on_hub=options["on_hub"])
     if options["on_hub"]:
@@ -55,8 +55,7 @@ def say(context: Context, voice: str, text: str, **options: Any) -> None:
         return
     if options["ssml"] or options["notice"] or options["form"]:
         raise UsageError("--format, --ssml and --notice are for --on-hub.", hint="Add --on-hub, or leave them out.")
-    if options["raw"] and not options["features"]:
-        raise UsageError("--raw is for --features.", hint="Leave it out, or give --features.")
+    _check_files(options)
     speaker = _open(context, name, options)
     said = _exactly(speaker, options) if options["features"] else _text(speaker, text, options)
     _deliver(context, name, said, options["out"], options["raw"])
@@ -67,6 +66,19 @@ def _check_seed(seed: int | None, *, on_hub: bool) -> None:
     least, otherwise = (-1, "-1") if on_hub else (0, "no --seed")
     if seed is not None and seed < least:
         raise UsageError(f"{seed} is no seed.", hint=f"Give 0 or more; with {otherwise} it is another one each time.")
+
+
+def _check_files(options: dict[str, Any]) -> None:
+    """What a pull and a synthesis would be in vain for."""
+    if not options["features"]:
+        for name in ("raw", "greedy", "noise"):
+            if options[name]:
+                raise UsageError(f"--{name} is for --features.", hint="Leave it out, or give --features.")
+    for path in (options["features"], options["noise"]):
+        if path is not None and not path.is_file():
+            raise NotFound(f"There is no file {path}.", hint="Check the path.")
+    if options["out"] is not None:
+        wav.require_ending(options["out"], raw=options["raw"])
 
 
 def _on_hub(context: Context, name: VoiceName, text: str, options: dict[str, Any]) -> None:

@@ -95,6 +95,34 @@ def test_a_number_that_cannot_be_spoken_with_is_refused_before_anything_is_asked
     assert any(told in result.stderr for told in ("is not in the range", "Give 0 or more", "valid integer"))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("  ",), 2, "What shall be said?"),
+        (("hi", "-o", "speech"), 2, "Write -o speech.wav."),
+        (("hi", "-o", "speech.doc"), 2, "Write -o speech.wav."),
+        (("hi", "-o", "folder"), 2, "is a directory"),
+        (("hi", "-o", "."), 2, "is a directory"),
+        (("hi", "-o", "new/"), 2, "Write -o new.wav."),
+        (("--features", "x.safetensors", "--raw", "-o", "speech.wav"), 2, "Write -o speech.npy."),
+        (("--features", "absent"), 1, "There is no file absent."),
+        (("--features", "folder"), 1, "There is no file folder."),
+        (("--features", "x.safetensors", "--noise", "absent"), 1, "There is no file absent."),
+        (("hi", "--noise", "x.safetensors"), 2, "--noise is for --features."),
+        (("hi", "--greedy"), 2, "--greedy is for --features."),
+    ],
+)
+def test_what_nothing_can_be_said_with_is_told_before_anything_is_pulled(
+    arguments: tuple[str, ...], code: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The voice was pulled and had spoken before it was told that nothing can be written to that name."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "x.safetensors").touch()
+    result = _run("say", "a/b", *arguments, "--hub", "http://127.0.0.1:9")
+    assert (result.exit_code, told in " ".join(result.output.split())) == (code, True), result.output
+
+
 def test_the_seed_of_a_hub_may_be_another_one_each_time(hub: Hub, tmp_path: Path) -> None:
     hub.json["/v1/synthesis"] = {}
     _run("say", "ann/tale", "hi", "--on-hub", "--seed", "-1", "-o", str(tmp_path / "x.wav"), "--hub", hub.url)
