@@ -61,11 +61,11 @@ def forget(url: str) -> None:
 
 def normalise(url: str) -> str:
     """The address with a scheme and without a slash at its end."""
-    url = url.strip().rstrip("/")
-    if "://" not in url:
+    given, url = url, url.strip().rstrip("/")
+    if "://" not in url and not url.endswith(":"):
         url = f"http://{url}"
-    if not url.startswith(("http://", "https://")) or len(url.split("://", 1)[1]) == 0:
-        raise UsageError(f"“{url}” is no address of a hub.", hint="Write it like http://127.0.0.1:8484.")
+    if not url.startswith(("http://", "https://")) or url.endswith("://"):
+        raise UsageError(f"“{given}” is no address of a hub.", hint="Write it like http://127.0.0.1:8484.")
     return url
 
 

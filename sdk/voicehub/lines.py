@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicehub.errors import Refused, UsageError
+from voicehub.errors import Refused, Unreadable, UsageError
 
 WANTED = 20
 PAUSE_SECONDS = 0.6
@@ -46,16 +46,26 @@ class Line:
     audio: Path | None = None
 
 
+def read_text(path: Path) -> str:
+    """A text as editors write it, those on Windows with a mark at its beginning; Unreadable if it is not UTF-8."""
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"{path} is no text in UTF-8.", hint="Save it in this encoding, or check the path.") from error
+
+
 def read_lines(path: Path) -> list[Line]:
     """Lines of a JSONL file (`{"text": …, "audio": …}`, files beside it) or of a text, one a line; UsageError."""
     found = []
-    for number, row in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
+    for number, row in enumerate(read_text(path).splitlines(), start=1):
         if not row.strip():
             continue
         try:
             told = json.loads(row) if path.suffix.lower() == ".jsonl" else {"text": row}
-            audio = path.parent / str(told["audio"]) if told.get("audio") else None
-            found.append(Line(str(told["text"]).strip(), audio))
+            audio = path.parent / told["audio"] if told.get("audio") else None
+            if not told["text"].strip():
+                raise ValueError("nothing to read")
+            found.append(Line(told["text"].strip(), audio))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(
                 f"Line {number} of {path.name} is no line.", hint='Write {"text": "…", "audio": "file.wav"}.'

@@ -31,6 +31,8 @@ def parse_part(text: str) -> Part:
     """A file named on the command line: `PATH` (role by its ending) or `ROLE=PATH`."""
     role, separator, rest = text.partition("=")
     if separator and role in ROLES:
+        if not rest:
+            raise UsageError(f"{text} names no file.", hint=f"Write {role}=PATH.")
         return Part(role, Path(rest))
     path = Path(text)
     if path.name in ("lexicon.yaml", "lexicon.yml"):

@@ -50,8 +50,10 @@ def finetune(
         return 0
     if lines is None and recorded is None:
         raise UsageError("What shall it learn from?", hint="Give LINES, or --recording with the lines of --show.")
-    said = _lines(context, lines)
-    source = parse_name(voice)
+    source, said = parse_name(voice), _lines(context, lines)
+    for path in (recorded, *(line.audio for line in said)):
+        if path is not None and not path.is_file():
+            raise NotFound(f"There is no file {path}.", hint="Check the path.")
     with context.client() as client:
         version = client.version(source)
         declaration = _declared(version, said, recorded, options)
@@ -71,7 +73,7 @@ def _lines(context: Context, lines: Path | None) -> list[Line]:
         raise NotFound(f"There is no file {lines}.", hint="Check the path.")
     said = read_lines(lines) if lines is not None else [Line(text) for text in SHOWN]
     if len(said) < WANTED:
-        context.out.note(f"{len(said)} lines; {WANTED} are recommended.")
+        context.out.note(f"{len(said)} of {WANTED} lines that are recommended.")
     return said
 
 
@@ -108,8 +110,6 @@ def _upload(
     options: dict[str, Any],
 ) -> Upload:
     if recorded is not None:
-        if not recorded.is_file():
-            raise NotFound(f"There is no file {recorded}.", hint="Check the path.")
         with context.out.transfer(recorded.name) as on_bytes:
             return client.upload(recorded, on_bytes)
     with tempfile.TemporaryDirectory() as folder:

@@ -12,8 +12,9 @@ from blake3 import blake3
 from voicehub.cli.context import Context, command
 from voicehub.cli.push import conclude, follow
 from voicehub.client import Client
-from voicehub.errors import NotFound, TrainingFailed
+from voicehub.errors import NotFound, TrainingFailed, UsageError
 from voicehub.home import home
+from voicehub.lines import read_text
 from voicehub.models import Declaration, Job
 from voicehub.names import VoiceName, parse_name
 from voicehub.pushing import declaration_of, read_yaml
@@ -93,4 +94,7 @@ def _here(
 
 
 def _transcript(given: str) -> str:
-    return Path(given[1:]).read_text(encoding="utf-8").strip() if given.startswith("@") else given
+    said = read_text(Path(given[1:])) if given.startswith("@") else given
+    if not said.strip():
+        raise UsageError("What is said in the recording?", hint="Give its words, exactly: -t WORDS, or -t @FILE.")
+    return said.strip()

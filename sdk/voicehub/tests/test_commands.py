@@ -123,6 +123,36 @@ def test_what_nothing_can_be_said_with_is_told_before_anything_is_pulled(
     assert (result.exit_code, told in " ".join(result.output.split())) == (code, True), result.output
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("train", "a/b", "x.wav", "-t", " ", "-l", "en", *DECLARED), 2, "What is said in the recording?"),
+        (("train", "a/b", "x.wav", "-t", "@empty.txt", "-l", "en", *DECLARED), 2, "What is said in the recording?"),
+        (("train", "a/b", "x.wav", "-t", "@gbk.txt", "-l", "zh", *DECLARED), 5, "gbk.txt is no text in UTF-8."),
+        (("train", "a/b", "x.wav", "-t", "@absent.txt", "-l", "en", *DECLARED), 5, "absent.txt"),
+        (("finetune", "a/b", "gbk.txt"), 5, "gbk.txt is no text in UTF-8."),
+        (("finetune", "a/b", "--recording", "absent.wav", *DECLARED), 1, "There is no file absent.wav."),
+        (("finetune", "a/b", "lines.jsonl", *DECLARED), 1, "There is no file absent.wav."),
+        (("push", "a/b", "s1=", *DECLARED), 2, "s1= names no file."),
+        (("credits", "--hub", "http://"), 2, "“http://” is no address of a hub."),
+        (("credits", "--hub", "http:"), 2, "“http:” is no address of a hub."),
+        (("credits", "--hub", " "), 2, "is no address of a hub."),
+    ],
+)
+def test_what_cannot_be_sent_is_told_before_a_hub_is_asked(
+    arguments: tuple[str, ...], code: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty transcript was told when the recording had been sent, and a text in another encoding without a name."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("VOICEHUB_URL", "http://127.0.0.1:9")
+    (tmp_path / "x.wav").write_bytes(b"x")
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "gbk.txt").write_bytes("你好".encode("gb18030"))
+    (tmp_path / "lines.jsonl").write_text('{"text": "One.", "audio": "absent.wav"}\n')
+    result = _run(*arguments)
+    assert (result.exit_code, told in " ".join(result.output.split())) == (code, True), result.output
+
+
 def test_the_seed_of_a_hub_may_be_another_one_each_time(hub: Hub, tmp_path: Path) -> None:
     hub.json["/v1/synthesis"] = {}
     _run("say", "ann/tale", "hi", "--on-hub", "--seed", "-1", "-o", str(tmp_path / "x.wav"), "--hub", hub.url)
@@ -270,9 +300,11 @@ def test_a_fine_tune_forks_nothing_before_there_is_something_to_learn_from(hub: 
     hub.json["/v1/repos/ann/tale/versions/main"] = {"id": "a" * 32, "state": "published", "declaration": declaration}
     hub.json["/v1/me"] = {"name": "bob"}
     said = ("--source", "me", "--consent", "self", "--hub", hub.url)
-    result = _run("finetune", "ann/tale", "--recording", str(tmp_path / "absent.wav"), *said)
-    assert result.exit_code == 1
-    assert "There is no file" in result.stderr
+    (tmp_path / "one.wav").write_bytes(b"no sound")
+    (tmp_path / "lines.jsonl").write_text('{"text": "One.", "audio": "one.wav"}')
+    result = _run("finetune", "ann/tale", str(tmp_path / "lines.jsonl"), *said)
+    assert result.exit_code == 4
+    assert "one.wav is no 16-bit WAV" in result.stderr
     assert {command for command, *_ in hub.requests} == {"GET"}
 
 

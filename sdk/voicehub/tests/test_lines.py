@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from voicehub.errors import Refused, UsageError
+from voicehub.errors import Refused, Unreadable, UsageError
 from voicehub.lines import PAUSE_SECONDS, SHOWN, WANTED, Line, read_lines, recording, transcript
 
 RATE = 16_000
@@ -40,11 +40,29 @@ def test_lines_as_editors_on_windows_write_them(tmp_path: Path) -> None:
         assert read_lines(path) == [Line("你好。")]
 
 
-@pytest.mark.parametrize("content", ["", "[1]\n", '{"no": 1}\n', '{"text": "a"}\n{"text": "b", "audio": "b.wav"}\n'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[1]\n",
+        '{"text": 3}\n',
+        '{"text": null}\n',
+        '{"text": " "}\n',
+        '{"no": 1}\n',
+        '{"text": "a"}\n{"text": "b", "audio": "b.wav"}\n',
+    ],
+)
 def test_what_is_no_list_of_lines_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "lines.jsonl"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(UsageError):
+        read_lines(path)
+
+
+def test_a_text_in_another_encoding_is_told_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "lines.txt"
+    path.write_bytes("你好。\n".encode("gb18030"))
+    with pytest.raises(Unreadable, match=r"lines\.txt is no text in UTF-8"):
         read_lines(path)
 
 
