@@ -5,11 +5,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import resemblyzer
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # its voice detector asks for a part of setuptools that is on its way out
+    import resemblyzer
 
 Floats = npt.NDArray[np.float32]
 SAMPLE_RATE = 16000

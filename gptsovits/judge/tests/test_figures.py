@@ -1,5 +1,8 @@
 """Word distance and intervals."""
 
+import subprocess
+import sys
+
 import pytest
 
 from gptsovits.judge.intelligibility import WordErrors, distance, pooled, words
@@ -24,3 +27,9 @@ def test_interval_holds_the_mean_and_a_gain_is_sure_only_when_it_is() -> None:
     assert found.low <= found.mean <= found.high
     assert paired_gain([0.8, 0.9, 0.85], [0.5, 0.6, 0.7]).low > 0
     assert paired_gain([0.5, 0.9], [0.9, 0.5]).low < 0
+
+
+def test_a_judge_says_nothing_on_the_terminal() -> None:
+    """Whoever trained a voice read a warning first, of a package that a package of the judge imports."""
+    done = subprocess.run([sys.executable, "-c", "import gptsovits.judge.similarity"], capture_output=True, check=True)
+    assert (done.stdout, done.stderr) == (b"", b"")
