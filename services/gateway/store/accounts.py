@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -11,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from services.common.clock import now
 from services.common.database import Database
-from services.common.errors import Conflict, NotFound
+from services.common.errors import Conflict, NotFound, VoiceHubError
 from services.common.ids import new_id
 from services.gateway.domain.credentials import Scope, new_token, token_digest
 from services.gateway.store import audit, erasing
@@ -83,6 +84,25 @@ class Accounts:
                 session.execute(delete(accounts).where(accounts.c.name == name))
                 session.execute(insert(accounts).values(values))
                 audit.record(session, creator, "organisation.create", f"organisations/{name}")
+
+    @contextmanager
+    def leaving(self, name: str, account: str) -> Iterator[None]:
+        """An organisation is deleted in this block; what is refused there changes nothing.
+
+        Its name is already for who deletes it: if that is cut off before it is given up, nobody else gets it.
+        """
+        organisation = accounts.c.name == name, accounts.c.password_hash.startswith(ORGANISATION)
+        with self._database.write() as session:
+            former = session.execute(select(accounts.c.password_hash).where(*organisation)).scalar_one_or_none()
+            session.execute(update(accounts).where(*organisation).values(password_hash=DELETED + account))
+        try:
+            yield
+        except VoiceHubError as error:
+            if former is not None and error.http_status < 500:  # else nobody knows whether it is there
+                with self._database.write() as session:
+                    mine = accounts.c.name == name, accounts.c.password_hash == DELETED + account
+                    session.execute(update(accounts).where(*mine).values(password_hash=former))
+            raise
 
     def give_up(self, name: str, account: str) -> None:
         """An organisation is no more, and nobody but who deleted it can have its name."""

@@ -54,3 +54,32 @@ def test_the_name_of_a_deleted_organisation_is_for_who_deleted_it_alone(gateway:
     gateway.json("DELETE", "/v1/me", {"name": "bert", "password": PASSWORD}, bert)
     with pytest.raises(Conflict):
         accounts.reserve("choir", "bert")
+
+
+def test_a_deletion_that_is_cut_off_leaves_the_name_to_nobody_else(gateway: Gateway) -> None:
+    """The catalog had deleted it, and the gateway, cut off before it had noted that, gave the name to who made it."""
+    anna, bert = gateway.login("anna"), gateway.login("bert")
+    assert gateway.json("POST", "/v1/organisations", {"name": "choir"}, anna).status_code == 201
+    gateway.json("PUT", "/v1/organisations/choir/members/bert", {"role": "admin"}, anna)
+    gateway.world.silent.set()
+    assert gateway.json("DELETE", "/v1/organisations/choir", token=bert).status_code == 503
+    gateway.world.silent.clear()
+    taken = gateway.json("POST", "/v1/organisations", {"name": "choir"}, anna)
+    assert (taken.status_code, taken.get_json()["reason"]) == (409, "NAME_TAKEN")
+    with pytest.raises(NotFound):
+        gateway.hub.accounts.get("choir")
+    assert gateway.json("POST", "/v1/organisations", {"name": "choir"}, bert).status_code == 201
+    assert gateway.json("DELETE", "/v1/organisations/choir", token=bert).status_code == 204
+    assert gateway.json("DELETE", "/v1/organisations/choir", token=bert).status_code == 404
+
+
+def test_a_deletion_that_is_refused_changes_nothing(gateway: Gateway) -> None:
+    tokens = {name: gateway.login(name) for name in ("anna", "bert", "cyd")}
+    assert gateway.json("POST", "/v1/organisations", {"name": "owner"}, tokens["anna"]).status_code == 201
+    gateway.json("PUT", "/v1/organisations/owner/members/bert", {"role": "write"}, tokens["anna"])
+    answers = {name: gateway.json("DELETE", "/v1/organisations/owner", token=tokens[name]) for name in tokens}
+    assert {name: answer.status_code for name, answer in answers.items()} == {"anna": 409, "bert": 403, "cyd": 404}
+    assert gateway.hub.accounts.get("owner").organisation
+    gateway.hub.accounts.reserve("owner", "anna")  # it is still hers
+    with pytest.raises(Conflict):
+        gateway.hub.accounts.reserve("owner", "bert")

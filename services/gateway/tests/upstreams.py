@@ -16,10 +16,12 @@ import grpc
 
 from services.common import rpc
 from services.common.clock import now, to_timestamp
-from services.common.errors import Forbidden, NotFound, TooMany, Unprocessable
+from services.common.errors import Conflict, Forbidden, NotFound, TooMany, Unavailable, Unprocessable
 from services.common.identity import Verifier
 from services.common.objects import Area, ObjectStore
 from services.gateway.tests.batches import FixedBatches
+from services.stubs.voicehub.catalog.v1 import access_pb2 as access
+from services.stubs.voicehub.catalog.v1 import access_pb2_grpc as access_grpc
 from services.stubs.voicehub.catalog.v1 import catalog_pb2 as catalog
 from services.stubs.voicehub.catalog.v1 import catalog_pb2_grpc as catalog_grpc
 from services.stubs.voicehub.common.v1 import common_pb2 as common
@@ -72,6 +74,10 @@ class World:
         default_factory=lambda: [batch.BatchVoice(name="anna/narrator", total=3, done=2, failed=1)]
     )
     waiting: threading.Event = field(default_factory=threading.Event)
+    organisations: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Roles by organisation and account."""
+    silent: threading.Event = field(default_factory=threading.Event)
+    """Deletes organisations and does not answer."""
 
     def add_voice(self, owner: str, name: str, *, private: bool = False) -> catalog.Version:
         """A published voice with a sample, a big object and a finding."""
@@ -455,6 +461,63 @@ class Inference(inference_grpc.InferenceServiceServicer):
         return inference.ListBasesResponse(bases=[base])
 
 
+class Organisations(access_grpc.OrganisationServiceServicer):
+    """Organisations without repositories; one whose name begins with `owner` has some."""
+
+    def __init__(self, world: World) -> None:
+        self._members, self._silent = world.organisations, world.silent
+
+    def CreateOrganisation(
+        self, request: access.CreateOrganisationRequest, context: grpc.ServicerContext
+    ) -> access.CreateOrganisationResponse:
+        if request.name in self._members:
+            raise Conflict("It is there.", reason="NAME_TAKEN")
+        self._members[request.name] = {rpc.caller().account: "admin"}
+        return access.CreateOrganisationResponse(organisation=access.Organisation(name=request.name, role="admin"))
+
+    def ListOrganisations(
+        self, request: access.ListOrganisationsRequest, context: grpc.ServicerContext
+    ) -> access.ListOrganisationsResponse:
+        roles = {name: members.get(rpc.caller().account, "") for name, members in self._members.items()}
+        mine = [access.Organisation(name=name, role=role) for name, role in roles.items() if role]
+        return access.ListOrganisationsResponse(organisations=mine)
+
+    def ListMembers(
+        self, request: access.ListMembersRequest, context: grpc.ServicerContext
+    ) -> access.ListMembersResponse:
+        self._role(request.organisation)
+        members = self._members[request.organisation].items()
+        return access.ListMembersResponse(members=[access.Grant(account=name, role=role) for name, role in members])
+
+    def SetMember(self, request: access.SetMemberRequest, context: grpc.ServicerContext) -> access.SetMemberResponse:
+        self._members[request.organisation][request.grant.account] = request.grant.role
+        return access.SetMemberResponse(grant=request.grant)
+
+    def RemoveMember(
+        self, request: access.RemoveMemberRequest, context: grpc.ServicerContext
+    ) -> access.RemoveMemberResponse:
+        del self._members[request.organisation][request.account]
+        return access.RemoveMemberResponse()
+
+    def DeleteOrganisation(
+        self, request: access.DeleteOrganisationRequest, context: grpc.ServicerContext
+    ) -> access.DeleteOrganisationResponse:
+        if self._role(request.name) != "admin":
+            raise Forbidden("You do not lead it.", reason="ROLE_MISSING")
+        if request.name.startswith("owner"):
+            raise Conflict("It still owns repositories.", reason="ORGANISATION_OWNS")
+        del self._members[request.name]
+        if self._silent.is_set():
+            raise Unavailable("The connection was lost.")
+        return access.DeleteOrganisationResponse()
+
+    def _role(self, organisation: str) -> str:
+        found = self._members.get(organisation, {}).get(rpc.caller().account, "")
+        if not found:
+            raise NotFound("You belong to no such organisation.", reason="ORGANISATION_NOT_FOUND")
+        return found
+
+
 def _together(
     first: inference.SynthesizeStreamResponse, *more: inference.SynthesizeStreamResponse
 ) -> inference.SynthesizeStreamResponse:
@@ -467,6 +530,7 @@ def serve(world: World, verifier: Verifier, address: str) -> grpc.Server:
 
     def register(server: grpc.Server) -> None:
         catalog_grpc.add_CatalogServiceServicer_to_server(Catalog(world), server)
+        access_grpc.add_OrganisationServiceServicer_to_server(Organisations(world), server)
         trainer_grpc.add_TrainerServiceServicer_to_server(Trainer(world), server)
         scanner_grpc.add_ScannerServiceServicer_to_server(Scanner(), server)
         inference_grpc.add_InferenceServiceServicer_to_server(Inference(world), server)
