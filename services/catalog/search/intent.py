@@ -9,7 +9,9 @@ is not. `tools/intent/` makes it: the first layers of multilingual-e5-small (Wan
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
@@ -26,6 +28,7 @@ INTENT = Path(__file__).with_name("intent.onnx")
 TOLD = "intent"  # where the file keeps its pieces and values, as JSON
 LONGEST, BEGINNING = 160, 60  # pieces of a request that are read, so many of them from its beginning
 LEAST = 0.05  # probability of what is told
+READERS = os.cpu_count() or 1  # requests that are read at a time
 _OPENING = Lock()
 
 
@@ -84,3 +87,9 @@ def intent(text: str) -> Intent:
     with _OPENING:
         model = _model()
     return model.read(text)
+
+
+@cache
+def readers() -> ThreadPoolExecutor:
+    """Threads that read requests while the index counts their words: both leave Python to others meanwhile."""
+    return ThreadPoolExecutor(READERS, "intent")

@@ -14,7 +14,7 @@ from itertools import groupby
 
 from services.catalog.search.clauses import NEARLY_CREDIT, Alternative, Clause, facet_clause, loose, topic_clause
 from services.catalog.search.guesses import glossed, intended, slipped, spoken, suggested
-from services.catalog.search.intent import intent
+from services.catalog.search.intent import Intent, intent, readers
 from services.catalog.search.lexicon import Facet, Lexicon, Units
 from services.catalog.search.meaning import SUBJECTS, Meanings, meanings
 from services.catalog.search.query import ALTERNATIVES, Bound, Query, joined
@@ -113,6 +113,7 @@ def plan(
     named = sum(clause.weight for clause in wanted)
     about = _topics(query, lexicon)
     plain = [piece for piece in query.text if piece not in lexicon.suggests and not _within(piece, query.topics)]
+    read = readers().submit(intent, query.said) if _is_request(query, plain, words) else None
     near = ALIKE_MOST if len(query.text) <= SLIPS_WITHIN else ALIKE_MOST_IN_LONG
     options = [(piece, _options(piece, lexicon, words, near)) for piece in (*plain, *query.phrases)]
     asked = {a.phrase for _, found in options for a in found if a.phrase}
@@ -133,9 +134,9 @@ def plan(
         texts += slipped(unsaid, lexicon, words)
     sure: list[Clause] = []
     likely: list[Clause] = []
-    if _is_request(query, plain, words):
+    if read:
         texts = _lighter(texts, WORD_SHARE)
-        sure, likely = _as_a_whole(query, lexicon, named)
+        sure, likely = _as_a_whole(read.result(), query, lexicon, named)
         if name or (wanted and not texts and not about):  # a guess is one more way to be exact, never the only one
             sure, likely = [], [*sure, *likely]
         texts += _itself(name, likely, counts, total, alone=not query.facets)
@@ -211,7 +212,7 @@ def _name(query: Query, plain: Sequence[Units]) -> Sequence[Units]:
     return query.text if not query.facets else plain
 
 
-def _as_a_whole(query: Query, lexicon: Lexicon, named: float) -> tuple[list[Clause], list[Clause]]:
+def _as_a_whole(asked: Intent, query: Query, lexicon: Lexicon, named: float) -> tuple[list[Clause], list[Clause]]:
     """What a request asks for as a whole: clauses of which a hit may be exact, and others that only add to its score.
 
     Beside what is named (and weighs so much) all of it has a limit: some of it is read from circumstances.
@@ -219,7 +220,7 @@ def _as_a_whole(query: Query, lexicon: Lexicon, named: float) -> tuple[list[Clau
     topics = {facet for phrase in query.topics for facet in lexicon.topics[phrase]}
     refused = query.without | query.denied
     near = {facet for one in refused for facet, share in lexicon.near.get(one, {}).items() if share >= NEAR_REFUSED}
-    told = intended(intent(query.said), lexicon, query.facets | topics, refused | near)
+    told = intended(asked, lexicon, query.facets | topics, refused | near)
     whole = sum(clause.weight for _, clause in told)
     share = min(1.0, WHOLE_MOST * named / whole) if named and whole else 1.0
     sure = _lighter([clause for probability, clause in told if probability >= SURE], share)
