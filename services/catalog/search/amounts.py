@@ -13,7 +13,7 @@ _SIGNS = {
     "<=": "<=|≤|no more than|not more than|at most|maximum(?: of)?|不超过|不要超过|不高于|不要高于|不多于|最多",
     ">=": "at least|no less than|not less than|no fewer than|no lower than|not (?:below|under|lower than)|"
     "minimum(?: of)?|>=|≥|至少|不低于|不要低于|不能低于|不少于|不要少于|不能少于|起码|最少|唔少过|唔低过|唔低于|唔少于",
-    ">": "above|over|more than|greater than|higher than|better than|>|超过|高于|大于|多于|过|多过|高过",
+    ">": "above|over|more than|greater than|higher than|better than|>|超过|高于|大于|多于|过|多过|高过|大过",
     "<": "below|under|less than|fewer than|lower than|<|不到|低于|少于|小于|少过|低过",
 }  # in this order: "no more than" holds "more than"
 _ENDS = r"或?以上|往上|起步|or (?:more|above|higher|better|up)|and (?:above|up)|\+|plus\b"
@@ -39,7 +39,7 @@ def _patterns() -> list[tuple[str, re.Pattern[str]]]:
     found = []
     for name, words in _NAMES.items():
         begun = rf"(?<![a-z])(?:{words})(?![a-z])[数量分次]{{0,2}}\s{{0,2}}:?\s{{0,2}}"
-        named = rf"{begun}(?:要|得|在|有|of|is|must be|should be)?\s{{0,2}}"
+        named = rf"{begun}(?:最好)?(?:要|得|在|有|系|of|is|must be|should be|ideally|preferably)?\s{{0,2}}"
         after = rf"\s{{0,2}}(?:{words})(?![a-z]){_OTHERS}"
         compared = _SIGN + _COUNTED
         forms = (f"{named}{compared}(?:{_ENDS})?{_OTHERS}", named + ended + _OTHERS, compared + after, ended + after)

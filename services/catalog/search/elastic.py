@@ -79,19 +79,11 @@ class ElasticIndex:
 
     def frequencies(self, phrases: Sequence[Units]) -> tuple[Mapping[Units, int], int]:
         """Counted by one aggregation over the public entries."""
-        wanted = {str(n): {"match_phrase": {"body": " ".join(phrase)}} for n, phrase in enumerate(phrases)}
-        asked: Body = {"query": {"term": {"private": False}}, "size": 0}
-        if wanted:
-            asked["aggs"] = {"phrases": {"filters": {"filters": wanted}}}
-        found = self._search(asked)
-        buckets = found["aggregations"]["phrases"]["buckets"] if wanted else {}
-        counts = {phrase: int(buckets[str(n)]["doc_count"]) for n, phrase in enumerate(phrases)}
-        return counts, int(found["hits"]["total"]["value"])
+        return self._counted("body", phrases)
 
-    def called(self, phrase: Units) -> bool:
+    def called(self, phrases: Sequence[Units]) -> frozenset[Units]:
         """Read from the titles."""
-        named = [{"term": {"private": False}}, {"match_phrase": {"title": " ".join(phrase)}}]
-        return int(self._search({"query": {"bool": {"filter": named}}, "size": 0})["hits"]["total"]["value"]) > 0
+        return frozenset(phrase for phrase, count in self._counted("title", phrases)[0].items() if count)
 
     def search(self, plan: Plan, viewer: Viewer, limit: int, order: str = "relevance") -> Found:
         """Exact hits with their facets; where they are few, a second query for those that come near."""
@@ -144,6 +136,17 @@ class ElasticIndex:
             "_source": ["family", "standing"],
         }
         return self._search(asked | ({"aggs": aggregations} if aggregations else {}))
+
+    def _counted(self, field: str, phrases: Sequence[Units]) -> tuple[Mapping[Units, int], int]:
+        """How many public entries have each phrase in a field, and how many there are."""
+        wanted = {str(n): {"match_phrase": {field: " ".join(phrase)}} for n, phrase in enumerate(phrases)}
+        asked: Body = {"query": {"term": {"private": False}}, "size": 0}
+        if wanted:
+            asked["aggs"] = {"phrases": {"filters": {"filters": wanted}}}
+        found = self._search(asked)
+        buckets = found["aggregations"]["phrases"]["buckets"] if wanted else {}
+        counts = {phrase: int(buckets[str(n)]["doc_count"]) for n, phrase in enumerate(phrases)}
+        return counts, int(found["hits"]["total"]["value"])
 
     def _search(self, body: Body) -> Mapping[str, Any]:
         with self._connection.asking() as client:

@@ -37,9 +37,8 @@ def exact(plan: Plan, viewer: Viewer) -> Body:
     wanted = [_any([_one(a) for a in plan.clauses[number].exact]) for number in plan.exact]
     wanted += [_any([_one(a) for a in plan.texts])] if plan.texts else []
     found: Body = {"bool": {"filter": [condition(plan, viewer), *wanted]}}
-    if not plan.name:
-        return found
-    return _any([found, {"bool": {"filter": [condition(Plan(), viewer), _phrase("title", plan.name)]}}])
+    seen = condition(Plan(), viewer)
+    return _any([found, *({"bool": {"filter": [seen, _phrase("title", name)]}} for name in plan.names)])
 
 
 def near(plan: Plan, viewer: Viewer) -> Body:

@@ -119,7 +119,9 @@ class Generation:
             return self._phrases[key]
         # One text of all numbers: a third of the time of a row each.
         (found,) = self._run(_MATCHING, f"{column} : {_match(phrase)}").fetchone()
-        rows = np.fromstring(found, np.int64, sep=",") if found else np.empty(0, np.int64)
+        if not found:
+            return np.empty(0, np.int64)
+        rows = np.fromstring(found, np.int64, sep=",")
         self._phrases[key] = rows
         while len(self._phrases) > KEPT_PHRASES:
             self._phrases.popitem(last=False)

@@ -136,8 +136,8 @@ class SearchIndex(Protocol):
         """How many public voices have each phrase (stems in this order), and how many public voices there are."""
         ...
 
-    def called(self, phrase: Units) -> bool:
-        """Whether a public voice, or the owner of one, has a phrase (stems) in its name."""
+    def called(self, phrases: Sequence[Units]) -> frozenset[Units]:
+        """Those of some phrases (stems) that a public voice, or the owner of one, has in its name."""
         ...
 
     def search(self, plan: Plan, viewer: Viewer, limit: int, order: str = "relevance") -> Found:

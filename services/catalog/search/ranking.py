@@ -8,7 +8,7 @@ a word's rarity is counted among the public ones. An engine adds constants, so t
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -19,7 +19,7 @@ from services.catalog.search.lexicon import Facet, Lexicon, Units
 from services.catalog.search.meaning import SUBJECTS, Meanings, meanings
 from services.catalog.search.query import ALTERNATIVES, Bound, Query, joined
 from services.catalog.search.record import SearchRecord
-from services.catalog.search.spelling import speller
+from services.catalog.search.spelling import one_slip, speller
 from services.catalog.search.tokens import is_single, overlap, stems, units, written
 from services.catalog.search.words import WordTable
 
@@ -36,6 +36,7 @@ WORD_SHARE = 0.6  # of what single words say, beside what the request says as a 
 SURE = 0.5  # probability of what a hit may be exact by that no word names
 NEAR_REFUSED = 0.5  # how near to what is refused something is that is not guessed at either
 WHOLE_MOST = 1.5  # of what is asked for as a whole, times the weight of what is named
+NAME_MOST = 8  # units of a request that may be the name of a voice beside what its words mean
 SHORT = 2  # pieces of a text that may be the name of a voice
 NAMED_SHARE = 0.5  # of a topic whose words name something else, too
 OWN_SHARE = 0.25  # of a word that is all of a request, was read as another, and that no public voice has
@@ -60,7 +61,8 @@ class Plan:
         bounds: conditions on numbers, of every hit.
         phrases: stems that every hit has, in this order.
         without_text: stems that no hit has.
-        name: stems of a name; a voice called so is an exact hit whatever else is asked for.
+        name: stems of a name; a voice called so is an exact hit whatever else is asked for, and none comes near.
+        called: stems of a short request, if public voices are called so; they are exact hits, too.
     """
 
     clauses: tuple[Clause, ...] = ()
@@ -73,6 +75,12 @@ class Plan:
     without_text: tuple[Units, ...] = ()
     name: Units = ()
     without_kinds: tuple[tuple[tuple[Facet, ...], ...], ...] = ()
+    called: Units = ()
+
+    @property
+    def names(self) -> tuple[Units, ...]:
+        """What exact hits are called, whatever else is asked for."""
+        return tuple(name for name in (self.name, self.called) if name)
 
     @property
     def texts(self) -> tuple[Alternative, ...]:
@@ -81,6 +89,8 @@ class Plan:
 
 
 Frequencies = Callable[[Sequence[Units]], tuple[Mapping[Units, int], int]]
+Called = Callable[[Sequence[Units]], Collection[Units]]
+Options = Sequence[tuple[Units, Sequence[Alternative]]]
 
 
 def standing(record: SearchRecord) -> float:
@@ -98,12 +108,12 @@ def plan(
     lexicon: Lexicon,
     words: WordTable,
     frequencies: Frequencies,
-    called: Callable[[Units], bool] = lambda _: False,
+    called: Called = lambda _: (),
 ) -> Plan:
     """The plan of a query.
 
-    `frequencies` counts the public voices that have each phrase, and all of them; `called` answers whether one, or its
-    owner, is called so.
+    `frequencies` counts the public voices that have each phrase, and all of them; `called` answers by which phrases
+    some of them, or their owners, are called.
     """
     query = _by_name(query, called)
     wanted = [
@@ -115,11 +125,13 @@ def plan(
     plain = [piece for piece in query.text if piece not in lexicon.suggests and not _within(piece, query.topics)]
     read = readers().submit(intent, query.said) if _is_request(query, plain, words) else None
     near = ALIKE_MOST if len(query.text) <= SLIPS_WITHIN else ALIKE_MOST_IN_LONG
-    options = [(piece, _options(piece, lexicon, words, near)) for piece in (*plain, *query.phrases)]
+    options: Options = [(piece, _options(piece, lexicon, words, near)) for piece in (*plain, *query.phrases)]
     asked = {a.phrase for _, found in options for a in found if a.phrase}
     name = _name(query, plain)
     asked |= {stems(one) for one in (*map(units, query.runs), *name, *(typed for typed, _ in query.typed))}
     counts, total = frequencies(list(asked))
+    options, counts = _misspelt(options, words, counts, frequencies, called)
+    whole_name = _whole_name(query, lexicon, words, called)
     meant = meanings(words)
     texts = [_text_clause(piece, found, meant, counts, total) for piece, found in options]
     unsaid = [piece for piece in plain if not counts.get(stems(piece), 0)]
@@ -144,6 +156,7 @@ def plan(
     as_text, beside = _as_typed(query, sum(c.weight for c in (*wanted, *texts, *likely)), counts, total)
     likely += beside if texts else [*as_text, *beside]  # what asks for nothing is no condition
     texts += as_text if texts else []
+    likely += _called(whole_name, (*wanted, *texts, *likely))
     kept = (*wanted, *texts, *likely, *(hints if wanted or texts else ()))
     whole = sum(clause.weight for clause in kept) or 1.0
     clauses = tuple(Clause(c.label, round(c.weight / whole, 6), c.alternatives) for c in kept)
@@ -158,12 +171,50 @@ def plan(
         tuple(stems(phrase) for phrase in query.without_text),
         stems(query.name),
         tuple(tuple((facet, loose(facet)) for facet in sorted(kind.facets)) for kind in query.without_kinds),
+        whole_name,
     )
 
 
-def _by_name(query: Query, called: Callable[[Units], bool]) -> Query:
+def _misspelt(
+    options: Options, words: WordTable, counts: Mapping[Units, int], frequencies: Frequencies, called: Called
+) -> tuple[Options, Mapping[Units, int]]:
+    """The options with the names that a word which nobody says, and no dictionary has, is one slip away from."""
+    strange = [piece[0] for piece, _ in options if len(piece) == 1 and not counts.get(stems(piece), 0)]
+    slips = {word: dict.fromkeys(stems((slip,)) for slip in one_slip(word)) for word in strange if word not in words}
+    asked = dict.fromkeys(name for names in slips.values() for name in names)
+    found = called(list(asked)) if asked else ()
+    if not found:
+        return options, counts
+    more, _ = frequencies(sorted(found))
+    named = {w: [Alternative(GUESS_CREDIT, phrase=name) for name in slips[w] if name in found] for w in slips}
+    return [(piece, [*ways, *named.get("".join(piece), ())]) for piece, ways in options], {**counts, **more}
+
+
+def _whole_name(query: Query, lexicon: Lexicon, words: WordTable, called: Called) -> Units:
+    """A short request as stems, without what says nothing at its ends, if public voices are called so.
+
+    Not where all of it is known: many a voice is called "warm old man", and not only they are.
+    """
+    if not (query.text and query.facets) or query.name or query.called:
+        return ()
+    pieces = [piece for piece, _ in lexicon.segments(units(query.said), words.han)]
+    while pieces and pieces[0] in lexicon.silent:
+        del pieces[0]
+    while pieces and pieces[-1] in lexicon.silent:
+        del pieces[-1]
+    whole = stems(unit for piece in pieces for unit in piece)
+    return whole if 1 < len(whole) <= NAME_MOST and called([whole]) else ()
+
+
+def _called(name: Units, others: Sequence[Clause]) -> list[Clause]:
+    """A name as a clause that weighs as much as what else the words mean."""
+    whole = sum(clause.weight for clause in others)
+    return [Clause(f"{joined(name)} as a name", whole, (Alternative(1.0, phrase=name),))] if name else []
+
+
+def _by_name(query: Query, called: Called) -> Query:
     """The query with a word that public voices are called by as one piece, which no part of it is read from."""
-    rest = query.uncalled if query.called and called(stems(query.called)) else None
+    rest = query.uncalled if query.called and called([stems(query.called)]) else None
     if rest is None:
         return query
     facets = tuple(sorted(rest.facets - rest.required))

@@ -117,8 +117,8 @@ def _terms_of(license_id: str) -> set[Facet]:
 
 
 def _of_a_country(language: Facet) -> Facet:
-    """The language of what is spoken in one country: of `en-gb` it is `en`."""
-    return Facet(language.key, re.sub(r"^([a-z]{2,3})-[a-z]{2}$", r"\1", language.value))
+    """The language of what is spoken in one country, or a part of it: of `en-gb` and `en-us-south` it is `en`."""
+    return Facet(language.key, re.sub(r"^([a-z]{2,3})-[a-z]{2}(-[a-z]+)?$", r"\1", language.value))
 
 
 def _language(tag: str, lexicon: Lexicon) -> set[Facet]:

@@ -60,10 +60,10 @@ class Run:
             found = found[self.credits(clause.exact, found) > 0]
         if texts:
             found = found[self._marked(self._union(texts))[found]]
-        if not self.plan.name:
-            return found
-        named = self.titles(self.plan.name)
-        return np.union1d(found, named[self.seen[named]])
+        for name in self.plan.names:
+            named = self.titles(name)
+            found = np.union1d(found, named[self.seen[named]])
+        return found
 
     def near(self, exact: Rows) -> Rows:
         """The rows that have something of what was asked for and are not exact."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from string import ascii_lowercase
 
 from services.catalog.search.lexicon import Lexicon
 from services.catalog.search.words import WordTable
@@ -70,6 +71,20 @@ class Speller:
         found = {word for rest in _shortened(typed, slips) for word in index.get(rest, ())}
         ranked = sorted((distance(typed, word), typed[0] != word[0], self.order[word], word) for word in found)
         return [word for slipped, *_, word in ranked if slipped <= slips]
+
+
+def one_slip(typed: str) -> Iterator[str]:
+    """What a word that no dictionary has may have been typed for: all that is one slip away, words or not."""
+    if not _spelled(typed) or len(typed) == SHORTEST:
+        return
+    for at in range(len(typed) + 1):
+        before, after = typed[:at], typed[at:]
+        yield from (before + letter + after for letter in ascii_lowercase)
+        if after:
+            yield before + after[1:]
+            yield from (before + letter + after[1:] for letter in ascii_lowercase)
+        if len(after) > 1:
+            yield before + after[1] + after[0] + after[2:]
 
 
 def distance(left: str, right: str) -> int:

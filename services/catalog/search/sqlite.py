@@ -74,10 +74,11 @@ class SqliteIndex:
             counts = {phrase: int(np.count_nonzero(public[self._live.rows("body", phrase)])) for phrase in phrases}
             return counts, int(np.count_nonzero(public))
 
-    def called(self, phrase: Units) -> bool:
+    def called(self, phrases: Sequence[Units]) -> frozenset[Units]:
         """Read from the titles."""
         with self._lock:
-            return bool(self._live.columns.visible(())[self._live.rows("title", phrase)].any())
+            public = self._live.columns.visible(())
+            return frozenset(phrase for phrase in phrases if public[self._live.rows("title", phrase)].any())
 
     def search(self, plan: Plan, viewer: Viewer, limit: int, order: str = "relevance") -> Found:
         """Public entries and private ones that the viewer may read, best first; equal scores in the order of ids."""

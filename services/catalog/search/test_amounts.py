@@ -34,6 +34,7 @@ from services.catalog.search.query import Bound, understand
         ("1,500 stars or more", Bound("stars", ">=", 1500)),
         ("下载超过两千五", Bound("downloads", ">", 2500)),
         ("下载超过两千零五", Bound("downloads", ">", 2005)),
+        ("广东话，mos 最好高过 3.8", Bound("mos", ">", 3.8)),
         ("voiceover 10+ stars", Bound("stars", ">=", 10)),
     ],
 )

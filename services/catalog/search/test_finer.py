@@ -70,6 +70,34 @@ def test_of_an_english_word_for_somebody_the_end_says_who_it_is(index: SearchInd
 
 
 @pytest.mark.parametrize(
+    ("said", "facet"),
+    [
+        ("a Scottish lady", "lang:en-gb-scotland"),
+        ("monk with an Irish brogue", "lang:en-ie"),
+        ("texan accent", "lang:en-us-south"),
+        ("港普 女声", "lang:zh-hk"),
+        ("語速快的男聲", "style:fast"),
+        ("後生仔 講嘢好快", "style:fast"),
+        ("yusu man", "style:slow"),
+        ("低沈 男聲", "timbre:deep"),
+        ("沉著的管家", "emotion:calm"),
+        ("should not read as a man or a woman", "gender:neutral"),
+        ("can I use it commercially?", "commercial:yes"),
+        ("踢球比赛的解说员", "style:commentary"),
+    ],
+)
+def test_accents_pace_and_other_ways_to_write_a_value(said: str, facet: str) -> None:
+    assert Facet(*facet.split(":")) in understand(said, LEXICON).facets
+
+
+def test_who_speaks_as_in_a_part_of_a_country_speaks_its_language(index: SearchIndex) -> None:
+    assert {"lang:en", "lang:en-us-south"} <= read("A man from the bayou with a southern drawl.", "en")
+    cards = {"a": "A Scottish man.", "b": "A British man.", "c": "A man, English."}
+    assert found(index, "Scottish man", **cards)[0] == "a"
+    assert set(found(index, "lang:en", **cards)) == {"a", "b", "c"}
+
+
+@pytest.mark.parametrize(
     "prose", ["Not a good fit for documentaries.", "纪录片就别用它了。", "不太适合纪录片。", "念新闻会有点怪。"]
 )
 def test_what_a_voice_is_not_fit_for_it_is_not_found_by(prose: str) -> None:

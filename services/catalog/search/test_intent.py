@@ -25,8 +25,8 @@ LEXICON = load()
 UNTAUGHT = frozenset(
     Facet(key, value)
     for key, values in {
-        "lang": "en-au en-gb en-in en-us zh-tw",
-        "style": "anime asmr audiobook bedtime documentary game radio",
+        "lang": "en-au en-gb en-gb-scotland en-ie en-in en-sg en-us en-us-south zh-hk zh-my zh-sg zh-tw",
+        "style": "anime asmr audiobook bedtime documentary fast game radio slow",
         "timbre": "thick",
         "topic": "assassin beggar general girl-next-door hermit housewife hunter martial-master monster mother prince "
         "princess upperclassman",
