@@ -28,8 +28,10 @@ UNTAUGHT = frozenset(
         "lang": "en-au en-gb en-gb-scotland en-ie en-in en-sg en-us en-us-south zh-hk zh-my zh-sg zh-tw",
         "style": "anime asmr audiobook bedtime documentary fast game radio slow",
         "timbre": "thick",
-        "topic": "assassin beggar general girl-next-door hermit housewife hunter martial-master monster mother prince "
-        "princess upperclassman",
+        "topic": "assassin bandit beggar best-friend big-sister catgirl courtesan general girl-next-door "
+        "hermit housewife hunter in-laws innkeeper journalist loli martial-master monster mother "
+        "noble-lady prince princess puppy-boyfriend salesperson scholar-gentleman schoolchild shota "
+        "strategist temptress tomboy tribal-elder upperclassman young-master",
     }.items()
     for value in values.split()
 )
