@@ -48,6 +48,7 @@ class Lexicon:
         towards: words after which stands who listens, not who speaks.
         doubts: words of a statement that leave open which of two genders is meant.
         either: words between things of which any will do.
+        general: facets that ask for nothing more beside another of their key.
         silent: units without a meaning (stopwords, and words that only look like a denial).
         stopwords: units that say nothing.
         hints: units of a query that make a facet likelier.
@@ -76,6 +77,7 @@ class Lexicon:
     towards: frozenset[Units]
     doubts: frozenset[Units]
     either: frozenset[Units]
+    general: frozenset[Facet]
     silent: frozenset[Units]
     stopwords: frozenset[Units]
     hints: Mapping[Units, Facet]
@@ -202,7 +204,7 @@ class Lexicon:
 
     def widened(self, facets: frozenset[Facet]) -> frozenset[Facet]:
         """The facets with all that contain them, marked (`~zh`): found as `zh`, behind those that say so."""
-        return facets | {wide for facet in facets for wide in self.broader.get(facet, ()) if _bare(wide) not in facets}
+        return facets | {wide for facet in facets for wide in self.broader.get(facet, ()) if bare(wide) not in facets}
 
     def weight(self, facet: Facet) -> float:
         """What the facet counts for."""
@@ -303,7 +305,8 @@ def _is_head(phrase: Units, end: int, inside: Mapping[int, int]) -> bool:
 NEITHER = Facet("gender", "neutral")
 
 
-def _bare(facet: Facet) -> Facet:
+def bare(facet: Facet) -> Facet:
+    """A facet without the mark of one that contains another."""
     return Facet(facet.key, facet.value.removeprefix(MARK))
 
 

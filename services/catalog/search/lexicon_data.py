@@ -65,6 +65,7 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
         towards=_words(data["towards"]),
         doubts=_words(data["doubts"]),
         either=_words(data["either"]),
+        general=frozenset(Facet(key, value) for key, values in data["general"].items() for value in values),
         silent=silent,
         stopwords=stopwords,
         hints={

@@ -116,7 +116,7 @@ def phonetics(lexicon: Lexicon, words: WordTable) -> Phonetics:
     return Phonetics(
         {**silent, **known},
         _hinted(lexicon),
-        {key: syllables[key] for key in ("nan", "nv", "nu") if key in syllables},
+        {key: syllables[key] for key in ("nan", "nv", "nu", "naam", "neoi") if key in syllables},
         words.sounds,
     )
 

@@ -229,6 +229,7 @@ class _Builder:
             self.text += [reading.piece for reading in readings if not reading.facets]
             self.typed += [(reading.typed, reading.facets) for reading in readings if reading.typed]
         self.facets -= self._circumstances()
+        self.facets -= self._general()
 
     def _wished(self, clause: Units) -> bool:
         """Whether a statement says that something is sought."""
@@ -252,6 +253,12 @@ class _Builder:
         sought = {facet for wished, facets in self.people if wished for facet in facets}
         keys = {facet.key for facet in sought}
         return {facet for _, facets in self.people for facet in facets if facet.key in keys} - sought
+
+    def _general(self) -> set[Facet]:
+        """What asks for nothing more beside another value of its key, where not any of them will do."""
+        said = {facet for facet in self.facets & self.lexicon.general if facet.key not in self.either}
+        finer = {facet.key for facet in self.facets - self.lexicon.general}
+        return {facet for facet in said if facet.key in finer}
 
     def _statements(self, text: str) -> Iterator[Units]:
         """The statements of a text; a space between Han characters ends one too, where no denial goes on after it."""

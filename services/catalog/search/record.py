@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from services.catalog.domain.declaration import licenses
-from services.catalog.search.lexicon import LOOSE, Facet, Lexicon
+from services.catalog.search.lexicon import LOOSE, Facet, Lexicon, bare
 from services.catalog.search.tokens import stems, units
 
 SINGLE_VALUED = ("gender", "age")
@@ -91,7 +92,7 @@ def facets_of(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
     values = (record.persona, *record.emotions, *record.styles, *record.timbres)
     prose = " | ".join((record.description_zh, record.description_en, record.name, *record.tags, *values))
     named = lexicon.facets(prose)
-    found = fields | {f for f in named if f.key not in taken or (f.key == "lang" and _of_a_country(f) in fields)}
+    found = fields | {f for f in named if f.key not in taken or _is_kind_of_a_language(f, fields, lexicon)}
     found |= {_of_a_country(f) for f in found if f.key == "lang"}
     found |= {use for f in found - fields if f.key == "license" for use in _terms_of(f.value)}
     closed = {f.key for f in fields} | {key for key in SINGLE_VALUED if any(f.key == key for f in found)}
@@ -114,6 +115,12 @@ def _terms_of(license_id: str) -> set[Facet]:
     permits = {name.lower(): commercial for name, commercial in licenses().items()}.get(license_id.lower())
     use = set() if permits is None else {Facet("commercial", "yes" if permits else "no")}
     return {Facet("license", license_id.lower()), *use}
+
+
+def _is_kind_of_a_language(facet: Facet, fields: Collection[Facet], lexicon: Lexicon) -> bool:
+    """Whether it is a language as spoken somewhere, and a field states that language: Mandarin of Sichuan."""
+    wider = {_of_a_country(facet), *map(bare, lexicon.broader.get(facet, ()))}
+    return facet.key == "lang" and not wider.isdisjoint(fields)
 
 
 def _of_a_country(language: Facet) -> Facet:

@@ -79,6 +79,8 @@ def test_of_an_english_word_for_somebody_the_end_says_who_it_is(index: SearchInd
         ("語速快的男聲", "style:fast"),
         ("後生仔 講嘢好快", "style:fast"),
         ("yusu man", "style:slow"),
+        ("gwong2 dung1 waa2 sai3 lou6 neoi5", "gender:female"),
+        ("naam4, jyut6jyu5", "gender:male"),
         ("低沈 男聲", "timbre:deep"),
         ("沉著的管家", "emotion:calm"),
         ("should not read as a man or a woman", "gender:neutral"),
@@ -88,6 +90,20 @@ def test_of_an_english_word_for_somebody_the_end_says_who_it_is(index: SearchInd
 )
 def test_accents_pace_and_other_ways_to_write_a_value(said: str, facet: str) -> None:
     assert Facet(*facet.split(":")) in understand(said, LEXICON).facets
+
+
+def test_narration_beside_a_use_is_that_use(index: SearchIndex) -> None:
+    cards = {"a": "Does commercials.", "b": "A narrator.", "c": "Sings lullabies."}
+    assert found(index, "advertising narrator", **cards)[0] == "a"
+    assert Facet("style", "narrative") not in understand("廣告旁白", LEXICON).facets
+    assert Facet("style", "narrative") in understand("旁白 女声", LEXICON).facets
+    assert Facet("style", "narrative") in understand("narration or advertising", LEXICON).facets
+
+
+@pytest.mark.parametrize("prose", ["四川话的普通话女声。", "Mandarin with a Sichuan accent."])
+def test_a_prose_may_say_of_which_region_the_language_of_the_field_is(prose: str) -> None:
+    assert {"lang:zh", "lang:sichuan"} <= read(prose, "zh")
+    assert "lang:sichuan" not in read(prose, "ja")
 
 
 def test_who_speaks_as_in_a_part_of_a_country_speaks_its_language(index: SearchIndex) -> None:

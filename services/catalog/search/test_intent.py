@@ -26,7 +26,8 @@ UNTAUGHT = frozenset(
     Facet(key, value)
     for key, values in {
         "lang": "en-au en-gb en-gb-scotland en-ie en-in en-sg en-us en-us-south zh-hk zh-my zh-sg zh-tw",
-        "style": "anime asmr audiobook bedtime documentary fast game radio slow",
+        "emotion": "elegant",
+        "style": "anime asmr audiobook bedtime documentary fast game radio slow theatrical",
         "timbre": "thick",
         "topic": "assassin bandit beggar best-friend big-sister catgirl courtesan general girl-next-door "
         "hermit housewife hunter in-laws innkeeper journalist loli martial-master monster mother "
