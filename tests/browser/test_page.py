@@ -574,3 +574,26 @@ def test_a_comment_begun_stays_when_the_version_goes_on(page: Page, site: Site) 
     expect(page.locator(".title .state")).to_have_text("published")
     expect(page.get_by_label("Write a comment")).to_have_value("Half of a sentence,")
     expect(page.get_by_label("Write a comment")).to_be_focused()
+
+
+def test_a_training_whose_answer_is_lost_begins_once_however_often_it_is_asked_for(page: Page, site: Site) -> None:
+    _log_in_as(page, site, "nora")
+    _fill_make(page, site)
+    keys: list[str] = []
+
+    def begin(route: Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) == 1:
+            route.fetch()  # the hub does it, and nobody hears that
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/v1/training-jobs", begin)
+    page.get_by_role("button", name="Train this voice").click()
+    expect(page.get_by_role("alert")).to_contain_text("The hub cannot be reached.")
+    page.get_by_role("button", name="Train this voice").click()
+    expect(page).to_have_url(re.compile("#/jobs/"), timeout=PATIENCE_MS)
+    asked = [one for one in site.world.requests if isinstance(one, trainer_pb2.CreateJobRequest)]
+    assert len([one for one in asked if one.owner == "nora"]) == 1
+    assert len(set(keys)) == 1

@@ -32,7 +32,7 @@ export function keepSession(value) {
 }
 
 /** Whether trying again may help: the hub, or a part of it, is away or full for the moment. @param {unknown} error */
-const passing = (error) => error instanceof Problem && ([0, 502, 503, 504].includes(error.status) || error.reason === "SHARE_TAKEN");
+export const passing = (error) => error instanceof Problem && ([0, 502, 503, 504].includes(error.status) || error.reason === "SHARE_TAKEN");
 
 /** @param {number} failures so far */
 const pause = (failures) => new Promise((resolve) => setTimeout(resolve, Math.min(500 * failures, 10_000)));
@@ -59,14 +59,29 @@ async function send(method, path, body = null, sent = {}, signal) {
   return send(method, path, body, sent, signal); // what everybody may see is shown without a login
 }
 
+/** Keys of what was sent and not answered: it may have been done, and sent again it must not be done twice. @type {Map<string, string>} */
+const unanswered = new Map();
+
 /** @param {string} method @param {string} path @param {unknown} [body] @returns {Promise<any>} */
 export async function call(method, path, body) {
-  /** @type {Record<string, string>} */
-  const headers = {};
-  if (body !== undefined) headers["Content-Type"] = "application/json";
-  if (method === "POST") headers["Idempotency-Key"] = newKey();
-  const response = await send(method, path, body === undefined ? null : JSON.stringify(body), headers);
+  if (method === "POST" && body !== undefined) return make(path, JSON.stringify(body));
+  const json = body === undefined ? {} : { "Content-Type": "application/json" };
+  const key = method === "POST" ? { "Idempotency-Key": newKey() } : {};
+  const response = await send(method, path, body === undefined ? null : JSON.stringify(body), { ...json, ...key });
   return response.status === 204 ? null : response.json();
+}
+
+/** Makes something, with the key of the same request before if that was not answered. @param {string} path @param {string} text @returns {Promise<any>} */
+async function make(path, text) {
+  const what = `${path} ${text}`;
+  const key = unanswered.get(what) || newKey();
+  unanswered.delete(what);
+  try {
+    return await (await send("POST", path, text, { "Content-Type": "application/json", "Idempotency-Key": key })).json();
+  } catch (error) {
+    if (!(error instanceof Problem) || passing(error)) unanswered.set(what, key);
+    throw error;
+  }
 }
 
 /** @param {string} path @returns {Promise<any>} */

@@ -1,6 +1,6 @@
 // From one minute of speech to a training job.
 
-import { call, upload } from "../api.js";
+import { call, passing, upload } from "../api.js";
 import { field, fill, h, select } from "../dom.js";
 import { LANGUAGES, t } from "../i18n.js";
 import { PASSAGES } from "../passages.js";
@@ -11,12 +11,14 @@ const LICENSES = ["CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "Licen
 const CONSENTS = [["self", "consentSelf"], ["written-permission", "consentWritten"], ["public-domain", "consentPublic"], ["licensed", "consentLicensed"]];
 const MOST_SECONDS = 120;
 
+/** @typedef {{file: Blob | null, filename: string, upload: string}} Chosen the recording, and the id of its upload once it is on the hub */
+
 /** @param {HTMLElement} view @param {AbortSignal} signal */
 export function makeView(view, signal) {
   const closed = needsAccount();
   if (closed) return fill(view, h("h1", {}, t("make")), h("p.lead", {}, t("makeLead")), closed);
-  /** @type {{file: Blob | null, filename: string}} */
-  const chosen = { file: null, filename: "" };
+  /** @type {Chosen} */
+  const chosen = { file: null, filename: "", upload: "" };
   const language = /** @type {HTMLSelectElement} */ (select("language", LANGUAGES.map((code) => [code, t(`lang_${code}`)])));
   const transcript = /** @type {HTMLTextAreaElement} */ (h("textarea", { name: "transcript", required: true, maxlength: 20000, rows: 5 }));
   const button = /** @type {HTMLButtonElement} */ (h("button.main", { type: "submit" }, t("train")));
@@ -43,7 +45,7 @@ function aboutFields(language) {
   );
 }
 
-/** @param {{file: Blob | null, filename: string}} chosen @param {HTMLSelectElement} language @param {HTMLTextAreaElement} transcript @param {AbortSignal} signal */
+/** @param {Chosen} chosen @param {HTMLSelectElement} language @param {HTMLTextAreaElement} transcript @param {AbortSignal} signal */
 function recordingFields(chosen, language, transcript, signal) {
   const script = h("p.script");
   const reading = h("div", { hidden: true }, h("p.note", {}, t("readThis")), script);
@@ -53,7 +55,7 @@ function recordingFields(chosen, language, transcript, signal) {
   const trouble = h("div");
   const file = /** @type {HTMLInputElement} */ (h("input", { type: "file", accept: "audio/*,.wav,.flac,.mp3,.ogg,.opus,.m4a" }));
   const take = (/** @type {Blob} */ blob, /** @type {string} */ filename) => {
-    Object.assign(chosen, { file: blob, filename });
+    Object.assign(chosen, { file: blob, filename, upload: "" });
     fill(heard, h("audio", { controls: true, src: URL.createObjectURL(blob), "aria-label": t("recording") }));
   };
   file.addEventListener("change", () => file.files?.[0] && take(file.files[0], file.files[0].name));
@@ -92,17 +94,21 @@ function declarationFields() {
   );
 }
 
-/** @param {HTMLFormElement} form @param {{file: Blob | null, filename: string}} chosen @param {HTMLElement} place */
+/** @param {HTMLFormElement} form @param {Chosen} chosen @param {HTMLElement} place */
 async function train(form, chosen, place) {
   if (!chosen.file) throw new Error(t("needRecording"));
   const values = Object.fromEntries(new FormData(form));
   const bar = /** @type {HTMLProgressElement} */ (h("progress", { max: 1, value: 0, "aria-label": t("uploading") }));
   fill(place, h("p.note", {}, t("uploading")), bar);
-  const id = await upload(chosen.file, chosen.filename, (fraction) => (bar.value = fraction));
+  chosen.upload ||= await upload(chosen.file, chosen.filename, (fraction) => (bar.value = fraction));
   const card = Object.fromEntries(["gender", "age", "persona"].filter((key) => values[key]).map((key) => [key, values[key]]));
   const declaration = { source: values.source, license: values.license, consent: values.consent };
   const { name, transcript, language } = values;
   const more = { private: "private" in values, quick: "quick" in values };
-  const job = await call("POST", "/training-jobs", { name, upload: id, transcript, language, declaration, card, ...more });
+  const asked = { name, upload: chosen.upload, transcript, language, declaration, card, ...more };
+  const job = await call("POST", "/training-jobs", asked).catch((error) => {
+    if (!passing(error)) chosen.upload = ""; // it may be why, and one that was not answered is asked for again by the same words
+    throw error;
+  });
   location.hash = `#/jobs/${job.id}`;
 }
