@@ -597,3 +597,59 @@ def test_a_training_whose_answer_is_lost_begins_once_however_often_it_is_asked_f
     asked = [one for one in site.world.requests if isinstance(one, trainer_pb2.CreateJobRequest)]
     assert len([one for one in asked if one.owner == "nora"]) == 1
     assert len(set(keys)) == 1
+
+
+def test_a_recording_and_what_was_said_about_it_outlive_a_change_of_language_and_a_new_login(
+    page: Page, site: Site
+) -> None:
+    _log_in_as(page, site, "olga")
+    page.goto(f"{site.url}/#/make")
+    page.get_by_label("Name of the voice").fill("ferry")
+    page.get_by_role("button", name="Record").click()
+    _stop_after_a_second(page)
+    page.get_by_label("It is my own voice.").check()
+    page.get_by_label("Source of the recordings").fill("recorded by myself")
+    page.get_by_label("Keep it private").check()
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_label("声音名称")).to_have_value("ferry")
+    expect(page.get_by_label("文字稿")).to_have_value(re.compile("^Every morning"))
+    expect(page.get_by_label("这是我自己的声音。")).to_be_checked()
+    expect(page.get_by_label("设为私有")).to_be_checked()
+    expect(page.get_by_label("快速")).not_to_be_checked()
+    expect(page.locator("main audio")).to_be_visible()
+    page.evaluate("""() => localStorage.setItem(
+      'voicehub.session', JSON.stringify({token: 'vh_' + 'a'.repeat(43), account: 'olga'}))""")
+    page.get_by_role("button", name="开始训练").click()
+    page.get_by_role("alert").get_by_role("link", name="请先登录。").click()
+    page.get_by_label("名称").fill("olga")
+    page.get_by_label("密码").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.locator("main").get_by_role("link", name="制作声音").click()
+    page.get_by_role("button", name="开始训练").click()
+    expect(page).to_have_url(re.compile("#/jobs/"), timeout=PATIENCE_MS)
+    (asked,) = [r for r in site.world.requests if isinstance(r, trainer_pb2.CreateJobRequest) and r.owner == "olga"]
+    assert (asked.name, asked.private, asked.filename) == ("ferry", True, "recording.wav")
+    page.goto(f"{site.url}/#/make")
+    expect(page.get_by_label("声音名称")).to_have_value("")
+    expect(page.locator("main audio")).to_have_count(0)
+
+
+def test_an_upload_goes_on_for_who_looks_at_something_else_and_leaves_them_there(page: Page, site: Site) -> None:
+    _log_in_as(page, site, "pia")
+    _fill_make(page, site)
+    waiting: list[Route] = []
+    page.route("**/v1/training-jobs", lambda route: waiting.append(route) if not waiting else route.continue_())
+    page.get_by_role("button", name="Train this voice").click()
+    page.get_by_role("button", name="中文").click()
+    expect(page.get_by_role("button", name="开始训练")).to_be_disabled()
+    expect(page.get_by_role("progressbar", name="上传中")).to_be_visible()
+    page.goto(f"{site.url}/#/voices/anna/narrator")
+    comment = page.get_by_label("写评论")
+    comment.fill("Half of a sentence,")
+    while not waiting:
+        page.wait_for_timeout(20)
+    waiting[0].continue_()
+    expect(page.locator("#status")).to_have_text("训练: narrator")  # the fixed job of the upstreams
+    expect(comment).to_have_value("Half of a sentence,")
+    asked = [r for r in site.world.requests if isinstance(r, trainer_pb2.CreateJobRequest) and r.owner == "pia"]
+    assert len(asked) == 1

@@ -65,9 +65,11 @@ const unanswered = new Map();
 /** @param {string} method @param {string} path @param {unknown} [body] @returns {Promise<any>} */
 export async function call(method, path, body) {
   if (method === "POST" && body !== undefined) return make(path, JSON.stringify(body));
-  const json = body === undefined ? {} : { "Content-Type": "application/json" };
-  const key = method === "POST" ? { "Idempotency-Key": newKey() } : {};
-  const response = await send(method, path, body === undefined ? null : JSON.stringify(body), { ...json, ...key });
+  /** @type {Record<string, string>} */
+  const headers = {};
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (method === "POST") headers["Idempotency-Key"] = newKey();
+  const response = await send(method, path, body === undefined ? null : JSON.stringify(body), headers);
   return response.status === 204 ? null : response.json();
 }
 

@@ -1,36 +1,58 @@
 // From one minute of speech to a training job.
 
-import { call, passing, upload } from "../api.js";
+import { call, passing, session, upload } from "../api.js";
 import { field, fill, h, select } from "../dom.js";
 import { LANGUAGES, t } from "../i18n.js";
 import { PASSAGES } from "../passages.js";
 import { recordButton } from "../record.js";
-import { attempt, needsAccount } from "../ui.js";
+import { announce, attempt, needsAccount, said } from "../ui.js";
 
 const LICENSES = ["CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "LicenseRef-Proprietary"];
 const CONSENTS = [["self", "consentSelf"], ["written-permission", "consentWritten"], ["public-domain", "consentPublic"], ["licensed", "consentLicensed"]];
 const MOST_SECONDS = 120;
 
-/** @typedef {{file: Blob | null, filename: string, upload: string}} Chosen the recording, and the id of its upload once it is on the hub */
+/**
+ * What somebody is making: the recording, the id of its upload once it is on the hub, the fields as they were left, and
+ * what is under way. It outlives the view, which is shown anew in another language or after a new login.
+ * @typedef {{account: string, file: Blob | null, filename: string, upload: string, fields: Record<string, FormDataEntryValue>, sending: Promise<any> | null, progress: (fraction: number) => void}} Draft
+ */
+
+/** @param {string} account @returns {Draft} */
+const blank = (account) => ({ account, file: null, filename: "", upload: "", fields: {}, sending: null, progress: () => undefined });
+let kept = blank("");
 
 /** @param {HTMLElement} view @param {AbortSignal} signal */
 export function makeView(view, signal) {
   const closed = needsAccount();
   if (closed) return fill(view, h("h1", {}, t("make")), h("p.lead", {}, t("makeLead")), closed);
-  /** @type {Chosen} */
-  const chosen = { file: null, filename: "", upload: "" };
+  const account = session()?.account || "";
+  if (kept.account !== account) kept = blank(account);
+  const draft = kept;
   const language = /** @type {HTMLSelectElement} */ (select("language", LANGUAGES.map((code) => [code, t(`lang_${code}`)])));
   const transcript = /** @type {HTMLTextAreaElement} */ (h("textarea", { name: "transcript", required: true, maxlength: 20000, rows: 5 }));
   const button = /** @type {HTMLButtonElement} */ (h("button.main", { type: "submit" }, t("train")));
   const place = h("div", { "aria-live": "polite" });
   const form = /** @type {HTMLFormElement} */ (
-    h("form", {}, aboutFields(language), recordingFields(chosen, language, transcript, signal), declarationFields(), h("div.row", {}, button), place)
+    h("form", {}, aboutFields(language), recordingFields(draft, language, transcript, signal), declarationFields(), h("div.row", {}, button), place)
   );
+  const go = () => attempt(place, button, () => train(form, draft, place, signal));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    attempt(place, button, () => train(form, chosen, place));
+    go();
   });
+  putBack(form, draft.fields);
+  signal.addEventListener("abort", () => { draft.fields = Object.fromEntries(new FormData(form)); });
+  if (draft.sending) go();
   fill(view, h("h1", {}, t("make")), h("p.lead", {}, t("makeLead")), form);
+}
+
+/** @param {HTMLFormElement} form @param {Record<string, FormDataEntryValue>} fields */
+function putBack(form, fields) {
+  if (!Object.keys(fields).length) return;
+  for (const one of /** @type {HTMLCollectionOf<HTMLInputElement>} */ (form.elements)) {
+    if (["radio", "checkbox"].includes(one.type)) one.checked = fields[one.name] === one.value;
+    else if (one.name in fields) one.value = String(fields[one.name]);
+  }
 }
 
 /** @param {HTMLSelectElement} language */
@@ -45,8 +67,8 @@ function aboutFields(language) {
   );
 }
 
-/** @param {Chosen} chosen @param {HTMLSelectElement} language @param {HTMLTextAreaElement} transcript @param {AbortSignal} signal */
-function recordingFields(chosen, language, transcript, signal) {
+/** @param {Draft} draft @param {HTMLSelectElement} language @param {HTMLTextAreaElement} transcript @param {AbortSignal} signal */
+function recordingFields(draft, language, transcript, signal) {
   const script = h("p.script");
   const reading = h("div", { hidden: true }, h("p.note", {}, t("readThis")), script);
   const level = h("meter.level", { min: 0, max: 1, high: 0.95, optimum: 0.4, value: 0, "aria-label": t("recording") });
@@ -54,10 +76,12 @@ function recordingFields(chosen, language, transcript, signal) {
   const heard = h("div");
   const trouble = h("div");
   const file = /** @type {HTMLInputElement} */ (h("input", { type: "file", accept: "audio/*,.wav,.flac,.mp3,.ogg,.opus,.m4a" }));
+  const hear = (/** @type {Blob} */ blob) => fill(heard, h("audio", { controls: true, src: URL.createObjectURL(blob), "aria-label": t("recording") }));
   const take = (/** @type {Blob} */ blob, /** @type {string} */ filename) => {
-    Object.assign(chosen, { file: blob, filename, upload: "" });
-    fill(heard, h("audio", { controls: true, src: URL.createObjectURL(blob), "aria-label": t("recording") }));
+    Object.assign(draft, { file: blob, filename, upload: "" });
+    hear(blob);
   };
+  if (draft.file) hear(draft.file);
   file.addEventListener("change", () => file.files?.[0] && take(file.files[0], file.files[0].name));
   const began = () => {
     const own = transcript.value.trim() && !Object.values(PASSAGES).includes(transcript.value);
@@ -94,21 +118,34 @@ function declarationFields() {
   );
 }
 
-/** @param {HTMLFormElement} form @param {Chosen} chosen @param {HTMLElement} place */
-async function train(form, chosen, place) {
-  if (!chosen.file) throw new Error(t("needRecording"));
-  const values = Object.fromEntries(new FormData(form));
+/** @param {HTMLFormElement} form @param {Draft} draft @param {HTMLElement} place @param {AbortSignal} signal */
+async function train(form, draft, place, signal) {
+  if (!draft.file) throw new Error(t("needRecording"));
   const bar = /** @type {HTMLProgressElement} */ (h("progress", { max: 1, value: 0, "aria-label": t("uploading") }));
   fill(place, h("p.note", {}, t("uploading")), bar);
-  chosen.upload ||= await upload(chosen.file, chosen.filename, (fraction) => (bar.value = fraction));
+  draft.progress = (fraction) => { bar.value = fraction; };
+  draft.sending ||= begin(draft, draft.file, Object.fromEntries(new FormData(form))).finally(() => { draft.sending = null; });
+  try {
+    const job = await draft.sending;
+    if (kept === draft) kept = blank(draft.account);
+    if (signal.aborted) announce(`${t("job")}: ${job.name}`); // who went on to something else is left at it
+    else location.hash = `#/jobs/${job.id}`;
+  } catch (error) {
+    if (signal.aborted) announce(said(error));
+    throw error;
+  }
+}
+
+/** Sends the recording and asks for the training. @param {Draft} draft @param {Blob} file @param {Record<string, FormDataEntryValue>} values @returns {Promise<any>} the job */
+async function begin(draft, file, values) {
+  draft.upload ||= await upload(file, draft.filename, (fraction) => draft.progress(fraction));
   const card = Object.fromEntries(["gender", "age", "persona"].filter((key) => values[key]).map((key) => [key, values[key]]));
   const declaration = { source: values.source, license: values.license, consent: values.consent };
   const { name, transcript, language } = values;
   const more = { private: "private" in values, quick: "quick" in values };
-  const asked = { name, upload: chosen.upload, transcript, language, declaration, card, ...more };
-  const job = await call("POST", "/training-jobs", asked).catch((error) => {
-    if (!passing(error)) chosen.upload = ""; // it may be why, and one that was not answered is asked for again by the same words
+  const asked = { name, upload: draft.upload, transcript, language, declaration, card, ...more };
+  return call("POST", "/training-jobs", asked).catch((error) => {
+    if (!passing(error)) draft.upload = ""; // it may be why, and one that was not answered is asked for again by the same words
     throw error;
   });
-  location.hash = `#/jobs/${job.id}`;
 }
