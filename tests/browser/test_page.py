@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, ViewportSize, expect
 
+from gptsovits.pipeline.measure import Measurements, as_card
 from services.gateway.tests.conftest import PASSWORD
 from services.stubs.voicehub.catalog.v1 import catalog_pb2
 from services.stubs.voicehub.trainer.v1 import trainer_pb2
@@ -653,3 +654,36 @@ def test_an_upload_goes_on_for_who_looks_at_something_else_and_leaves_them_there
     expect(comment).to_have_value("Half of a sentence,")
     asked = [r for r in site.world.requests if isinstance(r, trainer_pb2.CreateJobRequest) and r.owner == "pia"]
     assert len(asked) == 1
+
+
+TRAINED = {"similarity_resemblyzer": 0.7, "mos_dnsmos": 3.2, "epochs": 5, "speaker_embedding": [0.0331] * 256}
+MEASUREMENTS = Measurements(*(float(number) for number in range(100, 111)))
+
+
+@pytest.mark.parametrize(
+    ("page", "similarity", "register", "how"),
+    [
+        ({"locale": "en-GB"}, "Similarity to the recording", "Register low", "see figures"),
+        ({"locale": "zh-CN", "viewport": NARROW}, "与录音的相似度", "音区 低", "见指标"),
+    ],
+    indirect=["page"],
+)
+def test_what_training_measured_is_told_in_words_and_without_the_embedding(
+    page: Page, site: Site, similarity: str, register: str, how: str
+) -> None:
+    measured = as_card(MEASUREMENTS, {name: value for name, value in TRAINED.items() if isinstance(value, float)})
+
+    def trained(route: Route) -> None:
+        version = route.fetch().json()
+        route.fulfill(json=version | {"figures": TRAINED, "card": version["card"] | {"measured": measured}})
+
+    page.route("**/v1/repos/anna/narrator/versions/*", trained)
+    page.goto(f"{site.url}/#/voices/anna/narrator")
+    expect(page.get_by_role("row", name=register)).to_be_visible()
+    expect(page.get_by_role("row", name=similarity).filter(has_text=how)).to_have_count(1)
+    expect(page.locator("main")).not_to_contain_text("0.033")
+    names = page.locator("tbody tr td:first-child").all_inner_texts()
+    if how == "见指标":
+        assert [name for name in names if not re.search("[\u4e00-\u9fff]", name)] == []
+    assert [name for name in names if re.search(" (hz|db|percent|dnsmos|resemblyzer)$", name)] == []
+    _look(page, f"measured-{how}")

@@ -113,12 +113,18 @@ function factsCard(version) {
   const declared = new Set(Array.isArray(card.declared) ? card.declared : []);
   const rows = FACTS.filter((key) => shown(card[key])).map((key) => [named(key), worded(key, card[key]), declared.has(key) ? t("declared") : ""]);
   for (const [key, value] of Object.entries(declaration || {})) if (!(key in card)) rows.push([named(key), worded(key, value), t("declared")]);
-  for (const [key, entry] of Object.entries(card.measured || {})) rows.push([named(key), `${number(entry.value)} ${entry.unit || ""}`, `${t("measured")}: ${entry.how || ""}`]);
+  for (const [key, entry] of Object.entries(card.measured || {})) rows.push([named(key), `${judged(key, entry.value)} ${entry.unit || ""}`, `${t("measured")}: ${inWords("how", entry.how) || ""}`]);
   return h("section.card", {}, h("h2", {}, t("card")), table([t("whatCol"), t("value"), t("how")], rows));
 }
 
 /** @param {string} key */
 const named = (key) => (has(`key_${key}`) ? t(`key_${key}`) : key.replaceAll("_", " "));
+
+/** A word of the hub in the reader's language, if it is known. @param {string} kind @param {any} word */
+const inWords = (kind, word) => (has(`${kind}_${word}`) ? t(`${kind}_${word}`) : word);
+
+/** What was measured: a number, or what the numbers say. @param {string} key @param {unknown} value */
+const judged = (key, value) => (typeof value === "string" ? inWords(key, value) : number(value));
 
 /** A fact in the reader's language where there are words for it. @param {string} key @param {unknown} value */
 function worded(key, value) {
@@ -127,9 +133,9 @@ function worded(key, value) {
   return ["gender", "age", "consent"].includes(key) && has(known) ? t(known) : shown(value);
 }
 
-/** @param {any} version */
+/** What was computed of the voice; lists of numbers (the speaker's embedding) are for machines. @param {any} version */
 function figuresCard(version) {
-  const rows = Object.entries(version.figures || {}).map(([key, value]) => [named(key), typeof value === "object" ? shown(value) : number(value)]);
+  const rows = Object.entries(version.figures || {}).filter(([, value]) => !Array.isArray(value)).map(([key, value]) => [named(key), typeof value === "object" ? shown(value) : number(value)]);
   return rows.length ? h("section.card", {}, h("h2", {}, t("figures")), table([t("whatCol"), t("value")], rows)) : null;
 }
 
