@@ -687,3 +687,22 @@ def test_what_training_measured_is_told_in_words_and_without_the_embedding(
         assert [name for name in names if not re.search("[\u4e00-\u9fff]", name)] == []
     assert [name for name in names if re.search(" (hz|db|percent|dnsmos|resemblyzer)$", name)] == []
     _look(page, f"measured-{how}")
+
+
+def test_what_the_hub_does_not_do_or_give_is_told_where_it_was_asked_for(page: Page, site: Site) -> None:
+    _log_in_as(page, site, "rosa")
+    site.world.add_voice("rosa", "guarded")
+    page.goto(f"{site.url}/#/voices/rosa/guarded")
+    told = page.locator("#status")
+    page.route("**/protection", lambda route: route.fulfill(status=429, json={"detail": "Too many at once."}))
+    page.get_by_role("button", name="Protect this voice").click()
+    expect(told).to_have_text("Too many at once.")
+    expect(page.get_by_role("button", name="SARIF")).to_be_visible()
+    page.route("**/report?*", lambda route: route.fulfill(status=503, json=AWAY))
+    page.get_by_role("button", name="SARIF").click()
+    expect(told).to_have_text(str(AWAY["detail"]))
+    page.route("**/v1/training-jobs", lambda route: route.fulfill(status=503, json=AWAY))
+    page.goto(f"{site.url}/#/mine")
+    card = page.locator("section.card", has=page.get_by_role("heading", name="My training jobs"))
+    expect(card.get_by_role("alert")).to_contain_text(str(AWAY["detail"]))
+    expect(page.get_by_role("link", name="guarded")).to_be_visible()

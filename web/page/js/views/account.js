@@ -3,7 +3,7 @@
 import { call, get, keepSession, session } from "../api.js";
 import { field, fill, h } from "../dom.js";
 import { t } from "../i18n.js";
-import { attempt, needsAccount, stateBadge, voicePath } from "../ui.js";
+import { attempt, needsAccount, problemCard, stateBadge, voicePath } from "../ui.js";
 
 /** @param {HTMLElement} view @param {"login" | "signup"} kind @param {() => void} entered */
 export function entryView(view, kind, entered) {
@@ -34,13 +34,16 @@ export async function mineView(view) {
   const closed = needsAccount();
   if (closed) return fill(view, closed);
   const owner = session()?.account || "";
-  const [repos, jobs] = await Promise.all([get(`/repos?owner=${encodeURIComponent(owner)}&size=100`), get("/training-jobs").catch(() => ({ items: [] }))]);
+  const [repos, jobs] = await Promise.all([get(`/repos?owner=${encodeURIComponent(owner)}&size=100`), get("/training-jobs").catch((error) => ({ items: [], error }))]);
   const expired = needsAccount();
   if (expired) return fill(view, expired);
   const voices = repos.items.map((/** @type {any} */ repo) => h("li", {}, h("a", { href: voicePath(repo) }, repo.name), " ", h("span.small", {}, `${t(repo.visibility)} · ★ ${repo.stars}`)));
   const works = jobs.items.map((/** @type {any} */ job) => h("li", {}, h("a", { href: `#/jobs/${job.id}` }, job.name), " ", stateBadge(job.state)));
-  fill(view, h("h1", {}, owner), section(t("voices"), voices), section(t("jobs"), works), h("a.button.main", { href: "#/make" }, t("make")));
+  fill(view, h("h1", {}, owner), section(t("voices"), voices), section(t("jobs"), works, jobs.error), h("a.button.main", { href: "#/make" }, t("make")));
 }
 
-/** @param {string} title @param {HTMLElement[]} items */
-const section = (title, items) => h("section.card", {}, h("h2", {}, title), items.length ? h("ul.list", {}, ...items) : h("p.note", {}, "–"));
+/** @param {string} title @param {HTMLElement[]} items @param {unknown} [error] why they are not known */
+function section(title, items, error) {
+  const none = error ? problemCard(error) : h("p.note", {}, "–");
+  return h("section.card", {}, h("h2", {}, title), items.length ? h("ul.list", {}, ...items) : none);
+}

@@ -3,7 +3,7 @@
 import { call, get, session } from "../api.js";
 import { fill, h } from "../dom.js";
 import { t } from "../i18n.js";
-import { repoPath } from "../ui.js";
+import { announce, repoPath, said } from "../ui.js";
 
 /** For the owner: the switch, and what was noted. @param {any} repo */
 export function likenessCard(repo) {
@@ -21,7 +21,7 @@ function protectButton(repo) {
   const show = (/** @type {any} */ now) => {
     button.setAttribute("aria-pressed", String(now.protected));
     button.textContent = t(now.protected ? "unprotect" : "protect");
-    button.onclick = async () => show(await call(now.protected ? "DELETE" : "PUT", `${repoPath(repo)}/protection`));
+    button.onclick = () => call(now.protected ? "DELETE" : "PUT", `${repoPath(repo)}/protection`).then(show, (error) => announce(said(error)));
   };
   show(repo);
   return button;

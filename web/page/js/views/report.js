@@ -3,6 +3,7 @@
 import { get } from "../api.js";
 import { fill, h } from "../dom.js";
 import { localised, t } from "../i18n.js";
+import { announce, said } from "../ui.js";
 
 /** The card; it fills itself once the report is there. @param {string} path @param {any} version */
 export function scanCard(path, version) {
@@ -47,5 +48,5 @@ function saver(address, form) {
     link.click();
     URL.revokeObjectURL(link.href);
   };
-  return h("button", { type: "button", onclick: save }, form.toUpperCase());
+  return h("button", { type: "button", onclick: () => save().catch((error) => announce(said(error))) }, form.toUpperCase());
 }
