@@ -706,3 +706,24 @@ def test_what_the_hub_does_not_do_or_give_is_told_where_it_was_asked_for(page: P
     card = page.locator("section.card", has=page.get_by_role("heading", name="My training jobs"))
     expect(card.get_by_role("alert")).to_contain_text(str(AWAY["detail"]))
     expect(page.get_by_role("link", name="guarded")).to_be_visible()
+
+
+def test_the_rest_of_the_hits_is_asked_for_again_by_the_same_button(page: Page, site: Site) -> None:
+    failures = iter([True])
+
+    def answer(route: Route) -> None:
+        rest = "cursor=" in route.request.url
+        if rest and next(failures, False):
+            route.fulfill(status=503, json=AWAY)
+        else:
+            route.fulfill(json=route.fetch().json() | {"next_cursor": "" if rest else "c"})
+
+    page.route("**/v1/search?*", answer)
+    page.goto(site.url)
+    more, hits, alert = page.get_by_role("button", name="Show more"), page.locator(".hit"), page.get_by_role("alert")
+    more.click()
+    expect(alert).to_contain_text(str(AWAY["detail"]))
+    first = hits.count()
+    more.click()
+    expect(hits).to_have_count(2 * first)
+    expect(alert).to_have_count(0)

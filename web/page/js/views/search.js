@@ -74,13 +74,15 @@ async function page(asked, cursor, head, list, foot) {
     const found = await get(`/search?${new URLSearchParams(said({ q: query, cursor, order, forks }))}`);
     fill(head, summary(asked, found), narrowing(found.facets, found.chips, query, (narrowed) => address({ ...asked, query: narrowed })));
     for (const hit of found.items) add(list, hitCard(hit, asked));
-    const next = () => page(asked, found.next_cursor, head, list, foot);
-    fill(foot, found.next_cursor ? h("button", { type: "button", onclick: next }, t("more")) : null);
+    fill(foot, found.next_cursor && moreButton(() => page(asked, found.next_cursor, head, list, foot)));
     if (!found.items.length && !cursor) fill(foot, h("p.card.empty", {}, t(query ? "nothing" : "noneYet"), " ", h("a", { href: "#/make" }, t("make"))));
   } catch (error) {
-    fill(foot, problemCard(error));
+    fill(foot, problemCard(error), cursor && moreButton(() => page(asked, cursor, head, list, foot)));
   }
 }
+
+/** @param {() => void} next */
+const moreButton = (next) => h("button", { type: "button", onclick: next }, t("more"));
 
 /** @param {Asked} asked @param {any} found */
 function summary(asked, found) {
