@@ -727,3 +727,18 @@ def test_the_rest_of_the_hits_is_asked_for_again_by_the_same_button(page: Page, 
     more.click()
     expect(hits).to_have_count(2 * first)
     expect(alert).to_have_count(0)
+
+
+def test_every_tab_shows_who_is_logged_in_in_any_of_them(page: Page, site: Site) -> None:
+    _log_in_as(page, site, "sara")
+    page.goto(f"{site.url}/#/voices/anna/narrator")
+    page.get_by_label("Write a comment").fill("Half of a sentence,")
+    other = page.context.new_page()
+    other.goto(site.url)
+    other.get_by_role("button", name="Log out").click()
+    links = page.locator("#links")
+    expect(links).to_contain_text("Log in")
+    expect(links).not_to_contain_text("sara")
+    _log_in_as(other, site, "tilda")
+    expect(links).to_contain_text("tilda")
+    expect(page.get_by_label("Write a comment")).to_have_value("Half of a sentence,")

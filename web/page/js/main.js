@@ -74,4 +74,5 @@ document.querySelector("a.skip")?.addEventListener("click", (event) => {
 });
 addEventListener("hashchange", () => { show(); view.focus(); });
 addEventListener(FORGOTTEN, () => frame(parts(location.hash)[0]));
+addEventListener("storage", () => frame(parts(location.hash)[0])); // another tab logged in or out: this one acts for the same account
 show();
