@@ -742,3 +742,14 @@ def test_every_tab_shows_who_is_logged_in_in_any_of_them(page: Page, site: Site)
     _log_in_as(other, site, "tilda")
     expect(links).to_contain_text("tilda")
     expect(page.get_by_label("Write a comment")).to_have_value("Half of a sentence,")
+
+
+def test_an_account_whose_first_login_failed_is_entered_by_the_same_button(page: Page, site: Site) -> None:
+    page.route("**/v1/sessions", lambda route: route.fulfill(status=503, json=AWAY), times=1)
+    page.goto(f"{site.url}/#/signup")
+    page.get_by_label("Name").fill("ursula ")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("alert")).to_contain_text(str(AWAY["detail"]))
+    page.get_by_role("button", name="Sign up").click()
+    expect(page.get_by_role("heading", name="ursula")).to_be_visible()

@@ -14,11 +14,13 @@ export function entryView(view, kind, entered) {
   );
   const button = /** @type {HTMLButtonElement} */ (h("button.main", { type: "submit" }, t(kind)));
   const place = h("div");
+  let made = "";
   const submit = (/** @type {Event} */ event) => {
     event.preventDefault();
     attempt(place, button, async () => {
       const who = { name: name.value.trim(), password: password.value };
-      if (fresh) await call("POST", "/accounts", who);
+      if (fresh && made !== who.name) await call("POST", "/accounts", who);
+      made = who.name; // if the login fails now, the name is not taken by somebody else
       keepSession(await call("POST", "/sessions", who));
       entered();
     });
