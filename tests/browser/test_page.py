@@ -753,3 +753,25 @@ def test_an_account_whose_first_login_failed_is_entered_by_the_same_button(page:
     expect(page.get_by_role("alert")).to_contain_text(str(AWAY["detail"]))
     page.get_by_role("button", name="Sign up").click()
     expect(page.get_by_role("heading", name="ursula")).to_be_visible()
+
+
+@pytest.mark.parametrize(
+    ("page", "label", "rule"),
+    [
+        ({"locale": "en-GB"}, "Name", "Lower-case letters, digits and dashes."),
+        ({"locale": "zh-CN"}, "名称", "小写字母、数字和连字符。"),
+    ],
+    indirect=["page"],
+)
+def test_a_name_that_cannot_be_taken_is_told_at_its_field_without_a_pattern(
+    page: Page, site: Site, label: str, rule: str
+) -> None:
+    page.goto(f"{site.url}/#/signup")
+    name = page.get_by_label(label)
+    page.get_by_label(re.compile("Password|密码")).fill(PASSWORD)
+    for wrong in ("Anna", "安娜", "anna b", "-anna"):
+        name.fill(wrong)
+        page.keyboard.press("Enter")
+        assert name.evaluate("(e) => [e.validity.patternMismatch, e.title]") == [True, rule]
+    expect(name).to_be_focused()
+    expect(page.get_by_role("alert")).to_have_count(0)

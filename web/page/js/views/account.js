@@ -5,10 +5,14 @@ import { field, fill, h } from "../dom.js";
 import { t } from "../i18n.js";
 import { attempt, needsAccount, problemCard, stateBadge, voicePath } from "../ui.js";
 
+/** What the hub takes for a name, and the blanks that a keyboard leaves around it. */
+const NAME = "\\s*[a-z0-9](?:[a-z0-9\\-]{0,37}[a-z0-9])?\\s*";
+
 /** @param {HTMLElement} view @param {"login" | "signup"} kind @param {() => void} entered */
 export function entryView(view, kind, entered) {
   const fresh = kind === "signup";
-  const name = /** @type {HTMLInputElement} */ (h("input", { name: "name", autocomplete: "username", required: true, maxlength: 39, autocapitalize: "none" }));
+  const rule = fresh ? { pattern: NAME, title: t("nameNote") } : {};
+  const name = /** @type {HTMLInputElement} */ (h("input", { name: "name", autocomplete: "username", required: true, maxlength: 39, autocapitalize: "none", ...rule }));
   const password = /** @type {HTMLInputElement} */ (
     h("input", { name: "password", type: "password", autocomplete: fresh ? "new-password" : "current-password", required: true, minlength: fresh ? 10 : 1, maxlength: 200 })
   );

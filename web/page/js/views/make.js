@@ -58,7 +58,7 @@ function putBack(form, fields) {
 /** @param {HTMLSelectElement} language */
 function aboutFields(language) {
   const options = (/** @type {string[]} */ names) => /** @type {Array<[string, string]>} */ ([["", t("notSaid")], ...names.map((name) => [name, t(name)])]);
-  const name = h("input", { name: "name", required: true, maxlength: 64, pattern: "[a-z0-9](?:[a-z0-9._\\-]{0,62}[a-z0-9])?", autocapitalize: "none" });
+  const name = h("input", { name: "name", required: true, maxlength: 64, pattern: "[a-z0-9](?:[a-z0-9._\\-]{0,62}[a-z0-9])?", title: t("voiceNameNote"), autocapitalize: "none" });
   return h(
     "fieldset", {}, h("legend", {}, t("aboutVoice")),
     h("div.pair", {}, field(t("voiceName"), name, t("voiceNameNote")), field(t("language"), language)),
