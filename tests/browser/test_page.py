@@ -775,3 +775,26 @@ def test_a_name_that_cannot_be_taken_is_told_at_its_field_without_a_pattern(
         assert name.evaluate("(e) => [e.validity.patternMismatch, e.title]") == [True, rule]
     expect(name).to_be_focused()
     expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_the_cursor_stays_where_the_keyboard_led_it(page: Page, site: Site) -> None:
+    _log_in_as(page, site, "vera")
+    page.goto(f"{site.url}/#/voices/anna/narrator")
+    page.get_by_label("Write a comment").fill("By keyboard.")
+    send = page.locator("form", has=page.get_by_label("Write a comment")).get_by_role("button")
+    send.press("Enter")
+    expect(page.locator(".comment").last).to_contain_text("By keyboard.")
+    expect(send).to_be_focused()
+    page.get_by_role("button", name="中文").press("Enter")
+    expect(page.get_by_role("button", name="English")).to_be_focused()
+    page.route("**/v1/search?*", lambda route: route.fulfill(json=route.fetch().json() | {"next_cursor": "c"}))
+    page.goto(f"{site.url}/#/search/")
+    more, hits = page.get_by_role("button", name="显示更多"), page.locator(".hit")
+    expect(more).to_be_visible()
+    first = hits.count()
+    more.press("Enter")
+    expect(hits).to_have_count(2 * first)
+    expect(hits.nth(first).get_by_role("link").first).to_be_focused()
+    page.get_by_role("button", name="退出").press("Enter")
+    expect(page.get_by_role("link", name="注册")).to_be_visible()
+    expect(page.locator("main")).to_be_focused()

@@ -43,7 +43,7 @@ function parts(address) {
 async function open(page, rest, options, place, signal) {
   const home = () => { location.hash = "#/mine"; };
   if (page === "voices") return voiceView(place, rest[0] || "", rest[1] || "", rest[2], signal);
-  if (page === "jobs") return jobView(place, rest[0] || "", signal, show);
+  if (page === "jobs") return jobView(place, rest[0] || "", signal, () => { show(); view.focus(); });
   if (page === "make") return makeView(place, signal);
   if (page === "mine") return mineView(place);
   if (page === "login" || page === "signup") return entryView(place, page, home);
@@ -56,9 +56,16 @@ function frame(page) {
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = t(element.getAttribute("data-text") || "");
   const link = (/** @type {string} */ to, /** @type {string} */ text) => h("a", { href: `#/${to}`, "aria-current": page === to && "page" }, text);
   const who = session();
-  const swap = h("button.plain", { type: "button", lang: language() === "zh" ? "en" : "zh-CN", onclick: () => { toggle(); show(); } }, t("other"));
+  const swap = h("button.plain", { type: "button", lang: language() === "zh" ? "en" : "zh-CN", onclick: swapLanguage }, t("other"));
   const leave = h("button.plain", { type: "button", onclick: logOut }, t("logout"));
   fill(links, link("search", t("search")), link("make", t("make")), who ? link("mine", who.account) : link("login", t("login")), who ? leave : link("signup", t("signup")), swap);
+}
+
+/** Its button is a new one, in the other language. */
+function swapLanguage() {
+  toggle();
+  show();
+  /** @type {HTMLElement | null} */ (links.lastElementChild)?.focus();
 }
 
 async function logOut() {
@@ -66,6 +73,7 @@ async function logOut() {
   keepSession(null);
   location.hash = "#/";
   show();
+  view.focus();
 }
 
 document.querySelector("a.skip")?.addEventListener("click", (event) => {

@@ -25,9 +25,15 @@ function worded(problem) {
   return [problem.reason === "INVALID_TOKEN" ? t("expired") : problem.message, problem.hint];
 }
 
+/** Puts the cursor back where an element that had it could not keep it. @param {boolean} had @param {HTMLElement | null | undefined} to */
+export function refocus(had, to) {
+  if (had && [document.body, null].includes(/** @type {HTMLElement | null} */ (document.activeElement))) to?.focus();
+}
+
 /** Runs a form's action: the button rests meanwhile, a problem is shown in `place`. */
 /** @param {HTMLElement} place @param {HTMLButtonElement} button @param {() => Promise<void>} action */
 export async function attempt(place, button, action) {
+  const had = document.activeElement === button;
   button.disabled = true;
   fill(place);
   try {
@@ -36,6 +42,7 @@ export async function attempt(place, button, action) {
     fill(place, problemCard(error));
   } finally {
     button.disabled = false;
+    refocus(had, button);
   }
 }
 

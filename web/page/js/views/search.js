@@ -5,7 +5,7 @@ import { add, fill, h, select } from "../dom.js";
 import { localised, t } from "../i18n.js";
 import { narrowing } from "./narrowing.js";
 import { soundBox } from "./sound.js";
-import { baseLine, player, problemCard, repoPath, tagList, voicePath } from "../ui.js";
+import { baseLine, player, problemCard, refocus, repoPath, tagList, voicePath } from "../ui.js";
 
 /** @typedef {{query: string, order: string, forks: string}} Asked what is searched, what comes first, and which forks */
 
@@ -68,16 +68,21 @@ const examples = () =>
 
 /** @param {Asked} asked @param {string} cursor @param {HTMLElement} head @param {HTMLElement} list @param {HTMLElement} foot */
 async function page(asked, cursor, head, list, foot) {
+  const led = foot.contains(document.activeElement);
   fill(foot, h("p.note", {}, t("loading")));
   try {
     const { query, order, forks } = asked;
     const found = await get(`/search?${new URLSearchParams(said({ q: query, cursor, order, forks }))}`);
     fill(head, summary(asked, found), narrowing(found.facets, found.chips, query, (narrowed) => address({ ...asked, query: narrowed })));
-    for (const hit of found.items) add(list, hitCard(hit, asked));
+    /** @type {HTMLElement[]} */
+    const cards = found.items.map((/** @type {any} */ hit) => hitCard(hit, asked));
+    add(list, ...cards);
     fill(foot, found.next_cursor && moreButton(() => page(asked, found.next_cursor, head, list, foot)));
+    refocus(led, cards[0]?.querySelector("a"));
     if (!found.items.length && !cursor) fill(foot, h("p.card.empty", {}, t(query ? "nothing" : "noneYet"), " ", h("a", { href: "#/make" }, t("make"))));
   } catch (error) {
     fill(foot, problemCard(error), cursor && moreButton(() => page(asked, cursor, head, list, foot)));
+    refocus(led, foot.querySelector("button"));
   }
 }
 
