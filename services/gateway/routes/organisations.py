@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 from services.common.errors import Conflict
 from services.gateway.clients import ask
 from services.gateway.domain.credentials import NAME_PATTERN, RESERVED_NAMES, Scope
@@ -88,8 +86,8 @@ def delete_organisation(call: Call, organisation: str) -> Reply:
     """Needs admin; 409 names the repositories that it still owns. Only you can make one of its name again."""
     stub, request = call.hub.clients.organisations, access.DeleteOrganisationRequest(name=organisation)
     members = ask(stub.ListMembers, access.ListMembersRequest(organisation=organisation)).members
-    leads = access.Grant(account=call.account, role="admin") in members
-    with call.hub.accounts.leaving(organisation, call.account) if leads else nullcontext():  # others are refused
-        ask(stub.DeleteOrganisation, request)
+    if access.Grant(account=call.account, role="admin") in members:  # others are refused
+        call.hub.accounts.hand_over(organisation, call.account)
+    ask(stub.DeleteOrganisation, request)
     call.hub.accounts.give_up(organisation, call.account)
     return Reply({})

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from services.common.clock import now
 from services.common.database import Database
-from services.common.errors import Conflict, NotFound, VoiceHubError
+from services.common.errors import Conflict, NotFound
 from services.common.ids import new_id
 from services.gateway.domain.credentials import Scope, new_token, token_digest
 from services.gateway.store import audit, erasing
@@ -85,31 +85,31 @@ class Accounts:
                 session.execute(insert(accounts).values(values))
                 audit.record(session, creator, "organisation.create", f"organisations/{name}")
 
-    @contextmanager
-    def leaving(self, name: str, account: str) -> Iterator[None]:
-        """An organisation is deleted in this block; what is refused there changes nothing.
+    def hand_over(self, name: str, account: str) -> None:
+        """One of its admins is about to delete an organisation, and its name is for that account from here on.
 
-        Its name is already for who deletes it: if that is cut off before it is given up, nobody else gets it.
+        If that is cut off before the name is given up, nobody else gets it; if it is refused, the organisation lives
+        on and nothing is to be undone: no right comes from the name that stands here. NotFound if the account was
+        erased.
         """
-        organisation = accounts.c.name == name, accounts.c.password_hash.startswith(ORGANISATION)
         with self._database.write() as session:
-            former = session.execute(select(accounts.c.password_hash).where(*organisation)).scalar_one_or_none()
-            session.execute(update(accounts).where(*organisation).values(password_hash=DELETED + account))
-        try:
-            yield
-        except VoiceHubError as error:
-            if former is not None and error.http_status < 500:  # else nobody knows whether it is there
-                with self._database.write() as session:
-                    mine = accounts.c.name == name, accounts.c.password_hash == DELETED + account
-                    session.execute(update(accounts).where(*mine).values(password_hash=former))
-            raise
+            if not _exists(session, account):
+                raise _no_account()
+            if _living(session, name) is not None:
+                _mark(session, name, ORGANISATION + account)
+                audit.record(session, account, "organisation.deleting", f"organisations/{name}")
 
     def give_up(self, name: str, account: str) -> None:
-        """An organisation is no more, and nobody but who deleted it can have its name."""
+        """An organisation is no more, and nobody but who deleted it can have its name.
+
+        Who was erased while it was deleted is not named again: what stands in their place is.
+        """
         with self._database.write() as session:
-            mine = accounts.c.name == name, accounts.c.password_hash.startswith(ORGANISATION)
-            session.execute(update(accounts).where(*mine).values(password_hash=DELETED + account))
-            audit.record(session, account, "organisation.delete", f"organisations/{name}")
+            holder = _living(session, name)
+            by = account if holder is None or _exists(session, account) else holder
+            if holder is not None:
+                _mark(session, name, DELETED + by)
+            audit.record(session, by, "organisation.delete", f"organisations/{name}")
 
     def person(self, name: str) -> Account:
         """The account of that name, if it is not an organisation; NotFound."""
@@ -188,6 +188,21 @@ class Accounts:
             if ended is None:
                 raise NotFound("This token does not exist.", hint="List your tokens with GET /v1/tokens.")
             audit.record(session, account, f"{ended}.revoke", f"tokens/{token_id}")
+
+
+def _exists(session: Session, name: str) -> bool:
+    return session.scalar(select(accounts.c.name).where(accounts.c.name == name)) is not None
+
+
+def _living(session: Session, name: str) -> str | None:
+    """Whom the name of an organisation is for; None if there is none, or it is deleted."""
+    found = session.scalar(select(accounts.c.password_hash).where(accounts.c.name == name)) or ""
+    living = found.startswith(ORGANISATION) and not found.startswith(DELETED)
+    return found.removeprefix(ORGANISATION) if living else None
+
+
+def _mark(session: Session, name: str, mark: str) -> None:
+    session.execute(update(accounts).where(accounts.c.name == name).values(password_hash=mark))
 
 
 def _no_account() -> NotFound:

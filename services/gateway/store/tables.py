@@ -18,7 +18,10 @@ from sqlalchemy import (
 
 metadata = MetaData()
 ORGANISATION = "organisation:"
-"""Stands, before the name of who made it, where a person's account has a password hash."""
+"""Stands, before the name of whom the organisation's name is for, where a person's account has a password hash.
+
+That is who made it, or who tried to delete it last; it says nothing of who may do what, which the catalog knows.
+"""
 DELETED = ORGANISATION + "deleted:"
 """The same, before the name of who deleted the organisation, and may make it again."""
 

@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from services.common.errors import Conflict, NotFound
 from services.gateway.store.audit import first_broken
-from services.gateway.store.tables import audit
+from services.gateway.store.tables import DELETED, audit
+from services.gateway.store.tables import accounts as names
 from services.gateway.tests.conftest import PASSWORD, Gateway
 
 
@@ -66,8 +67,10 @@ def test_a_deletion_that_is_cut_off_leaves_the_name_to_nobody_else(gateway: Gate
     gateway.world.silent.clear()
     taken = gateway.json("POST", "/v1/organisations", {"name": "choir"}, anna)
     assert (taken.status_code, taken.get_json()["reason"]) == (409, "NAME_TAKEN")
-    with pytest.raises(NotFound):
-        gateway.hub.accounts.get("choir")
+    assert gateway.hub.accounts.get("choir").organisation, "nobody knows here whether it is there"
+    with gateway.hub.database.read() as session:
+        log = session.scalars(select(audit.c.action).where(audit.c.target == "organisations/choir")).all()
+    assert log == ["organisation.create", "organisation.deleting"]
     assert gateway.json("POST", "/v1/organisations", {"name": "choir"}, bert).status_code == 201
     assert gateway.json("DELETE", "/v1/organisations/choir", token=bert).status_code == 204
     assert gateway.json("DELETE", "/v1/organisations/choir", token=bert).status_code == 404
@@ -80,6 +83,58 @@ def test_a_deletion_that_is_refused_changes_nothing(gateway: Gateway) -> None:
     answers = {name: gateway.json("DELETE", "/v1/organisations/owner", token=tokens[name]) for name in tokens}
     assert {name: answer.status_code for name, answer in answers.items()} == {"anna": 409, "bert": 403, "cyd": 404}
     assert gateway.hub.accounts.get("owner").organisation
-    gateway.hub.accounts.reserve("owner", "anna")  # it is still hers
+    gateway.hub.accounts.reserve("owner", "anna")  # who was refused as its admin, and no other
     with pytest.raises(Conflict):
         gateway.hub.accounts.reserve("owner", "bert")
+
+
+def test_a_deletion_that_did_not_happen_leaves_a_living_organisation(gateway: Gateway) -> None:
+    """It was marked as deleted by the attempt that was cut off, and the one that was refused restored that mark."""
+    anna = gateway.login("anna")
+    assert gateway.json("POST", "/v1/organisations", {"name": "owner"}, anna).status_code == 201
+    gateway.world.deaf.set()
+    assert gateway.json("DELETE", "/v1/organisations/owner", token=anna).status_code == 503
+    gateway.world.deaf.clear()
+    assert gateway.json("DELETE", "/v1/organisations/owner", token=anna).status_code == 409
+    assert gateway.hub.accounts.get("owner").organisation
+    assert gateway.json("POST", "/v1/accounts", {"name": "owner", "password": PASSWORD}).status_code == 409
+
+
+def test_of_two_that_delete_it_the_one_who_did_has_the_name(gateway: Gateway) -> None:
+    anna, bert = gateway.login("anna"), gateway.login("bert")
+    accounts = gateway.hub.accounts
+    accounts.reserve("choir", "anna")
+    for name in ("anna", "bert"):
+        accounts.hand_over("choir", name)
+    assert accounts.get("choir").organisation, "both are refused, say: it lives on"
+    accounts.give_up("choir", "anna")
+    accounts.hand_over("choir", "bert")  # too late: the catalog tells that there is none
+    assert gateway.json("POST", "/v1/organisations", {"name": "choir"}, bert).status_code == 409
+    assert gateway.json("POST", "/v1/organisations", {"name": "choir"}, anna).status_code == 201
+
+
+def test_who_is_erased_while_it_is_deleted_is_not_named_again(gateway: Gateway) -> None:
+    anna = gateway.login("anna")
+    accounts = gateway.hub.accounts
+    accounts.reserve("choir", "anna")
+    accounts.hand_over("choir", "anna")
+    done = gateway.json("DELETE", "/v1/me", {"name": "anna", "password": PASSWORD}, anna)
+    accounts.give_up("choir", "anna")
+    with gateway.hub.database.read() as session:
+        kept = session.scalar(select(names.c.password_hash).where(names.c.name == "choir"))
+        last = session.scalars(select(audit.c.account).order_by(audit.c.sequence.desc())).first()
+    assert kept == DELETED + done.get_json()["pseudonym"]
+    assert last == done.get_json()["pseudonym"]
+    with pytest.raises(NotFound):
+        accounts.hand_over("choir", "anna")
+
+
+def test_who_may_do_what_does_not_come_from_the_name_that_an_attempt_left(gateway: Gateway) -> None:
+    anna, bert = gateway.login("anna"), gateway.login("bert")
+    assert gateway.json("POST", "/v1/organisations", {"name": "owner"}, anna).status_code == 201
+    gateway.json("PUT", "/v1/organisations/owner/members/bert", {"role": "admin"}, anna)
+    assert gateway.json("DELETE", "/v1/organisations/owner", token=bert).status_code == 409
+    gateway.json("DELETE", "/v1/organisations/owner/members/bert", token=anna)
+    assert gateway.json("GET", "/v1/organisations/owner/members", token=bert).status_code == 404
+    assert gateway.json("DELETE", "/v1/organisations/owner", token=bert).status_code == 404
+    assert gateway.json("POST", "/v1/organisations", {"name": "owner"}, bert).status_code == 409

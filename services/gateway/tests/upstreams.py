@@ -78,6 +78,8 @@ class World:
     """Roles by organisation and account."""
     silent: threading.Event = field(default_factory=threading.Event)
     """Deletes organisations and does not answer."""
+    deaf: threading.Event = field(default_factory=threading.Event)
+    """Does not answer, and deletes none."""
 
     def add_voice(self, owner: str, name: str, *, private: bool = False) -> catalog.Version:
         """A published voice with a sample, a big object and a finding."""
@@ -465,7 +467,7 @@ class Organisations(access_grpc.OrganisationServiceServicer):
     """Organisations without repositories; one whose name begins with `owner` has some."""
 
     def __init__(self, world: World) -> None:
-        self._members, self._silent = world.organisations, world.silent
+        self._members, self._silent, self._deaf = world.organisations, world.silent, world.deaf
 
     def CreateOrganisation(
         self, request: access.CreateOrganisationRequest, context: grpc.ServicerContext
@@ -504,6 +506,8 @@ class Organisations(access_grpc.OrganisationServiceServicer):
     ) -> access.DeleteOrganisationResponse:
         if self._role(request.name) != "admin":
             raise Forbidden("You do not lead it.", reason="ROLE_MISSING")
+        if self._deaf.is_set():
+            raise Unavailable("It restarts.")
         if request.name.startswith("owner"):
             raise Conflict("It still owns repositories.", reason="ORGANISATION_OWNS")
         del self._members[request.name]
