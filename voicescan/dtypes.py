@@ -81,6 +81,8 @@ TORCH_TYPES = frozenset(
 """Names of ``torch.dtype`` values, which a file may mention."""
 
 FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
+READABLE = frozenset(name for name in BY_NAME if not name.startswith("F8_"))
+"""Types whose numbers can be read here; of the others (8-bit and smaller floats, say) there are only the bits."""
 
 
 def widen(array: Array, element: ElementType) -> Array:

@@ -147,6 +147,11 @@ RULES: dict[str, Rule] = {
         "Weights are absurdly large: {detail}. Export the model again from a healthy epoch.",
         "权重数值大得不合理：{detail}。请从正常的训练轮次重新导出。",
     ),
+    "weights-type": Rule(
+        "unreadable",
+        "Weights are of a type whose numbers cannot be read: {detail}. Save them as float16, bfloat16 or float32.",
+        "权重的类型无法读成数字：{detail}。请改存为 float16、bfloat16 或 float32。",
+    ),
     "safetensors-header": Rule(
         "suspicious",
         "The safetensors header is not valid: {detail}.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from voicescan.dtypes import Array, ElementType, widen
+from voicescan.dtypes import READABLE, Array, ElementType, widen
 from voicescan.findings import Finding, Place, Refused
 from voicescan.limits import MAX_TENSORS
 from voicescan.rules import found, refuse
@@ -31,7 +31,12 @@ class StoredTensor:
 
     @property
     def array(self) -> Array:
-        """The numbers; bfloat16 widened to float32."""
+        """The numbers; bfloat16 widened to float32.
+
+        Raises ``Refused`` where there are only bits: taken for numbers, they would be others, and nobody would see it.
+        """
+        if self.element.name not in READABLE:
+            raise refuse("weights-type", Place(self.name), f"{self.name} ({self.element.name})")
         return widen(self.bits, self.element)
 
     def raw(self) -> memoryview:
@@ -40,7 +45,10 @@ class StoredTensor:
 
 
 class TensorMap(Mapping[str, Array]):
-    """Name to array, made on access; nothing is copied but strided and bfloat16 tensors."""
+    """Name to array, made on access; nothing is copied but strided and bfloat16 tensors.
+
+    Access raises ``Refused`` for a tensor whose type has no numbers here.
+    """
 
     def __init__(self, stored: Mapping[str, StoredTensor]) -> None:
         self.stored = stored

@@ -29,8 +29,8 @@ class VoiceFile:
 def read_voice_file(path: Path) -> VoiceFile:
     """Reads a ``.ckpt`` or ``.pth`` of any head and precision.
 
-    Raises ``voicescan.Refused`` for hostile or damaged files and :class:`gptsovits.errors.BrokenVoice` for files that
-    hold no configuration.
+    Raises ``voicescan.Refused`` for hostile or damaged files and for weights whose type has no numbers here (8-bit
+    floats), and :class:`gptsovits.errors.BrokenVoice` for files that hold no configuration.
     """
     checkpoint = voicescan.read_checkpoint(path)
     tensors = {name: np.asarray(value) for name, value in checkpoint.tensors.items()}

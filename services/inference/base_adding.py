@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.numpy
+from numpy.typing import NDArray
 
 from services.inference.base_sources import Source
 from services.inference.registry import DESCRIPTION, BaseRefused, BaseRegistry, RegisteredBase
@@ -83,18 +84,21 @@ def _rewrite(folder: Path, clean: Path, config: Mapping[str, Any]) -> None:
     if source is None:
         raise BaseRefused(f"{folder} holds no weights; it needs {' or '.join(MODEL_FILES)}.")
     clean.mkdir()
-    safetensors.numpy.save_file(dict(_scanned(source).tensors), clean / "model.safetensors", {"format": "pt"})
+    _, tensors = _scanned(source)
+    safetensors.numpy.save_file(tensors, clean / "model.safetensors", {"format": "pt"})
     (clean / "config.json").write_text(json.dumps(config))
 
 
-def _scanned(path: Path) -> Checkpoint:
+def _scanned(path: Path) -> tuple[Checkpoint, dict[str, NDArray[Any]]]:
+    """What the file holds, and its numbers."""
     report = scan(path)
     if report.verdict != "clean":
         reasons = "; ".join(f"{f.message_en} ({f.rule}, {f.place})" for f in report.findings[:3])
         raise BaseRefused(f"{path} is {report.verdict}: {reasons}")
     try:
-        return read_checkpoint(path)
-    except Refused as refused:  # harmless, and no model
+        found = read_checkpoint(path)
+        return found, dict(found.tensors)
+    except Refused as refused:  # harmless, and no model, or none whose numbers can be read
         raise BaseRefused(f"{path}: {refused}") from refused
 
 
@@ -138,7 +142,7 @@ def _add_stages(registry: BaseRegistry, files: Sequence[Path], about: Mapping[st
         out = Path(place)
         family, configs = "v2", {}
         for path in files:
-            found = _scanned(path)
+            found, tensors = _scanned(path)
             identity = identify(found.stored, found.config, found.head)
             target = _STAGES.get(identity.kind)
             if target is None or (out / target).exists():
@@ -146,7 +150,7 @@ def _add_stages(registry: BaseRegistry, files: Sequence[Path], about: Mapping[st
                     f"{path} is a {identity.kind}; a voice base is one stage-1, one stage-2 and its discriminator."
                 )
             # With its configuration, so that training and export read it as they read the original file.
-            safetensors.numpy.save_file(dict(found.tensors), out / target, {"config": json.dumps(found.config)})
+            safetensors.numpy.save_file(tensors, out / target, {"config": json.dumps(found.config)})
             configs[identity.kind] = found.config
             family = identity.family or family if identity.kind == "s2" else family
         _describe(out, {**about, "kind": "voice", "family": family, "config": configs})

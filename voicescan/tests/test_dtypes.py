@@ -8,12 +8,13 @@ import struct
 import warnings
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 import safetensors.torch
 import torch
 
 from tests.security.attacks.assembler import call, named, stacked, text, values, whole
-from voicescan import read_checkpoint, scan_bytes
+from voicescan import Refused, read_checkpoint, scan_bytes
 from voicescan.dtypes import UNTYPED
 from voicescan.findings import deciding
 from voicescan.pickles import read_one
@@ -94,6 +95,21 @@ def test_a_checkpoint_of_any_type_is_data(dtype: torch.dtype, options: dict[str,
     element = UNTYPED.get(_name(dtype), read["flat"].element)
     assert {tensor.element for tensor in read.values()} == {element}
     assert report.tensors.dtypes == {element.name: len(weight)}
+
+
+@pytest.mark.parametrize("dtype", SAVED, ids=_name)
+def test_numbers_are_what_torch_says_or_are_not_told(dtype: torch.dtype) -> None:
+    """numpy has no 8-bit floats: their bits stood there as whole numbers, and became weights."""
+    read = read_checkpoint(_saved({"weight": {"a": SAVED[dtype]}, "config": {}, "info": ""}))
+    try:
+        same = SAVED[dtype].to(torch.float32 if dtype == torch.bfloat16 else dtype).numpy()
+    except TypeError:
+        with pytest.raises(Refused, match="weights-type"):
+            dict(read.tensors)
+        assert read.stored["a"].raw().tobytes() == _bytes(SAVED[dtype])
+        return
+    assert read.tensors["a"].dtype == same.dtype
+    np.testing.assert_array_equal(read.tensors["a"], same)
 
 
 @pytest.mark.parametrize("dtype", [dtype for dtype in SAVED if _in_safetensors(dtype)], ids=_name)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from gptsovits.errors import UnsupportedVoice
+from gptsovits.export.__main__ import main as export
 from gptsovits.formats.checkpoint import read_voice_file
 from gptsovits.formats.checkpoint_writer import write_checkpoint
 from gptsovits.formats.kinds import kind_of, require_spoken
@@ -37,6 +39,18 @@ def test_a_round_trip_keeps_every_tensor(tmp_path: Path, file: str, style: str) 
     for name, value in first.tensors.items():
         assert second.tensors[name].dtype == value.dtype == np.float16
         np.testing.assert_array_equal(second.tensors[name], value)
+
+
+def test_an_export_of_8_bit_floats_says_why_there_is_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Their bits were taken for whole numbers, and the voice spoke noise."""
+    saved = torch.load(CHECKPOINTS / "tiny-e15.ckpt", weights_only=True)
+    name = "model.ar_predict_layer.weight"
+    saved["weight"][name] = saved["weight"][name].to(torch.float8_e4m3fn)
+    torch.save(saved, tmp_path / "voice.ckpt")
+    stage2 = CHECKPOINTS / "tiny_v2_header01.pth"
+    assert export(["onnx", str(tmp_path / "voice.ckpt"), str(stage2), str(tmp_path / "out")]) == 1
+    assert f"{name} (F8_E4M3). Save them as float16" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 class Shape:

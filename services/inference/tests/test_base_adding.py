@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from click.testing import CliRunner
 from transformers import BertConfig, BertModel, HubertModel
@@ -103,6 +104,34 @@ def test_a_hostile_file_is_refused_and_not_registered(registry: BaseRegistry, tm
         add(registry, [folder])
     assert registry.all() == []
     assert not marker.exists()
+
+
+@pytest.mark.parametrize("weights", ["model.safetensors", "pytorch_model.bin"])
+def test_weights_that_are_no_numbers_here_are_no_base(registry: BaseRegistry, tmp_path: Path, weights: str) -> None:
+    """The bits of 8-bit floats were written as whole numbers: a base that said nonsense."""
+    folder = tmp_path / "cnhubert"
+    hubert(folder, weights)
+    name = "encoder.layers.0.attention.k_proj.weight"
+    if weights == "model.safetensors":
+        saved = safetensors.torch.load_file(folder / weights)
+        saved[name] = saved[name].to(torch.float8_e4m3fn)
+        safetensors.torch.save_file(saved, folder / weights)
+    else:
+        saved = torch.load(folder / weights, weights_only=True)
+        saved[name] = saved[name].to(torch.float8_e4m3fn)
+        torch.save(saved, folder / weights)
+    with pytest.raises(BaseRefused, match=rf"{name} \(F8_E4M3\).*float32"):
+        add(registry, [folder])
+
+
+def test_a_stage_of_8_bit_floats_is_no_base(registry: BaseRegistry, tmp_path: Path) -> None:
+    saved = torch.load(CHECKPOINTS / "tiny-e15.ckpt", weights_only=True)
+    saved["weight"]["model.ar_predict_layer.weight"] = saved["weight"]["model.ar_predict_layer.weight"].to(
+        torch.float8_e5m2
+    )
+    torch.save(saved, tmp_path / "voice.ckpt")
+    with pytest.raises(BaseRefused, match=r"model.ar_predict_layer.weight \(F8_E5M2\)"):
+        add(registry, [tmp_path / "voice.ckpt"])
 
 
 @pytest.mark.parametrize(
