@@ -51,7 +51,7 @@ def finetune(
     if lines is None and recorded is None:
         raise UsageError("What shall it learn from?", hint="Give LINES, or --recording with the lines of --show.")
     source, said = parse_name(voice), _lines(context, lines)
-    for path in (recorded, *(line.audio for line in said)):
+    for path in [recorded] if recorded else [line.audio for line in said]:
         if path is not None and not path.is_file():
             raise NotFound(f"There is no file {path}.", hint="Check the path.")
     with context.client() as client:

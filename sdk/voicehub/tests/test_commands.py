@@ -133,6 +133,7 @@ def test_what_nothing_can_be_said_with_is_told_before_anything_is_pulled(
         (("finetune", "a/b", "gbk.txt"), 5, "gbk.txt is no text in UTF-8."),
         (("finetune", "a/b", "--recording", "absent.wav", *DECLARED), 1, "There is no file absent.wav."),
         (("finetune", "a/b", "lines.jsonl", *DECLARED), 1, "There is no file absent.wav."),
+        (("finetune", "a/b", "lines.jsonl", "--recording", "x.wav", *DECLARED), 3, "http://127.0.0.1:9"),
         (("push", "a/b", "s1=", *DECLARED), 2, "s1= names no file."),
         (("credits", "--hub", "http://"), 2, "“http://” is no address of a hub."),
         (("credits", "--hub", "http:"), 2, "“http:” is no address of a hub."),
@@ -142,7 +143,10 @@ def test_what_nothing_can_be_said_with_is_told_before_anything_is_pulled(
 def test_what_cannot_be_sent_is_told_before_a_hub_is_asked(
     arguments: tuple[str, ...], code: int, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An empty transcript was told when the recording had been sent, and a text in another encoding without a name."""
+    """An empty transcript was told when the recording had been sent, and a text in another encoding without a name.
+
+    With a recording the audio of the lines is not sent, and need not be there.
+    """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("VOICEHUB_URL", "http://127.0.0.1:9")
     (tmp_path / "x.wav").write_bytes(b"x")
