@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gptsovits.errors import UnsupportedVoice
 from gptsovits.formats.delta import as_bytes, coarse, encode, supports
 from gptsovits.merging.modules import module_of
 from gptsovits.merging.voice import Voice, same_bytes
@@ -36,6 +37,10 @@ def slim(base: Voice, tuned: Voice, error: float) -> tuple[Voice, list[ModuleSli
     """`tuned` with each tensor's change from `base` off by at most `error` of itself, and what that did part by part.
 
     What has no counterpart in the base, small tensors and whole numbers stay exact.
+
+    Raises:
+        UnsupportedVoice: the base is kept in bfloat16. What comes out is float32, and there is no update from one type
+            to another: the whole voice would travel, at twice its size.
     """
     tensors, parts = dict(tuned.tensors), dict[str, list[tuple[float, ...]]]()
     for name, after in tuned.tensors.items():
@@ -43,10 +48,25 @@ def slim(base: Voice, tuned: Voice, error: float) -> tuple[Voice, list[ModuleSli
         alike = before is not None and (before.dtype, before.shape) == (after.dtype, after.shape)
         if before is None or not alike or not supports(str(after.dtype)) or same_bytes(before, after):
             continue
+        if _was_bfloat16(before):
+            raise UnsupportedVoice(
+                f"The base is in bfloat16 ({name}); what is made of it here is float32, to which there is no update."
+            )
         tensors[name], numbers = _slimmed(before, after, error)
         parts.setdefault(module_of(name), []).append(numbers)
     report = [_summed(module, rows) for module, rows in parts.items()]
     return Voice(tensors, tuned.configs, tuned.requires, tuned.lexicons), report
+
+
+def _was_bfloat16(values: NDArray[Any]) -> bool:
+    """Whether a hub keeps them in half of the bits that they have here: none has a digit beyond those of bfloat16.
+
+    Few values, or such as 0 and 1 alone, tell nothing.
+    """
+    if values.dtype != np.float32 or values.size < LEAST_SIZE:
+        return False
+    bits = np.bitwise_or.reduce(np.ascontiguousarray(values).view(np.uint32), axis=None)
+    return not bits & 0xFFFF and bool(bits & 0x7F_0000)
 
 
 def _slimmed(before: NDArray[Any], after: NDArray[Any], error: float) -> tuple[NDArray[Any], tuple[float, ...]]:

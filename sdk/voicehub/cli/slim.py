@@ -9,6 +9,7 @@ import click
 from voicehub.cache import Cache
 from voicehub.cli.bounds import Finite
 from voicehub.cli.context import Context, command
+from voicehub.errors import Conflict
 from voicehub.merging import read_side, write
 
 
@@ -27,11 +28,15 @@ def slim(context: Context, base: str, tuned: str, output: Path, error: float, or
 
     Says part by part how many bytes the update takes and how much of the change is lost. Listen before you push it.
     """
+    from gptsovits.errors import UnsupportedVoice
     from gptsovits.merging.slimming import render
     from gptsovits.merging.slimming import slim as slimmed
 
     cache = Cache()
-    voice, report = slimmed(read_side(cache, base), read_side(cache, tuned), error)
+    try:
+        voice, report = slimmed(read_side(cache, base), read_side(cache, tuned), error)
+    except UnsupportedVoice as refused:
+        raise Conflict(str(refused), hint="Push the voice as it is: its update is made without a loss.") from refused
     written = write(voice, report, output, original, "slim")
     context.out.answer({"folder": str(written.folder), "files": list(map(str, written.files)), "report": report})
     context.out.say(render(report))

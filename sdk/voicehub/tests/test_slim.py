@@ -68,6 +68,27 @@ def test_the_update_gets_smaller_by_what_it_says(sides: tuple[Tensors, Tensors],
     assert part["lossy"] == len(delta) + tuned[BIAS].nbytes
 
 
+@pytest.mark.parametrize(("kept", "code"), [("bfloat16", 4), ("float16", 0), ("float32", 0)])
+def test_an_update_that_no_hub_makes_is_not_told(kept: str, code: int, tmp_path: Path) -> None:
+    """Of a base in bfloat16 float32 was made, which is another type: the whole voice travelled, at twice its size."""
+    draw = np.random.default_rng(1)
+    base = {MATRIX: draw.standard_normal((96, 128)), BIAS: np.zeros((64, 64))}
+    tuned = {name: value + 1e-2 * draw.standard_normal(value.shape) for name, value in base.items()}
+    for name, side in (("base", base), ("tuned", tuned)):
+        _folder(tmp_path / name, {key: _as_pulled(value, kept) for key, value in side.items()})
+    done, text = _run(tmp_path / "base", tmp_path / "tuned", "-o", tmp_path / "out")
+    assert done == code, text
+    assert ("bfloat16" in text) == (code == 4)
+    assert (tmp_path / "out").exists() == (code == 0)
+
+
+def _as_pulled(values: NDArray[Any], kept: str) -> NDArray[Any]:
+    """As float32, with the digits of the type in which a hub keeps them."""
+    if kept != "bfloat16":
+        return values.astype(kept).astype(np.float32)
+    return (values.astype(np.float32).view(np.uint32) & np.uint32(0xFFFF_0000)).view(np.float32)
+
+
 def test_how_much_may_be_lost_has_bounds(sides: tuple[Tensors, Tensors], tmp_path: Path) -> None:
     for error in ("0", "1", "much"):
         assert _run(tmp_path / "base", tmp_path / "tuned", "-o", tmp_path / "out", "--error", error)[0] == 2
