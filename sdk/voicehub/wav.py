@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,20 @@ def require_ending(path: Path, *, raw: bool = False) -> None:
     if path.suffix.lower() not in endings:
         hint = f"Write -o {path.parent / (path.stem or 'speech')}{next(iter(endings))}."
         raise UsageError(f"{path} does not end in {', '.join(endings)}.", hint=hint)
+
+
+def require_place(path: Path) -> None:
+    """Asked before a voice is pulled and speaks; folders that are not there yet are made when it is written.
+
+    Raises:
+        UsageError: it would lie in what is no folder, or in one that nothing can be written to.
+    """
+    if path.exists() and not path.is_file():  # a pipe, say, which is written to as it is
+        return
+    target = path.resolve()
+    folder = next(one for one in target.parents if one.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{path} cannot be written: {folder} is no folder to write to.", hint="Choose another -o.")
 
 
 def write(path: Path, wave: Wave, sample_rate: int, voice: str, *, raw: bool = False) -> None:

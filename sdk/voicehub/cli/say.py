@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from voicehub import wav
 from voicehub.cli.bounds import Finite
@@ -17,6 +18,12 @@ from voicehub.names import VoiceName, parse_name
 if TYPE_CHECKING:  # other commands start without numpy, a quarter sooner
     from voicehub.saying import Said, Speaker
 
+ONLY = {
+    "--features": ("raw", "greedy", "noise", "early_stop", "noise_scale"),
+    "--on-hub": ("form", "ssml", "notice"),
+    "a text": ("language", "speed"),
+}
+"""What each way of speaking takes and another would not look at."""
 PATH, FILE = click.Path(path_type=Path), click.Path(path_type=Path, dir_okay=False)
 
 
@@ -50,11 +57,12 @@ def say(context: Context, voice: str, text: str, **options: Any) -> None:
     if bool(text.strip()) == bool(options["features"]):
         raise UsageError("What shall be said?", hint="Give a text, or --features.")
     _check_seed(options["seed"], on_hub=options["on_hub"])
+    _check_effect(options)
+    if options["out"] is not None:
+        wav.require_place(options["out"])
     if options["on_hub"]:
         _on_hub(context, name, text, options)
         return
-    if options["ssml"] or options["notice"] or options["form"]:
-        raise UsageError("--format, --ssml and --notice are for --on-hub.", hint="Add --on-hub, or leave them out.")
     _check_files(options)
     speaker = _open(context, name, options)
     said = _exactly(speaker, options) if options["features"] else _text(speaker, text, options)
@@ -68,12 +76,20 @@ def _check_seed(seed: int | None, *, on_hub: bool) -> None:
         raise UsageError(f"{seed} is no seed.", hint=f"Give 0 or more; with {otherwise} it is another one each time.")
 
 
+def _check_effect(options: dict[str, Any]) -> None:
+    """Who gives an option that changes nothing expects another speech."""
+    ways = {"--features": bool(options["features"]), "--on-hub": options["on_hub"], "a text": not options["features"]}
+    others = {name: way for way, names in ONLY.items() if not ways[way] for name in names}
+    context = click.get_current_context()
+    for option in context.command.params:
+        given = context.get_parameter_source(str(option.name)) is ParameterSource.COMMANDLINE
+        if given and option.name in others:
+            way = others[option.name]
+            raise UsageError(f"{option.opts[0]} is for {way}.", hint=f"Leave it out, or give {way}.")
+
+
 def _check_files(options: dict[str, Any]) -> None:
     """What a pull and a synthesis would be in vain for."""
-    if not options["features"]:
-        for name in ("raw", "greedy", "noise"):
-            if options[name]:
-                raise UsageError(f"--{name} is for --features.", hint="Leave it out, or give --features.")
     for path in (options["features"], options["noise"]):
         if path is not None and not path.is_file():
             raise NotFound(f"There is no file {path}.", hint="Check the path.")

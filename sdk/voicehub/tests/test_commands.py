@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -110,6 +111,22 @@ def test_a_number_that_cannot_be_spoken_with_is_refused_before_anything_is_asked
         (("--features", "x.safetensors", "--noise", "absent"), 1, "There is no file absent."),
         (("hi", "--noise", "x.safetensors"), 2, "--noise is for --features."),
         (("hi", "--greedy"), 2, "--greedy is for --features."),
+        (("hi", "--early-stop", "5"), 2, "--early-stop is for --features."),
+        (("hi", "--early-stop", "-1"), 2, "--early-stop is for --features."),
+        (("hi", "--noise-scale", "0.9"), 2, "--noise-scale is for --features."),
+        (("hi", "--on-hub", "-o", "x.wav", "--greedy"), 2, "--greedy is for --features."),
+        (("hi", "--on-hub", "-o", "x.wav", "--raw"), 2, "--raw is for --features."),
+        (("hi", "--on-hub", "-o", "x.wav", "--noise", "absent"), 2, "--noise is for --features."),
+        (("hi", "--format", "mp3", "-o", "x.wav"), 2, "--format is for --on-hub."),
+        (("--features", "x.safetensors", "--speed", "2"), 2, "--speed is for a text."),
+        (("--features", "x.safetensors", "--language", "zh"), 2, "--language is for a text."),
+        (("hi", "-o", "x.safetensors/y.wav"), 2, "x.safetensors is no folder to write to."),
+        (("hi", "-o", "x.safetensors/new/y.wav"), 2, "x.safetensors is no folder to write to."),
+        (("hi", "--on-hub", "-o", "x.safetensors/y.wav"), 2, "x.safetensors is no folder to write to."),
+        (("hi", "-o", "folder/new/y.wav"), 3, "http://127.0.0.1:9"),
+        (("hi", "-o", "away.wav"), 3, "http://127.0.0.1:9"),
+        (("hi", "--on-hub", "-o", "pipe.wav", "--speed", "2", "--language", "zh"), 3, "http://127.0.0.1:9"),
+        (("--features", "x.safetensors", "--early-stop", "5", "--noise-scale", "0.9"), 3, "http://127.0.0.1:9"),
     ],
 )
 def test_what_nothing_can_be_said_with_is_told_before_anything_is_pulled(
@@ -119,6 +136,8 @@ def test_what_nothing_can_be_said_with_is_told_before_anything_is_pulled(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
     (tmp_path / "x.safetensors").touch()
+    (tmp_path / "away.wav").symlink_to(tmp_path / "folder" / "there.wav")
+    os.mkfifo(tmp_path / "pipe.wav")
     result = _run("say", "a/b", *arguments, "--hub", "http://127.0.0.1:9")
     assert (result.exit_code, told in " ".join(result.output.split())) == (code, True), result.output
 
