@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from voicescan.dtypes import BY_NAME, widen
+
 
 def tensor_of(content: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
     """The tensor, read-only; bfloat16, which numpy does not have, is widened to float32, which loses nothing.
@@ -16,6 +18,7 @@ def tensor_of(content: bytes, dtype: str, shape: Sequence[int]) -> NDArray[Any]:
         TypeError, ValueError: there is no such type, or the bytes are not as many as the shape says.
     """
     if dtype == "bfloat16":
-        bits = np.frombuffer(content, "<u2").astype(np.uint32) << np.uint32(16)
-        return bits.view(np.float32).reshape(shape)
+        numbers = widen(np.frombuffer(content, "<u2"), BY_NAME["BF16"]).reshape(shape)
+        numbers.flags.writeable = False
+        return numbers
     return np.frombuffer(content, np.dtype(dtype).newbyteorder("<")).reshape(shape)

@@ -121,6 +121,9 @@ def _from_folder(folder: Path) -> Voice:
     try:
         tensors = {f"{s}/{name}": value for s in found for name, value in load(folder / f"{s}.safetensors").items()}
         configs = json.loads((folder / CONFIGS).read_text("utf-8")) if (folder / CONFIGS).is_file() else {}
+    except (TypeError, KeyError, AttributeError) as error:  # as it is raised for a type that numpy has not
+        hint = "Save them as float16 or float32; voicehub pull --format safetensors does so with bfloat16."
+        raise Unreadable(f"{folder} holds weights of a type that is not read here: {error}.", hint=hint) from error
     except (ValueError, OSError, _safetensors("SafetensorError")) as error:
         hint = "Pull it again with --format safetensors."
         raise Unreadable(f"{folder} holds no voice: {error}.", hint=hint) from error

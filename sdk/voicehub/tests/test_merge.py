@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from blake3 import blake3
 from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
+from safetensors.torch import save_file as save_torch_file
 
 from voicehub.cache import Cache
 from voicehub.cli.main import cli
@@ -66,6 +68,14 @@ def test_words_that_yaml_takes_for_other_things_are_words(sides: list[Path], tmp
     assert _run(*sides, "-o", tmp_path / "out")[0] == 0
     written = yaml.safe_load((tmp_path / "out" / "lexicon.yaml").read_text())
     assert written == {"no": {"on": ["AA1", "N"], "007": ["S"], "null": ["N"]}}
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn"])
+def test_a_folder_of_a_type_that_numpy_has_not_is_told(sides: list[Path], tmp_path: Path, dtype: str) -> None:
+    save_torch_file({"dec.conv_pre.bias": torch.ones(4, dtype=getattr(torch, dtype))}, sides[1] / "s2.safetensors")
+    code, text = _run(*sides, "-o", tmp_path / "out")
+    assert (code, "Save them as float16 or float32" in " ".join(text.split())) == (5, True), text
+    assert not (tmp_path / "out").exists()
 
 
 def test_wrong_calls_say_how_it_is_done(sides: list[Path], tmp_path: Path) -> None:
