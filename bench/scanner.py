@@ -26,7 +26,6 @@ from statistics import median
 
 import numpy as np
 
-from voicescan.dtypes import BY_NAME
 from voicescan.safetensors import header_bytes
 
 _REPEATS = 5
@@ -99,7 +98,7 @@ def write_safetensors(stored: object, path: Path) -> int:
     header: dict[str, object] = {}
     position = 0
     for name, tensor in stored.items():
-        size = tensor.bits.size * BY_NAME[tensor.element.name].size
+        size = tensor.bits.size * tensor.element.size
         header[name] = {
             "dtype": tensor.element.name,
             "shape": list(tensor.bits.shape),

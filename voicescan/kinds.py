@@ -81,13 +81,18 @@ def check_layout(tensors: Mapping[str, StoredTensor], identity: Identity, entry:
         return [_unspeakable(entry, f"no known model holds {names}")]
     if identity.kind in ("content_encoder", "bert", "features", "arrays"):
         return []
-    not_numbers = [name for name, tensor in tensors.items() if tensor.element.name not in FLOATS]
+    not_numbers = [tensor for tensor in tensors.values() if tensor.element.name not in FLOATS]
     if identity.family == "nano":
         return [found("layout", Place(entry), name) for name in tensors if not _NANO_NAME.match(name)][:8]
     if identity.family in ("v3", "v4"):
         not_numbers = []
-    findings = [_unspeakable(entry, f"{name} holds no fractions") for name in not_numbers[:8]]
+    findings = [_unspeakable(entry, _why_not(tensor)) for tensor in not_numbers[:8]]
     return findings + _check_names(tensors, identity, entry)
+
+
+def _why_not(tensor: StoredTensor) -> str:
+    whole = tensor.element.name.startswith(("I", "U", "BOOL"))
+    return f"{tensor.name} holds no fractions" if whole else f"{tensor.name} is of the type {tensor.element.name}"
 
 
 def _check_names(tensors: Mapping[str, StoredTensor], identity: Identity, entry: str) -> list[Finding]:

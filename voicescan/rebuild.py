@@ -24,7 +24,7 @@ _THREADS = min(4, os.cpu_count() or 1)
 class TensorEntry:
     """A tensor's place in a manifest.
 
-    Element type (safetensors name), shape, bytes, BLAKE3-256 of the row-major bytes (hex).
+    Element type (name of safetensors, else of torch), shape, bytes, BLAKE3-256 of the row-major bytes (hex).
     """
 
     name: str

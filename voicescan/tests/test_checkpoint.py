@@ -208,6 +208,26 @@ def test_a_foreign_weight_name_is_harmless_data_that_is_remarked_on() -> None:
     assert (report.verdict, report.findings[0].rule) == ("clean", "not-auditionable")
 
 
+@pytest.mark.parametrize(
+    ("dtype", "why"),
+    [
+        (torch.float8_e4m3fn, "is of the type F8_E4M3"),
+        (torch.complex64, "is of the type C64"),
+        (torch.int32, "holds no fractions"),
+    ],
+)
+def test_a_weight_that_cannot_be_spoken_is_told_by_its_type(dtype: torch.dtype, why: str) -> None:
+    """8-bit floats were said to hold no fractions."""
+    content = _stage1(torch.float16)
+    weight = content["weight"]
+    assert isinstance(weight, OrderedDict)
+    name = "model.ar_predict_layer.weight"
+    weight[name] = weight[name].to(dtype)
+    findings = scan_bytes(_save(content), "voice.ckpt").findings
+    assert [finding.rule for finding in findings] == ["not-auditionable"]
+    assert f"{name} {why}" in findings[0].message_en
+
+
 def test_a_missing_part_is_a_note() -> None:
     content = _stage1(torch.float16)
     weight = content["weight"]

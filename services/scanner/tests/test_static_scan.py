@@ -119,8 +119,18 @@ def test_a_stage_of_numbers_that_no_voice_has_is_refused_and_told(
     told = next(finding for finding in completed.findings if finding.rule == "kind")
     assert "model.more" in told.message_en
     assert "float16, bfloat16 or float32" in told.message_en
-    assert {finding.rule for finding in completed.findings} == {"kind", "not-auditionable"}
+    assert {finding.rule for finding in completed.findings} == {"kind"}, "another says that it is stored and delivered"
     assert list(objects.digests(Area.SERVED)) == []
+
+
+def test_a_file_that_is_no_stage_is_not_said_to_be_stored(objects: ObjectStore, sandbox: Sandbox) -> None:
+    import torch  # late: torch is needed to write it only
+
+    buffer = io.BytesIO()
+    torch.save({"weight": {"layer.0.weight": torch.ones(4, 4)}, "config": {}, "info": ""}, buffer)
+    completed = StaticScanner(objects, sandbox).scan(pushed(objects, ("s1", "voice.ckpt", buffer.getvalue())))
+    assert completed.verdict == "unreadable"
+    assert {finding.rule for finding in completed.findings} == {"kind"}
 
 
 @pytest.mark.parametrize("container", ["FLAC", "OGG", "MP3"])

@@ -8,7 +8,7 @@ from typing import Any
 from services.scanner.sandbox.channel import Channel
 from services.scanner.workers.upload import Upload, scan_one
 from voicescan.checkpoint import open_view
-from voicescan.findings import verdict_of
+from voicescan.findings import Finding, verdict_of
 from voicescan.inspection import inspect
 from voicescan.rebuild import rebuild
 from voicescan.tensors import StoredTensor
@@ -39,7 +39,7 @@ def _checkpoint(upload: Upload) -> None:
             "voice (voicehub pull --format original writes them).",
             "该文件不是带有配置的 GPT-SoVITS 第一阶段或第二阶段模型；请上传声音的 .ckpt 与 .pth 文件"
             "（可用 voicehub pull --format original 导出）。",
-            inspection.findings,
+            _of_a_refused(inspection.findings),
         )
         return
     strange = [f"{t.name} ({t.element.name})" for t in rebuilt.stored.values() if t.element.name not in _NUMPY_NAMES]
@@ -50,7 +50,7 @@ def _checkpoint(upload: Upload) -> None:
             f"Weights of this model are of types that no voice is made of: {named}. Save them as float16, bfloat16 or "
             "float32.",
             f"该模型含有声音模型不使用的数值类型：{named}。请改存为 float16、bfloat16 或 float32。",
-            inspection.findings,
+            _of_a_refused(inspection.findings),
         )
         return
     config = {**rebuilt.config, "extra": rebuilt.extra} if rebuilt.extra else rebuilt.config
@@ -58,6 +58,11 @@ def _checkpoint(upload: Upload) -> None:
     upload.verdict("clean", inspection.findings, stripped=list(rebuilt.stripped), **more)
     for tensor in rebuilt.stored.values():
         _send_tensor(upload.channel, tensor)
+
+
+def _of_a_refused(findings: tuple[Finding, ...]) -> tuple[Finding, ...]:
+    """Without the remark that a file which cannot be spoken is stored and delivered: this one is not."""
+    return tuple(finding for finding in findings if finding.rule != "not-auditionable")
 
 
 def _send_tensor(channel: Channel, tensor: StoredTensor) -> None:
