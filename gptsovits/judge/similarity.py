@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # its voice detector asks for a part of setuptools that is on its way out
+    # Its voice detector asks for a part of setuptools that is on its way out.
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     import resemblyzer
 
 Floats = npt.NDArray[np.float32]

@@ -1,7 +1,9 @@
 """Word distance and intervals."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,3 +35,14 @@ def test_a_judge_says_nothing_on_the_terminal() -> None:
     """Whoever trained a voice read a warning first, of a package that a package of the judge imports."""
     done = subprocess.run([sys.executable, "-c", "import gptsovits.judge.similarity"], capture_output=True, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")
+
+
+def test_what_else_is_to_be_warned_of_is_told(tmp_path: Path) -> None:
+    """One warning is known and hidden; every other of that import was hidden with it."""
+    (tmp_path / "resemblyzer.py").write_text("import warnings\nwarnings.warn('the weights are old')\n")
+    first = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
+    done = subprocess.run(
+        [sys.executable, "-c", "import gptsovits.judge.similarity"],
+        env={**os.environ, "PYTHONPATH": first}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "the weights are old" in done.stderr
