@@ -62,7 +62,7 @@ def forget(url: str) -> None:
 def normalise(url: str) -> str:
     """The address with a scheme and without a slash at its end."""
     given, url = url, url.strip().rstrip("/")
-    if "://" not in url and not url.endswith(":"):
+    if "://" not in given and url.lower() not in ("http:", "https:"):
         url = f"http://{url}"
     if not url.startswith(("http://", "https://")) or url.endswith("://"):
         raise UsageError(f"“{given}” is no address of a hub.", hint="Write it like http://127.0.0.1:8484.")

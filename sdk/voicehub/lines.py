@@ -68,7 +68,8 @@ def read_lines(path: Path) -> list[Line]:
             found.append(Line(told["text"].strip(), audio))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(
-                f"Line {number} of {path.name} is no line.", hint='Write {"text": "…", "audio": "file.wav"}.'
+                f"Line {number} of {path.name} is no line.",
+                hint='Write {"text": "…", "audio": "file.wav"}, with the text in quotes also where it is a number.',
             ) from error
     if len({line.audio is None for line in found}) != 1:
         raise UsageError(f"{path.name} has no lines, or audio for some of them only.", hint="Give all or none audio.")

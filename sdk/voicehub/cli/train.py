@@ -94,7 +94,8 @@ def _here(
 
 
 def _transcript(given: str) -> str:
-    said = read_text(Path(given[1:])) if given.startswith("@") else given
+    named = given.startswith("@") and given.strip() != "@"
+    said = read_text(Path(given[1:])) if named else given.removeprefix("@")
     if not said.strip():
         raise UsageError("What is said in the recording?", hint="Give its words, exactly: -t WORDS, or -t @FILE.")
     return said.strip()

@@ -146,6 +146,7 @@ def test_what_nothing_can_be_said_with_is_told_before_anything_is_pulled(
     ("arguments", "code", "told"),
     [
         (("train", "a/b", "x.wav", "-t", " ", "-l", "en", *DECLARED), 2, "What is said in the recording?"),
+        (("train", "a/b", "x.wav", "-t", "@", "-l", "en", *DECLARED), 2, "What is said in the recording?"),
         (("train", "a/b", "x.wav", "-t", "@empty.txt", "-l", "en", *DECLARED), 2, "What is said in the recording?"),
         (("train", "a/b", "x.wav", "-t", "@gbk.txt", "-l", "zh", *DECLARED), 5, "gbk.txt is no text in UTF-8."),
         (("train", "a/b", "x.wav", "-t", "@absent.txt", "-l", "en", *DECLARED), 5, "absent.txt"),
@@ -156,6 +157,7 @@ def test_what_nothing_can_be_said_with_is_told_before_anything_is_pulled(
         (("push", "a/b", "s1=", *DECLARED), 2, "s1= names no file."),
         (("credits", "--hub", "http://"), 2, "“http://” is no address of a hub."),
         (("credits", "--hub", "http:"), 2, "“http:” is no address of a hub."),
+        (("credits", "--hub", "ftp://"), 2, "“ftp://” is no address of a hub."),
         (("credits", "--hub", " "), 2, "is no address of a hub."),
     ],
 )
@@ -174,6 +176,20 @@ def test_what_cannot_be_sent_is_told_before_a_hub_is_asked(
     (tmp_path / "lines.jsonl").write_text('{"text": "One.", "audio": "absent.wav"}\n')
     result = _run(*arguments)
     assert (result.exit_code, told in " ".join(result.output.split())) == (code, True), result.output
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("localhost:", "http://localhost:"),
+        ("localhost:8484/", "http://localhost:8484"),
+        (" hub.example ", "http://hub.example"),
+        ("https://hub.example/", "https://hub.example"),
+    ],
+)
+def test_an_address_may_be_short(given: str, url: str) -> None:
+    """A port that is left out is the usual one, also behind its colon."""
+    assert home.normalise(given) == url
 
 
 def test_the_seed_of_a_hub_may_be_another_one_each_time(hub: Hub, tmp_path: Path) -> None:

@@ -55,8 +55,9 @@ def test_lines_as_editors_on_windows_write_them(tmp_path: Path) -> None:
 def test_what_is_no_list_of_lines_is_refused(tmp_path: Path, content: str) -> None:
     path = tmp_path / "lines.jsonl"
     path.write_text(content, encoding="utf-8")
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as refused:
         read_lines(path)
+    assert "is no line" not in str(refused.value) or "text in quotes" in refused.value.hint
 
 
 def test_a_text_in_another_encoding_is_told_by_its_name(tmp_path: Path) -> None:
