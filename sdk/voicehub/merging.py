@@ -120,6 +120,7 @@ def _from_folder(folder: Path) -> Voice:
         raise NotFound(f"{folder} holds no s1.safetensors or s2.safetensors.", hint=HINT)
     try:
         tensors = {f"{s}/{name}": value for s in found for name, value in load(folder / f"{s}.safetensors").items()}
+        _require_plain(tensors)
         configs = json.loads((folder / CONFIGS).read_text("utf-8")) if (folder / CONFIGS).is_file() else {}
     except (TypeError, KeyError, AttributeError) as error:  # as it is raised for a type that numpy has not
         hint = "Save them as float16 or float32; voicehub pull --format safetensors does so with bfloat16."
@@ -128,6 +129,13 @@ def _from_folder(folder: Path) -> Voice:
         hint = "Pull it again with --format safetensors."
         raise Unreadable(f"{folder} holds no voice: {error}.", hint=hint) from error
     return Voice(tensors, configs, {}, _lexicons(folder / LEXICON))
+
+
+def _require_plain(tensors: Mapping[str, Any]) -> None:
+    """TypeError for a type that another package has brought to numpy: without that package it is none."""
+    strange = [f"{name} ({value.dtype})" for name, value in tensors.items() if value.dtype.isbuiltin != 1]
+    if strange:
+        raise TypeError(", ".join(strange[:3]))
 
 
 def _lexicons(path: Path | None) -> Mapping[str, Any]:
