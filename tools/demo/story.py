@@ -24,7 +24,9 @@ from voicehub.cli.output import Output, Steps
 
 QUERIES = ("英语 男性 叙事", "English male narrator")
 AUDITION = "Tell me what you want to hear, and I will say it."
-VOICE = "two-cities"
+CREATOR = "demo"
+VOICE = f"{CREATOR}/reader"
+"""The README goes on with it after the demo."""
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Story:
 
     def tell(self) -> dict[str, Any]:
         """All chapters; answers the report."""
-        creator, developer = self.stage.person("creator"), self.stage.person("developer")
+        creator, developer = self.stage.person(CREATOR), self.stage.person("developer")
         with self._chapter("A recording that is not fit is refused, saying what to do"):
             self._refusals(creator)
         with self._chapter("The creator uploads 44 seconds of speech and gets a voice"):
@@ -74,8 +76,8 @@ class Story:
     def _refusals(self, creator: Person) -> None:
         short = cut(self.source.recording, self.folder / "too-short.wav", 10)
         words = ["-t", TRANSCRIPT, "-l", "en"]
-        undeclared = creator.run("train", f"creator/{VOICE}", self.source.recording, *words, code=4)
-        refused = creator.run("train", f"creator/{VOICE}", short, *words, *_flags(DECLARATION), code=4)
+        undeclared = creator.run("train", VOICE, self.source.recording, *words, code=4)
+        refused = creator.run("train", VOICE, short, *words, *_flags(DECLARATION), code=4)
         for answer, reason in ((undeclared, "declaration"), (refused, "30 s")):
             self.out.say(f"  refused: {answer['error']} → {answer['hint']}")
             if reason not in answer["error"] + answer["hint"]:
@@ -86,11 +88,11 @@ class Story:
         card = self.folder / "voice.yaml"
         card.write_text(yaml.safe_dump(CARD), encoding="utf-8")
         flags = ["-t", TRANSCRIPT, "-l", "en", *_flags(DECLARATION), *(["--quick"] if self.quick else [])]
-        creator.show("train", f"creator/{VOICE}", self.source.recording, "--card", card, *flags)
+        creator.show("train", VOICE, self.source.recording, "--card", card, *flags)
 
     def _card(self, creator: Person) -> None:
-        found = creator.run("info", f"creator/{VOICE}")["version"]
-        self.report |= {"voice": f"creator/{VOICE}", "version": found["id"], "card": found["card"]}
+        found = creator.run("info", VOICE)["version"]
+        self.report |= {"voice": VOICE, "version": found["id"], "card": found["card"]}
         self.report["training_figures"] = found["figures"]
         for text in (found["description_zh"], found["description_en"]):
             self.out.say(f"  {text}")
@@ -106,21 +108,21 @@ class Story:
             hits = developer.run("search", query)["items"]
             orders.append([f"{hit['repository']['owner']}/{hit['repository']['name']}" for hit in hits])
             self.out.say(f"  {query} → {', '.join(orders[-1])}")
-        if orders[0] != orders[1] or f"creator/{VOICE}" not in orders[0]:
+        if orders[0] != orders[1] or VOICE not in orders[0]:
             raise StoryEnded("The two questions do not find the same voices.")
         self.report["search"] = dict(zip(QUERIES, orders, strict=True))
 
     def _audition(self, developer: Person) -> None:
         path = self.folder / "audition.wav"
         with developer.client() as client:
-            path.write_bytes(client.synthesise(f"creator/{VOICE}", AUDITION, "en", seed=1))
+            path.write_bytes(client.synthesise(VOICE, AUDITION, "en", seed=1))
             if not read_16k(path).any():
                 raise StoryEnded("The audition is silent.")
-        developer.show("pull", f"creator/{VOICE}")
-        stars = developer.run("star", f"creator/{VOICE}")["stars"]
-        comment = developer.run("comment", f"creator/{VOICE}", "A narrator for my audiobook: thank you!")
+        developer.show("pull", VOICE)
+        stars = developer.run("star", VOICE)["stars"]
+        comment = developer.run("comment", VOICE, "A narrator for my audiobook: thank you!")
         with developer.client() as client:
-            said = [one.text for one in client.comments(f"creator/{VOICE}")]
+            said = [one.text for one in client.comments(VOICE)]
         if stars != 1 or said != [comment["text"]]:
             raise StoryEnded(f"The voice has {stars} stars and the comments {said}.")
         self.out.say(f"  {path}\n  {stars} star; “{comment['text']}”")
@@ -134,10 +136,10 @@ class Story:
             cache = client.cache
         spoken: dict[str, list[Spoken]] = {}
         with self.out.steps() as steps:
-            voice = Booth(cache, f"creator/{VOICE}", wavs / "fine-tuned")
+            voice = Booth(cache, VOICE, wavs / "fine-tuned")
             spoken["fine-tuned"] = voice.speak(self.sentences, _mover(steps, "voice"))
             spoken["base"] = Booth(cache, base, wavs / "base").speak(self.sentences, _mover(steps, "base"))
-            control = Booth(cache, f"creator/{VOICE}", wavs / "shuffled")
+            control = Booth(cache, VOICE, wavs / "shuffled")
             spoken["shuffled"] = control.speak_shuffled(spoken["fine-tuned"], _mover(steps, "control"))
         return spoken
 
@@ -145,12 +147,12 @@ class Story:
         """The base with the same prompt but no fine-tuning: what the voice must be better than."""
         shipped = Path(gptsovits.__file__).parent / "bases" / "nano"
         pair = write_pair(shipped, self.folder / "base")
-        folder = Path(developer.run("pull", f"creator/{VOICE}")["folder"])
+        folder = Path(developer.run("pull", VOICE)["folder"])
         entry = self.report["card"]["prompts"][0]
         stem = Path(entry["file"]).stem
         prompt = next(p for p in folder.rglob("*") if p.stem == stem and p.suffix in (".wav", ".flac"))
         flags = ["--prompt-text", entry["text"], "--prompt-language", entry["language"], "--language", "en"]
-        name = "creator/base-for-comparison"
+        name = f"{CREATOR}/base-for-comparison"
         creator.run("push", name, *pair, "--prompt", prompt, *flags, "--tag", "comparison", *_flags(DECLARATION))
         return name
 
