@@ -21,6 +21,11 @@ def home() -> Path:
     return Path(os.environ.get("VOICEHUB_HOME") or Path.home() / ".voicehub")
 
 
+def hub_folder() -> Path:
+    """The data folder of the hub of this machine: `$VOICEHUB_DATA`, else `hub` in the folder of this package."""
+    return Path(os.environ.get("VOICEHUB_DATA") or home() / "hub")
+
+
 @dataclass(frozen=True)
 class Login:
     """Who the user is on one hub."""
@@ -96,6 +101,6 @@ def _load() -> dict[str, Any]:
 def _running() -> str:
     """The address of a hub that runs from the default data folder; empty if none does."""
     try:
-        return str(json.loads((home() / "hub" / "hub.json").read_text(encoding="utf-8"))["url"])
+        return str(json.loads((hub_folder() / "hub.json").read_text(encoding="utf-8"))["url"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""

@@ -20,7 +20,7 @@ def group() -> None:
 
 
 @group.command(name="rebuild")
-@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: `voicehub up`'s).")
 @click.option("--wait", type=float, default=600.0, show_default=True, help="Seconds to wait until it is done.")
 def rebuild(data: Path | None, wait: float) -> None:
     """Fill a new index from the tables and switch to it; searches are answered all the time.

@@ -13,7 +13,7 @@ from services.common.objects import open_store
 
 
 @click.command(name="gc")
-@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: `voicehub up`'s).")
 @click.option("--grace", type=float, default=GRACE_SECONDS, show_default=True, help="Seconds a new object is kept.")
 def group(data: Path | None, grace: float) -> None:
     """Remove objects of versions that no repository holds any more.

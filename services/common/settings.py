@@ -58,7 +58,7 @@ class Settings:
 def load(service: str, environment: Mapping[str, str] | None = None) -> Settings:
     """Reads the settings of `service` from `VOICEHUB_*` variables."""
     env = os.environ if environment is None else environment
-    data = Path(env.get("VOICEHUB_DATA", str(Path.home() / ".voicehub" / "hub")))
+    data = _data(env)
     addresses = {
         name: env[f"VOICEHUB_{name.upper()}_ADDRESS"] for name in SERVICES if f"VOICEHUB_{name.upper()}_ADDRESS" in env
     }
@@ -83,3 +83,8 @@ def load(service: str, environment: Mapping[str, str] | None = None) -> Settings
         speaks_batches=env.get("VOICEHUB_BATCH_WORKERS", "here") != "elsewhere",
         tls=Path(env["VOICEHUB_TLS"]) if env.get("VOICEHUB_TLS") else None,
     )
+
+
+def _data(env: Mapping[str, str]) -> Path:
+    """VOICEHUB_DATA, else the hub of this user: as `voicehub.home.hub_folder`, which stands without services."""
+    return Path(env.get("VOICEHUB_DATA") or Path(env.get("VOICEHUB_HOME") or Path.home() / ".voicehub") / "hub")

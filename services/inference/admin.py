@@ -22,7 +22,7 @@ def group() -> None:
 
 @group.command(name="add")
 @click.argument("sources", nargs=-1, required=True)
-@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: `voicehub up`'s).")
 @click.option("--name", default="", help="What people see; default: the name of the folder or file.")
 @click.option("--license", "license_name", default="", help="SPDX identifier.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -43,7 +43,7 @@ def add(sources: tuple[str, ...], data: Path | None, name: str, license_name: st
 
 
 @group.command(name="ls")
-@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: `voicehub up`'s).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show(data: Path | None, as_json: bool) -> None:
     """List the registered bases."""

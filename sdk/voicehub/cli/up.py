@@ -13,7 +13,9 @@ from voicehub.errors import Missing
 
 @click.command()
 @click.option(
-    "--data", type=click.Path(path_type=Path, file_okay=False), help="Data folder (default: $VOICEHUB_HOME/hub)."
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Data folder (default: $VOICEHUB_DATA, else $VOICEHUB_HOME/hub).",
 )
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, help="Port of the page and the API (default: a free one)."
@@ -35,7 +37,7 @@ def up(context: Context, data: Path | None, port: int, host: str, engines: str |
         hint = "pip install 'voicehub[hub]'  (with voices made on this hub: 'voicehub[hub,train]')"
         raise Missing(f"A hub needs the package {error.name}.", hint=hint) from error
     file = None if engines is None else Path(engines or default_file())
-    launcher = Launcher(data or home.home() / "hub", host, port, file)
+    launcher = Launcher(data or home.hub_folder(), host, port, file)
     try:
         return launcher.run(lambda address: _announce(context, address, launcher.data))
     except (AlreadyRunning, CannotStart) as error:

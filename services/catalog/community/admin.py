@@ -14,7 +14,7 @@ from services.common.clock import now
 from services.common.database import Database
 
 OPERATOR = "operator"
-DATA = click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+DATA = click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: `voicehub up`'s).")
 
 
 @click.group(name="moderators")

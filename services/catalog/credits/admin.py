@@ -15,7 +15,7 @@ from services.common.admin.place import database_at
 from services.common.database import Database
 from services.common.errors import VoiceHubError
 
-DATA = click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+DATA = click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: `voicehub up`'s).")
 
 
 @click.group(name="credits")

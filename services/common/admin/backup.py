@@ -16,7 +16,7 @@ from services.common.tables import outbox
 
 @click.command(name="backup")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: `voicehub up`'s).")
 @click.option("--fresh", is_flag=True, help="Do not finish an interrupted backup: begin anew, of now.")
 def group(directory: Path, data: Path | None, fresh: bool) -> None:
     """Back up every service's tables, all objects, keys and bases into DIRECTORY.

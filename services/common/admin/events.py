@@ -23,7 +23,7 @@ def group() -> None:
 
 
 @group.command(name="dead-letters")
-@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: `voicehub up`'s).")
 @click.option("--service", type=click.Choice(SERVICES), help="Only this service.")
 @click.option("--history", is_flag=True, help="What the dead-letter topics of the bus hold, replayed or not.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -42,7 +42,7 @@ def show(data: Path | None, service: str | None, history: bool, as_json: bool) -
 
 
 @group.command(name="replay")
-@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: `voicehub up`'s).")
 @click.option("--service", type=click.Choice(SERVICES), help="Only this service.")
 @click.option("--event", "only", help="Only the event with this id (default: all that are parked).")
 def replay_parked(data: Path | None, service: str | None, only: str | None) -> None:
@@ -57,7 +57,7 @@ def replay_parked(data: Path | None, service: str | None, only: str | None) -> N
 
 
 @group.command(name="lag")
-@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: `voicehub up`'s).")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show_lag(data: Path | None, as_json: bool) -> None:
     """List how many events each subscription has still to handle, by topic."""

@@ -14,7 +14,7 @@ from services.common.settings import SERVICES
 
 
 @click.command(name="migrate")
-@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: `voicehub up`'s).")
 @click.option("--service", "chosen", multiple=True, type=click.Choice(SERVICES), help="Only these services.")
 def group(data: Path | None, chosen: tuple[str, ...]) -> None:
     """Bring the databases forward. Doing it again changes nothing; a newer database is left as it is."""

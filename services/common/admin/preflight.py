@@ -16,7 +16,7 @@ from services.common.settings import SERVICES
 
 
 @click.command(name="preflight")
-@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: `voicehub up`'s).")
 @click.option("--gpu", is_flag=True, help="Also: is there a GPU here, for trainings?")
 def group(data: Path | None, gpu: bool) -> None:
     """Look at names, storage, engines and their credentials, keys and certificates before the hub starts."""

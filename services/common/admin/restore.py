@@ -17,7 +17,7 @@ from services.common.settings import SERVICES
 
 @click.command(name="restore")
 @click.argument("directory", type=click.Path(path_type=Path, exists=True, file_okay=False))
-@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: VOICEHUB_DATA).")
+@click.option("--data", type=click.Path(path_type=Path), help="The hub's data folder (default: `voicehub up`'s).")
 @click.option("--cut", "name", default="", help="The moment to go back to, a name below cuts/ (default: the newest).")
 @click.option(
     "--without",
