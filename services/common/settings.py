@@ -76,13 +76,22 @@ def load(service: str, environment: Mapping[str, str] | None = None) -> Settings
         bases=Path(env.get("VOICEHUB_BASES", str(data / "bases"))),
         log_level=env.get("VOICEHUB_LOG_LEVEL", "INFO"),
         metrics_address=env.get("VOICEHUB_METRICS_ADDRESS", "127.0.0.1:0"),
-        outbox_bound=int(env.get("VOICEHUB_OUTBOX_BOUND", str(OUTBOX_BOUND))),
+        outbox_bound=number(env, "VOICEHUB_OUTBOX_BOUND", OUTBOX_BOUND),
         inference_url=env.get("VOICEHUB_INFERENCE_URL", "onnxruntime://"),
         training_url=env.get("VOICEHUB_TRAINING_URL", "process://"),
         sandbox_url=env.get("VOICEHUB_SANDBOX_URL", "local://"),
         speaks_batches=env.get("VOICEHUB_BATCH_WORKERS", "here") != "elsewhere",
         tls=Path(env["VOICEHUB_TLS"]) if env.get("VOICEHUB_TLS") else None,
     )
+
+
+def number(env: Mapping[str, str], name: str, default: int) -> int:
+    """A whole number of the environment; ValueError names the variable that holds something else."""
+    given = env.get(name, "")
+    try:
+        return int(given) if given else default
+    except ValueError:
+        raise ValueError(f"{name} is {given!r}: use a whole number") from None
 
 
 def _data(env: Mapping[str, str]) -> Path:

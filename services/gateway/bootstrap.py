@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from services.common.runtime import House
+from services.common.settings import number
 from services.gateway import limits
 from services.gateway.clients import Clients
 from services.gateway.domain.bootstrap import Bootstrap
@@ -46,7 +47,7 @@ def make_hub(house: House, environment: Mapping[str, str] | None = None) -> Hub:
         outbox_bound=house.settings.outbox_bound,
         bootstrap=_bootstrap(env.get("VOICEHUB_BOOTSTRAP_TOKEN_FILE", "")),
         public_metrics=env.get("VOICEHUB_PUBLIC_METRICS", "yes") != "no",
-        trusted_proxies=int(env.get("VOICEHUB_TRUSTED_PROXIES", "0")),
+        trusted_proxies=number(env, "VOICEHUB_TRUSTED_PROXIES", 0),
     )
 
 

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from prometheus_client import Gauge
 
 from services.common.errors import TooMany, Unavailable
+from services.common.settings import number
 
 THREADS = 192
 EVENT_STREAMS = 16
@@ -133,7 +134,7 @@ def load(environment: Mapping[str, str] | None = None) -> Limits:
     env = os.environ if environment is None else environment
 
     def quota(name: str, default: int) -> RateLimit:
-        return RateLimit(Policy(name, max(int(env.get(f"VOICEHUB_RATE_{name.upper()}", default)), 1)))
+        return RateLimit(Policy(name, max(number(env, f"VOICEHUB_RATE_{name.upper()}", default), 1)))
 
     return Limits(
         api=quota("api", 6_000),

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from prometheus_client import Counter, Gauge, Histogram
 
 from services.common.errors import VoiceHubError
+from services.common.settings import number
 from services.inference.domain.cancellation import Cancellation
 from services.inference.domain.fairness import BACKGROUND, Capacity, RoundRobin
 
@@ -139,9 +140,9 @@ def capacity(environment: Mapping[str, str] | None = None) -> Capacity:
     """
     env = os.environ if environment is None else environment
     usual = Capacity(workers=max(4 * (os.cpu_count() or 2), 8))
-    places = int(env.get("VOICEHUB_SYNTHESIS_PLACES", usual.places))
+    places = number(env, "VOICEHUB_SYNTHESIS_PLACES", usual.places)
     return Capacity(
-        workers=int(env.get("VOICEHUB_SYNTHESIS_WORKERS", usual.workers)),
+        workers=number(env, "VOICEHUB_SYNTHESIS_WORKERS", usual.workers),
         places=places,
-        per_account=int(env.get("VOICEHUB_SYNTHESIS_PER_ACCOUNT", max(min(usual.per_account, places // 2), 1))),
+        per_account=number(env, "VOICEHUB_SYNTHESIS_PER_ACCOUNT", max(min(usual.per_account, places // 2), 1)),
     )

@@ -77,6 +77,10 @@ class Launcher:
 
     def _start(self, plan: Plan) -> None:
         chosen = {**os.environ, **(read_engines(self._engines) if self._engines else {})}
+        try:
+            certificate = load(SERVICES[0], plan.environment(chosen, SERVICES[0])).tls
+        except ValueError as error:
+            raise CannotStart(f"{error}.", hint="docs/operate.md has all settings.") from error
         logs = self.data / "logs"
         self._children = [Child(name, plan.environment(chosen, name), logs) for name in SERVICES]
         for child in self._children:
@@ -84,7 +88,6 @@ class Launcher:
         self._write_hub_file(plan)
         deadline = time.monotonic() + START_SECONDS
         for child in self._children:
-            certificate = load(child.name, plan.environment(chosen, child.name)).tls
             self._await(child, partial(grpc_serves, plan.addresses[child.name], certificate), deadline, plan)
         gateway = next(c for c in self._children if c.name == "gateway")
         self._await(gateway, lambda: http_serves(plan.url), deadline, plan)

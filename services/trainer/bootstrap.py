@@ -9,6 +9,7 @@ import grpc
 from services.common import rpc
 from services.common.charges import Charges
 from services.common.runtime import House, Parts
+from services.common.settings import number
 from services.stubs.voicehub.catalog.v1.credits_pb2_grpc import CreditServiceStub
 from services.stubs.voicehub.trainer.v1 import (
     evaluation_pb2,
@@ -40,7 +41,7 @@ def bootstrap(house: House) -> Parts:
     service = TrainerService(
         house.database, house.objects, runner, charges, hub.version, settings.bases, publisher.check
     )
-    most = int(os.environ.get("VOICEHUB_EVALUATION_SENTENCES", "0")) or None
+    most = number(os.environ, "VOICEHUB_EVALUATION_SENTENCES", 0) or None
     judges = EvaluationRunner(house.database, hub, settings.data / "evaluations", most=most)
     evaluations = EvaluationService(house.database, hub, judges)
     versions = Versions(settings.address("catalog"), house.signer, settings.tls)

@@ -53,6 +53,12 @@ def test_one_hub_per_folder(tmp_path: Path) -> None:
         pass  # free again
 
 
+def test_a_number_that_is_none_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICEHUB_OUTBOX_BOUND", "many")
+    with pytest.raises(CannotStart, match="VOICEHUB_OUTBOX_BOUND is 'many'"):
+        Launcher(tmp_path).run(print)
+
+
 def test_a_taken_port_is_said(tmp_path: Path) -> None:
     import socket
 
