@@ -11,6 +11,7 @@ import sys
 if not __package__:
     sys.path[0] += "/.."  # Run as a file: beside it, operator.py would stand for Python's own.
 
+import argparse
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,7 +29,11 @@ AT_ONCE = (1, 2, 4, 8, 16)
 
 def main(arguments: list[str]) -> int:
     """Prints a line each; 1 if tokens differ."""
-    voice = Voice(open_engines(arguments[1] if arguments[1:] else "onnxruntime://").open(Path(arguments[0])).engine)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("bundle", type=Path)
+    parser.add_argument("url", nargs="?", default="onnxruntime://")
+    given = parser.parse_args(arguments)
+    voice = Voice(open_engines(given.url).open(given.bundle).engine)
     draw, facts = np.random.default_rng(3), voice.facts
     known = np.arange(1, facts.phones) if facts.token_classes is None else np.flatnonzero(facts.token_classes)
     phones = [known[draw.integers(0, len(known), length)] for length in draw.integers(25, 60, SENTENCES)]

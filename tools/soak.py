@@ -6,6 +6,7 @@ docs/reports/faults.md.
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 
@@ -16,7 +17,9 @@ NO_TESTS = 5
 
 def main(arguments: list[str]) -> int:
     """Runs one step after another until one fails; answers its exit code."""
-    minutes = float(arguments[0]) if arguments else 10.0
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("minutes", type=float, nargs="?", default=10.0)
+    minutes = parser.parse_args(arguments).minutes
     steps = (
         ("pytest", "-m", "slow or soak", "services", "gptsovits", "voicescan", "sdk", "tests"),
         ("tests.security.fuzz_soak", str(minutes / 2)),

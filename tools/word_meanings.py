@@ -9,7 +9,7 @@ well that is told.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -116,10 +116,13 @@ def save(known: Phrases, facets: list[Facet], path: Path, rounds: int, least: fl
 
 def main() -> None:
     """The command."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--check", action="store_true", help="print how well it is told, and write nothing")
+    checks = parser.parse_args().check
     for path, (keys, rounds, least) in LEARNT.items():
         known = phrases(keys)
         facets = sorted({facet for meant in known.values() for facet in meant})
-        if "--check" in sys.argv[1:]:
+        if checks:
             print(path.stem, end=": ")
             check(known, facets, rounds)
         else:

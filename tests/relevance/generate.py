@@ -23,9 +23,9 @@ fact marked `-`. Forks are judged like others: a fork is as good an answer as it
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -233,9 +233,13 @@ def _fork(chance: random.Random, parent: Mapping[str, Any], prose: Mapping[str, 
 
 def main() -> None:
     """Writes a set."""
-    made = generate(*sys.argv[2:3])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("name", nargs="?", default="", choices=("", "other_", "third_", "fourth_"))
+    given = parser.parse_args()
+    made = generate(given.name)
     for part in ("tune", "report"):
-        made.write(Path(sys.argv[1]), part)
+        made.write(given.folder, part)
 
 
 if __name__ == "__main__":
