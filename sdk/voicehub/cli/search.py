@@ -9,6 +9,9 @@ import click
 from voicehub.cli.context import Context, command
 from voicehub.models import Comment, Hit, Repository, Version
 
+_SAID = ("languages", "gender", "age", "persona", "emotions", "styles", "timbres", "tags")
+"""What a card says of a voice, beside its text."""
+
 
 @click.command()
 @click.argument("query", nargs=-1, required=True)
@@ -111,9 +114,25 @@ def _describe(repository: Repository, version: Version) -> list[str]:
         f"consent {version.declaration.consent}",
         f"  {repository.stars} stars, {repository.comments} comments, {repository.downloads} downloads",
     ]
+    lines += _measured(version)
     lines += [f"  {f.severity} {f.rule} at {f.place}: {f.message_en}" for f in version.findings]
     lines += [f"  not auditionable: {version.not_auditionable}"] if version.not_auditionable else []
     return [line for line in lines if line.strip()]
+
+
+def _measured(version: Version) -> list[str]:
+    """Card, figures, verdict and what can be heard, by the digests that `pr comment --sound` takes."""
+    said = {key: version.card[key] for key in _SAID if version.card.get(key)}
+    card = [f"{key} {' '.join(map(str, value)) if isinstance(value, list) else value}" for key, value in said.items()]
+    figures = [f"{name} {value:.4g}" for name, value in version.figures.items() if isinstance(value, int | float)]
+    sounds = [(file.object.digest, file.path) for file in version.files if file.path.startswith("prompts/")]
+    sounds += [(sample.object.digest, f"“{sample.text}”") for sample in version.samples]
+    return [
+        f"  card: {', '.join(card)}" if card else "",
+        f"  figures: {', '.join(figures)}" if figures else "",
+        f"  verdict {version.verdict}" if version.verdict else "",
+        *(f"  sound {digest}  {what}" for digest, what in sounds),
+    ]
 
 
 def _unknown(kind: str, digest: str) -> str:

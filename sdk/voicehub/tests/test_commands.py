@@ -264,6 +264,33 @@ def test_info_tells_origin_and_archiving_in_one_language(hub: Hub) -> None:
     assert "archived" in told
 
 
+def test_info_tells_card_verdict_figures_and_sounds(hub: Hub) -> None:
+    """A sound's digest is what `pr comment --sound` asks for."""
+    prompt, sample = "9" * 64, "5" * 64
+    version = {
+        "id": "a" * 32,
+        "state": "published",
+        "verdict": "clean",
+        "card": {"languages": ["en"], "gender": "male", "styles": ["narration", "news"], "measured": {}},
+        "figures": {"mos_dnsmos": 3.0612, "epochs": 5.0, "speaker_embedding": [0.1, 0.2]},
+        "files": [
+            {"path": "prompts/prompt.flac", "object": {"digest": prompt, "size": 1}},
+            {"path": "lexicon.yaml", "object": {"digest": "1" * 64, "size": 1}},
+        ],
+        "samples": [{"text": "Good morning.", "language": "en", "object": {"digest": sample, "size": 1}}],
+    }
+    hub.json["/v1/repos/bob/tale/versions/main"] = version
+    hub.json["/v1/repos/bob/tale"] = {"owner": "bob", "name": "tale"}
+    hub.json["/v1/bases"] = {"items": []}
+    told = _run("info", "bob/tale", "--hub", hub.url).stdout
+    assert "verdict clean" in told
+    assert "languages en, gender male, styles narration news" in told
+    assert "mos_dnsmos 3.061, epochs 5\n" in told
+    assert f"sound {prompt}  prompts/prompt.flac" in told
+    assert f"sound {sample}  “Good morning.”" in told
+    assert "lexicon" not in told
+
+
 def test_search_prints_hits_and_says_no_with_one(hub: Hub) -> None:
     repository = {"owner": "ann", "name": "tale", "stars": 3}
     hub.json["/v1/search"] = {"items": [{"repository": repository, "language": "en"}], "total": 1, "understood": {}}
