@@ -20,7 +20,7 @@ programs() {
   # One judge (webrtcvad) is compiled at installation.
   command -v cc >/dev/null || missing+=(gcc libc6-dev)
   "$PYTHON" -c 'import sysconfig, os, sys; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' || missing+=(python3-dev)
-  install_missing || say "Without bubblewrap no voice's behaviour is tested (and none is published); without chromium the browser suite does not run, without maven not the engines suite."
+  install_missing || say "Without bubblewrap no voice's behaviour is tested (and none is heard); without chromium the browser suite does not run, without maven not the engines suite."
 }
 
 basic_programs() {
