@@ -137,14 +137,21 @@ class SearchContract:
 
     def test_a_short_request_may_be_the_name_of_a_voice_whatever_its_words_mean(self, filled: SearchIndex) -> None:
         men = [voice(n, gender="male", age="middle", description_zh="好叔叔,灶台边的阿嬷") for n in range(100, 160)]
-        own = voice(99, name="辉叔", gender="", age="", languages=(), description_en="", description_zh="")
+        own = voice(99, owner="ann", name="辉叔", gender="", age="", languages=(), description_en="", description_zh="")
         other = replace(own, id="id098", version="v98", name="阿嬷的灶脚")
         put(filled, [*men, own, other])
         assert look(filled, "輝叔把聲").hits[0].id == own.id
         assert look(filled, "阿嬤的灶腳").hits[0].id == other.id
         assert len(look(filled, "輝叔把聲").hits) > 1
+        for key in ("gender:female", "-owner:ann", "stars:>=900", '"tea house"', "-辉叔"):
+            assert own.id not in {hit.id for hit in look(filled, f"輝叔把聲 {key}").hits}
         put(filled, [replace(own, private=True, owner="cid")])
         assert own.id not in {hit.id for hit in look(filled, "輝叔把聲").hits}
+
+    def test_a_voice_called_as_a_request_says_takes_no_other_hit_away(self, filled: SearchIndex) -> None:
+        others = {hit.id for hit in look(filled, "raspy man tinman").hits}
+        put(filled, [voice(99, name="raspy-man-tinman", description_en="", description_zh="")])
+        assert {hit.id for hit in look(filled, "raspy man tinman").hits} == others | {voice(99).id}
 
     def test_only_names_of_public_voices_and_of_their_owners_say_who_is_called_so(self, filled: SearchIndex) -> None:
         named = voice(90, name="TINMAN-9", owner="brick-works")

@@ -23,7 +23,7 @@ from services.catalog.search.elastic_queries import Body, condition, counted, ex
 from services.catalog.search.elastic_writing import ElasticFilling, filled_by, keep_position, write
 from services.catalog.search.lexicon import Facet, Lexicon, Units
 from services.catalog.search.port import Change, Filling, Found, Neighbour, Viewer, by_score
-from services.catalog.search.ranking import ENOUGH, NEAR_LEAST, Plan
+from services.catalog.search.ranking import ENOUGH, Plan
 from services.common.errors import Unavailable
 from services.common.ids import new_id
 
@@ -91,7 +91,7 @@ class ElasticIndex:
         hits = [ranked(plan, hit, near=False) for hit in first["hits"]["hits"]]
         total = int(first["hits"]["total"]["value"])
         if total < min(limit, ENOUGH) and plan.clauses and not plan.name:
-            least = NEAR_LEAST * sum(clause.weight for clause in plan.clauses)
+            least = plan.near_least
             more = self._run(scored(plan, near(plan, viewer), max(least - _FLOAT, 0.0)), 2 * ENOUGH, order, None)
             found = [ranked(plan, hit, near=True) for hit in more["hits"]["hits"]]
             hits += [one for one in found if one[1] >= least][: min(limit, ENOUGH) - len(hits)]

@@ -37,8 +37,8 @@ def exact(plan: Plan, viewer: Viewer) -> Body:
     wanted = [_any([_one(a) for a in plan.clauses[number].exact]) for number in plan.exact]
     wanted += [_any([_one(a) for a in plan.texts])] if plan.texts else []
     found: Body = {"bool": {"filter": [condition(plan, viewer), *wanted]}}
-    seen = condition(Plan(), viewer)
-    return _any([found, *({"bool": {"filter": [seen, _phrase("title", name)]}} for name in plan.names)])
+    named = [(condition(plan, viewer), plan.called), (condition(Plan(), viewer), plan.name)]
+    return _any([found, *({"bool": {"filter": [seen, _phrase("title", name)]}} for seen, name in named if name)])
 
 
 def near(plan: Plan, viewer: Viewer) -> Body:

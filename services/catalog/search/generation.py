@@ -112,7 +112,7 @@ class Generation:
         self._phrases.clear()
 
     def rows(self, column: str, phrase: Units) -> Rows:
-        """The rows whose text has a phrase, in order; kept until the next write."""
+        """The rows whose text has a phrase, in order; those of what is said are kept until the next write."""
         key = (column, phrase)
         if key in self._phrases:
             self._phrases.move_to_end(key)

@@ -28,7 +28,7 @@ INTENT = Path(__file__).with_name("intent.onnx")
 TOLD = "intent"  # where the file keeps its pieces and values, as JSON
 LONGEST, BEGINNING = 160, 60  # pieces of a request that are read, so many of them from its beginning
 LEAST = 0.05  # probability of what is told
-READERS = os.cpu_count() or 1  # requests that are read at a time
+READERS = len(os.sched_getaffinity(0))  # requests that are read at a time
 _OPENING = Lock()
 
 

@@ -48,7 +48,9 @@ class Lexicon:
         towards: words after which stands who listens, not who speaks.
         doubts: words of a statement that leave open which of two genders is meant.
         either: words between things of which any will do.
-        general: facets that ask for nothing more beside another of their key.
+        general: facets that ask for nothing more beside one of `uses`.
+        uses: what narration and voice acting are for.
+        places: words for a place that tell how somebody speaks only where they stand alone, or no field tells it.
         silent: units without a meaning (stopwords, and words that only look like a denial).
         stopwords: units that say nothing.
         hints: units of a query that make a facet likelier.
@@ -78,6 +80,8 @@ class Lexicon:
     doubts: frozenset[Units]
     either: frozenset[Units]
     general: frozenset[Facet]
+    uses: frozenset[Facet]
+    places: frozenset[Units]
     silent: frozenset[Units]
     stopwords: frozenset[Units]
     hints: Mapping[Units, Facet]
@@ -111,15 +115,19 @@ class Lexicon:
             start += length
         return tuple(found)
 
-    def facets(self, text: str) -> frozenset[Facet]:
-        """All that a prose affirms. A single Han character or a language code is too weak a sign in most prose."""
+    def facets(self, text: str, *, spoken: bool = False) -> frozenset[Facet]:
+        """All that a prose affirms. A single Han character or a language code is too weak a sign in most prose.
+
+        Where only how somebody speaks counts (`spoken`), a place does not that is named for something else.
+        """
         found: set[Facet] = set()
         ages: set[Facet] = set()
         for clause in clauses(text):
             said = [*self.readings(clause)]
             told: set[Facet] = set()
             for piece, facets, denied in said:
-                known = () if denied or piece in self.query_only else facets
+                elsewhere = spoken and piece in self.places and len(piece) < len(clause)
+                known = () if denied or piece in self.query_only or elsewhere else facets
                 told.update(facet for facet in known if not weak(piece) or self._plain(facet, piece, clause))
                 ages.update(facet for facet in known if facet.key == "age" and piece in self.counted)
             if self._open(clause, {facet for _, facets, _ in said for facet in facets}):

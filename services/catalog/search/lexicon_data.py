@@ -66,6 +66,8 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
         doubts=_words(data["doubts"]),
         either=_words(data["either"]),
         general=frozenset(Facet(key, value) for key, values in data["general"].items() for value in values),
+        uses=frozenset(Facet(key, value) for key, values in data["uses"].items() for value in values),
+        places=_words(data["places"]),
         silent=silent,
         stopwords=stopwords,
         hints={

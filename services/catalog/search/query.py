@@ -192,6 +192,7 @@ class _Builder:
     denied: set[Facet] = field(default_factory=set)
     typed: list[tuple[Units, tuple[Facet, ...]]] = field(default_factory=list)
     either: set[str] = field(default_factory=set)
+    joined: set[str] = field(default_factory=set)
     naming: set[Units] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)  # units that the text denies, as they were typed
     people: list[tuple[bool, set[Facet]]] = field(default_factory=list)  # whom each statement names
@@ -224,7 +225,9 @@ class _Builder:
                 self.refuse(joined(reading.piece), reading.facets or self.lexicon.suggests.get(reading.piece, ()))
             told = {facet for reading in readings for facet in reading.facets}
             self.facets |= told
-            self.either.update(self._either(self.reader.mended(clause), words))
+            mended = self.reader.mended(clause)
+            self.either.update(self._between(self.lexicon.either, mended, words))
+            self.joined.update(self._between(self.lexicon.denials.joiners, mended, words))
             self.people.append((self._wished(clause), {facet for facet in told if facet.key in PEOPLE}))
             self.text += [reading.piece for reading in readings if not reading.facets]
             self.typed += [(reading.typed, reading.facets) for reading in readings if reading.typed]
@@ -236,13 +239,13 @@ class _Builder:
         wishes = self.lexicon.denials.wishes
         return any(clause[at : at + size] in wishes for at in range(len(clause)) for size in range(1, WISH_MOST + 1))
 
-    def _either(self, said: Units, words: Collection[Units]) -> Iterator[str]:
-        """Keys that have a value on both sides of a word for "or"."""
+    def _between(self, signs: Collection[Units], said: Units, words: Collection[Units]) -> Iterator[str]:
+        """Keys that have a value on both sides of a sign, as of a word for "or"."""
         before: set[str] = set()
         awaited: set[str] = set()
         for piece, facets in self.lexicon.segments(said, words):
             keys = {facet.key for facet in facets}
-            if piece in self.lexicon.either:
+            if piece in signs:
                 awaited = before
             elif keys:
                 yield from keys & awaited
@@ -255,10 +258,9 @@ class _Builder:
         return {facet for _, facets in self.people for facet in facets if facet.key in keys} - sought
 
     def _general(self) -> set[Facet]:
-        """What asks for nothing more beside another value of its key, where not any of them will do."""
-        said = {facet for facet in self.facets & self.lexicon.general if facet.key not in self.either}
-        finer = {facet.key for facet in self.facets - self.lexicon.general}
-        return {facet for facet in said if facet.key in finer}
+        """What asks for nothing more beside a use, where not both are asked for, or any of them."""
+        uses = {facet.key for facet in self.facets & self.lexicon.uses} - self.either - self.joined
+        return {facet for facet in self.facets & self.lexicon.general if facet.key in uses}
 
     def _statements(self, text: str) -> Iterator[Units]:
         """The statements of a text; a space between Han characters ends one too, where no denial goes on after it."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import groupby
 
@@ -36,6 +37,7 @@ WORD_SHARE = 0.6  # of what single words say, beside what the request says as a 
 SURE = 0.5  # probability of what a hit may be exact by that no word names
 NEAR_REFUSED = 0.5  # how near to what is refused something is that is not guessed at either
 WHOLE_MOST = 1.5  # of what is asked for as a whole, times the weight of what is named
+MISSPELT_MOST = 3  # words of a request that are looked for as names with a slip; each may be meant for hundreds
 NAME_MOST = 8  # units of a request that may be the name of a voice beside what its words mean
 SHORT = 2  # pieces of a text that may be the name of a voice
 NAMED_SHARE = 0.5  # of a topic whose words name something else, too
@@ -62,7 +64,7 @@ class Plan:
         phrases: stems that every hit has, in this order.
         without_text: stems that no hit has.
         name: stems of a name; a voice called so is an exact hit whatever else is asked for, and none comes near.
-        called: stems of a short request, if public voices are called so; they are exact hits, too.
+        called: stems of a short request, if public voices are called so; of the admitted they are exact hits, too.
     """
 
     clauses: tuple[Clause, ...] = ()
@@ -78,9 +80,10 @@ class Plan:
     called: Units = ()
 
     @property
-    def names(self) -> tuple[Units, ...]:
-        """What exact hits are called, whatever else is asked for."""
-        return tuple(name for name in (self.name, self.called) if name)
+    def near_least(self) -> float:
+        """What a hit that comes near is worth at least; that it is not called as the request says is no loss."""
+        name = (Alternative(1.0, phrase=self.called),)
+        return NEAR_LEAST * sum(clause.weight for clause in self.clauses if clause.alternatives != name)
 
     @property
     def texts(self) -> tuple[Alternative, ...]:
@@ -115,6 +118,13 @@ def plan(
     `frequencies` counts the public voices that have each phrase, and all of them; `called` answers by which phrases
     some of them, or their owners, are called.
     """
+    with ExitStack() as stack:
+        return _plan(query, lexicon, words, frequencies, called, stack)
+
+
+def _plan(
+    query: Query, lexicon: Lexicon, words: WordTable, frequencies: Frequencies, called: Called, stack: ExitStack
+) -> Plan:
     query = _by_name(query, called)
     wanted = [
         _or_typed(facet_clause(lexicon, group), group, query)
@@ -124,14 +134,17 @@ def plan(
     about = _topics(query, lexicon)
     plain = [piece for piece in query.text if piece not in lexicon.suggests and not _within(piece, query.topics)]
     read = readers().submit(intent, query.said) if _is_request(query, plain, words) else None
+    if read:
+        stack.callback(read.cancel)  # where the index does not answer nobody waits for it
     near = ALIKE_MOST if len(query.text) <= SLIPS_WITHIN else ALIKE_MOST_IN_LONG
     options: Options = [(piece, _options(piece, lexicon, words, near)) for piece in (*plain, *query.phrases)]
     asked = {a.phrase for _, found in options for a in found if a.phrase}
     name = _name(query, plain)
     asked |= {stems(one) for one in (*map(units, query.runs), *name, *(typed for typed, _ in query.typed))}
     counts, total = frequencies(list(asked))
-    options, counts = _misspelt(options, words, counts, frequencies, called)
-    whole_name = _whole_name(query, lexicon, words, called)
+    if len(query.text) <= SLIPS_WITHIN:
+        options, counts = _misspelt(options, words, counts, frequencies, called)
+    whole_name = _whole_name(query, plain, lexicon, words, called)
     meant = meanings(words)
     texts = [_text_clause(piece, found, meant, counts, total) for piece, found in options]
     unsaid = [piece for piece in plain if not counts.get(stems(piece), 0)]
@@ -179,8 +192,9 @@ def _misspelt(
     options: Options, words: WordTable, counts: Mapping[Units, int], frequencies: Frequencies, called: Called
 ) -> tuple[Options, Mapping[Units, int]]:
     """The options with the names that a word which nobody says, and no dictionary has, is one slip away from."""
-    strange = [piece[0] for piece, _ in options if len(piece) == 1 and not counts.get(stems(piece), 0)]
-    slips = {word: dict.fromkeys(stems((slip,)) for slip in one_slip(word)) for word in strange if word not in words}
+    unsaid = [piece[0] for piece, _ in options if len(piece) == 1 and not counts.get(stems(piece), 0)]
+    strange = [word for word in unsaid if word not in words][:MISSPELT_MOST]
+    slips = {word: dict.fromkeys(stems((slip,)) for slip in one_slip(word)) for word in strange}
     asked = dict.fromkeys(name for names in slips.values() for name in names)
     found = called(list(asked)) if asked else ()
     if not found:
@@ -190,12 +204,15 @@ def _misspelt(
     return [(piece, [*ways, *named.get("".join(piece), ())]) for piece, ways in options], {**counts, **more}
 
 
-def _whole_name(query: Query, lexicon: Lexicon, words: WordTable, called: Called) -> Units:
+def _whole_name(
+    query: Query, plain: Sequence[Units], lexicon: Lexicon, words: WordTable, called: Called
+) -> Units:
     """A short request as stems, without what says nothing at its ends, if public voices are called so.
 
     Not where all of it is known: many a voice is called "warm old man", and not only they are.
     """
-    if not (query.text and query.facets) or query.name or query.called:
+    strange = [*plain, *(typed for typed, facets in query.typed if not facets)]
+    if not (strange and query.facets) or query.name or query.called:
         return ()
     pieces = [piece for piece, _ in lexicon.segments(units(query.said), words.han)]
     while pieces and pieces[0] in lexicon.silent:

@@ -166,11 +166,15 @@ class Reader:
                     break
 
     def _of_its_sound(self, typed: Units, alone: Sequence[bool]) -> Units | None:
-        for wrong in (place for place, apart in enumerate(alone) if apart):
+        for wrong in (place for place, apart in enumerate(alone) if apart and not self._denies(typed[place])):
             for term in self.variants.get((*typed[:wrong], "", *typed[wrong + 1 :]), ()):
                 if term not in self.lexicon.counted and pinyin(typed[wrong]) == pinyin(term[wrong]):
                     return term
         return None
+
+    def _denies(self, unit: str) -> bool:
+        """Whether a character denies what follows: 语速不慢 is no slip for 语速很慢."""
+        return (unit,) in self.lexicon.denials.negations
 
     def _cut(self, run: Units) -> Iterator[Part]:
         unknown: list[str] = []
@@ -203,7 +207,7 @@ class Reader:
 
     def _variant(self, run: Units) -> tuple[Units, int] | None:
         for length in range(min(4, len(run)), _VARIANT_LEAST - 1, -1):
-            for wrong in range(length):
+            for wrong in (place for place in range(length) if not self._denies(run[place])):
                 found = self.variants.get((*run[:wrong], "", *run[wrong + 1 : length]))
                 if found:
                     return found[-1], length

@@ -11,6 +11,7 @@ from services.catalog.domain.declaration import licenses
 from services.catalog.search.lexicon import LOOSE, Facet, Lexicon, bare
 from services.catalog.search.tokens import stems, units
 
+_OF_A_COUNTRY = re.compile(r"[a-z]{2,3}-[a-z]{2}(-[a-z]+)?")
 SINGLE_VALUED = ("gender", "age")
 TERMS = ("license", "commercial")
 
@@ -92,8 +93,10 @@ def facets_of(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
     values = (record.persona, *record.emotions, *record.styles, *record.timbres)
     prose = " | ".join((record.description_zh, record.description_en, record.name, *record.tags, *values))
     named = lexicon.facets(prose)
-    found = fields | {f for f in named if f.key not in taken or _is_kind_of_a_language(f, fields, lexicon)}
-    found |= {_of_a_country(f) for f in found if f.key == "lang"}
+    found = fields | {f for f in named if f.key not in taken}
+    if any(_is_kind_of_a_language(f, fields, lexicon) for f in named - found):
+        found |= {f for f in lexicon.facets(prose, spoken=True) if _is_kind_of_a_language(f, fields, lexicon)}
+    found |= {wider for f in found if f.key == "lang" for wider in _wider(f)}
     found |= {use for f in found - fields if f.key == "license" for use in _terms_of(f.value)}
     closed = {f.key for f in fields} | {key for key in SINGLE_VALUED if any(f.key == key for f in found)}
     likely = {f for f in lexicon.suggested(prose) if f.key not in closed and f not in found}
@@ -119,13 +122,14 @@ def _terms_of(license_id: str) -> set[Facet]:
 
 def _is_kind_of_a_language(facet: Facet, fields: Collection[Facet], lexicon: Lexicon) -> bool:
     """Whether it is a language as spoken somewhere, and a field states that language: Mandarin of Sichuan."""
-    wider = {_of_a_country(facet), *map(bare, lexicon.broader.get(facet, ()))}
+    wider = {*_wider(facet), *map(bare, lexicon.broader.get(facet, ()))}
     return facet.key == "lang" and not wider.isdisjoint(fields)
 
 
-def _of_a_country(language: Facet) -> Facet:
-    """The language of what is spoken in one country, or a part of it: of `en-gb` and `en-us-south` it is `en`."""
-    return Facet(language.key, re.sub(r"^([a-z]{2,3})-[a-z]{2}(-[a-z]+)?$", r"\1", language.value))
+def _wider(language: Facet) -> set[Facet]:
+    """The languages of what is spoken in a country, or in a part of it: of `en-us-south` they are `en-us` and `en`."""
+    parts = language.value.split("-") if _OF_A_COUNTRY.fullmatch(language.value) else []
+    return {Facet(language.key, "-".join(parts[:end])) for end in range(1, len(parts))}
 
 
 def _language(tag: str, lexicon: Lexicon) -> set[Facet]:

@@ -12,7 +12,7 @@ from services.catalog.search.clauses import Alternative, Clause
 from services.catalog.search.columns import Columns, Posting, Rows
 from services.catalog.search.lexicon import Facet, Units
 from services.catalog.search.port import COUNTED, Found, Ranked, Viewer, by_score
-from services.catalog.search.ranking import ENOUGH, NEAR_LEAST, Plan
+from services.catalog.search.ranking import ENOUGH, Plan
 
 Texts = Callable[[Units], Rows]
 Mask = NDArray[np.bool_]
@@ -60,10 +60,12 @@ class Run:
             found = found[self.credits(clause.exact, found) > 0]
         if texts:
             found = found[self._marked(self._union(texts))[found]]
-        for name in self.plan.names:
-            named = self.titles(name)
-            found = np.union1d(found, named[self.seen[named]])
-        return found
+        if self.plan.called:
+            found = np.union1d(found, self.admitted(self.titles(self.plan.called)))
+        if not self.plan.name:
+            return found
+        named = self.titles(self.plan.name)
+        return np.union1d(found, named[self.seen[named]])
 
     def near(self, exact: Rows) -> Rows:
         """The rows that have something of what was asked for and are not exact."""
@@ -92,7 +94,7 @@ class Run:
         if len(exact) < min(limit, ENOUGH) and not self.plan.name:
             near = self.near(exact)
             told = self.scores(near) - self.columns.numbers["standing"][near]
-            kept = near[told >= NEAR_LEAST * sum(clause.weight for clause in self.plan.clauses)]
+            kept = near[told >= self.plan.near_least]
             hits += self._best(kept, min(limit, ENOUGH) - len(hits), order, near=True)
             if order not in _ORDER:
                 hits = by_score(hits)

@@ -13,6 +13,7 @@ from services.catalog.search.words import WordTable
 SHORTEST, LONGEST = 4, 24
 LONG = 7
 _ENDINGS = ("s", "es", "ed", "ing")
+_DENYING = ("un", "in", "im", "non", "dis")
 _HISSING = ("s", "x", "z", "ch", "sh", "o")  # what takes -es: japanes is no form of japan
 
 
@@ -59,7 +60,9 @@ class Speller:
         return next(iter(self._nearest(typed, self.words, 1)), "")
 
     def _right(self, typed: str) -> bool:
-        """Whether it is a word or an inflected one, as `slays` is."""
+        """Whether it is a word, an inflected one, as `slays` is, or one denied, as `unsophisticated` is."""
+        if any(typed.startswith(sign) and typed.removeprefix(sign) in self.order for sign in _DENYING):
+            return True
         stems = ((typed.removesuffix(ending), ending) for ending in _ENDINGS if typed.endswith(ending))
         return typed in self.correct or any(
             stem in self.correct and len(stem) > 2 and (ending != "es" or stem.endswith(_HISSING))

@@ -13,7 +13,7 @@ from services.catalog.search.finding import find
 from services.catalog.search.lexicon import Facet
 from services.catalog.search.lexicon_data import load
 from services.catalog.search.port import SearchIndex, Viewer, open_index, rebuild
-from services.catalog.search.query import understand
+from services.catalog.search.query import facet_of, understand
 from services.catalog.search.record import SearchRecord, facets_of
 
 LEXICON = load()
@@ -75,16 +75,17 @@ def test_of_an_english_word_for_somebody_the_end_says_who_it_is(index: SearchInd
         ("a Scottish lady", "lang:en-gb-scotland"),
         ("monk with an Irish brogue", "lang:en-ie"),
         ("texan accent", "lang:en-us-south"),
-        ("港普 女声", "lang:zh-hk"),
+        ("港普 女声", "lang:zh-hk-mandarin"),
         ("語速快的男聲", "style:fast"),
         ("後生仔 講嘢好快", "style:fast"),
-        ("yusu man", "style:slow"),
+        ("语速非常慢的男声", "style:slow"),
         ("gwong2 dung1 waa2 sai3 lou6 neoi5", "gender:female"),
         ("naam4, jyut6jyu5", "gender:male"),
         ("低沈 男聲", "timbre:deep"),
         ("沉著的管家", "emotion:calm"),
         ("should not read as a man or a woman", "gender:neutral"),
         ("can I use it commercially?", "commercial:yes"),
+        ("Mandarin with a Singapore accent", "lang:zh-sg"),
         ("踢球比赛的解说员", "style:commentary"),
     ],
 )
@@ -100,6 +101,31 @@ def test_narration_beside_a_use_is_that_use(index: SearchIndex) -> None:
     assert Facet("style", "narrative") in understand("narration or advertising", LEXICON).facets
 
 
+@pytest.mark.parametrize("text", ["slow-paced narrator", "夸张的旁白", "旁白和广告", "narrator who whispers"])
+def test_narration_beside_a_manner_or_another_wish_is_asked_for(text: str) -> None:
+    assert Facet("style", "narrative") in understand(text, LEXICON).facets
+
+
+@pytest.mark.parametrize("text", ["unsophisticated", "ungraceful", "untheatrical", "语速快慢都行", "不分性别"])
+def test_what_is_denied_or_left_open_is_no_slip_for_it(text: str) -> None:
+    assert not understand(text, LEXICON).facets
+
+
+def test_a_pace_that_is_not_slow_is_fast() -> None:
+    assert understand("语速不慢", LEXICON).facets == {Facet("style", "fast")}
+    assert Facet("style", "fast") in understand("别讲太快的女声", LEXICON).without
+
+
+def test_each_value_is_asked_for_by_its_own_name() -> None:
+    values = {facet for facets in LEXICON.terms.values() for facet in facets}
+    assert not [facet for facet in values if facet_of(LEXICON, facet.key, facet.value) != facet]
+
+
+@pytest.mark.parametrize("prose", ["录制于成都的普通话女声。", "适合重庆旅游宣传片", "Recorded in Chengdu."])
+def test_a_place_is_no_accent_of_who_is_said_to_speak_the_language(prose: str) -> None:
+    assert "lang:sichuan" not in read(prose, "zh")
+
+
 @pytest.mark.parametrize("prose", ["四川话的普通话女声。", "Mandarin with a Sichuan accent."])
 def test_a_prose_may_say_of_which_region_the_language_of_the_field_is(prose: str) -> None:
     assert {"lang:zh", "lang:sichuan"} <= read(prose, "zh")
@@ -108,6 +134,8 @@ def test_a_prose_may_say_of_which_region_the_language_of_the_field_is(prose: str
 
 def test_who_speaks_as_in_a_part_of_a_country_speaks_its_language(index: SearchIndex) -> None:
     assert {"lang:en", "lang:en-us-south"} <= read("A man from the bayou with a southern drawl.", "en")
+    assert {"lang:en", "lang:en-us", "lang:en-us-south"} <= read("A southern drawl.", "en-US")
+    assert {"lang:en", "lang:en-gb-scotland"} <= read("Warm Scottish accent.", "en-GB")
     cards = {"a": "A Scottish man.", "b": "A British man.", "c": "A man, English."}
     assert found(index, "Scottish man", **cards)[0] == "a"
     assert set(found(index, "lang:en", **cards)) == {"a", "b", "c"}
