@@ -65,5 +65,5 @@ wheel: setup ## Build the wheel, start a hub from it alone, weigh an installatio
 stubs: setup ## Regenerate services/stubs from protos/
 	@$(PY) tools/generate_stubs.py
 
-clean: ## Remove what can be made again (not .venv)
+clean: ## Remove what can be made again, the demo's hub with it (not .venv)
 	@rm -rf build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

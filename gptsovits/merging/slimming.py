@@ -43,30 +43,33 @@ def slim(base: Voice, tuned: Voice, error: float) -> tuple[Voice, list[ModuleSli
             to another: the whole voice would travel, at twice its size.
     """
     tensors, parts = dict(tuned.tensors), dict[str, list[tuple[float, ...]]]()
+    changed: dict[str, tuple[NDArray[Any], NDArray[Any]]] = {}
     for name, after in tuned.tensors.items():
         before = base.tensors.get(name)
         alike = before is not None and (before.dtype, before.shape) == (after.dtype, after.shape)
         if before is None or not alike or not supports(str(after.dtype)) or same_bytes(before, after):
             continue
-        if _was_bfloat16(before):
-            raise UnsupportedVoice(
-                f"The base is in bfloat16 ({name}); what is made of it here is float32, to which there is no update."
-            )
+        changed[name] = (before, after)
+    known = [told for before, _ in changed.values() if (told := _was_bfloat16(before)) is not None]
+    if known and all(known):
+        what = "The base is in bfloat16; what is made of it here is float32, to which there is no update."
+        raise UnsupportedVoice(what)
+    for name, (before, after) in changed.items():
         tensors[name], numbers = _slimmed(before, after, error)
         parts.setdefault(module_of(name), []).append(numbers)
     report = [_summed(module, rows) for module, rows in parts.items()]
     return Voice(tensors, tuned.configs, tuned.requires, tuned.lexicons), report
 
 
-def _was_bfloat16(values: NDArray[Any]) -> bool:
+def _was_bfloat16(values: NDArray[Any]) -> bool | None:
     """Whether a hub keeps them in half of the bits that they have here: none has a digit beyond those of bfloat16.
 
-    Few values, or such as 0 and 1 alone, tell nothing.
+    None where that cannot be told: few values, or such as 0 and 1 alone.
     """
     if values.dtype != np.float32 or values.size < LEAST_SIZE:
-        return False
+        return None
     bits = np.bitwise_or.reduce(np.ascontiguousarray(values).view(np.uint32), axis=None)
-    return not bits & 0xFFFF and bool(bits & 0x7F_0000)
+    return not bits & 0xFFFF if bits & 0x7F_FFFF else None
 
 
 def _slimmed(before: NDArray[Any], after: NDArray[Any], error: float) -> tuple[NDArray[Any], tuple[float, ...]]:

@@ -52,6 +52,15 @@ def _look(page: Page, name: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "scrolls sideways"
 
 
+def _until(page: Page, condition: Callable[[], bool]) -> None:
+    """Waits for something that the page does, and fails when it does not."""
+    for _ in range(PATIENCE_MS // 20):
+        if condition():
+            return
+        page.wait_for_timeout(20)
+    pytest.fail("the page did not do it")
+
+
 def _sign_up(page: Page, site: Site, name: str) -> None:
     page.goto(f"{site.url}/#/signup")
     page.get_by_label("Name").fill(name)
@@ -351,6 +360,8 @@ HASTE = """(() => {
   window.setTimeout = (then, ms) => (window.waits.push(ms), wait(then, ms / 20));
 })()"""
 JOB_SHOWN = {"id": "j1", "owner": "ida", "name": "ferry", "failure": "", "version_id": ""}
+IN_FLIGHT = {"reason": "IDEMPOTENCY_IN_FLIGHT", "detail": "The same request is under way."}
+LIMITED = {"reason": "RATE_LIMITED", "detail": "Too many requests."}
 AWAY = {"detail": "The trainer does not answer.", "hint": "Connect again."}
 
 
@@ -600,6 +611,52 @@ def test_a_training_whose_answer_is_lost_begins_once_however_often_it_is_asked_f
     assert len(set(keys)) == 1
 
 
+@pytest.mark.parametrize(
+    "second", [{"status": 409, "json": IN_FLIGHT}, {"status": 429, "json": LIMITED}, {"status": 500}]
+)
+def test_a_training_that_may_be_under_way_begins_once_whatever_is_answered_next(
+    page: Page, site: Site, second: dict[str, Any]
+) -> None:
+    name = f"nora-{second['status']}"
+    _log_in_as(page, site, name)
+    _fill_make(page, site)
+    keys: list[str] = []
+
+    def begin(route: Route) -> None:
+        keys.append(route.request.headers["idempotency-key"])
+        if len(keys) == 1:
+            route.fetch()
+            route.abort()
+        elif len(keys) == 2:
+            route.fulfill(**second)
+        else:
+            route.continue_()
+
+    page.route("**/v1/training-jobs", begin)
+    button = page.get_by_role("button", name="Train this voice")
+    button.click()
+    expect(page.get_by_role("alert")).to_contain_text("The hub cannot be reached.")
+    button.click()
+    if second["status"] != 409:  # what is under way is asked for again by itself
+        expect(page.get_by_role("alert")).not_to_contain_text("The hub cannot be reached.")
+        button.click()
+    expect(page).to_have_url(re.compile("#/jobs/"), timeout=PATIENCE_MS)
+    asked = [one for one in site.world.requests if isinstance(one, trainer_pb2.CreateJobRequest)]
+    assert len([one for one in asked if one.owner == name]) == 1
+    assert len(set(keys)) == 1
+
+
+def test_a_recording_of_one_account_is_nothing_to_another_that_logs_in_elsewhere(page: Page, site: Site) -> None:
+    _log_in_as(page, site, "rita")
+    _fill_make(page, site)
+    expect(page.locator("form audio")).to_be_visible()
+    other = page.context.new_page()
+    _log_in_as(other, site, "sven")
+    expect(page.locator("#links")).to_contain_text("sven")
+    expect(page.locator("form audio")).to_have_count(0)
+    expect(page.get_by_label("Transcript")).to_have_value("")
+
+
 def test_a_recording_and_what_was_said_about_it_outlive_a_change_of_language_and_a_new_login(
     page: Page, site: Site
 ) -> None:
@@ -647,8 +704,7 @@ def test_an_upload_goes_on_for_who_looks_at_something_else_and_leaves_them_there
     page.goto(f"{site.url}/#/voices/anna/narrator")
     comment = page.get_by_label("写评论")
     comment.fill("Half of a sentence,")
-    while not waiting:
-        page.wait_for_timeout(20)
+    _until(page, lambda: bool(waiting))
     waiting[0].continue_()
     expect(page.locator("#status")).to_have_text("训练: narrator")  # the fixed job of the upstreams
     expect(comment).to_have_value("Half of a sentence,")

@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 from gptsovits.judge.sentences import TEST_SENTENCES
+from services.launcher.errors import AlreadyRunning
+from services.launcher.lock import FolderLock
 from tools.demo.judging import Row
 from tools.demo.recording import find_source
 from tools.demo.stage import Stage, StoryEnded, open_stage
@@ -22,6 +24,7 @@ from voicehub.errors import VoiceHubError
 FOLDER = Path("build/demo")
 HUB = FOLDER / "stage" / "hub"
 """What `open_stage` makes; it stays, and `voicehub up --data` opens it again."""
+BEFORE = FOLDER.with_name("demo.before")
 QUICK_SENTENCES = 5
 
 
@@ -31,8 +34,8 @@ def main() -> int:
         signal.signal(ending, signal.default_int_handler)  # the hub is stopped on the way out
     quick = os.environ.get("QUICK") == "1"
     out = Output()
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    FOLDER.mkdir(parents=True)
+    if not _set_aside(out):
+        return 1
     begin = time.monotonic()
     try:
         with open_stage(HUB.parent.resolve()) as stage:
@@ -48,6 +51,22 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _set_aside(out: Output) -> bool:
+    """Makes room; the hub of the last time is kept once more, for who has gone on in it, and not while it runs."""
+    try:
+        if HUB.exists():
+            with FolderLock(HUB):
+                pass
+    except AlreadyRunning as error:
+        out.fail(VoiceHubError(str(error), hint="Stop it first: the demo begins with a hub of its own."))
+        return False
+    shutil.rmtree(BEFORE, ignore_errors=True)
+    if FOLDER.exists():
+        FOLDER.rename(BEFORE)
+    FOLDER.mkdir(parents=True)
+    return True
 
 
 def _conclude(report: dict[str, object], out: Output, seconds: float, quick: bool) -> int:

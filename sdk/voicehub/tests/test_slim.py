@@ -82,6 +82,16 @@ def test_an_update_that_no_hub_makes_is_not_told(kept: str, code: int, tmp_path:
     assert (tmp_path / "out").exists() == (code == 0)
 
 
+def test_a_base_of_which_only_some_tensors_have_few_digits_is_no_bfloat16(tmp_path: Path) -> None:
+    draw = np.random.default_rng(1)
+    base = {name: draw.standard_normal((96, 128)) for name in (MATRIX, NEW)}
+    tuned = {name: value + 1e-2 * draw.standard_normal(value.shape) for name, value in base.items()}
+    for name, side in (("base", base), ("tuned", tuned)):
+        digits = {MATRIX: "bfloat16", NEW: "float32"}
+        _folder(tmp_path / name, {key: _as_pulled(value, digits[key]) for key, value in side.items()})
+    assert _run(tmp_path / "base", tmp_path / "tuned", "-o", tmp_path / "out")[0] == 0
+
+
 def _as_pulled(values: NDArray[Any], kept: str) -> NDArray[Any]:
     """As float32, with the digits of the type in which a hub keeps them."""
     if kept != "bfloat16":

@@ -26,6 +26,7 @@ from services.gateway.rest.problems import reshaped
 from services.gateway.rest.route import JSON_TYPE, Call, Parameter, Reply, Route
 from services.gateway.rest.schema import violations
 from services.gateway.store import audit
+from services.gateway.store.accounts import exists
 from services.gateway.store.answers import Answer
 
 log = logging.getLogger(__name__)
@@ -138,7 +139,8 @@ def _run(route: Route, call: Call, path: Mapping[str, str]) -> Response:
     result = route.handler(call, **path)
     if route.method not in SAFE and route.scope is not None and route.tag not in ("accounts", "uploads"):
         with call.hub.database.write() as session:
-            audit.record(session, call.account, route.operation, request.path)
+            if exists(session, call.account):  # who was erased meanwhile is not named again
+                audit.record(session, call.account, route.operation, request.path)
     if not isinstance(result, Reply):
         return result
     text = "" if route.answer.status == 204 else json.dumps(result.body, ensure_ascii=False, allow_nan=False)

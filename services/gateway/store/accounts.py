@@ -93,7 +93,7 @@ class Accounts:
         erased.
         """
         with self._database.write() as session:
-            if not _exists(session, account):
+            if not exists(session, account):
                 raise _no_account()
             if _living(session, name) is not None:
                 _mark(session, name, ORGANISATION + account)
@@ -106,7 +106,7 @@ class Accounts:
         """
         with self._database.write() as session:
             holder = _living(session, name)
-            by = account if holder is None or _exists(session, account) else holder
+            by = account if holder is None or exists(session, account) else holder
             if holder is not None:
                 _mark(session, name, DELETED + by)
             audit.record(session, by, "organisation.delete", f"organisations/{name}")
@@ -190,7 +190,8 @@ class Accounts:
             audit.record(session, account, f"{ended}.revoke", f"tokens/{token_id}")
 
 
-def _exists(session: Session, name: str) -> bool:
+def exists(session: Session, name: str) -> bool:
+    """Whether an account of that name was made, and not erased."""
     return session.scalar(select(accounts.c.name).where(accounts.c.name == name)) is not None
 
 

@@ -129,6 +129,25 @@ def test_who_is_erased_while_it_is_deleted_is_not_named_again(gateway: Gateway) 
         accounts.hand_over("choir", "anna")
 
 
+def test_who_is_erased_before_the_answer_is_not_named_for_the_request(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna, accounts = gateway.login("anna"), gateway.hub.accounts
+    assert gateway.json("POST", "/v1/organisations", {"name": "choir"}, anna).status_code == 201
+    give_up = accounts.give_up
+
+    def erased(name: str, account: str) -> None:
+        assert gateway.json("DELETE", "/v1/me", {"name": "anna", "password": PASSWORD}, anna).status_code == 200
+        give_up(name, account)
+
+    monkeypatch.setattr(type(accounts), "give_up", lambda _, name, account: erased(name, account))
+    assert gateway.json("DELETE", "/v1/organisations/choir", token=anna).status_code == 204
+    with gateway.hub.database.read() as session:
+        told = session.scalars(select(audit.c.action).where(audit.c.account == "anna")).all()
+    assert "organisation.deleting" in told  # what was told before stays: the log is only ever added to
+    assert "delete_organisation" not in told
+
+
 def test_who_may_do_what_does_not_come_from_the_name_that_an_attempt_left(gateway: Gateway) -> None:
     anna, bert = gateway.login("anna"), gateway.login("bert")
     assert gateway.json("POST", "/v1/organisations", {"name": "owner"}, anna).status_code == 201

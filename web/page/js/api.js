@@ -1,6 +1,8 @@
 // The REST API as the page uses it: JSON calls, resumable uploads, event streams. Errors carry the hub's own hint.
 
-const KEPT = "voicehub.session";
+export const KEPT = "voicehub.session";
+const IN_FLIGHT = "IDEMPOTENCY_IN_FLIGHT"; // what the hub says to a second request while the first is under way
+const PATIENCE = 8; // times that it is asked again then
 /** The event of the window when the hub does not take the login any more. */
 export const FORGOTTEN = "voicehub.forgotten";
 
@@ -33,6 +35,9 @@ export function keepSession(value) {
 
 /** Whether trying again may help: the hub, or a part of it, is away or full for the moment. @param {unknown} error */
 export const passing = (error) => error instanceof Problem && ([0, 502, 503, 504].includes(error.status) || error.reason === "SHARE_TAKEN");
+
+/** Whether what was asked for is not done, and is not under way either. @param {unknown} error */
+export const refused = (error) => error instanceof Problem && error.status >= 400 && error.status < 500 && !(passing(error) || [401, 408, 429].includes(error.status) || error.reason === IN_FLIGHT);
 
 /** @param {number} failures so far */
 const pause = (failures) => new Promise((resolve) => setTimeout(resolve, Math.min(500 * failures, 10_000)));
@@ -78,11 +83,15 @@ async function make(path, text) {
   const what = `${path} ${text}`;
   const key = unanswered.get(what) || newKey();
   unanswered.delete(what);
-  try {
-    return await (await send("POST", path, text, { "Content-Type": "application/json", "Idempotency-Key": key })).json();
-  } catch (error) {
-    if (!(error instanceof Problem) || passing(error)) unanswered.set(what, key);
-    throw error;
+  for (let failures = 1; ; failures += 1) {
+    try {
+      return await (await send("POST", path, text, { "Content-Type": "application/json", "Idempotency-Key": key })).json();
+    } catch (error) {
+      const waits = error instanceof Problem && error.reason === IN_FLIGHT && failures < PATIENCE;
+      if (!waits && !refused(error)) unanswered.set(what, key);
+      if (!waits) throw error;
+      await pause(failures);
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 // The page: which view an address shows, the links on top, the language.
 
-import { FORGOTTEN, call, keepSession, session } from "./api.js";
+import { FORGOTTEN, KEPT, call, keepSession, session } from "./api.js";
 import { fill, h } from "./dom.js";
 import { language, t, toggle } from "./i18n.js";
 import { problemCard } from "./ui.js";
@@ -43,7 +43,11 @@ function parts(address) {
 async function open(page, rest, options, place, signal) {
   const home = () => { location.hash = "#/mine"; };
   if (page === "voices") return voiceView(place, rest[0] || "", rest[1] || "", rest[2], signal);
-  if (page === "jobs") return jobView(place, rest[0] || "", signal, () => { show(); view.focus(); });
+  if (page === "jobs") return jobView(place, rest[0] || "", signal, () => {
+    if (signal.aborted) return; // who has gone on to something else is left at it
+    show();
+    view.focus();
+  });
   if (page === "make") return makeView(place, signal);
   if (page === "mine") return mineView(place);
   if (page === "login" || page === "signup") return entryView(place, page, home);
@@ -82,5 +86,10 @@ document.querySelector("a.skip")?.addEventListener("click", (event) => {
 });
 addEventListener("hashchange", () => { show(); view.focus(); });
 addEventListener(FORGOTTEN, () => frame(parts(location.hash)[0]));
-addEventListener("storage", () => frame(parts(location.hash)[0])); // another tab logged in or out: this one acts for the same account
+addEventListener("storage", (event) => {
+  if (event.key !== KEPT && event.key !== null) return;
+  const page = parts(location.hash)[0]; // another tab logged in or out: this one acts for the same account
+  if (["make", "mine", "jobs"].includes(page)) show();
+  else frame(page);
+});
 show();

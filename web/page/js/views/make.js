@@ -1,6 +1,6 @@
 // From one minute of speech to a training job.
 
-import { call, passing, session, upload } from "../api.js";
+import { call, refused, session, upload } from "../api.js";
 import { field, fill, h, select } from "../dom.js";
 import { LANGUAGES, t } from "../i18n.js";
 import { PASSAGES } from "../passages.js";
@@ -145,7 +145,7 @@ async function begin(draft, file, values) {
   const more = { private: "private" in values, quick: "quick" in values };
   const asked = { name, upload: draft.upload, transcript, language, declaration, card, ...more };
   return call("POST", "/training-jobs", asked).catch((error) => {
-    if (!passing(error)) draft.upload = ""; // it may be why, and one that was not answered is asked for again by the same words
+    if (refused(error)) draft.upload = ""; // it may be why, and one that was not answered is asked for again by the same words
     throw error;
   });
 }
