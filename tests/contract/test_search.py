@@ -18,7 +18,8 @@ from tests.contract.search_projection_suite import ProjectionContract, database
 from tests.contract.search_suite import VOICES, SearchContract, look, put, voice
 
 __all__ = ["database"]
-LEAST_OF_OTHERS = {5: 0.835, 6: 0.865, 7: 0.835, 8: 0.61, 9: 0.645}  # of those not looked at in tests/data/relevance
+LEAST_OF_OTHERS = {5: 0.835, 6: 0.865, 7: 0.835, 8: 0.61, 9: 0.68, 11: 0.72, 12: 0.655}
+"""Of those not looked at in tests/data/relevance."""
 OTHERS = Path(__file__).parents[1] / "data" / "relevance"
 
 
@@ -60,7 +61,7 @@ class TestSqlite(SearchContract):
         kept = [query for query in asked if hashlib.sha256(query.text.encode()).digest()[0] % 2 == 0]
         rebuild(index, judged.read_records(tmp_path / "records.jsonl"))
         figures = evaluate.measure(evaluate.rankings(index, kept), kept)
-        assert len(kept) > 90
+        assert len(kept) >= 80
         assert figures["ndcg@10"] >= LEAST_OF_OTHERS[number], figures
 
     def test_stars_take_no_memory_however_often_they_change(self, tmp_path: Path, index: SearchIndex) -> None:
