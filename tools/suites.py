@@ -48,13 +48,13 @@ class Suite:
 
 
 SUITES = (
-    Suite("unit", 860, HOME_PACKAGES),
-    Suite("contract", 180, ("tests/contract",)),
-    Suite("e2e", 1190, ("tests/e2e",)),
-    Suite("engines", 1190, ("tests/engines",)),
-    Suite("security", 420, ("tests/security",)),
-    Suite("browser", 90, ("tests/browser",)),
-    Suite("cluster", 810, ("tests/cluster",), in_memory=False),  # the images of the hub
+    Suite("unit", 960, HOME_PACKAGES),
+    Suite("contract", 190, ("tests/contract",)),
+    Suite("e2e", 1020, ("tests/e2e",)),
+    Suite("engines", 1120, ("tests/engines",)),
+    Suite("security", 410, ("tests/security",)),
+    Suite("browser", 100, ("tests/browser",)),
+    Suite("cluster", 920, ("tests/cluster",), in_memory=False),  # the images of the hub
 )
 """Two at a time, the budgets are 40 minutes in all."""
 
