@@ -25,6 +25,7 @@ _JYUTPING = (
     r"(?:gw|kw|ng|[bpmfdtnlgkhzcsjw])?"
     r"(?:aa(?:i|u|m|n|ng|p|t|k)?|oe(?:ng|k|t)?|eo[int]|yu[nt]?|[aeiou](?:ng|[iumnptk])|[aeiou]|ng|m)"
 )
+_MARKED = frozenset("āēīōūǖǎěǐǒǔǚ")  # marks that other languages hardly write: café is no sound
 _TONED = re.compile(rf"(?:(?:{_PINYIN}|{_JYUTPING})[1-6]?)+")
 
 
@@ -148,5 +149,6 @@ def _hinted(lexicon: Lexicon) -> dict[str, Units]:
 
 
 def toned(unit: str) -> bool:
-    """Whether a Latin unit is syllables with the digits of tones: `jyut6jyu5` is, `v2` and `mp3` are not."""
-    return toneless(unit) != unit and bool(_TONED.fullmatch(unit))
+    """Whether a Latin unit is syllables with the digits or marks of tones: `jyut6jyu5` is, `v2` and `café` are not."""
+    marked = not _MARKED.isdisjoint(unit)
+    return toneless(unit) != unit and bool(_TONED.fullmatch(toneless(unit) if marked else unit))

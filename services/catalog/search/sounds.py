@@ -14,6 +14,7 @@ from pathlib import Path
 
 SOUNDS = Path(__file__).with_name("sounds.txt.gz")
 _DIGITS = re.compile(r"\d")
+_MARKS = str.maketrans("āáǎàēéěèīíǐìōóǒòūúǔùǖǘǚǜ", "aaaaeeeeiiiioooouuuuüüüü")
 Sounds = tuple[str, str]
 """Pinyin and jyutping in one piece each, without tones; ü is written v."""
 
@@ -26,8 +27,8 @@ def pinyin(text: Sequence[str]) -> tuple[str, ...]:
 
 
 def toneless(sound: str) -> str:
-    """A sound without the digits of its tones."""
-    return _DIGITS.sub("", sound)
+    """A sound without the digits or marks of its tones."""
+    return _DIGITS.sub("", sound.translate(_MARKS))
 
 
 def looked_up(word: Sequence[str]) -> Sounds:

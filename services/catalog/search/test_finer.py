@@ -81,6 +81,8 @@ def test_of_an_english_word_for_somebody_the_end_says_who_it_is(index: SearchInd
         ("语速非常慢的男声", "style:slow"),
         ("gwong2 dung1 waa2 sai3 lou6 neoi5", "gender:female"),
         ("naam4, jyut6jyu5", "gender:male"),
+        ("daoháng nǚshēng pǔtōnghuà", "gender:female"),
+        ("nánshēng pǔtōnghuà dīchén", "timbre:deep"),
         ("低沈 男聲", "timbre:deep"),
         ("沉著的管家", "emotion:calm"),
         ("should not read as a man or a woman", "gender:neutral"),

@@ -46,8 +46,9 @@ def test_wintery_is_no_slip_for_winery() -> None:
 
 
 def test_only_syllables_have_tones() -> None:
-    assert all(map(toned, ("jyut6jyu5", "yue4yu3", "lao3", "lv4", "lüe4", "m4", "ng5", "saa1", "zhuang4", "lao3ren")))
-    assert not any(map(toned, ("v2", "mp3", "gpt4", "ps5", "lao", "lao7", "4k", "live2d")))
+    sounds = ("jyut6jyu5", "yue4yu3", "lao3", "lv4", "lüe4", "m4", "ng5", "saa1", "zhuang4", "lao3ren", "nǚshēng")
+    assert all(map(toned, sounds))
+    assert not any(map(toned, ("v2", "mp3", "gpt4", "ps5", "lao", "lao7", "4k", "live2d", "café", "québécois")))
 
 
 def test_what_is_read_as_something_else_is_kept_as_it_was_typed() -> None:
