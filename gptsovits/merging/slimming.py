@@ -36,7 +36,8 @@ class ModuleSlimmed:
 def slim(base: Voice, tuned: Voice, error: float) -> tuple[Voice, list[ModuleSlimmed]]:
     """`tuned` with each tensor's change from `base` off by at most `error` of itself, and what that did part by part.
 
-    What has no counterpart in the base, small tensors and whole numbers stay exact.
+    What has no counterpart in the base, small tensors and whole numbers stay exact, and what the base keeps in
+    bfloat16: there is no update to it, and it travels whole.
 
     Raises:
         UnsupportedVoice: the base is kept in bfloat16. What comes out is float32, and there is no update from one type
@@ -75,6 +76,8 @@ def _was_bfloat16(values: NDArray[Any]) -> bool | None:
 def _slimmed(before: NDArray[Any], after: NDArray[Any], error: float) -> tuple[NDArray[Any], tuple[float, ...]]:
     """The coarser tensor; its bytes, both deltas' bytes, squares of the change and of what was lost."""
     dtype, old, new = str(after.dtype), as_bytes(before), as_bytes(after)
+    if _was_bfloat16(before):
+        return after, (len(new), len(new), len(new), 0.0, 0.0)
     made, lost = coarse(old, new, dtype, error) if after.size >= LEAST_SIZE else (new, 0.0)
     sizes = [min(len(new), len(encode(old, one, dtype, after.shape))) for one in (new, made)]
     change = float(np.square(after.astype(np.float64) - before).sum())

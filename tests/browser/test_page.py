@@ -646,6 +646,67 @@ def test_a_training_that_may_be_under_way_begins_once_whatever_is_answered_next(
     assert len(set(keys)) == 1
 
 
+def test_what_was_done_before_a_new_login_is_told_so_and_not_done_again(page: Page, site: Site) -> None:
+    _log_in_as(page, site, "tara")
+    _fill_make(page, site)
+    lost = [True]
+
+    def begin(route: Route) -> None:
+        if lost.pop():
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/v1/training-jobs", begin)
+    button = page.get_by_role("button", name="Train this voice")
+    button.click()
+    expect(page.get_by_role("alert")).to_contain_text("The hub cannot be reached.")
+    _log_in_as(page.context.new_page(), site, "tara")
+    for _ in range(2):
+        lost.append(False)
+        button.click()
+        expect(page.get_by_role("alert")).to_contain_text("This was done before you logged in again.")
+    asked = [one for one in site.world.requests if isinstance(one, trainer_pb2.CreateJobRequest)]
+    assert len([one for one in asked if one.owner == "tara"]) == 1
+    page.get_by_role("alert").get_by_role("link", name="See what is yours.").click()
+    expect(page).to_have_url(re.compile("#/mine"))
+
+
+def test_what_one_account_asked_for_never_goes_out_as_anothers(page: Page, site: Site) -> None:
+    _log_in_as(page, site, "ugo")
+    tokens: list[str] = []
+
+    def answer(route: Route) -> None:
+        tokens.append(route.request.headers["authorization"])
+        route.fulfill(status=409, json=IN_FLIGHT)
+
+    page.route("**/comments", lambda route: answer(route) if route.request.method == "POST" else route.continue_())
+    page.goto(f"{site.url}/#/voices/anna/narrator")
+    page.get_by_label("Write a comment").fill("Well spoken.")
+    page.locator("form", has=page.get_by_label("Write a comment")).get_by_role("button").click()
+    _until(page, lambda: bool(tokens))
+    _log_in_as(page.context.new_page(), site, "vera")
+    expect(page.get_by_role("alert")).to_contain_text("The same request is under way.")
+    page.wait_for_timeout(1500)
+    assert len(set(tokens)) == 1
+
+
+def test_a_recording_goes_on_whatever_its_account_does_in_another_tab(page: Page, site: Site) -> None:
+    _log_in_as(page, site, "wim")
+    page.goto(f"{site.url}/#/make")
+    page.get_by_role("button", name="Record").click()
+    expect(page.get_by_role("button", name="Stop")).to_be_visible()
+    other = page.context.new_page()
+    _log_in_as(other, site, "wim")
+    other.evaluate("localStorage.removeItem('voicehub.session')")
+    expect(page.locator("#links")).to_contain_text("Log in")
+    _log_in_as(other, site, "wim")
+    expect(page.locator("#links")).to_contain_text("wim")
+    _stop_after_a_second(page)
+    expect(page.locator("form audio")).to_be_visible()
+
+
 def test_a_recording_of_one_account_is_nothing_to_another_that_logs_in_elsewhere(page: Page, site: Site) -> None:
     _log_in_as(page, site, "rita")
     _fill_make(page, site)

@@ -24,6 +24,8 @@ from voicehub.errors import VoiceHubError
 FOLDER = Path("build/demo")
 HUB = FOLDER / "stage" / "hub"
 """What `open_stage` makes; it stays, and `voicehub up --data` opens it again."""
+REPORT = FOLDER / "report.json"
+"""Written at the end of the story."""
 BEFORE = FOLDER.with_name("demo.before")
 QUICK_SENTENCES = 5
 
@@ -54,19 +56,27 @@ def main() -> int:
 
 
 def _set_aside(out: Output) -> bool:
-    """Makes room; the hub of the last time is kept once more, for who has gone on in it, and not while it runs."""
+    """Makes room; the hub of the last story is kept once more, for who has gone on in it, and not while one runs.
+
+    Of a story that ended early nothing is kept, and what was aside stays there.
+    """
     try:
-        if HUB.exists():
-            with FolderLock(HUB):
-                pass
+        for hub in (HUB, BEFORE / HUB.relative_to(FOLDER)):
+            if hub.exists():
+                with FolderLock(hub):
+                    pass
+        if REPORT.exists():
+            shutil.rmtree(BEFORE, ignore_errors=True)
+            FOLDER.rename(BEFORE)
+        shutil.rmtree(FOLDER, ignore_errors=True)
+        FOLDER.mkdir(parents=True)
     except AlreadyRunning as error:
         out.fail(VoiceHubError(str(error), hint="Stop it first: the demo begins with a hub of its own."))
-        return False
-    shutil.rmtree(BEFORE, ignore_errors=True)
-    if FOLDER.exists():
-        FOLDER.rename(BEFORE)
-    FOLDER.mkdir(parents=True)
-    return True
+    except OSError as error:
+        out.fail(VoiceHubError(f"There is no room for the demo: {error}.", hint=f"Move {FOLDER} away by hand."))
+    else:
+        return True
+    return False
 
 
 def _conclude(report: dict[str, object], out: Output, seconds: float, quick: bool) -> int:
@@ -74,12 +84,12 @@ def _conclude(report: dict[str, object], out: Output, seconds: float, quick: boo
     lines = thresholds(report)
     report["thresholds"] = [vars(line) for line in lines]
     report["seconds"] = round(seconds, 1)
-    (FOLDER / "report.json").write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
+    REPORT.write_text(json.dumps(report, ensure_ascii=False, indent=1), encoding="utf-8")
     out.say(f"\n{render(rows)}\n\n{render_thresholds(lines)}\n")
     if quick:
         shown = "the lines above are shown, the full demo must pass them."
         out.say(f"QUICK=1: a shorter fine-tune, {QUICK_SENTENCES} sentences; {shown}")
-    out.say(f"Everything with all waves: {FOLDER / 'report.json'}   ({seconds:.0f} s)")
+    out.say(f"Everything with all waves: {REPORT}   ({seconds:.0f} s)")
     out.say(f"The hub with its voices, again: voicehub up --data {HUB}")
     return 0 if quick or all(line.passed for line in lines) else 1
 

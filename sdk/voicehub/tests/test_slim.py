@@ -68,6 +68,24 @@ def test_the_update_gets_smaller_by_what_it_says(sides: tuple[Tensors, Tensors],
     assert part["lossy"] == len(delta) + tuned[BIAS].nbytes
 
 
+def test_what_travels_whole_stays_as_it_is_and_is_counted_whole(tmp_path: Path) -> None:
+    draw = np.random.default_rng(1)
+    base = {MATRIX: draw.standard_normal((96, 128)), NEW: draw.standard_normal((96, 128))}
+    tuned = {name: value + 1e-2 * draw.standard_normal(value.shape) for name, value in base.items()}
+    kinds = {MATRIX: "bfloat16", NEW: "float32"}
+    base = {name: _as_pulled(value, kinds[name]) for name, value in base.items()}
+    tuned = {name: value.astype(np.float32) for name, value in tuned.items()}
+    for name, side in (("base", base), ("tuned", tuned)):
+        _folder(tmp_path / name, side)
+    code, text = _run(tmp_path / "base", tmp_path / "tuned", "-o", tmp_path / "out", "--json")
+    assert code == 0, text
+    found = load_file(tmp_path / "out" / "s2.safetensors")
+    np.testing.assert_array_equal(found[MATRIX], tuned[MATRIX])
+    assert not np.array_equal(found[NEW], tuned[NEW])
+    whole, update = tuned[MATRIX].nbytes, len(encode(base[NEW].tobytes(), found[NEW].tobytes(), "float32", (96, 128)))
+    assert sum(part["lossy"] for part in json.loads(text)["report"]) == whole + update
+
+
 @pytest.mark.parametrize(("kept", "code"), [("bfloat16", 4), ("float16", 0), ("float32", 0)])
 def test_an_update_that_no_hub_makes_is_not_told(kept: str, code: int, tmp_path: Path) -> None:
     """Of a base in bfloat16 float32 was made, which is another type: the whole voice travelled, at twice its size."""

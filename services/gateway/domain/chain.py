@@ -13,7 +13,10 @@ GENESIS = "0" * 64
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """Who did what to what, when. `account` is empty for a visitor."""
+    """Who did what to what, when.
+
+    `account` is empty for a visitor, and with `target` for who was erased before this could be told.
+    """
 
     account: str
     action: str

@@ -139,8 +139,9 @@ def _run(route: Route, call: Call, path: Mapping[str, str]) -> Response:
     result = route.handler(call, **path)
     if route.method not in SAFE and route.scope is not None and route.tag not in ("accounts", "uploads"):
         with call.hub.database.write() as session:
-            if exists(session, call.account):  # who was erased meanwhile is not named again
-                audit.record(session, call.account, route.operation, request.path)
+            named = exists(session, call.account)  # who was erased meanwhile is not named again, nor in the address
+            who, where = (call.account, request.path) if named else ("", "")
+            audit.record(session, who, route.operation, where)
     if not isinstance(result, Reply):
         return result
     text = "" if route.answer.status == 204 else json.dumps(result.body, ensure_ascii=False, allow_nan=False)

@@ -144,8 +144,11 @@ def test_who_is_erased_before_the_answer_is_not_named_for_the_request(
     assert gateway.json("DELETE", "/v1/organisations/choir", token=anna).status_code == 204
     with gateway.hub.database.read() as session:
         told = session.scalars(select(audit.c.action).where(audit.c.account == "anna")).all()
+        last = session.execute(select(audit).order_by(audit.c.sequence.desc())).first()
     assert "organisation.deleting" in told  # what was told before stays: the log is only ever added to
     assert "delete_organisation" not in told
+    assert last is not None
+    assert (last.account, last.action, last.target) == ("", "delete_organisation", "")
 
 
 def test_who_may_do_what_does_not_come_from_the_name_that_an_attempt_left(gateway: Gateway) -> None:

@@ -16,17 +16,42 @@ def test_the_hub_of_the_last_time_is_put_aside(tmp_path: Path, monkeypatch: pyte
     for told in ("first", "second"):
         demo.HUB.mkdir(parents=True)
         (demo.HUB / "mine").write_text(told)
+        demo.REPORT.write_text("{}")
         assert demo._set_aside(Output())
         assert not demo.HUB.exists()
         assert (demo.BEFORE / "stage" / "hub" / "mine").read_text() == told
 
 
+def test_a_story_that_ended_early_takes_no_room_from_one_that_was_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    aside = demo.BEFORE / "stage" / "hub"
+    for hub in (aside, demo.HUB):
+        hub.mkdir(parents=True)
+    (aside / "mine").write_text("told")
+    assert demo._set_aside(Output())
+    assert (aside / "mine").read_text() == "told"
+    assert not demo.HUB.exists()
+
+
+@pytest.mark.parametrize("which", [demo.HUB, demo.BEFORE / "stage" / "hub"])
 def test_a_hub_that_runs_is_left_alone(
+    which: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    which.mkdir(parents=True)
+    with FolderLock(which):
+        assert not demo._set_aside(Output())
+    assert which.exists()
+    assert "running" in capsys.readouterr().err
+
+
+def test_what_cannot_be_moved_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    demo.HUB.mkdir(parents=True)
-    with FolderLock(demo.HUB):
-        assert not demo._set_aside(Output())
-    assert demo.HUB.exists()
-    assert "running" in capsys.readouterr().err
+    demo.FOLDER.parent.mkdir()
+    demo.FOLDER.write_text("no folder")
+    assert not demo._set_aside(Output())
+    assert "by hand" in capsys.readouterr().err

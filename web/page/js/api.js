@@ -2,7 +2,9 @@
 
 export const KEPT = "voicehub.session";
 const IN_FLIGHT = "IDEMPOTENCY_IN_FLIGHT"; // what the hub says to a second request while the first is under way
-const PATIENCE = 8; // times that it is asked again then
+const PATIENCE = 8; // times that it is asked then
+const REUSED = "IDEMPOTENCY_KEY_REUSED"; // to what was done before a new login: what was answered then is not told again
+const MOST_UNANSWERED = 20;
 /** The event of the window when the hub does not take the login any more. */
 export const FORGOTTEN = "voicehub.forgotten";
 
@@ -36,8 +38,11 @@ export function keepSession(value) {
 /** Whether trying again may help: the hub, or a part of it, is away or full for the moment. @param {unknown} error */
 export const passing = (error) => error instanceof Problem && ([0, 502, 503, 504].includes(error.status) || error.reason === "SHARE_TAKEN");
 
+/** Whether what was asked for has been done, of which the answer was lost. @param {Problem} problem */
+export const doneBefore = (problem) => problem.reason === REUSED;
+
 /** Whether what was asked for is not done, and is not under way either. @param {unknown} error */
-export const refused = (error) => error instanceof Problem && error.status >= 400 && error.status < 500 && !(passing(error) || [401, 408, 429].includes(error.status) || error.reason === IN_FLIGHT);
+export const refused = (error) => error instanceof Problem && error.status >= 400 && error.status < 500 && !(passing(error) || [401, 408, 429].includes(error.status) || [IN_FLIGHT, REUSED].includes(error.reason));
 
 /** @param {number} failures so far */
 const pause = (failures) => new Promise((resolve) => setTimeout(resolve, Math.min(500 * failures, 10_000)));
@@ -67,6 +72,12 @@ async function send(method, path, body = null, sent = {}, signal) {
 /** Keys of what was sent and not answered: it may have been done, and sent again it must not be done twice. @type {Map<string, string>} */
 const unanswered = new Map();
 
+/** @param {string} what @param {string} key */
+function remember(what, key) {
+  unanswered.set(what, key);
+  for (const [oldest] of unanswered) if (unanswered.size > MOST_UNANSWERED) unanswered.delete(oldest);
+}
+
 /** @param {string} method @param {string} path @param {unknown} [body] @returns {Promise<any>} */
 export async function call(method, path, body) {
   if (method === "POST" && body !== undefined) return make(path, JSON.stringify(body));
@@ -80,7 +91,9 @@ export async function call(method, path, body) {
 
 /** Makes something, with the key of the same request before if that was not answered. @param {string} path @param {string} text @returns {Promise<any>} */
 async function make(path, text) {
-  const what = `${path} ${text}`;
+  const known = session();
+  const what = `${known?.account} ${path} ${text}`;
+  const kept = path !== "/sessions"; // a second login does no harm, and its password is not for keeping
   const key = unanswered.get(what) || newKey();
   unanswered.delete(what);
   for (let failures = 1; ; failures += 1) {
@@ -88,9 +101,10 @@ async function make(path, text) {
       return await (await send("POST", path, text, { "Content-Type": "application/json", "Idempotency-Key": key })).json();
     } catch (error) {
       const waits = error instanceof Problem && error.reason === IN_FLIGHT && failures < PATIENCE;
-      if (!waits && !refused(error)) unanswered.set(what, key);
-      if (!waits) throw error;
-      await pause(failures);
+      if (waits) await pause(failures);
+      if (waits && session()?.token === known?.token) continue; // else it would go out as somebody else's
+      if (kept && !refused(error)) remember(what, key);
+      throw error;
     }
   }
 }

@@ -13,6 +13,8 @@ import { voiceView } from "./views/voice.js";
 const view = /** @type {HTMLElement} */ (document.getElementById("view"));
 const links = /** @type {HTMLElement} */ (document.getElementById("links"));
 let leaving = new AbortController();
+/** Who was logged in when the view was built. @type {string | undefined} */
+let builtFor;
 
 /** Shows what the address after `#` names. */
 async function show() {
@@ -21,6 +23,7 @@ async function show() {
   const { signal } = leaving;
   const place = h("div");
   const [page = "", ...rest] = parts(location.hash);
+  builtFor = session()?.account;
   frame(page);
   fill(view, place);
   try {
@@ -42,9 +45,10 @@ function parts(address) {
 /** @param {string} page @param {string[]} rest @param {URLSearchParams} options @param {HTMLElement} place @param {AbortSignal} signal */
 async function open(page, rest, options, place, signal) {
   const home = () => { location.hash = "#/mine"; };
+  const address = location.hash;
   if (page === "voices") return voiceView(place, rest[0] || "", rest[1] || "", rest[2], signal);
   if (page === "jobs") return jobView(place, rest[0] || "", signal, () => {
-    if (signal.aborted) return; // who has gone on to something else is left at it
+    if (location.hash !== address) return; // who has gone on to something else is left at it
     show();
     view.focus();
   });
@@ -89,7 +93,9 @@ addEventListener(FORGOTTEN, () => frame(parts(location.hash)[0]));
 addEventListener("storage", (event) => {
   if (event.key !== KEPT && event.key !== null) return;
   const page = parts(location.hash)[0]; // another tab logged in or out: this one acts for the same account
-  if (["make", "mine", "jobs"].includes(page)) show();
+  const who = session()?.account;
+  const another = who && who !== builtFor; // a recording under way ends for nobody else
+  if (["mine", "jobs"].includes(page) || (page === "make" && another)) show();
   else frame(page);
 });
 show();

@@ -1,6 +1,6 @@
 // Small pieces that several views share.
 
-import { Problem, blob, get, session } from "./api.js";
+import { Problem, blob, doneBefore, get, session } from "./api.js";
 import { fill, h } from "./dom.js";
 import { localised, t } from "./i18n.js";
 
@@ -8,7 +8,8 @@ import { localised, t } from "./i18n.js";
 export function problemCard(error) {
   const problem = error instanceof Problem ? error : null;
   const closed = ["INVALID_TOKEN", "LOGIN_REQUIRED"].includes(problem?.reason || "");
-  const wayOn = closed ? h("a", { href: "#/login" }, t("loginFirst")) : problem && worded(problem)[1];
+  const mine = problem && doneBefore(problem);
+  const wayOn = closed ? h("a", { href: "#/login" }, t("loginFirst")) : mine ? h("a", { href: "#/mine" }, t("doneBeforeHint")) : problem && worded(problem)[1];
   return h("div.card.problem", { role: "alert" }, h("strong", {}, said(error)), wayOn && h("p", {}, wayOn));
 }
 
@@ -22,6 +23,7 @@ export function said(error) {
 function worded(problem) {
   if (problem.status === 404) return [t("notFound"), t("notFoundHint")];
   if (problem.status === 0) return [t("unreachable"), t("unreachableHint")];
+  if (doneBefore(problem)) return [t("doneBefore"), t("doneBeforeHint")];
   return [problem.reason === "INVALID_TOKEN" ? t("expired") : problem.message, problem.hint];
 }
 

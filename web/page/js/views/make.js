@@ -76,7 +76,14 @@ function recordingFields(draft, language, transcript, signal) {
   const heard = h("div");
   const trouble = h("div");
   const file = /** @type {HTMLInputElement} */ (h("input", { type: "file", accept: "audio/*,.wav,.flac,.mp3,.ogg,.opus,.m4a" }));
-  const hear = (/** @type {Blob} */ blob) => fill(heard, h("audio", { controls: true, src: URL.createObjectURL(blob), "aria-label": t("recording") }));
+  let heardAt = "";
+  const forget = () => URL.revokeObjectURL(heardAt);
+  signal.addEventListener("abort", forget);
+  const hear = (/** @type {Blob} */ blob) => {
+    forget();
+    heardAt = URL.createObjectURL(blob);
+    fill(heard, h("audio", { controls: true, src: heardAt, "aria-label": t("recording") }));
+  };
   const take = (/** @type {Blob} */ blob, /** @type {string} */ filename) => {
     Object.assign(draft, { file: blob, filename, upload: "" });
     hear(blob);
