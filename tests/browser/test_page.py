@@ -652,7 +652,7 @@ def test_what_was_done_before_a_new_login_is_told_so_and_not_done_again(page: Pa
     lost = [True]
 
     def begin(route: Route) -> None:
-        if lost.pop():
+        if route.request.method == "POST" and lost.pop():
             route.fetch()
             route.abort()
         else:
@@ -703,8 +703,50 @@ def test_a_recording_goes_on_whatever_its_account_does_in_another_tab(page: Page
     expect(page.locator("#links")).to_contain_text("Log in")
     _log_in_as(other, site, "wim")
     expect(page.locator("#links")).to_contain_text("wim")
-    _stop_after_a_second(page)
+    page.wait_for_timeout(1100)
+    page.get_by_role("button", name="Stop").click()
     expect(page.locator("form audio")).to_be_visible()
+
+
+def test_an_upload_of_which_the_answer_is_lost_is_begun_anew_after_a_new_login(page: Page, site: Site) -> None:
+    _log_in_as(page, site, "xena")
+    _fill_make(page, site)
+    lost = [False, True]
+
+    def begin(route: Route) -> None:
+        if lost.pop():
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/v1/uploads", begin)
+    button = page.get_by_role("button", name="Train this voice")
+    button.click()
+    expect(page.get_by_role("alert")).to_contain_text("The hub cannot be reached.")
+    _log_in_as(page.context.new_page(), site, "xena")
+    button.click()
+    expect(page).to_have_url(re.compile("#/jobs/"), timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("held", ["**/v1/uploads", "**/v1/uploads/*"])
+def test_nothing_of_a_training_is_sent_as_another_account_that_logs_in_meanwhile(
+    page: Page, site: Site, held: str
+) -> None:
+    name, other = ("yves", "zoe") if held.endswith("s") else ("yann", "zita")
+    _log_in_as(page, site, name)
+    _fill_make(page, site)
+    waiting: list[Route] = []
+    sent: list[str] = []
+    page.route(held, lambda route: waiting.append(route))
+    page.get_by_role("button", name="Train this voice").click()
+    _until(page, lambda: bool(waiting))
+    _log_in_as(page.context.new_page(), site, other)
+    expect(page.locator("#links")).to_contain_text(other)
+    page.on("request", lambda request: sent.append(f"{request.method} {request.url}"))
+    waiting[0].continue_()
+    expect(page.locator("#status")).to_contain_text("nothing more was sent")
+    assert not [one for one in sent if one.startswith(("PATCH", "POST"))]
 
 
 def test_a_recording_of_one_account_is_nothing_to_another_that_logs_in_elsewhere(page: Page, site: Site) -> None:

@@ -26,7 +26,7 @@ HUB = FOLDER / "stage" / "hub"
 """What `open_stage` makes; it stays, and `voicehub up --data` opens it again."""
 REPORT = FOLDER / "report.json"
 """Written at the end of the story."""
-BEFORE = FOLDER.with_name("demo.before")
+BEFORE, UNFINISHED = FOLDER.with_name("demo.before"), FOLDER.with_name("demo.unfinished")
 QUICK_SENTENCES = 5
 
 
@@ -56,20 +56,19 @@ def main() -> int:
 
 
 def _set_aside(out: Output) -> bool:
-    """Makes room; the hub of the last story is kept once more, for who has gone on in it, and not while one runs.
+    """Makes room; the hub of the last story is kept once more, for who has gone on in it, and not while it runs.
 
-    Of a story that ended early nothing is kept, and what was aside stays there.
+    One that ended early goes elsewhere than one that was told.
     """
+    aside = BEFORE if REPORT.exists() else UNFINISHED
     try:
-        for hub in (HUB, BEFORE / HUB.relative_to(FOLDER)):
-            if hub.exists():
-                with FolderLock(hub):
-                    pass
-        if REPORT.exists():
-            shutil.rmtree(BEFORE, ignore_errors=True)
-            FOLDER.rename(BEFORE)
+        if HUB.exists():
+            for hub in (HUB, aside / HUB.relative_to(FOLDER)):
+                _check_stopped(hub)
+            shutil.rmtree(aside, ignore_errors=True)
+            FOLDER.rename(aside)
         shutil.rmtree(FOLDER, ignore_errors=True)
-        FOLDER.mkdir(parents=True)
+        FOLDER.mkdir(parents=True, exist_ok=True)
     except AlreadyRunning as error:
         out.fail(VoiceHubError(str(error), hint="Stop it first: the demo begins with a hub of its own."))
     except OSError as error:
@@ -77,6 +76,12 @@ def _set_aside(out: Output) -> bool:
     else:
         return True
     return False
+
+
+def _check_stopped(hub: Path) -> None:
+    if hub.exists():
+        with FolderLock(hub):
+            pass
 
 
 def _conclude(report: dict[str, object], out: Output, seconds: float, quick: bool) -> int:

@@ -27,20 +27,23 @@ def test_a_story_that_ended_early_takes_no_room_from_one_that_was_told(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     aside = demo.BEFORE / "stage" / "hub"
-    for hub in (aside, demo.HUB):
+    for hub, mine in ((aside, "told"), (demo.HUB, "cut short")):
         hub.mkdir(parents=True)
-    (aside / "mine").write_text("told")
-    assert demo._set_aside(Output())
-    assert (aside / "mine").read_text() == "told"
-    assert not demo.HUB.exists()
+        (hub / "mine").write_text(mine)
+    for _ in range(2):  # the second time there is nothing to put aside
+        assert demo._set_aside(Output())
+        assert (aside / "mine").read_text() == "told"
+        assert (demo.UNFINISHED / "stage" / "hub" / "mine").read_text() == "cut short"
+        assert not demo.HUB.exists()
 
 
-@pytest.mark.parametrize("which", [demo.HUB, demo.BEFORE / "stage" / "hub"])
+@pytest.mark.parametrize("which", [demo.HUB, demo.UNFINISHED / "stage" / "hub"])
 def test_a_hub_that_runs_is_left_alone(
     which: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    which.mkdir(parents=True)
+    for hub in {demo.HUB, which}:
+        hub.mkdir(parents=True)
     with FolderLock(which):
         assert not demo._set_aside(Output())
     assert which.exists()

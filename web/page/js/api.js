@@ -17,6 +17,7 @@ export class Problem extends Error {
     this.hint = body.hint || "";
     this.reason = body.reason || "";
     this.fields = body.fields || {};
+    this.path = "";
   }
 }
 
@@ -60,6 +61,7 @@ async function send(method, path, body = null, sent = {}, signal) {
   }
   if (response.ok) return response;
   const problem = new Problem(response.status, await response.json().catch(() => ({})));
+  problem.path = path;
   if (problem.reason !== "INVALID_TOKEN") throw problem;
   if (session()?.token === known?.token) {
     keepSession(null);
@@ -93,7 +95,7 @@ export async function call(method, path, body) {
 async function make(path, text) {
   const known = session();
   const what = `${known?.account} ${path} ${text}`;
-  const kept = path !== "/sessions"; // a second login does no harm, and its password is not for keeping
+  const kept = !["/sessions", "/uploads"].includes(path); // a second login, or empty upload, does no harm
   const key = unanswered.get(what) || newKey();
   unanswered.delete(what);
   for (let failures = 1; ; failures += 1) {
@@ -127,13 +129,14 @@ export const sendFile = async (path, file) => (await send("POST", path, file, { 
 
 /**
  * Sends a file in pieces and goes on after a torn connection.
- * @param {Blob} file @param {string} filename @param {(fraction: number) => void} progress
+ * @param {Blob} file @param {string} filename @param {(fraction: number) => void} progress before each piece, and at the end
  * @returns {Promise<string>} id of the complete upload
  */
 export async function upload(file, filename, progress) {
   const begun = await call("POST", "/uploads", { filename, size: file.size });
   let offset = 0;
   for (let failures = 0; offset < file.size; ) {
+    progress(offset / file.size);
     try {
       if (failures) offset = (await get(`/uploads/${begun.id}`)).offset;
       if (offset < file.size) offset = await sendPiece(begun.id, file, offset);
@@ -144,8 +147,8 @@ export async function upload(file, filename, progress) {
       if (failures > 5 || !(elsewhere || passing(error))) throw error;
       await pause(failures);
     }
-    progress(offset / file.size);
   }
+  progress(1);
   return begun.id;
 }
 

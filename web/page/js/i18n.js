@@ -159,6 +159,7 @@ const TEXTS = {
   unreachable: ["The hub cannot be reached.", "无法连接到服务器。"],
   unreachableHint: ["Is `voicehub up` running?", "`voicehub up` 正在运行吗？"],
   doneBefore: ["This was done before you logged in again.", "这件事在您重新登录之前已经完成。"],
+  otherAccount: ["Another account has logged in meanwhile; nothing more was sent.", "期间已登录另一个账号，没有再发送任何内容。"],
   doneBeforeHint: ["See what is yours.", "查看我的内容。"],
   away: ["A part of the hub does not answer at the moment. This page goes on by itself.", "服务器的一部分暂时没有响应，本页会自动继续。"],
   loading: ["Loading …", "加载中……"],

@@ -8,8 +8,8 @@ import { localised, t } from "./i18n.js";
 export function problemCard(error) {
   const problem = error instanceof Problem ? error : null;
   const closed = ["INVALID_TOKEN", "LOGIN_REQUIRED"].includes(problem?.reason || "");
-  const mine = problem && doneBefore(problem);
-  const wayOn = closed ? h("a", { href: "#/login" }, t("loginFirst")) : mine ? h("a", { href: "#/mine" }, t("doneBeforeHint")) : problem && worded(problem)[1];
+  const trains = problem && doneBefore(problem) && problem.path === "/training-jobs";
+  const wayOn = closed ? h("a", { href: "#/login" }, t("loginFirst")) : trains ? h("a", { href: "#/mine" }, t("doneBeforeHint")) : problem && worded(problem)[1];
   return h("div.card.problem", { role: "alert" }, h("strong", {}, said(error)), wayOn && h("p", {}, wayOn));
 }
 
@@ -23,7 +23,7 @@ export function said(error) {
 function worded(problem) {
   if (problem.status === 404) return [t("notFound"), t("notFoundHint")];
   if (problem.status === 0) return [t("unreachable"), t("unreachableHint")];
-  if (doneBefore(problem)) return [t("doneBefore"), t("doneBeforeHint")];
+  if (doneBefore(problem)) return [t("doneBefore"), ""];
   return [problem.reason === "INVALID_TOKEN" ? t("expired") : problem.message, problem.hint];
 }
 

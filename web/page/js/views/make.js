@@ -86,7 +86,7 @@ function recordingFields(draft, language, transcript, signal) {
   };
   const take = (/** @type {Blob} */ blob, /** @type {string} */ filename) => {
     Object.assign(draft, { file: blob, filename, upload: "" });
-    hear(blob);
+    if (!signal.aborted) hear(blob);
   };
   if (draft.file) hear(draft.file);
   file.addEventListener("change", () => file.files?.[0] && take(file.files[0], file.files[0].name));
@@ -145,12 +145,21 @@ async function train(form, draft, place, signal) {
 
 /** Sends the recording and asks for the training. @param {Draft} draft @param {Blob} file @param {Record<string, FormDataEntryValue>} values @returns {Promise<any>} the job */
 async function begin(draft, file, values) {
-  draft.upload ||= await upload(file, draft.filename, (fraction) => draft.progress(fraction));
+  const ours = () => {
+    const who = session();
+    if (who && who.account !== draft.account) throw new Error(t("otherAccount"));
+  };
+  const progress = (/** @type {number} */ fraction) => {
+    ours();
+    draft.progress(fraction);
+  };
+  draft.upload ||= await upload(file, draft.filename, progress);
   const card = Object.fromEntries(["gender", "age", "persona"].filter((key) => values[key]).map((key) => [key, values[key]]));
   const declaration = { source: values.source, license: values.license, consent: values.consent };
   const { name, transcript, language } = values;
   const more = { private: "private" in values, quick: "quick" in values };
   const asked = { name, upload: draft.upload, transcript, language, declaration, card, ...more };
+  ours();
   return call("POST", "/training-jobs", asked).catch((error) => {
     if (refused(error)) draft.upload = ""; // it may be why, and one that was not answered is asked for again by the same words
     throw error;
