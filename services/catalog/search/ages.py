@@ -30,13 +30,16 @@ _ONES = [
 _TENS = ["_", "_", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 _WHO = {
     "i'm": "", "i am": "",
-    **dict.fromkeys(("he's", "he is", "he was", "man of", "boy of", "gentleman of"), "male"),
-    **dict.fromkeys(("she's", "she is", "she was", "woman of", "girl of", "lady of"), "female"),
+    **dict.fromkeys(("he's", "he is", "he was", "boy of"), "male"),
+    **dict.fromkeys(("she's", "she is", "she was", "girl of"), "female"),
 }  # fmt: skip
 _ABOUT = ("around", "about", "nearly", "almost", "over", "past")
 _PARTS = ("early", "mid", "late")
 _WHOSE = {"his": "male", "her": "female"}
-_PEOPLE = {"man": "male", "gentleman": "male", "guy": "male", "woman": "female", "lady": "female"}
+_MEN = ("man", "gentleman", "guy", "bloke", "lad", "chap", "fella", "youth")
+_WOMEN = ("woman", "lady", "lass", "gal", "maiden")
+_PEOPLE = dict.fromkeys(_MEN, "male") | dict.fromkeys(_WOMEN, "female")
+_KIN = {"father": "male", "dad": "male", "mother": "female", "mum": "female", "mom": "female"}
 _ROUND_LEAST = 2  # tens; "over ten" mostly counts something else
 _BARE_LEAST = 4  # smaller numbers mostly count something else
 _SHORT_TENS = {2: "廿", 3: "卅"}
@@ -60,8 +63,11 @@ def spellings(years: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str]]
 def _about(number: int) -> Iterator[str]:
     """Round ages told by and large, by words that count nothing else: "in her fifties", 七十上下, 50 多岁."""
     tens, ones = divmod(number, 10)
+    if tens >= _ROUND_LEAST:
+        yield f"{number}ish"
     if ones or tens < _ROUND_LEAST:
         return
+    yield from (f"{_TENS[tens]}{odd}" for odd in ("ish", " something", "something"))
     yield from (f"{when} {_decade(number)}" for when in (*_PARTS, "their"))
     yield from (f"{word} {_TENS[tens]}" for word in ("pushing", "approaching"))
     yield from (f"{number}{odd}岁" for odd in "多来几")
@@ -83,8 +89,11 @@ def sentences(years: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str, 
         for number in range(max(first, _BARE_LEAST), last + 1):
             for text in (str(number), _english(number)):
                 yield from ((f"{who} {text}", name, gender) for who, gender in _WHO.items())
+                yield from ((f"{who} of {text}", name, gender) for who, gender in _PEOPLE.items())
+                yield from ((f"{who} at {text}", name, gender) for who, gender in _KIN.items())
             if number % 10 == 0 and number >= 10 * _ROUND_LEAST:
-                told = ((f"{who} {about}", gender) for who, gender in _PEOPLE.items() for about in _ABOUT)
+                some = [f"{of}{about}" for of in ("", "of ") for about in _ABOUT]
+                told = ((f"{who} {about}", gender) for who, gender in _PEOPLE.items() for about in some)
                 yield from ((f"{words} {_TENS[number // 10]}", name, gender) for words, gender in told)
                 whose = ((f"{word} {part}", gender) for word, gender in _WHOSE.items() for part in ("", *_PARTS))
                 yield from ((f"{words} {_decade(number)}", name, gender) for words, gender in whose)
@@ -103,7 +112,9 @@ def _chinese(number: int) -> Iterator[str]:
         yield start + after
         if 0 < ones < 9:
             yield start + after + _DIGITS[ones + 1]
-        if tens and not ones:
+        if tens == 1:  # of the numbers from eleven to nineteen
+            yield from (f"{start}{about}" for about in {0: ("来", "出头的"), 5: ("多", "几", "好几")}.get(ones, ()))
+        elif tens and not ones:
             yield from (f"{start}{about}" for about in ("多", "来", "几", "出头的", "好几"))
     if tens > _ROUND_LEAST and not ones:
         yield from (f"{_DIGITS[tens - 1]}{pause}{_DIGITS[tens]}十" for pause in ("", "、", "到", "至"))

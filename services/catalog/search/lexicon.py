@@ -210,6 +210,15 @@ class Lexicon:
         own = self.labels.get((key, units(value)), Facet(key, " ".join(fold(value).split())))
         return meanings[0] if meanings else own
 
+    def labelled(self, key: str, value: str) -> frozenset[Facet]:
+        """What the value of a card's field says: it is a statement by itself, where a prose needs surer words.
+
+        Its names go before what it means in this field, and that before what it means in another.
+        """
+        piece = units(value)
+        named = {*self.terms.get(piece, ()), *([self.labels[key, piece]] if (key, piece) in self.labels else ())}
+        return frozenset(named or {facet for (_, label), facet in self.labels.items() if label == piece})
+
     def widened(self, facets: frozenset[Facet]) -> frozenset[Facet]:
         """The facets with all that contain them, marked (`~zh`): found as `zh`, behind those that say so."""
         return facets | {wide for facet in facets for wide in self.broader.get(facet, ()) if bare(wide) not in facets}

@@ -42,6 +42,8 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
     suggests |= _of_key(more, topic=False, taken=taken | suggests.keys())
     suggests = {word: facets for word, facets in suggests.items() if not _said_by_names(word, facets, terms, near)}
     about |= _of_key(more, topic=True, taken=terms.keys() | about.keys())
+    headed = _headed(about, terms, data["heads"])
+    terms = headed | terms
     broader = {
         Facet(key, value): (Facet(key, f"{MARK}{wide}"),)
         for key, pairs in data["broader"].items()
@@ -77,7 +79,7 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
             for key, value in hint["means"].items()
         },
         query_only=_words(data["query_only"]),
-        sayings=frozenset(units(word) for _, words in _named(data["sayings"]) for word in words),
+        sayings=frozenset(units(word) for _, words in _named(data["sayings"]) for word in words) | headed.keys(),
         labels={(facet.key, units(word)): facet for facet, words in _named(data["labels"]) for word in words},
         longest=max(len(term) for term in [*terms, *suggests, *stopwords, *affirmations, *denials.signs]),
         topic_lengths=_lengths(about),
@@ -101,6 +103,20 @@ def _terms(data: Mapping[str, Any]) -> Meanings:
 
 def _named(lists: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[tuple[Facet, Sequence[str]]]:
     return ((Facet(key, value), words) for key, values in lists.items() for value, words in values.items())
+
+
+def _headed(topics: Meanings, terms: Meanings, heads: Mapping[str, Sequence[str]]) -> Meanings:
+    """Words for topics that end with a name, and are what it names: 恐怖游戏 is a game."""
+    names = {
+        word for word, facets in terms.items()
+        if not (len(word) == 1 and is_single(word[0])) and all(f.value in heads.get(f.key, ()) for f in facets)
+    }  # fmt: skip
+    found = {}
+    for word in topics:
+        end = next((word[start:] for start in range(1, len(word)) if word[start:] in names), None)
+        if end is not None:
+            found[word] = terms[end]
+    return found
 
 
 def _doubled(words: Meanings) -> Meanings:

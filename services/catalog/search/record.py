@@ -92,7 +92,7 @@ def facets_of(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
     taken |= set(TERMS if record.license else ())
     values = (record.persona, *record.emotions, *record.styles, *record.timbres)
     prose = " | ".join((record.description_zh, record.description_en, record.name, *record.tags, *values))
-    named = lexicon.facets(prose)
+    named = lexicon.facets(prose) | _labelled(record, lexicon)
     found = fields | {f for f in named if f.key not in taken}
     if any(_is_kind_of_a_language(f, fields, lexicon) for f in named - found):
         found |= {f for f in lexicon.facets(prose, spoken=True) if _is_kind_of_a_language(f, fields, lexicon)}
@@ -101,6 +101,13 @@ def facets_of(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
     closed = {f.key for f in fields} | {key for key in SINGLE_VALUED if any(f.key == key for f in found)}
     likely = {f for f in lexicon.suggested(prose) if f.key not in closed and f not in found}
     return lexicon.widened(found | lexicon.told(prose) | {Facet(f.key, f"{LOOSE}{f.value}") for f in likely})
+
+
+def _labelled(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
+    """What the values of fields say besides, and the tags, of which only names are sure enough."""
+    fields = (("emotion", record.emotions), ("style", record.styles), ("timbre", record.timbres))
+    said = (lexicon.labelled(key, value) for key, values in fields for value in values)
+    return frozenset().union(*said, *(lexicon.terms.get(units(tag), ()) for tag in record.tags))
 
 
 def text_of(record: SearchRecord) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -168,3 +169,87 @@ def test_parts_of_other_words_are_no_voice_and_no_dialect(text: str) -> None:
     query = understand(text, LEXICON)
     assert Facet("timbre", "thick") not in query.facets
     assert not query.hints
+
+
+@pytest.mark.parametrize(
+    ("fields", "facet"),
+    [
+        ({"styles": ("慢速",)}, "style:slow"),
+        ({"styles": ("广播",)}, "style:announcement"),
+        ({"styles": ("老师",)}, "persona:teacher"),
+        ({"timbres": ("清冷",)}, "emotion:cold"),
+        ({"styles": ("sports",)}, "style:commentary"),
+        ({"styles": ("yujie",)}, "topic:big-sister"),
+        ({"tags": ("cold",)}, "emotion:cold"),
+        ({"tags": ("甜",)}, "timbre:sweet"),
+        ({"tags": ("en",)}, "lang:en"),
+    ],
+)
+def test_the_value_of_a_field_and_a_tag_say_what_a_prose_would_need_surer_words_for(
+    fields: dict[str, Any], facet: str
+) -> None:
+    told = {f"{one.key}:{one.value}" for one in facets_of(replace(BASE, **fields), LEXICON)}
+    assert facet in told
+
+
+def test_a_tag_is_no_field_and_the_languages_of_the_field_stay_the_only_ones() -> None:
+    tagged = replace(BASE, tags=("drama", "en"), languages=("ja",))
+    told = {f"{one.key}:{one.value}" for one in facets_of(tagged, LEXICON)}
+    assert not told & {"style:dubbing", "lang:en"}
+
+
+@pytest.mark.parametrize(
+    ("prose", "age"),
+    [
+        ("我爸录的，那年他五十一", "middle"),
+        ("My father at fifty-one.", "middle"),
+        ("A guy of about fifty.", "middle"),
+        ("a seasoned woman, 45ish", "middle"),
+        ("a forty-something lady", "middle"),
+        ("An old chap, well past seventy.", "senior"),
+        ("十几岁的男孩", "teen"),
+        ("A lad of sixteen.", "teen"),
+    ],
+)
+def test_ages_as_cards_tell_them(prose: str, age: str) -> None:
+    assert {fact for fact in read(prose) if fact.startswith("age:")} == {f"age:{age}"}
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [("yoga", "For meditation."), ("有声漫画", "A radio play.")],
+)
+def test_a_use_is_found_by_what_is_near_to_it_under_another_key(index: SearchIndex, text: str, near: str) -> None:
+    assert found(index, text, x="A cheerful voice.", near=near)[:1] == ["near"]
+
+
+@pytest.mark.parametrize(
+    ("said", "facet", "topic"),
+    [
+        ("恐怖游戏", "style:game", "horror"),
+        ("心理医生", "persona:doctor", "psychology"),
+        ("board game", "style:game", "boardgames"),
+    ],
+)
+def test_a_word_for_a_topic_is_also_what_it_ends_with(said: str, facet: str, topic: str) -> None:
+    query = understand(said, LEXICON)
+    assert Facet(*facet.split(":")) in query.facets
+    assert Facet("topic", topic) in {facet for phrase in query.topics for facet in LEXICON.topics[phrase]}
+
+
+def test_a_character_that_says_nothing_is_heard_with_the_one_beside_it() -> None:
+    assert Facet("lang", "yue") in understand("粤与 中年 女声", LEXICON).facets
+    assert not understand("声与影", LEXICON).facets
+
+
+@pytest.mark.parametrize(
+    ("said", "use"),
+    [
+        ("仅限个人学习", "no"),
+        ("personal use only", "no"),
+        ("free for commercial projects", "yes"),
+        ("商业项目也能用", "yes"),
+    ],
+)
+def test_what_a_card_allows(said: str, use: str) -> None:
+    assert f"commercial:{use}" in read(said)

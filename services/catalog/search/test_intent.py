@@ -25,7 +25,8 @@ LEXICON = load()
 UNTAUGHT = frozenset(
     Facet(key, value)
     for key, values in {
-        "lang": "en-au en-gb en-gb-scotland en-ie en-in en-sg en-us en-us-south zh-hk-mandarin zh-my zh-sg zh-tw",
+        "lang": "en-au en-gb en-gb-scotland en-ie en-in en-sg en-us en-us-south "
+        "zh-cn-beijing zh-hk-mandarin zh-my zh-sg zh-tw",
         "emotion": "elegant",
         "style": "anime asmr audiobook bedtime documentary fast game radio slow theatrical",
         "timbre": "thick",

@@ -247,6 +247,7 @@ const TEXTS = {
   "lang_en-au": ["Australian English", "澳洲英语"],
   "lang_en-in": ["Indian English", "印度英语"],
   "lang_en-ie": ["Irish English", "爱尔兰英语"],
+  "lang_zh-cn-beijing": ["Beijing Mandarin", "北京话"],
   "lang_en-gb-scotland": ["Scottish English", "苏格兰英语"],
   "lang_en-us-south": ["Southern American English", "美国南方英语"],
   "lang_en-sg": ["Singapore English", "新加坡英语"],
