@@ -72,7 +72,8 @@ def _set_aside(out: Output) -> bool:
     except AlreadyRunning as error:
         out.fail(VoiceHubError(str(error), hint="Stop it first: the demo begins with a hub of its own."))
     except OSError as error:
-        out.fail(VoiceHubError(f"There is no room for the demo: {error}.", hint=f"Move {FOLDER} away by hand."))
+        by_hand = f"Move {FOLDER} and {aside} away by hand."
+        out.fail(VoiceHubError(f"There is no room for the demo: {error}.", hint=by_hand))
     else:
         return True
     return False

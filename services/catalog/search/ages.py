@@ -39,7 +39,7 @@ _WHOSE = {"his": "male", "her": "female"}
 _MEN = ("man", "gentleman", "guy", "bloke", "lad", "chap", "fella", "youth")
 _WOMEN = ("woman", "lady", "lass", "gal", "maiden")
 _PEOPLE = dict.fromkeys(_MEN, "male") | dict.fromkeys(_WOMEN, "female")
-_KIN = {"father": "male", "dad": "male", "mother": "female", "mum": "female", "mom": "female"}
+_OF_LEAST = 13  # "a man of 7 talents"
 _ROUND_LEAST = 2  # tens; "over ten" mostly counts something else
 _BARE_LEAST = 4  # smaller numbers mostly count something else
 _SHORT_TENS = {2: "廿", 3: "卅"}
@@ -63,8 +63,6 @@ def spellings(years: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str]]
 def _about(number: int) -> Iterator[str]:
     """Round ages told by and large, by words that count nothing else: "in her fifties", 七十上下, 50 多岁."""
     tens, ones = divmod(number, 10)
-    if tens >= _ROUND_LEAST:
-        yield f"{number}ish"
     if ones or tens < _ROUND_LEAST:
         return
     yield from (f"{_TENS[tens]}{odd}" for odd in ("ish", " something", "something"))
@@ -89,8 +87,8 @@ def sentences(years: Mapping[str, tuple[int, int]]) -> Iterator[tuple[str, str, 
         for number in range(max(first, _BARE_LEAST), last + 1):
             for text in (str(number), _english(number)):
                 yield from ((f"{who} {text}", name, gender) for who, gender in _WHO.items())
-                yield from ((f"{who} of {text}", name, gender) for who, gender in _PEOPLE.items())
-                yield from ((f"{who} at {text}", name, gender) for who, gender in _KIN.items())
+                if number >= _OF_LEAST:
+                    yield from ((f"{who} of {text}", name, gender) for who, gender in _PEOPLE.items())
             if number % 10 == 0 and number >= 10 * _ROUND_LEAST:
                 some = [f"{of}{about}" for of in ("", "of ") for about in _ABOUT]
                 told = ((f"{who} {about}", gender) for who, gender in _PEOPLE.items() for about in some)

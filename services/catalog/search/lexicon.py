@@ -213,11 +213,12 @@ class Lexicon:
     def labelled(self, key: str, value: str) -> frozenset[Facet]:
         """What the value of a card's field says: it is a statement by itself, where a prose needs surer words.
 
-        Its names go before what it means in this field, and that before what it means in another.
+        Its names go before what it means in this field, and that before the only meaning that it has in another.
         """
         piece = units(value)
         named = {*self.terms.get(piece, ()), *([self.labels[key, piece]] if (key, piece) in self.labels else ())}
-        return frozenset(named or {facet for (_, label), facet in self.labels.items() if label == piece})
+        other = {facet for (_, label), facet in self.labels.items() if label == piece}
+        return frozenset(named or (other if len(other) == 1 else ()))
 
     def widened(self, facets: frozenset[Facet]) -> frozenset[Facet]:
         """The facets with all that contain them, marked (`~zh`): found as `zh`, behind those that say so."""

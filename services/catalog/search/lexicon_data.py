@@ -33,17 +33,16 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
     terms = _terms(data)
     stopwords, affirmations = _words(data["stopwords"]), _words(data["affirmations"])
     negations = _words(data["negations"]) - terms.keys()
-    silent = stopwords | affirmations
+    silent, only = stopwords | affirmations, _words(data["query_only"])
     denials = Denials(negations, _words(data["refusals"]), _words(data["joiners"]), _words(data["wishes"]), silent)
     taken = frozenset(terms) | stopwords | denials.signs
     more, near = _phrases(PHRASES, phrases), _near(data["near"])
     suggests, about = _suggests([*data["suggest"], *hints, *scenes], taken), _topics(topics)
-    mended = (*about, *suggests)
+    mended, headed = (*about, *suggests), _headed(about, terms, data["heads"])
     suggests |= _of_key(more, topic=False, taken=taken | suggests.keys())
     suggests = {word: facets for word, facets in suggests.items() if not _said_by_names(word, facets, terms, near)}
     about |= _of_key(more, topic=True, taken=terms.keys() | about.keys())
-    headed = _headed(about, terms, data["heads"])
-    terms = headed | terms
+    terms = {word: terms[end] for word, end in headed.items()} | terms
     broader = {
         Facet(key, value): (Facet(key, f"{MARK}{wide}"),)
         for key, pairs in data["broader"].items()
@@ -78,7 +77,7 @@ def load(folder: Path = HERE, *, with_phrases: bool = True) -> Lexicon:
             for word in hint["words"]
             for key, value in hint["means"].items()
         },
-        query_only=_words(data["query_only"]),
+        query_only=only | {word for word, end in headed.items() if end in only},
         sayings=frozenset(units(word) for _, words in _named(data["sayings"]) for word in words) | headed.keys(),
         labels={(facet.key, units(word)): facet for facet, words in _named(data["labels"]) for word in words},
         longest=max(len(term) for term in [*terms, *suggests, *stopwords, *affirmations, *denials.signs]),
@@ -105,17 +104,22 @@ def _named(lists: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[tuple[F
     return ((Facet(key, value), words) for key, values in lists.items() for value, words in values.items())
 
 
-def _headed(topics: Meanings, terms: Meanings, heads: Mapping[str, Sequence[str]]) -> Meanings:
-    """Words for topics that end with a name, and are what it names: 恐怖游戏 is a game."""
+def _headed(topics: Meanings, terms: Meanings, heads: Mapping[str, Sequence[str]]) -> Mapping[Units, Units]:
+    """Words for topics with the name that they end with, and are: 恐怖游戏 is a game.
+
+    Not where another person is named before it, who would not be read any more: young scholar.
+    """
     names = {
         word for word, facets in terms.items()
         if not (len(word) == 1 and is_single(word[0])) and all(f.value in heads.get(f.key, ()) for f in facets)
     }  # fmt: skip
     found = {}
     for word in topics:
-        end = next((word[start:] for start in range(1, len(word)) if word[start:] in names), None)
-        if end is not None:
-            found[word] = terms[end]
+        start = next((at for at in range(1, len(word)) if word[at:] in names), 0)
+        alike = is_single(word[0]) == is_single(word[-1])
+        person = any(f.key in PERSON for end in range(1, start + 1) for f in terms.get(word[:end], ()))
+        if start and alike and not person and word not in terms:
+            found[word] = word[start:]
     return found
 
 

@@ -182,18 +182,13 @@ class Reader:
             if not facets and len(piece) == 1 and piece not in self.lexicon.silent:
                 unknown += piece
                 continue
-            if unknown and len(piece) == 1 and (facets or self._sounds_so((unknown[-1], *piece))):
+            if unknown and facets and len(piece) == 1:
                 unknown += piece
                 continue
             yield from self._unknown(unknown)
             unknown = []
             yield Part(piece, piece)
         yield from self._unknown(unknown)
-
-    def _sounds_so(self, two: Units) -> bool:
-        """Whether two characters, of which one says nothing by itself, sound like one term: 粤与."""
-        heard = self.sounds.homophone(two)
-        return heard is not None and heard[1] == len(two)
 
     def _unknown(self, run: Sequence[str]) -> Iterator[Part]:
         start = 0

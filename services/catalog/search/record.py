@@ -92,7 +92,9 @@ def facets_of(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
     taken |= set(TERMS if record.license else ())
     values = (record.persona, *record.emotions, *record.styles, *record.timbres)
     prose = " | ".join((record.description_zh, record.description_en, record.name, *record.tags, *values))
-    named = lexicon.facets(prose) | _labelled(record, lexicon)
+    named = lexicon.facets(prose)
+    told = {f.key for f in named if f.key in SINGLE_VALUED} | set(TERMS)  # a prose is surer of an age than a tag
+    named |= {f for f in _labelled(record, lexicon) if f.key not in told}
     found = fields | {f for f in named if f.key not in taken}
     if any(_is_kind_of_a_language(f, fields, lexicon) for f in named - found):
         found |= {f for f in lexicon.facets(prose, spoken=True) if _is_kind_of_a_language(f, fields, lexicon)}

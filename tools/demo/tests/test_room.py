@@ -37,13 +37,17 @@ def test_a_story_that_ended_early_takes_no_room_from_one_that_was_told(
         assert not demo.HUB.exists()
 
 
-@pytest.mark.parametrize("which", [demo.HUB, demo.UNFINISHED / "stage" / "hub"])
+@pytest.mark.parametrize(
+    ("which", "told"), [(demo.HUB, False), (demo.UNFINISHED / "stage/hub", False), (demo.BEFORE / "stage/hub", True)]
+)
 def test_a_hub_that_runs_is_left_alone(
-    which: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    which: Path, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for hub in {demo.HUB, which}:
         hub.mkdir(parents=True)
+    if told:
+        demo.REPORT.write_text("{}")
     with FolderLock(which):
         assert not demo._set_aside(Output())
     assert which.exists()

@@ -138,7 +138,10 @@ export async function upload(file, filename, progress) {
   for (let failures = 0; offset < file.size; ) {
     progress(offset / file.size);
     try {
-      if (failures) offset = (await get(`/uploads/${begun.id}`)).offset;
+      if (failures) {
+        offset = (await get(`/uploads/${begun.id}`)).offset;
+        progress(offset / file.size);
+      }
       if (offset < file.size) offset = await sendPiece(begun.id, file, offset);
       failures = 0;
     } catch (error) {
