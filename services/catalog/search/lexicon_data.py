@@ -107,7 +107,7 @@ def _named(lists: Mapping[str, Mapping[str, Sequence[str]]]) -> Iterator[tuple[F
 def _headed(topics: Meanings, terms: Meanings, heads: Mapping[str, Sequence[str]]) -> Mapping[Units, Units]:
     """Words for topics with the name that they end with, and are: 恐怖游戏 is a game.
 
-    Not where another person is named before it, who would not be read any more: young scholar.
+    Not where a person or a language is named before it, that would not be read any more: young scholar.
     """
     names = {
         word for word, facets in terms.items()
@@ -117,8 +117,8 @@ def _headed(topics: Meanings, terms: Meanings, heads: Mapping[str, Sequence[str]
     for word in topics:
         start = next((at for at in range(1, len(word)) if word[at:] in names), 0)
         alike = is_single(word[0]) == is_single(word[-1])
-        person = any(f.key in PERSON for end in range(1, start + 1) for f in terms.get(word[:end], ()))
-        if start and alike and not person and word not in terms:
+        apart = any(f.key in (*PERSON, "lang") for end in range(1, start + 1) for f in terms.get(word[:end], ()))
+        if start and alike and not apart and word not in terms:
             found[word] = word[start:]
     return found
 

@@ -12,6 +12,12 @@ from services.catalog.search.lexicon import LOOSE, Facet, Lexicon, bare
 from services.catalog.search.tokens import stems, units
 
 _OF_A_COUNTRY = re.compile(r"[a-z]{2,3}-[a-z]{2}(-[a-z]+)?")
+_REFUSED = re.compile(
+    r"(?:商用|商[业業]使用|商[业業]用途|commercial use)(?:[许許]可)?\s*[:：?？]\s*"
+    r"(?:否|不|禁|勿|no\b|not\b|prohibited|forbidden)",
+    re.IGNORECASE,
+)
+"""A line of a form: what stands behind its colon is read as a statement of its own."""
 SINGLE_VALUED = ("gender", "age")
 TERMS = ("license", "commercial")
 
@@ -92,6 +98,7 @@ def facets_of(record: SearchRecord, lexicon: Lexicon) -> frozenset[Facet]:
     taken |= set(TERMS if record.license else ())
     values = (record.persona, *record.emotions, *record.styles, *record.timbres)
     prose = " | ".join((record.description_zh, record.description_en, record.name, *record.tags, *values))
+    prose = _REFUSED.sub("不可商用 ", prose)
     named = lexicon.facets(prose)
     told = {f.key for f in named if f.key in SINGLE_VALUED} | set(TERMS)  # a prose is surer of an age than a tag
     named |= {f for f in _labelled(record, lexicon) if f.key not in told}

@@ -296,3 +296,46 @@ def test_a_title_or_another_person_is_no_game_and_loses_nothing(text: str) -> No
     query = understand(text, LEXICON)
     assert Facet("style", "game") not in query.facets
     assert text != "young scholar" or Facet("age", "young") in query.facets
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "Commercial use is not allowed.",
+        "commercial use prohibited",
+        "商用一律不行",
+        "商业使用不被允许",
+        "未经许可禁止商业使用",
+        "严禁用于商业用途",
+        "Please don't use it commercially.",
+        "You can't use it in paid projects.",
+        "商用：否",
+        "Commercial use: no",
+        "不接受商业使用",
+        "商用需授权",
+        "Commercial use requires my written permission.",
+    ],
+)
+def test_a_permission_that_is_refused_or_has_conditions_is_none(prose: str) -> None:
+    assert "commercial:yes" not in read(prose)
+
+
+@pytest.mark.parametrize(
+    "prose", ["允许商用，注明出处", "商用：可以", "禁止转载，可商用", "no monetization restrictions"]
+)
+def test_a_permission_beside_a_refusal_of_something_else_is_one(prose: str) -> None:
+    assert "commercial:yes" in read(prose)
+
+
+@pytest.mark.parametrize("text", ["能不能商用的男声", "可唔可以商用", "商用得唔得"])
+def test_who_asks_whether_it_may_be_used_wants_that(text: str) -> None:
+    assert Facet("commercial", "yes") in understand(text, LEXICON).facets
+
+
+@pytest.mark.parametrize("prose", ["大四，学播音主持", "每晚，20时，电台见", "Clips: about 20", "上小学时就开始学配音"])
+def test_other_numbers_and_other_times_are_no_age(prose: str) -> None:
+    assert not {"age:child", "age:senior"} & read(prose)
+
+
+def test_a_word_for_a_topic_keeps_the_language_before_its_end() -> None:
+    assert Facet("lang", "en") in understand("english lessons female", LEXICON).facets
