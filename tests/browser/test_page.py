@@ -52,6 +52,23 @@ def _look(page: Page, name: str) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "scrolls sideways"
 
 
+def _lose_the_first_answer(page: Page, address: str) -> list[str]:
+    """The hub does the first POST there, and nobody hears that; the keys of all of them, as they are sent."""
+    keys: list[str] = []
+
+    def answer(route: Route) -> None:
+        if route.request.method == "POST":
+            keys.append(route.request.headers["idempotency-key"])
+        if route.request.method == "POST" and len(keys) == 1:
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(address, answer)
+    return keys
+
+
 def _until(page: Page, condition: Callable[[], bool]) -> None:
     """Waits for something that the page does, and fails when it does not."""
     for _ in range(PATIENCE_MS // 20):
@@ -591,17 +608,7 @@ def test_a_comment_begun_stays_when_the_version_goes_on(page: Page, site: Site) 
 def test_a_training_whose_answer_is_lost_begins_once_however_often_it_is_asked_for(page: Page, site: Site) -> None:
     _log_in_as(page, site, "nora")
     _fill_make(page, site)
-    keys: list[str] = []
-
-    def begin(route: Route) -> None:
-        keys.append(route.request.headers["idempotency-key"])
-        if len(keys) == 1:
-            route.fetch()  # the hub does it, and nobody hears that
-            route.abort()
-        else:
-            route.continue_()
-
-    page.route("**/v1/training-jobs", begin)
+    keys = _lose_the_first_answer(page, "**/v1/training-jobs")
     page.get_by_role("button", name="Train this voice").click()
     expect(page.get_by_role("alert")).to_contain_text("The hub cannot be reached.")
     page.get_by_role("button", name="Train this voice").click()
@@ -649,22 +656,12 @@ def test_a_training_that_may_be_under_way_begins_once_whatever_is_answered_next(
 def test_what_was_done_before_a_new_login_is_told_so_and_not_done_again(page: Page, site: Site) -> None:
     _log_in_as(page, site, "tara")
     _fill_make(page, site)
-    lost = [True]
-
-    def begin(route: Route) -> None:
-        if route.request.method == "POST" and lost.pop():
-            route.fetch()
-            route.abort()
-        else:
-            route.continue_()
-
-    page.route("**/v1/training-jobs", begin)
+    _lose_the_first_answer(page, "**/v1/training-jobs")
     button = page.get_by_role("button", name="Train this voice")
     button.click()
     expect(page.get_by_role("alert")).to_contain_text("The hub cannot be reached.")
     _log_in_as(page.context.new_page(), site, "tara")
     for _ in range(2):
-        lost.append(False)
         button.click()
         expect(page.get_by_role("alert")).to_contain_text("This was done before you logged in again.")
     asked = [one for one in site.world.requests if isinstance(one, trainer_pb2.CreateJobRequest)]
@@ -711,16 +708,7 @@ def test_a_recording_goes_on_whatever_its_account_does_in_another_tab(page: Page
 def test_an_upload_of_which_the_answer_is_lost_is_begun_anew_after_a_new_login(page: Page, site: Site) -> None:
     _log_in_as(page, site, "xena")
     _fill_make(page, site)
-    lost = [False, True]
-
-    def begin(route: Route) -> None:
-        if lost.pop():
-            route.fetch()
-            route.abort()
-        else:
-            route.continue_()
-
-    page.route("**/v1/uploads", begin)
+    _lose_the_first_answer(page, "**/v1/uploads")
     button = page.get_by_role("button", name="Train this voice")
     button.click()
     expect(page.get_by_role("alert")).to_contain_text("The hub cannot be reached.")

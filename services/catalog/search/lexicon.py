@@ -217,8 +217,10 @@ class Lexicon:
         """
         piece = units(value)
         named = {*self.terms.get(piece, ()), *([self.labels[key, piece]] if (key, piece) in self.labels else ())}
+        if named:
+            return frozenset(named)
         other = {facet for (_, label), facet in self.labels.items() if label == piece}
-        return frozenset(named or (other if len(other) == 1 else ()))
+        return frozenset(other if len(other) == 1 else ())
 
     def widened(self, facets: frozenset[Facet]) -> frozenset[Facet]:
         """The facets with all that contain them, marked (`~zh`): found as `zh`, behind those that say so."""

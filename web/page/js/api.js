@@ -10,14 +10,14 @@ export const FORGOTTEN = "voicehub.forgotten";
 
 /** An answer that is no success; `message` and `hint` are the hub's. */
 export class Problem extends Error {
-  /** @param {number} status @param {{detail?: string, hint?: string, reason?: string, fields?: Record<string, string>}} body */
-  constructor(status, body) {
+  /** @param {number} status @param {{detail?: string, hint?: string, reason?: string, fields?: Record<string, string>}} body @param {string} [path] what was asked */
+  constructor(status, body, path = "") {
     super(body.detail || `HTTP ${status}`);
     this.status = status;
     this.hint = body.hint || "";
     this.reason = body.reason || "";
     this.fields = body.fields || {};
-    this.path = "";
+    this.path = path;
   }
 }
 
@@ -60,8 +60,7 @@ async function send(method, path, body = null, sent = {}, signal) {
     throw new Problem(0, { reason: "UNREACHABLE" });
   }
   if (response.ok) return response;
-  const problem = new Problem(response.status, await response.json().catch(() => ({})));
-  problem.path = path;
+  const problem = new Problem(response.status, await response.json().catch(() => ({})), path);
   if (problem.reason !== "INVALID_TOKEN") throw problem;
   if (session()?.token === known?.token) {
     keepSession(null);
